@@ -1,0 +1,1 @@
+"""Torch7's behaviour, bit for bit: command line, random numbers, images, optimisers, printing."""

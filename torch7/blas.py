@@ -1,0 +1,81 @@
+"""Matrix products that round as those of Torch7's BLAS."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# OpenBLAS cuts the inner dimension so that a panel fits in the cache: at this many, and what
+# is left between one and two times as many in two halves (SGEMM_DEFAULT_Q of its AVX-512
+# kernels; interface/level3.c).
+PANEL = 448
+# Products of so few elements and multiplications go to kernels of their own, which sum in lanes
+# (kernel/x86_64/sgemm_small_kernel_permit_skylakex.c).
+SMALL_SIZE = 1200
+SMALL = 100**3
+LANES = 16
+# PyTorch gives a 1 x 1 convolution of this many images to oneDNN, whatever its size and
+# however many threads there are.
+BATCH = 16
+
+
+def gemm(a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
+    """c + a bᵀ, each element summed in the order of OpenBLAS.
+
+    a: (M, K).  b: (N, K).  c: (M, 1) or (M, N), zero by default.  Returns (M, N).
+    Within a panel of the inner dimension the products are added one after the other, each
+    rounded once with its sum (a fused multiply-add); c and the panels' sums are added in turn.
+    That is what the recordings hold, to the last bit, and what oneDNN's convolution of 1 x 1 in
+    channels-last layout does; torch.mm, on MKL, cuts differently.  Only float32 on a CPU is
+    summed so, anything else as PyTorch likes.
+    """
+    if not _is_float_on_cpu(a):
+        product = a @ b.t()
+        return product if c is None else product.add_(c)
+    total = c
+    for start, end in panels(a.shape[1]):
+        product = _panel(a[:, start:end], b[:, start:end])
+        total = product if total is None else total + product
+    assert total is not None
+    return total
+
+
+def gemm_tn(a: Tensor, b: Tensor) -> Tensor:
+    """a bᵀ where both lie as aᵀ and b do for OpenBLAS, which then has a kernel for small ones.
+
+    As gemm, but products of no more than SMALL_SIZE elements and SMALL multiplications are
+    summed in 16 lanes, every 16th product in one, and the lanes then two and two.
+    """
+    (m, inner), n = a.shape, len(b)
+    small = m * n <= SMALL_SIZE and inner >= 2 * LANES and m * n * inner <= SMALL
+    if not small or not _is_float_on_cpu(a):
+        return gemm(a, b)
+    a, b = (functional.pad(x, (0, -inner % LANES)) for x in (a, b))
+    sums = [_panel(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
+    while len(sums) > 1:
+        sums = [x + y for x, y in zip(sums[::2], sums[1::2], strict=True)]
+    return sums[0]
+
+
+def panels(inner: int) -> list[tuple[int, int]]:
+    """Where OpenBLAS cuts an inner dimension: [(start, end), ...]."""
+    bounds, start = [], 0
+    while start < inner:
+        left = inner - start
+        length = PANEL if left >= 2 * PANEL else left if left <= PANEL else -(-left // 2)
+        bounds.append((start, start + length))
+        start += length
+    return bounds
+
+
+def _panel(a: Tensor, b: Tensor) -> Tensor:
+    """a bᵀ in one panel: the convolution of b's rows, as pixels, with a's, as kernels."""
+    n, inner = b.shape
+    columns = -(-n // BATCH)
+    pixels = functional.pad(b, (0, 0, 0, columns * BATCH - n)).view(BATCH, 1, columns, inner)
+    images = pixels.permute(0, 3, 1, 2)  # (16, K, 1, N / 16), channels last
+    product = functional.conv2d(images, a[:, :, None, None])  # (16, M, 1, N / 16)
+    return product.transpose(0, 1).reshape(len(a), -1)[:, :n]
+
+
+def _is_float_on_cpu(a: Tensor) -> bool:
+    return a.dtype == torch.float32 and a.device.type == 'cpu'

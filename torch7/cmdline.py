@@ -1,0 +1,148 @@
+"""Lua's command line and numbers: torch.CmdLine, tonumber, string.split, %d and the modulo."""
+
+import math
+import re
+from types import SimpleNamespace
+
+# LuaJIT's number grammar. Its suffixes (5LL, 3i) are no numbers to tonumber.
+DECIMAL = re.compile(r'[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?', re.IGNORECASE)
+HEXADECIMAL = re.compile(
+    r'[+-]?0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?', re.IGNORECASE
+)
+BINARY = re.compile(r'([+-]?)0b([01]+)', re.IGNORECASE)
+SPECIAL = re.compile(r'[+-]?(?:inf|infinity|nan)', re.IGNORECASE)
+SPACE = ' \t\n\v\f\r'
+
+HELP_FLAGS = ('-help', '-h', '--help')
+
+
+class CommandLineError(ValueError):
+    """The arguments do not fit the options; the text is the original's message."""
+
+
+class HelpRequested(Exception):
+    """-h, -help or --help stood among the arguments."""
+
+
+class CmdLine:
+    """Options with defaults, read from a list of arguments (torch7/CmdLine.lua).
+
+    The type of an option is the type of its default. A boolean takes no value and flips its
+    default; the last of repeated options wins. --flag is read as -flag, which the original
+    refuses.
+    """
+
+    def __init__(self) -> None:
+        self._options: dict[str, tuple[str | float | bool, str | None]] = {}
+
+    def option(self, key: str, default: str | float | bool, help: str | None = None) -> None:
+        """Declare an option. key begins with a dash: '-image_size'."""
+        if not isinstance(default, str | int | float):
+            raise TypeError(f'{key}: default {default!r} is no string, number or boolean')
+        self._options[key] = (default, help)
+
+    def parse(self, argv: list[str]) -> SimpleNamespace:
+        """Read the arguments (without the program's name).
+
+        Returns a namespace with every option by its name without dashes; a number is an int
+        where it is integral, else a float. Raises HelpRequested and CommandLineError,
+        whichever comes first from the left.
+        """
+        params = {key.lstrip('-'): default for key, (default, _) in self._options.items()}
+        arguments = iter(argv)
+        for argument in arguments:
+            if argument in HELP_FLAGS:
+                raise HelpRequested
+            key = argument[1:] if argument.startswith('--') else argument
+            if key not in self._options:
+                raise CommandLineError(f'invalid argument: {argument}')
+            default, _ = self._options[key]
+            params[key.lstrip('-')] = self._value(argument, default, arguments)
+        return SimpleNamespace(**params)
+
+    def _value(self, argument, default, arguments):
+        if isinstance(default, bool):
+            return not default
+        text = next(arguments, None)
+        if text is None:
+            raise CommandLineError(f'missing argument for option {argument}')
+        if isinstance(default, str):
+            return text
+        number = tonumber(text)
+        if number is None:
+            raise CommandLineError(f'invalid type for option {argument} (should be number)')
+        return number
+
+    def help_text(self, program: str | None) -> str:
+        """The usage text, newline at the end. program: None after an error, as the original."""
+        name = '' if program is None else f'{program} '
+        width = max(map(len, self._options), default=0)
+        lines = [f'Usage: {name}[options]']
+        for key, (default, help) in self._options.items():
+            words = '' if help is None else f' {help}'
+            lines.append(f'  {key:<{width}}{words} [{_tostring(default)}]')
+        return '\n'.join(lines) + '\n'
+
+
+def _tostring(value):
+    """Lua's tostring of a string, boolean or number."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f'{value:.14g}'
+
+
+def tonumber(text: str) -> int | float | None:
+    """Read a number as LuaJIT does, or give None.
+
+    Decimal and hexadecimal with fraction and exponent (1e3, .5, 5., 0x1F, 0x1.8p3), binary
+    integers (0b101), inf, infinity and nan in any case, with sign, and spaces around it.
+    Every Lua number is a double: an int comes back only where a double is exact, below 2^53.
+    """
+    text = text.strip(SPACE)
+    if DECIMAL.fullmatch(text) or SPECIAL.fullmatch(text):
+        number = float(text)
+    elif HEXADECIMAL.fullmatch(text):
+        number = _fromhex(text)
+    elif match := BINARY.fullmatch(text):
+        number = float(int(match[1] + match[2], 2))
+    else:
+        return None
+    return int(number) if abs(number) < 2**53 and number.is_integer() else number
+
+
+def _fromhex(text):
+    try:
+        return float.fromhex(text)
+    except OverflowError:
+        return -math.inf if text.startswith('-') else math.inf
+
+
+def split(text: str, separator: str = ',') -> list[str]:
+    """Split at each separator; one at the very beginning or the very end adds no empty item.
+
+    'a,,b' has an empty item in the middle, ',a,' is ['a'], '' and ',' are [].
+    """
+    items = text.split(separator)
+    if items[0] == '':
+        del items[0]
+    if items and items[-1] == '':
+        del items[-1]
+    return items
+
+
+def format_d(number: int | float) -> str:
+    """Lua's string.format('%d', number): towards zero, as a 64-bit integer.
+
+    What does not fit, nan and infinities included, is the smallest integer, as on x86.
+    """
+    if not -(2.0**63) <= number < 2.0**63:
+        return str(-(2**63))
+    return str(int(number))
+
+
+def modulo(a: float, b: float) -> float:
+    """Lua's a % b = a - floor(a / b) * b, in doubles: nan if b is zero or infinite."""
+    a, b = float(a), float(b)
+    if b == 0 or not math.isfinite(a / b) or not math.isfinite(b):
+        return math.nan
+    return a - math.floor(a / b) * b
