@@ -1,0 +1,177 @@
+"""Time and memory of loading a full-width VGG-19, beside protobuf reading the whole file.
+
+    python benchmarks/load.py [--runs N] [--folder DIR] [--keep]
+
+Writes VGG_ILSVRC_19_layers' structure with random weights (V1, 575 MB), then loads it in a fresh
+process for every run. The file has just been written, so it is read from memory where that is large
+enough: the figures are those of the loader, not of the disk.
+"""
+
+import argparse
+import json
+import logging
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from loadcaffe import schema  # noqa: E402
+
+CONVOLUTIONS = [[64] * 2, [128] * 2, [256] * 4, [512] * 4, [512] * 4]
+INNER_PRODUCTS = [(25088, 4096), (4096, 4096), (4096, 1000)]
+METHODS = {
+    'loadcaffe.load': 'floats read into the tensors',
+    'protobuf': 'NetParameter.FromString of the file, numpy.fromiter of each blob',
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--runs', type=int, default=5)
+    parser.add_argument('--folder', help='where to write the model (a temporary folder)')
+    parser.add_argument('--keep', action='store_true', help='keep the model')
+    parser.add_argument('--measure', nargs=2, metavar=('METHOD', 'FILE'), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure:
+        print(json.dumps(measure(*args.measure)))
+        return
+    folder = Path(args.folder or tempfile.mkdtemp())
+    model = folder / 'benchmark_vgg19.caffemodel'
+    try:
+        write_vgg19(model)
+        report(model, args.runs)
+    finally:
+        if not args.keep:
+            model.unlink(missing_ok=True)
+            if not args.folder:
+                folder.rmdir()
+
+
+def report(model, runs):
+    size = model.stat().st_size
+    print(f'{size / 1e6:.0f} MB, median of {runs} runs, each in a fresh process')
+    print(f'{"":16}{"seconds":>9}{"fastest":>9}{"peak / file":>13}{"before / file":>15}')
+    for method, words in METHODS.items():
+        found = [in_fresh_process(method, model) for _ in range(runs)]
+        seconds = [run['seconds'] for run in found]
+        peak = max(run['peak'] for run in found) / size
+        before = max(run['before'] for run in found) / size
+        print(
+            f'{method:16}{statistics.median(seconds):9.2f}{min(seconds):9.2f}'
+            f'{peak:13.2f}{before:15.2f}   {words}'
+        )
+
+
+def in_fresh_process(method, model):
+    command = [sys.executable, __file__, '--measure', method, str(model)]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def measure(method, model):
+    """Seconds of one load, imports apart; peak memory of the process and that before the load."""
+    import torch
+
+    import loadcaffe
+
+    logging.getLogger('loadcaffe').setLevel(logging.ERROR)  # there is no prototxt, on purpose
+    before = peak_memory()
+    start = time.perf_counter()
+    if method == 'loadcaffe.load':
+        network = loadcaffe.load('no.prototxt', model)
+        tensors = list(network.parameters())
+    else:
+        net = schema.NetParameter.FromString(Path(model).read_bytes())
+        tensors = [
+            torch.from_numpy(np.fromiter(blob.data, np.float32, len(blob.data)))
+            for layer in net.layers
+            for blob in layer.blobs
+        ]
+    seconds = time.perf_counter() - start
+    assert sum(tensor.numel() for tensor in tensors) == 143667240, 'not all of VGG-19 was loaded'
+    return {'seconds': seconds, 'peak': peak_memory(), 'before': before}
+
+
+def peak_memory():
+    """Peak resident bytes of this process."""
+    status = Path('/proc/self/status')
+    if status.exists():  # getrusage would count what the parent had before exec
+        fields = dict(line.split(':', 1) for line in status.read_text().splitlines())
+        return int(fields['VmHWM'].split()[0]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == 'darwin' else peak * 1024
+
+
+def write_vgg19(path):
+    """Write VGG-19 layer by layer, so that this process stays small."""
+    random = np.random.default_rng(0)
+    with open(path, 'wb') as file:
+        file.write(schema.NetParameter(name='VGG_ILSVRC_19_layers').SerializeToString())
+        inputs = 3
+        for block, widths in enumerate(CONVOLUTIONS, 1):
+            for number, outputs in enumerate(widths, 1):
+                conv = {'num_output': outputs, 'pad': [1], 'kernel_size': [3]}
+                write_layer(
+                    file, random, f'conv{block}_{number}', 4, (outputs, inputs, 3, 3), conv=conv
+                )
+                write_layer(file, random, f'relu{block}_{number}', 18)
+                inputs = outputs
+            write_layer(file, random, f'pool{block}', 17, pool={'kernel_size': 2, 'stride': 2})
+        for number, (inputs, outputs) in enumerate(INNER_PRODUCTS, 6):
+            shape = (1, 1, outputs, inputs)
+            write_layer(file, random, f'fc{number}', 14, shape, fc={'num_output': outputs})
+            if number < 8:
+                write_layer(file, random, f'relu{number}', 18)
+                write_layer(file, random, f'drop{number}', 6)
+        write_layer(file, random, 'prob', 20)
+
+
+def write_layer(file, random, name, kind, shape=None, conv=None, pool=None, fc=None):
+    content = schema.V1LayerParameter(
+        name=name, type=kind, convolution_param=conv, pooling_param=pool, inner_product_param=fc
+    ).SerializeToString()
+    blobs = []
+    if shape:
+        outputs = shape[2] if shape[0] == 1 else shape[0]
+        blobs = [write_blob(random, shape), write_blob(random, (1, 1, 1, outputs))]
+    length = len(content) + sum(len(part) for blob in blobs for part in blob)
+    file.write(prefix(schema.NetParameter, 'layers', length) + content)
+    for blob in blobs:
+        for part in blob:
+            file.write(part)
+
+
+def write_blob(random, shape):
+    num, channels, height, width = shape
+    sizes = schema.BlobProto(num=num, channels=channels, height=height, width=width)
+    sizes = sizes.SerializeToString()
+    count = num * channels * height * width
+    data = (random.standard_normal(count, np.float32) * 0.01).data.cast('B')
+    head = prefix(schema.BlobProto, 'data', len(data))
+    length = len(sizes) + len(head) + len(data)
+    return prefix(schema.V1LayerParameter, 'blobs', length), sizes, head, data
+
+
+def prefix(message, field, length):
+    """Tag and length of a length-delimited field."""
+    number = message.DESCRIPTOR.fields_by_name[field].number
+    return varint(number << 3 | 2) + varint(length)
+
+
+def varint(value):
+    content = bytearray()
+    while value > 127:
+        content.append(value & 127 | 128)
+        value >>= 7
+    return bytes(content) + bytes([value])
+
+
+if __name__ == '__main__':
+    main()
