@@ -1,0 +1,21 @@
+"""One evaluation: what an optimiser asks for."""
+
+import torch
+from torch import Tensor
+
+from style_transfer.network import LossNetwork
+
+
+def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Run the network forward and back.
+
+    image: (3, H, W), preprocessed, on the network's first device.  Returns the total loss, a
+    0-dim float64 tensor (TV left out, as in neural_style.lua: feval), and its gradient
+    (3, H, W), TV included.
+    """
+    image = image.detach().requires_grad_()
+    features = network(image)
+    # Every gradient comes from a loss layer, so the top of the network gets zeros.
+    (gradient,) = torch.autograd.grad(features, image, torch.zeros_like(features))
+    losses = [loss.loss.to(image.device) for loss in network.losses]
+    return torch.stack(losses).sum() if losses else torch.zeros(()), gradient

@@ -1,0 +1,201 @@
+"""The losses: identity layers that add their own analytic gradient on the way back.
+
+As in neural_style.lua, a loss layer passes its features on unchanged, keeps the value of its
+loss, and adds the gradient of that loss to the gradient that comes from above.  Each loss has
+two halves, so that the features may one day come in pieces:
+
+    statistic(features)            adds over positions: of two halves of a layer it is the sum
+    gradient(features, statistic)  is local, once the statistic of the whole layer is known
+
+Features are (1, C, H, W), or (1, C) after a fully connected layer.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from torch7.blas import gemm_tn
+from torch7.convolution import EXACT
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Sum over all positions of the products of every two channels: G = F Fᵀ.
+
+    features: (1, C, H, W).  Returns (C, C), not divided by anything.
+    Source: Gatys et al. 2015, eq. 3; neural_style.lua: GramMatrix.
+    """
+    flat = features[0].flatten(1)  # (C, H * W)
+    return gemm_tn(flat, flat) if flat.shape[1] <= EXACT else flat @ flat.t()
+
+
+class _AddGradient(torch.autograd.Function):
+    """Identity; on the way back the loss adds its gradient."""
+
+    @staticmethod
+    def forward(ctx, features, loss):
+        ctx.save_for_backward(features)
+        ctx.loss = loss
+        return features.view_as(features)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (features,) = ctx.saved_tensors
+        return ctx.loss.add_gradient(features, gradient), None
+
+
+class Loss(nn.Module):
+    """A content or style loss: what the two have in common.
+
+    strength: the weight of the loss.
+    normalize: divide the gradient by its L1 norm before the strength is applied.
+    rectified: the next layer is a ReLU.  In the original it works in place, so that the loss
+        takes its value from the features before the ReLU but its gradient from those after it.
+
+    mode is 'none', 'capture' (the features become the target) or 'loss'; loss is the value of
+    the last evaluation, the one that is printed: 0-dim, float64.
+    """
+
+    def __init__(self, strength: float, normalize: bool = False, rectified: bool = False):
+        super().__init__()
+        self.strength = strength
+        self.normalize = normalize
+        self.rectified = rectified
+        self.mode = 'none'
+        self.target = torch.empty(0)
+        self.loss = torch.zeros((), dtype=torch.float64)
+        self._statistic = torch.zeros(())
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.mode == 'capture':
+            self.capture(features)
+        elif self.mode == 'loss':
+            self._statistic = self.statistic(features.detach())
+            # The original's criterion answers in the features' precision, and the strength is
+            # multiplied in double.
+            self.loss = _double(self.value(features.detach(), self._statistic)) * self.strength
+            return _AddGradient.apply(features, self)
+        return features
+
+    def add_gradient(self, features: Tensor, gradient: Tensor) -> Tensor:
+        """Gradient of the loss, normalised and weighted, plus the gradient from above."""
+        if self.rectified:
+            features = features.clamp(min=0)
+        own = self.gradient(features, self._statistic)
+        if self.normalize:
+            own /= own.abs().sum() + 1e-8
+        return own.mul_(self.strength).add_(gradient)
+
+    def capture(self, features: Tensor) -> None:
+        raise NotImplementedError
+
+    def statistic(self, features: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def value(self, features: Tensor, statistic: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class ContentLoss(Loss):
+    """Mean squared difference to the target features: strength · mean((F − P)²).
+
+    Source: neural_style.lua: ContentLoss.
+    """
+
+    def capture(self, features: Tensor) -> None:
+        self.target = features.detach().clone()
+
+    def statistic(self, features: Tensor) -> Tensor:
+        return _sum_of_squares(features - self.target)
+
+    def value(self, features: Tensor, statistic: Tensor) -> Tensor:
+        return statistic / features.numel()
+
+    def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
+        return (features - self.target).mul_(2.0 / features.numel())
+
+
+class StyleLoss(Loss):
+    """Mean squared difference of Gram matrices: strength · mean((G − A)²), G = F Fᵀ / (C·H·W).
+
+    Several style images are blended in the target: A = Σ blend_weight · G.
+    Source: neural_style.lua: StyleLoss.
+    """
+
+    blend_weight = 1.0
+
+    def capture(self, features: Tensor) -> None:
+        gram = self._normalized(features, self.statistic(features)) * self.blend_weight
+        self.target = gram if self.target.numel() == 0 else self.target + gram
+
+    def statistic(self, features: Tensor) -> Tensor:
+        if features.dim() != 4:
+            raise ValueError(
+                '-style_layers: a fully connected layer has no positions to take a Gram matrix'
+                ' over; name convolution, ReLU or pooling layers'
+            )
+        return gram_matrix(features)
+
+    def value(self, features: Tensor, statistic: Tensor) -> Tensor:
+        difference = self._normalized(features, statistic) - self.target
+        return _sum_of_squares(difference) / difference.numel()
+
+    def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
+        difference = self._normalized(features, statistic) - self.target
+        # The Gram matrix and its target are symmetric: one product gives what the original
+        # adds from two.
+        difference *= 2.0 * 2.0 / difference.numel() / features.numel()
+        flat = features[0].flatten(1)  # (C, H * W)
+        return (difference @ flat).view_as(features)
+
+    @staticmethod
+    def _normalized(features: Tensor, gram: Tensor) -> Tensor:
+        return gram / features.numel()
+
+
+class TVLoss(nn.Module):
+    """Total variation: a gradient alone, over the (H−1) × (W−1) interior.
+
+    It adds the gradient of strength · ½ Σ ((x − right)² + (x − below)²) and never shows in the
+    printed total.  Source: neural_style.lua: TVLoss.
+    """
+
+    def __init__(self, strength: float):
+        super().__init__()
+        self.strength = strength
+
+    def forward(self, image: Tensor) -> Tensor:
+        return _AddGradient.apply(image, self)
+
+    def add_gradient(self, image: Tensor, gradient: Tensor) -> Tensor:
+        return self.gradient(image).mul_(self.strength).add_(gradient)
+
+    def gradient(self, image: Tensor) -> Tensor:
+        inner = image[..., :-1, :-1]
+        x_diff = inner - image[..., :-1, 1:]
+        y_diff = inner - image[..., 1:, :-1]
+        gradient = torch.zeros_like(image)
+        gradient[..., :-1, :-1].add_(x_diff).add_(y_diff)
+        gradient[..., :-1, 1:].sub_(x_diff)
+        gradient[..., 1:, :-1].sub_(y_diff)
+        return gradient
+
+
+def _sum_of_squares(difference: Tensor) -> Tensor:
+    """Σ d², 0-dim, summed as THNN/generic/MSECriterion.c does.
+
+    On the CPU the original adds one float32 after the other, which on large layers is off by
+    up to 4e-5 from the true sum; the printed losses show it.
+    """
+    squares = difference * difference
+    if squares.device.type != 'cpu':
+        return squares.sum()
+    running = np.add.accumulate(squares.contiguous().view(-1).numpy())
+    return torch.from_numpy(running[-1:]).squeeze(0)
+
+
+def _double(value: Tensor) -> Tensor:
+    """value in float64, on its own device where that has float64 (mps has not)."""
+    return value.cpu().double() if value.device.type == 'mps' else value.double()

@@ -1,0 +1,244 @@
+"""The loss network: the CNN up to its last loss layer, with the loss layers inserted."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import torch7.nn
+from style_transfer.losses import ContentLoss, Loss, StyleLoss, TVLoss
+from torch7.convolution import EXACT, convolve
+from torch7.random import Generator
+
+logger = logging.getLogger(__name__)
+
+
+def loss_positions(
+    names: Sequence[str], content_layers: Sequence[str], style_layers: Sequence[str]
+) -> tuple[list[int], list[int], int]:
+    """Find the layers that losses follow.
+
+    names: the names of the CNN's layers, in order.  Each list of layers is walked in its own
+    order only, as in neural_style.lua: a name that is unknown, named twice, or above one named
+    earlier stops its list, and then the whole network is used.
+
+    Returns the indices (from 0) of the layers with a content loss and with a style loss, and
+    the number of layers that the loss network takes from the CNN.
+    """
+    content_at: list[int] = []
+    style_at: list[int] = []
+    for index, name in enumerate(names):
+        if len(content_at) == len(content_layers) and len(style_at) == len(style_layers):
+            return content_at, style_at, index
+        if len(content_at) < len(content_layers) and name == content_layers[len(content_at)]:
+            content_at.append(index)
+        if len(style_at) < len(style_layers) and name == style_layers[len(style_at)]:
+            style_at.append(index)
+    return content_at, style_at, len(names)
+
+
+class LossNetwork(nn.Module):
+    """A CNN with content, style and TV losses inserted, on one device or cut across several.
+
+    cnn: modules in order, each with its Caffe name in .name, taking (1, 3, H, W).
+    content_layers, style_layers: names, walked as loss_positions says.
+    pooling: 'avg' replaces max pooling by average pooling; anything else leaves it.
+    devices: the network is cut into as many chunks, one for each; the gradient comes back on
+        the first.
+    multigpu_strategy: 1-based indices of the layers after which it is cut, loss and TV layers
+        counted; empty means after the third layer of the CNN's for two devices.
+    generator: where dropout layers draw their masks (the original leaves dropout switched on).
+
+    Raises ValueError if there is no loss at all, or if devices and strategy do not match.
+    Source: neural_style.lua: main, setup_multi_gpu.
+    """
+
+    def __init__(
+        self,
+        cnn: nn.Sequential,
+        *,
+        content_weight: float,
+        style_weight: float,
+        tv_weight: float,
+        content_layers: Sequence[str],
+        style_layers: Sequence[str],
+        normalize_gradients: bool,
+        pooling: str,
+        generator: Generator,
+        devices: Sequence[torch.device | str] = ('cpu',),
+        multigpu_strategy: Sequence[int] = (),
+    ):
+        super().__init__()
+        self.content_losses: list[ContentLoss] = []
+        self.style_losses: list[StyleLoss] = []
+        layers = list(cnn)
+        names = [str(layer.name) for layer in layers]
+        content_at, style_at, depth = loss_positions(names, content_layers, style_layers)
+        _warn_of_lost_layers('-content_layers', content_layers, len(content_at), names)
+        _warn_of_lost_layers('-style_layers', style_layers, len(style_at), names)
+        if depth == 0 and tv_weight <= 0:
+            raise ValueError(
+                'no loss to minimise: name layers in -content_layers or -style_layers,'
+                ' or give a -tv_weight above 0'
+            )
+
+        net: list[nn.Module] = [TVLoss(tv_weight)] if tv_weight > 0 else []
+        for index, layer in enumerate(layers[:depth]):
+            if isinstance(layer, nn.MaxPool2d) and pooling == 'avg':
+                logger.info('Replacing max pooling at layer %d with average pooling', index + 1)
+                layer = _average_pooling(layer, names[index])
+            elif isinstance(layer, nn.Dropout):
+                layer = torch7.nn.Dropout(layer.p, generator)
+            elif isinstance(layer, nn.ReLU) and net and isinstance(net[-1], Loss):
+                # The loss below keeps the features as they were before this ReLU.
+                layer = nn.ReLU(inplace=False)
+            net.append(layer)
+            rectified = index + 1 < depth and isinstance(layers[index + 1], nn.ReLU)
+            if index in content_at:
+                logger.info('Setting up content layer\t%d\t:\t%s', index + 1, names[index])
+                content_loss = ContentLoss(content_weight, normalize_gradients, rectified)
+                self.content_losses.append(content_loss)
+                net.append(content_loss)
+            if index in style_at:
+                logger.info('Setting up style layer  \t%d\t:\t%s', index + 1, names[index])
+                style_loss = StyleLoss(style_weight, normalize_gradients, rectified)
+                self.style_losses.append(style_loss)
+                net.append(style_loss)
+
+        self.devices = [torch.device(device) for device in devices]
+        if len(self.devices) > 1:
+            cuts = multigpu_strategy or _default_strategy(len(self.devices), tv_weight > 0)
+            self.chunks = _cut(net, cuts, len(self.devices))
+        else:
+            self.chunks = nn.ModuleList([nn.Sequential(*net)])
+        for chunk, device in zip(self.chunks, self.devices, strict=True):
+            chunk.to(device)
+
+    @property
+    def losses(self) -> Iterator[Loss]:
+        """Content losses, then style losses: the order in which they are printed and summed."""
+        yield from self.content_losses
+        yield from self.style_losses
+
+    def forward(self, image: Tensor) -> Tensor:
+        """image: (3, H, W), preprocessed.  Returns the features of the last layer."""
+        features = image.unsqueeze(0)
+        small = image.device.type == 'cpu' and image[0].numel() <= EXACT
+        for chunk, device in zip(self.chunks, self.devices, strict=True):
+            features = features.to(device)
+            for layer in chunk.children():
+                _check_fit(layer, features)
+                if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
+                    features = convolve(layer, features)
+                else:
+                    features = layer(features)
+        return features
+
+    def capture_content(self, image: Tensor) -> None:
+        """Make the features of a preprocessed content image (3, H, W) the content targets."""
+        self._capture(image, self.content_losses)
+
+    def capture_style(self, image: Tensor, blend_weight: float) -> None:
+        """Add the Gram matrices of a preprocessed style image, weighted, to the style targets."""
+        for loss in self.style_losses:
+            loss.blend_weight = blend_weight
+        self._capture(image, self.style_losses)
+
+    def _capture(self, image: Tensor, losses: Sequence[Loss]) -> None:
+        for loss in self.losses:
+            loss.mode = 'none'
+        for loss in losses:
+            loss.mode = 'capture'
+        with torch.no_grad():
+            self(image)
+        for loss in self.losses:
+            loss.mode = 'loss'
+
+    def text(self, backend: str = 'nn') -> str:
+        """The network as Torch7 prints it."""
+        if len(self.devices) == 1:
+            return torch7.nn.text(self.chunks[0], backend)
+        gpus = [
+            GPU((device.index or 0) + 1, chunk)
+            for chunk, device in zip(self.chunks, self.devices, strict=True)
+        ]
+        return torch7.nn.text(nn.Sequential(*gpus), backend)
+
+
+class GPU(nn.Module):
+    """A chunk of the network and the number, from 1, of its device, for printing."""
+
+    def __init__(self, device_number: int, chunk: nn.Module):
+        super().__init__()
+        self.device_number = device_number
+        self.chunk = chunk
+
+
+def _check_fit(layer: nn.Module, features: Tensor) -> None:
+    """Refuse images that a layer cannot take, in words that lead to a flag."""
+    if isinstance(layer, nn.Linear):
+        if features.shape[1] != layer.in_features:
+            raise ValueError(
+                f'-image_size: the fully connected layer {layer.name!r} takes'
+                f' {layer.in_features} values and gets {features.shape[1]}: use images of the'
+                ' size that the network was made for, or name only layers before it in'
+                ' -content_layers and -style_layers'
+            )
+    elif isinstance(layer, nn.Conv2d | nn.AvgPool2d):
+        for size, kernel, padding in zip(
+            features.shape[2:], _pair(layer.kernel_size), _pair(layer.padding), strict=True
+        ):
+            if size + 2 * padding < kernel:
+                pooling = ' by -pooling avg' if isinstance(layer, nn.AvgPool2d) else ''
+                raise ValueError(
+                    f'-image_size: too small for the {kernel} pixels wide window of a'
+                    f' {type(layer).__name__} layer{pooling}, which gets {size}; give a larger one'
+                )
+
+
+def _pair(value: Any) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def _average_pooling(layer: nn.MaxPool2d, name: str) -> nn.AvgPool2d:
+    """Average pooling in the place of max pooling: floor mode, where max pooling is ceil."""
+    if layer.padding not in (0, (0, 0)):
+        raise ValueError(f'-pooling avg: layer {name!r} has padding {layer.padding}; use max')
+    return nn.AvgPool2d(layer.kernel_size, layer.stride)
+
+
+def _warn_of_lost_layers(
+    flag: str, wanted: Sequence[str], found: int, names: Sequence[str]
+) -> None:
+    if found == len(wanted):
+        return
+    lost = wanted[found]
+    reason = (
+        'the network has no layer of that name'
+        if lost not in names
+        else 'layers are taken in the order of the network, each once'
+    )
+    logger.warning(
+        '%s: %r and what follows it are not used, as in neural_style.lua: %s', flag, lost, reason
+    )
+
+
+def _default_strategy(n_devices: int, tv: bool) -> list[int]:
+    if n_devices != 2:
+        raise ValueError(
+            f'-multigpu_strategy: for {n_devices} GPUs, give the {n_devices - 1} layers after'
+            ' which the network is cut, such as 3,12'
+        )
+    return [3 + tv]
+
+
+def _cut(net: list[nn.Module], cuts: Sequence[int], n_chunks: int) -> nn.ModuleList:
+    bounds = [0, *cuts, len(net)]
+    if len(bounds) != n_chunks + 1 or any(a >= b for a, b in zip(bounds, bounds[1:], strict=False)):
+        raise ValueError(
+            f'-multigpu_strategy {",".join(map(str, cuts))}: {n_chunks} GPUs need {n_chunks - 1}'
+            f' increasing layer numbers below {len(net)}'
+        )
+    return nn.ModuleList(nn.Sequential(*net[a:b]) for a, b in zip(bounds, bounds[1:], strict=False))

@@ -1,0 +1,47 @@
+"""Minimising: L-BFGS or Adam over a feval."""
+
+import logging
+from collections.abc import Callable
+
+from torch import Tensor
+
+from torch7.optim import adam, lbfgs
+
+logger = logging.getLogger(__name__)
+
+
+def optimize(
+    feval: Callable[[Tensor], tuple[Tensor, Tensor]],
+    image: Tensor,
+    *,
+    optimizer: str,
+    num_iterations: float,
+    learning_rate: float,
+    lbfgs_num_correction: float,
+) -> Tensor:
+    """Minimise feval, starting from image, which is changed in place and returned.
+
+    feval(x) gives the loss and its gradient.  L-BFGS takes no learning rate, as in the original.
+    optimizer: 'lbfgs' or 'adam'; ValueError otherwise.
+    Source: neural_style.lua: main.
+    """
+    if optimizer == 'lbfgs':
+        logger.info('Running optimization with L-BFGS')
+        lbfgs(
+            feval,
+            image,
+            max_iter=num_iterations,
+            n_correction=max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100,
+            tol_x=-1,
+            tol_fun=-1,
+            verbose=True,
+        )
+    elif optimizer == 'adam':
+        logger.info('Running optimization with ADAM')
+        state: dict = {}
+        # Lua's loop over a fractional limit ends at the whole number below it.
+        for _ in range(int(max(num_iterations, 0))):
+            adam(feval, image, state, learning_rate=learning_rate)
+    else:
+        raise ValueError(f'-optimizer {optimizer}: choose lbfgs or adam')
+    return image

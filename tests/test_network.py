@@ -1,0 +1,239 @@
+"""The loss network: where losses go, how it is cut, what it prints."""
+
+import logging
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import loadcaffe
+from style_transfer import LossNetwork, evaluate, stylize
+from style_transfer.losses import ContentLoss, StyleLoss, TVLoss
+from style_transfer.network import loss_positions
+from torch7.random import Generator
+
+NAMES = ['conv1', 'relu1', 'pool1', 'conv2', 'relu2', 'fc3']
+
+
+@pytest.fixture
+def cnn(data):
+    models = data / 'models'
+    return loadcaffe.load(
+        str(models / 'mini_vgg19_conv.prototxt'), str(models / 'mini_vgg19_conv.caffemodel')
+    )
+
+
+def network(cnn, **settings):
+    defaults = {
+        'content_weight': 5.0,
+        'style_weight': 100.0,
+        'tv_weight': 1e-3,
+        'content_layers': ['relu4_2'],
+        'style_layers': ['relu1_1', 'relu2_1'],
+        'normalize_gradients': False,
+        'pooling': 'max',
+        'generator': Generator(),
+    }
+    return LossNetwork(cnn, **defaults | settings)
+
+
+def image(height=33, width=41, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(3, height, width, generator=generator) * 50
+
+
+def targeted(cnn, **settings):
+    """A loss network with targets from two random images."""
+    net = network(cnn, **settings)
+    net.capture_content(image(seed=1))
+    net.capture_style(image(29, 37, seed=2), 1.0)
+    return net
+
+
+@pytest.mark.parametrize(
+    ('content', 'style', 'want'),
+    [
+        (['relu2'], ['relu1', 'relu2'], ([4], [1, 4], 5)),
+        (['relu1'], ['relu1'], ([1], [1], 2)),
+        ([], [], ([], [], 0)),
+        (['relu1'], [], ([1], [], 2)),
+        (['relu1'], ['relu2', 'relu1'], ([1], [4], 6)),  # out of order: stalls
+        (['relu1'], ['relu1', 'nosuch', 'relu2'], ([1], [1], 6)),  # unknown: stalls
+        (['relu1', 'relu1'], ['relu1'], ([1], [1], 6)),  # named twice: stalls
+        ([' relu1'], ['relu1'], ([], [1], 6)),  # a space is part of the name
+        (['fc3'], ['conv1'], ([5], [0], 6)),
+    ],
+)
+def test_layer_lists_advance_in_list_order_only(content, style, want):
+    assert loss_positions(NAMES, content, style) == want
+
+
+def test_a_stalled_list_is_warned_of(cnn, caplog):
+    with caplog.at_level(logging.WARNING):
+        network(cnn, style_layers=['relu1_1', 'nosuch', 'relu2_1'])
+    assert "-style_layers: 'nosuch' and what follows it are not used" in caplog.text
+    assert 'no layer of that name' in caplog.text
+
+
+def test_network_ends_with_its_last_loss_and_starts_with_tv(cnn):
+    layers = list(network(cnn, content_layers=['relu2_1'], style_layers=['relu1_1']).chunks[0])
+    assert isinstance(layers[0], TVLoss)
+    assert isinstance(layers[3], StyleLoss)
+    assert isinstance(layers[-1], ContentLoss)
+    assert len(layers) == 1 + 7 + 2
+
+
+def test_no_tv_layer_for_weight_zero(cnn):
+    assert not isinstance(network(cnn, tv_weight=0).chunks[0][0], TVLoss)
+
+
+def test_no_loss_at_all_is_refused(cnn):
+    with pytest.raises(ValueError, match='no loss to minimise'):
+        network(cnn, content_layers=[], style_layers=[], tv_weight=0)
+
+
+def test_only_a_loss_right_below_a_relu_is_rectified(cnn):
+    net = network(cnn, content_layers=['conv4_2'], style_layers=['conv1_1', 'relu2_1', 'pool2'])
+    assert [loss.rectified for loss in net.style_losses] == [True, False, False]
+    # The network ends at conv4_2, so no ReLU overwrites its features.
+    assert [loss.rectified for loss in net.content_losses] == [False]
+
+
+@pytest.mark.parametrize('pooling', ['max', 'avg'])
+@pytest.mark.parametrize(
+    ('content', 'style'), [('relu3_1', ['relu1_1', 'relu2_1']), ('pool3', ['pool1', 'conv2_2'])]
+)
+def test_evaluation_matches_autograd_of_the_formulas(cnn, pooling, content, style):
+    """The whole network in float64, against the losses written out over plain features."""
+    cnn.double()
+    net = network(cnn, pooling=pooling, content_layers=[content], style_layers=style, tv_weight=0)
+    net.capture_content(image(seed=1).double())
+    net.capture_style(image(29, 37, seed=2).double(), 1.0)
+    loss, gradient = evaluate(net, image().double())
+
+    def features(x):
+        found, y = {}, x.unsqueeze(0)
+        for layer in cnn[:20]:
+            if isinstance(layer, nn.MaxPool2d) and pooling == 'avg':
+                y = nn.functional.avg_pool2d(y, 2, 2)
+            elif isinstance(layer, nn.ReLU):
+                y = nn.functional.relu(y)
+            else:
+                y = layer(y)
+            found[layer.name] = y
+        return found
+
+    def gram(f):
+        flat = f[0].flatten(1)
+        return flat @ flat.t() / f.numel()
+
+    x = image().double().requires_grad_()
+    with torch.no_grad():
+        content_target = features(image(seed=1).double())[content]
+        style_target = features(image(29, 37, seed=2).double())
+    ours = features(x)
+    want = 5.0 * ((ours[content] - content_target) ** 2).mean()
+    for name in style:
+        want = want + 100.0 * ((gram(ours[name]) - gram(style_target[name])) ** 2).mean()
+    (expected,) = torch.autograd.grad(want, x)
+    torch.testing.assert_close(loss, want.detach(), rtol=1e-10, atol=0)
+    if 'conv2_2' in style:  # the loss below an in-place ReLU has the original's gradient instead
+        assert (gradient - expected).norm() > 1e-3 * expected.norm()
+    else:
+        torch.testing.assert_close(gradient, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ('devices', 'strategy'),
+    [(['cpu'] * 2, []), (['cpu'] * 2, [1]), (['cpu'] * 3, [3, 8]), (['cpu'] * 4, [2, 4, 12])],
+)
+@pytest.mark.parametrize('layers', [['relu1_1', 'relu2_1'], ['conv1_1', 'conv2_1']])
+def test_a_network_cut_across_devices_gives_equal_results(cnn, devices, strategy, layers):
+    whole = targeted(cnn, style_layers=layers)
+    cut = targeted(cnn, style_layers=layers, devices=devices, multigpu_strategy=strategy)
+    assert len(cut.chunks) == len(devices)
+    for one, other in zip(evaluate(whole, image()), evaluate(cut, image()), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_default_cut_for_two_devices_is_after_the_third_layer_of_the_cnn(cnn):
+    """TV counts as a layer, and so does a loss (neural_style.lua: setup_multi_gpu)."""
+    two = ['cpu', 'cpu']
+    assert len(network(cnn, devices=two).chunks[0]) == 4
+    assert len(network(cnn, devices=two, tv_weight=0).chunks[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ('n_devices', 'strategy'), [(3, []), (2, [3, 5]), (3, [5, 3]), (2, [0]), (2, [999])]
+)
+def test_a_strategy_that_does_not_fit_the_devices_is_refused(cnn, n_devices, strategy):
+    with pytest.raises(ValueError, match='-multigpu_strategy'):
+        network(cnn, devices=['cpu'] * n_devices, multigpu_strategy=strategy)
+
+
+def test_a_cut_network_prints_as_gpu_modules(cnn):
+    text = network(cnn, devices=['cpu', 'cpu'], multigpu_strategy=[3]).text()
+    lines = text.split('\n')
+    assert lines[:2] == ['nn.Sequential {', '  [input -> (1) -> (2) -> output]']
+    assert lines[2] == '  (1): nn.GPU(1) @ nn.Sequential {'
+    assert lines[3] == '    [input -> (1) -> (2) -> (3) -> output]'
+    assert lines[4] == '    (1): nn.TVLoss'
+
+
+def test_average_pooling_is_floor_mode_and_announced(cnn, caplog):
+    with caplog.at_level(logging.INFO):
+        net = network(cnn, pooling='avg')
+    pooling = [layer for layer in net.chunks[0] if isinstance(layer, nn.AvgPool2d)]
+    assert len(pooling) == 3
+    assert not any(layer.ceil_mode for layer in pooling)
+    assert 'Replacing max pooling at layer 5 with average pooling' in caplog.messages
+
+
+def test_padded_max_pooling_cannot_become_average_pooling(cnn):
+    cnn[4].padding = (1, 1)
+    with pytest.raises(ValueError, match="-pooling avg: layer 'pool1' has padding"):
+        network(cnn, pooling='avg')
+
+
+def test_pooling_matches_torch7(golden):
+    pool = np.load(golden / 'unit' / 'pool.npz')
+    cases = 0
+    for key in pool.files:
+        match = re.match(r'(max|avg)(\d)(?:s(\d))?(?:p(\d))?(ceil|floor)_(\w+?)(__out)?$', key)
+        if not match or (match[3] is None) != (match[7] is not None):
+            continue
+        kind, size, stride, padding, mode, shape, _ = match.groups()
+        source = f'k3_in_{shape}' if stride else f'max2ceil_{shape}__in'
+        x = torch.from_numpy(pool[source]).unsqueeze(0).requires_grad_()
+        layer = (nn.MaxPool2d if kind == 'max' else nn.AvgPool2d)(
+            int(size), int(stride or size), int(padding or 0), ceil_mode=mode == 'ceil'
+        )
+        y = layer(x)
+        # Average pooling divides where Torch7 divides: equal to the last bit but one.
+        torch.testing.assert_close(y[0], torch.from_numpy(pool[key]), rtol=1.2e-7, atol=6e-8)
+        if not stride:
+            above = torch.from_numpy(pool[key.replace('__out', '__go')]).unsqueeze(0)
+            (gradient,) = torch.autograd.grad(y, x, above)
+            want = torch.from_numpy(pool[key.replace('__out', '__gi')])
+            torch.testing.assert_close(gradient[0], want, rtol=1.2e-7, atol=6e-8)
+        cases += 1
+    assert cases > 70
+
+
+def test_max_pooling_gives_the_gradient_of_a_tie_to_the_first(golden):
+    pool = np.load(golden / 'unit' / 'pool.npz')
+    x = torch.from_numpy(pool['ties_in']).unsqueeze(0).requires_grad_()
+    y = nn.MaxPool2d(2, 2, ceil_mode=True)(x)
+    above = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    (gradient,) = torch.autograd.grad(y, x, above)
+    assert torch.equal(gradient[0], torch.from_numpy(pool['ties_gi']))
+
+
+def test_a_fully_connected_layer_refuses_the_wrong_size_by_name(data):
+    models = data / 'models'
+    cnn = loadcaffe.load(str(models / 'mini_vgg19.prototxt'), str(models / 'mini_vgg19.caffemodel'))
+    content = torch.rand(3, 64, 64, dtype=torch.float64)
+    with pytest.raises(ValueError, match="'fc6' takes 3136 values"):
+        stylize(cnn, content, [content], content_layers='fc7', num_iterations=1)

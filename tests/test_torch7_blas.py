@@ -1,0 +1,133 @@
+"""Matrix products and convolutions, to the last bit of Torch7's BLAS."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import loadcaffe
+from torch7.blas import gemm, gemm_tn, panels
+from torch7.convolution import convolve
+
+needs_avx512 = pytest.mark.skipif(
+    'AVX512' not in torch.backends.cpu.get_cpu_capability(),
+    reason='the recordings and the rounding of oneDNN were compared on AVX-512 only',
+)
+
+
+def chain(a, b, c=0.0):
+    """c + a bᵀ by fused multiply-adds in float32, one after the other (numpy, (M, K), (N, K))."""
+    total = np.zeros((len(a), len(b)), np.float32) + np.float32(c)
+    for k in range(a.shape[1]):
+        product = a[:, k, None].astype(np.float64) * b[None, :, k]
+        total = (total + product).astype(np.float32)
+    return total
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(
+    ('inner', 'want'),
+    [
+        (27, [(0, 27)]),
+        (448, [(0, 448)]),
+        (576, [(0, 288), (288, 576)]),
+        (895, [(0, 448), (448, 895)]),
+        (1152, [(0, 448), (448, 800), (800, 1152)]),
+    ],
+)
+def test_panels_are_openblas_cuts(inner, want):
+    assert panels(inner) == want
+
+
+@needs_avx512
+@pytest.mark.parametrize('threads', [1, 2])
+@pytest.mark.parametrize(
+    ('m', 'n', 'inner'), [(8, 300, 27), (16, 48, 144), (64, 35, 288), (128, 4, 448), (9, 70, 64)]
+)
+def test_gemm_is_a_chain_of_fused_multiply_adds(m, n, inner, threads):
+    a, b = random(m, inner), random(n, inner, seed=1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        product = gemm(a, b)
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(product.numpy(), chain(a.numpy(), b.numpy()))
+
+
+@needs_avx512
+def test_gemm_adds_its_panels_to_the_start_in_turn():
+    a, b, c = random(8, 576), random(30, 576, seed=1), random(8, 1, seed=2)
+    want = c.numpy()
+    for start, end in panels(576):
+        want = want + chain(a.numpy()[:, start:end], b.numpy()[:, start:end])
+    assert np.array_equal(gemm(a, b, c).numpy(), want)
+
+
+@pytest.mark.parametrize('product', [gemm, gemm_tn])
+@pytest.mark.parametrize(('m', 'n', 'inner'), [(5, 7, 3), (33, 17, 1000), (64, 64, 700), (1, 1, 1)])
+def test_products_are_right_on_any_machine(product, m, n, inner):
+    a, b = random(m, inner), random(n, inner, seed=1)
+    want = a.double() @ b.double().t()
+    # float32: the error of a sum of `inner` terms.
+    torch.testing.assert_close(product(a, b).double(), want, rtol=0, atol=2e-6 * inner**0.5)
+    torch.testing.assert_close(product(a.double(), b.double()), want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    'geometry',
+    [
+        {'kernel_size': 3, 'padding': 1},
+        {'kernel_size': (3, 5), 'stride': (2, 1), 'padding': (0, 2)},
+        {'kernel_size': 11, 'stride': 4},
+        {'kernel_size': 3, 'dilation': 2, 'padding': 2, 'bias': False},
+    ],
+)
+def test_convolution_and_its_gradient_are_pytorchs_but_for_rounding(geometry):
+    layer = nn.Conv2d(3, 8, **geometry).requires_grad_(False)
+    outputs, gradients = [], []
+    for function in (lambda x: convolve(layer, x), layer):
+        x = random(1, 3, 24, 31).requires_grad_()
+        y = function(x)
+        outputs.append(y.detach())
+        gradients.append(torch.autograd.grad(y, x, random(*y.shape, seed=1))[0])
+    torch.testing.assert_close(*outputs, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
+
+
+@needs_avx512
+@pytest.mark.parametrize('case', ['c4_5x7_float', 'c16_9x8_float'])
+def test_gram_matrices_equal_torch7(golden, case):
+    recorded = np.load(golden / 'unit' / 'modules.npz')
+    flat = torch.from_numpy(recorded[f'{case}__input']).flatten(1)
+    assert np.array_equal(gemm_tn(flat, flat).numpy(), recorded[f'{case}__gram'])
+
+
+@needs_avx512
+@pytest.mark.parametrize(
+    ('model', 'layers'),
+    [
+        # Wider maps of the small network only: products of 20 positions and fewer go to
+        # kernels for small matrices, which round otherwise.
+        ('mini_vgg19', ['conv1_1', 'conv2_1', 'conv2_2', 'conv3_1', 'conv3_2', 'conv3_4']),
+        ('vgg_normalised_conv3_1', ['conv1_1', 'conv1_2', 'conv2_1', 'conv2_2', 'conv3_1']),
+    ],
+)
+def test_convolutions_equal_torch7(golden, model, layers):
+    recorded = np.load(golden / 'unit' / 'activations.npz')
+    files = [str(golden / 'models' / f'{model}.{end}') for end in ('prototxt', 'caffemodel')]
+    below = recorded[f'{model}__input']
+    compared = []
+    for number, layer in enumerate(loadcaffe.load(*files), start=1):
+        key = f'{model}__{number:02d}_{layer.name}'
+        if key not in recorded:
+            break  # the recorded picture is too small for the fully connected layers
+        if layer.name in layers:
+            output = convolve(layer, torch.from_numpy(below).unsqueeze(0))
+            assert np.array_equal(output[0].numpy(), recorded[key]), layer.name
+            compared.append(layer.name)
+        below = recorded[key]
+    assert compared == layers
