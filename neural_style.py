@@ -1,0 +1,297 @@
+"""The command: flags → images → stylize → image.  Order and names of neural_style.lua."""
+
+import contextlib
+import logging
+import math
+import os
+import sys
+import tempfile
+from types import SimpleNamespace
+
+import torch
+from tqdm import tqdm
+
+import loadcaffe
+from style_transfer import Iterate, original_colors, stylize
+from style_transfer.devices import choose_devices
+from torch7 import image
+from torch7.cmdline import (
+    CmdLine,
+    CommandLineError,
+    HelpRequested,
+    format_d,
+    modulo,
+    split,
+    tonumber,
+)
+
+
+def command_line() -> CmdLine:
+    """The flags of neural_style.lua."""
+    cmd = CmdLine()
+
+    # Basic options
+    cmd.option('-style_image', 'examples/inputs/seated-nude.jpg', 'Style target image')
+    cmd.option('-style_blend_weights', 'nil')
+    cmd.option('-content_image', 'examples/inputs/tubingen.jpg', 'Content target image')
+    cmd.option('-image_size', 512, 'Maximum height / width of generated image')
+    cmd.option('-gpu', '0', 'Zero-indexed ID of the GPU to use; for CPU mode set -gpu = -1')
+    cmd.option('-multigpu_strategy', '', 'Index of layers to split the network across GPUs')
+
+    # Optimization options
+    cmd.option('-content_weight', 5e0)
+    cmd.option('-style_weight', 1e2)
+    cmd.option('-tv_weight', 1e-3)
+    cmd.option('-num_iterations', 1000)
+    cmd.option('-normalize_gradients', False)
+    cmd.option('-init', 'random', 'random|image')
+    cmd.option('-init_image', '')
+    cmd.option('-optimizer', 'lbfgs', 'lbfgs|adam')
+    cmd.option('-learning_rate', 1e1)
+    cmd.option('-lbfgs_num_correction', 0)
+
+    # Output options
+    cmd.option('-print_iter', 50)
+    cmd.option('-save_iter', 100)
+    cmd.option('-output_image', 'out.png')
+
+    # Other options
+    cmd.option('-style_scale', 1.0)
+    cmd.option('-original_colors', 0)
+    cmd.option('-pooling', 'max', 'max|avg')
+    cmd.option('-proto_file', 'models/VGG_ILSVRC_19_layers_deploy.prototxt')
+    cmd.option('-model_file', 'models/VGG_ILSVRC_19_layers.caffemodel')
+    cmd.option('-backend', 'nn', 'nn|cudnn|clnn')
+    cmd.option('-cudnn_autotune', False)
+    cmd.option('-seed', -1)
+
+    cmd.option('-content_layers', 'relu4_2', 'layers for content')
+    cmd.option('-style_layers', 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1', 'layers for style')
+    return cmd
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    cmd = command_line()
+    program = os.path.basename(sys.argv[0])
+    try:
+        params = cmd.parse(sys.argv[1:] if argv is None else argv)
+    except HelpRequested:
+        print(cmd.help_text(program), end='')
+        return 0
+    except CommandLineError as error:
+        print('\t')
+        print(error, file=sys.stderr)
+        print('\t')
+        print(cmd.help_text(None), end='')
+        return 1
+    try:
+        with terminal():
+            run(params)
+    except (ValueError, OSError) as error:
+        print(f'neural_style: {error}', file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        print(
+            'neural_style: out of memory: give a smaller -image_size, or -optimizer adam,'
+            ' which keeps less',
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print('neural_style: interrupted', file=sys.stderr)
+        return 130
+    return 0
+
+
+def run(params: SimpleNamespace) -> None:
+    """What main(params) of neural_style.lua does."""
+    check_output(params.output_image)
+    check_sizes(params.image_size, params.style_scale)
+    devices = choose_devices(params.gpu, params.backend, params.cudnn_autotune)
+    on_gpu = devices[0].type != 'cpu'
+
+    # The original loads the network first; here a missing picture is found before that.
+    content_image = image.scale(image.load(params.content_image), params.image_size)
+    style_size = math.ceil(params.style_scale * params.image_size)
+    style_image_list = split(params.style_image)
+    if not style_image_list:
+        raise ValueError(f'-style_image {params.style_image}: name at least one picture')
+    style_images = [image.scale(image.load(path), style_size) for path in style_image_list]
+    init_image = None
+    if params.init_image != '':
+        height, width = content_image.shape[1:]
+        init_image = image.scale_to(image.load(params.init_image), width, height)
+
+    # Handle style blending weights for multiple style inputs
+    style_blend_weights = None
+    if params.style_blend_weights != 'nil':
+        style_blend_weights = numbers('-style_blend_weights', params.style_blend_weights)
+
+    def maybe_print(iterate: Iterate) -> None:
+        t = iterate.iteration
+        if params.print_iter > 0 and modulo(t, params.print_iter) == 0:
+            say(f'Iteration {format_d(t)} / {format_d(params.num_iterations)}')
+            for i, content_module in enumerate(iterate.network.content_losses, start=1):
+                say(f'  Content {i} loss: {content_module.loss:f}')
+            for i, style_module in enumerate(iterate.network.style_losses, start=1):
+                say(f'  Style {i} loss: {style_module.loss:f}')
+            say(f'  Total loss: {iterate.loss:f}')
+
+    def maybe_save(iterate: Iterate) -> None:
+        t = iterate.iteration
+        should_save = params.save_iter > 0 and modulo(t, params.save_iter) == 0
+        should_save = should_save or t == params.num_iterations
+        if should_save:
+            disp = iterate.image
+            filename = build_filename(params.output_image, t)
+            if t == params.num_iterations:
+                filename = params.output_image
+
+            # Maybe perform postprocessing for color-independent style transfer
+            if params.original_colors == 1:
+                disp = original_colors(content_image, disp)
+
+            image.save(filename, disp)
+
+    with progress_bar(params.num_iterations) as bar:
+
+        def report(iterate: Iterate) -> None:
+            maybe_print(iterate)
+            maybe_save(iterate)
+            bar.update()
+
+        stylize(
+            load_network(params.proto_file, params.model_file),
+            content_image,
+            style_images,
+            style_blend_weights=style_blend_weights,
+            content_weight=params.content_weight,
+            style_weight=params.style_weight,
+            tv_weight=params.tv_weight,
+            num_iterations=params.num_iterations,
+            normalize_gradients=params.normalize_gradients,
+            init=params.init,
+            init_image=init_image,
+            optimizer=params.optimizer,
+            learning_rate=params.learning_rate,
+            lbfgs_num_correction=params.lbfgs_num_correction,
+            pooling=params.pooling,
+            backend=params.backend if on_gpu else 'nn',
+            seed=params.seed,
+            content_layers=params.content_layers,
+            style_layers=params.style_layers,
+            multigpu_strategy=params.multigpu_strategy,
+            devices=devices,
+            callback=report,
+        )
+
+
+def build_filename(output_image: str, iteration: int) -> str:
+    """Name of an intermediate picture: out.png → ./out_100.png (neural_style.lua)."""
+    directory, name = os.path.split(output_image)
+    basename, _, extension = name.rpartition('.')
+    return f'{directory or "."}/{basename}_{iteration}.{extension}'
+
+
+def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
+    """loadcaffe.load, with the flag and the remedy in its errors."""
+    remedy = 'sh models/download_models.sh fetches VGG-19'
+    try:
+        return loadcaffe.load(proto_file, model_file)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'-model_file {model_file}: no such file; {remedy}') from error
+    except loadcaffe.CaffeFormatError as error:
+        raise ValueError(f'-model_file: {error}; {remedy}') from error
+
+
+def check_output(output_image: str) -> None:
+    """Refuse at the start what could not be saved at the end."""
+    if not image.is_supported(output_image):
+        raise ValueError(f'-output_image {output_image}: name a .png, .jpg, .jpeg or .ppm file')
+    directory = os.path.dirname(output_image) or '.'
+    if os.path.isdir(output_image):
+        raise ValueError(f'-output_image {output_image}: this is a directory; name a file')
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f'-output_image {output_image}: cannot write in {directory}: {error.strerror};'
+            ' make the directory, or name another'
+        ) from error
+
+
+def check_sizes(image_size: float, style_scale: float) -> None:
+    """Refuse sizes that are no sizes; those below one pixel mean one, as in the original."""
+    for flag, value in (('-image_size', image_size), ('-style_scale', style_scale)):
+        if not math.isfinite(value):
+            raise ValueError(f'{flag} {value}: give a finite number')
+    if not math.isfinite(style_scale * image_size):
+        raise ValueError(f'-style_scale {style_scale}: too large for -image_size {image_size}')
+
+
+def numbers(flag: str, text: str) -> list[float]:
+    """The numbers of a flag such as 3,7."""
+    values = []
+    for item in split(text):
+        value = tonumber(item)
+        if value is None:
+            raise ValueError(f'{flag} {text}: {item!r} is not a number')
+        values.append(value)
+    return values
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether Python, the CPU allocator of PyTorch or a GPU ran out of memory."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        "can't allocate memory" in str(error)
+    )
+
+
+def say(text: str) -> None:
+    """Print as th does, which ends every print with a tab, around a progress bar."""
+    tqdm.write(text + '\t', file=sys.stdout)
+    sys.stdout.flush()
+
+
+def progress_bar(num_iterations: float) -> tqdm:
+    """A bar on stderr when that is a terminal, nothing otherwise."""
+    total = max(int(num_iterations), 1) if math.isfinite(num_iterations) else None
+    return tqdm(total=total, disable=not sys.stderr.isatty(), unit='it', file=sys.stderr)
+
+
+class Terminal(logging.Handler):
+    """What the libraries log: the original's lines on stdout, warnings on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            tqdm.write(f'neural_style: {text}', file=sys.stderr)
+        elif record.name.startswith('loadcaffe') or '\n' in text:
+            # loadcaffe prints from C++, and th prints a network, without the tab.
+            tqdm.write(text, file=sys.stdout)
+            sys.stdout.flush()
+        else:
+            say(text)
+
+
+@contextlib.contextmanager
+def terminal():
+    """Let the libraries' messages through to the terminal for one run."""
+    handler = Terminal()
+    loggers = [logging.getLogger(name) for name in ('loadcaffe', 'style_transfer', 'torch7')]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

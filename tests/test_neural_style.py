@@ -1,0 +1,255 @@
+"""The command: its text, its files, and how it meets bad input."""
+
+import os
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from PIL import Image
+
+import neural_style
+from neural_style import build_filename, main
+
+
+@pytest.fixture
+def command(data, tmp_path, monkeypatch):
+    """Run `neural_style FLAGS` in an empty folder, on the small network and pictures."""
+    monkeypatch.chdir(tmp_path)
+    models, inputs = data / 'models', data / 'inputs'
+    defaults = {
+        '-gpu': '-1',
+        '-image_size': '48',
+        '-content_image': f'{inputs}/scene.jpg',
+        '-style_image': f'{inputs}/strokes.jpg',
+        '-proto_file': f'{models}/mini_vgg19_conv.prototxt',
+        '-model_file': f'{models}/mini_vgg19_conv.caffemodel',
+        '-num_iterations': '2',
+        '-seed': '1',
+    }
+
+    def run(flags=''):
+        words = shlex.split(flags)
+        argv = [word for pair in defaults.items() if pair[0] not in words for word in pair]
+        return main(argv + words)
+
+    return run
+
+
+def files(folder='.'):
+    return sorted(os.listdir(folder))
+
+
+def test_a_run_writes_its_picture_and_nothing_else(command, capsys):
+    assert command() == 0
+    assert files() == ['out.png']
+    assert np.asarray(Image.open('out.png')).shape == (36, 48, 3)
+    assert capsys.readouterr().err == ''
+
+
+def test_stdout_ends_every_line_of_th_with_a_tab(command, capsys):
+    command('-print_iter 1 -optimizer adam')
+    out = capsys.readouterr().out
+    assert 'Capturing content targets\t\nnn.Sequential {\n' in out
+    assert 'Running optimization with ADAM\t\nIteration 1 / 2\t\n' in out
+    assert out.startswith('Successfully loaded ')
+    assert '\nconv1_1: 8 3 3 3\n' in out
+    assert 'Setting up style layer  \t2\t:\trelu1_1\t\n' in out
+
+
+def test_intermediate_pictures_are_named_after_their_evaluation(command):
+    command('-num_iterations 5 -save_iter 2 -output_image my.out.png')
+    assert files() == ['my.out.png', 'my.out_2.png', 'my.out_4.png']
+
+
+@pytest.mark.parametrize(
+    ('name', 'want'),
+    [
+        ('out.png', './out_100.png'),
+        ('dir/out.png', 'dir/out_100.png'),
+        ('runs/x/my.out.v2.png', 'runs/x/my.out.v2_100.png'),
+        ('/abs/out.jpg', '/abs/out_100.jpg'),
+        ('../out.png', '../out_100.png'),
+        ('.png', './_100.png'),
+        ('dir/sub dir/o ut.PNG', 'dir/sub dir/o ut_100.PNG'),
+    ],
+)
+def test_build_filename_is_the_originals(name, want):
+    assert build_filename(name, 100) == want
+
+
+def test_two_dashes_work_as_well_as_one(command):
+    assert command('--num_iterations 1 --output_image two.png') == 0
+    assert files() == ['two.png']
+
+
+def test_same_seed_gives_the_same_picture_and_another_another(command):
+    for seed, name in ((1, 'a'), (1, 'b'), (2, 'c')):
+        command(f'-seed {seed} -num_iterations 6 -output_image {name}.png')
+    a, b, c = (np.asarray(Image.open(f'{name}.png')) for name in 'abc')
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_original_colors_keep_the_colours_of_the_content(command, data):
+    command('-original_colors 1 -num_iterations 8')
+    out = np.asarray(Image.open('out.png').convert('YCbCr'), float)
+    content = Image.open(data / 'inputs' / 'scene.jpg').resize((48, 36), Image.Resampling.BOX)
+    want = np.asarray(content.convert('YCbCr'), float)
+    # Clipping and JPEG move single pixels; on the whole the chrominance is the content's.
+    assert np.abs(out[..., 1:] - want[..., 1:]).mean() < 6
+    command('-num_iterations 8')
+    plain = np.asarray(Image.open('out.png').convert('YCbCr'), float)
+    assert np.abs(plain[..., 1:] - want[..., 1:]).mean() > 6
+
+
+def test_init_image_starts_from_a_picture_of_any_size(command, data):
+    start = data / 'inputs' / 'waves.jpg'
+    command(f'-init image -init_image {start} -num_iterations 1')
+    out = np.asarray(Image.open('out.png'), float)
+    want = Image.open(start).resize((48, 36), Image.Resampling.BOX)
+    assert np.abs(out - np.asarray(want, float)).mean() < 12
+
+
+def test_a_cpu_without_cuda_runs_old_commands_and_says_so(command, capsys):
+    if torch.cuda.is_available():
+        pytest.skip('this machine has a CUDA device')
+    for gpu in ('0', '0,1'):
+        assert command(f'-gpu {gpu} -backend cudnn -cudnn_autotune') == 0
+        assert 'no CUDA device here, running on the CPU' in capsys.readouterr().err
+    assert command('-gpu -1') == 0
+    assert capsys.readouterr().err == ''
+
+
+def test_default_gpu_runs_anywhere(command):
+    assert command('-gpu 0') == 0
+
+
+BAD = [
+    # flags, what the message must name
+    ('-content_image nosuch.jpg', ['nosuch.jpg']),
+    ('-style_image nosuch.jpg', ['nosuch.jpg']),
+    ('-style_image {inputs}/scene.jpg,nosuch.jpg', ['nosuch.jpg']),
+    ('-style_image ,', ['-style_image']),
+    ('-init image -init_image nosuch.jpg', ['nosuch.jpg']),
+    ('-content_image {inputs}/not_an_image.png', ['not_an_image.png']),
+    ('-content_image .', ['.']),
+    ('-model_file nosuch.caffemodel', ['nosuch.caffemodel', 'download_models.sh']),
+    ('-model_file {models}/mini_vgg19.prototxt', ['mini_vgg19.prototxt']),
+    ('-output_image nosuchdir/out.png', ['-output_image', 'nosuchdir']),
+    ('-output_image out', ['-output_image', '.png']),
+    ('-output_image out.bmp', ['-output_image', '.png']),
+    ('-output_image .', ['-output_image']),
+    ('-optimizer sgd', ['-optimizer', 'lbfgs', 'adam']),
+    ('-init noise', ['-init', 'random', 'image']),
+    ('-backend caffe', ['-backend', 'nn', 'cudnn', 'clnn']),
+    ('-gpu abc', ['-gpu', 'abc']),
+    ('-gpu 0,-1', ['-gpu']),
+    ('-gpu ,', ['-gpu']),
+    ('-style_blend_weights 1,2', ['-style_blend_weights has 2 elements for 1 style']),
+    ('-style_blend_weights x', ['-style_blend_weights', 'x']),
+    ('-image_size 1', ['-image_size', '-tv_weight 0']),
+    ('-image_size nan', ['-image_size']),
+    ('-style_scale inf', ['-style_scale']),
+    ("-content_layers '' -style_layers '' -tv_weight 0", ['-content_layers', '-tv_weight']),
+    ('-pooling avg -image_size 4', ['-pooling avg', '-image_size']),
+]
+
+
+@pytest.mark.parametrize(('flags', 'named'), BAD, ids=[flags for flags, _ in BAD])
+def test_bad_input_is_named_with_its_remedy(command, data, capsys, flags, named):
+    status = command(flags.format(inputs=data / 'inputs', models=data / 'models'))
+    captured = capsys.readouterr()
+    assert status == 1
+    assert captured.err.startswith('neural_style: ')
+    for name in named:
+        assert name in captured.err
+    assert 'Traceback' not in captured.err
+    assert 'Iteration' not in captured.out
+    assert files() == []
+
+
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        (['-bogus', '1'], 'invalid argument: -bogus'),
+        (['foo'], 'invalid argument: foo'),
+        (['-normalize_gradients', 'true'], 'invalid argument: true'),
+        (['-image_size', 'big'], 'invalid type for option -image_size (should be number)'),
+        (['-image_size'], 'missing argument for option -image_size'),
+    ],
+)
+def test_unknown_flags_and_values_show_the_usage(capsys, argv, message):
+    assert main(argv) == 1
+    captured = capsys.readouterr()
+    assert captured.err == message + '\n'
+    assert captured.out.startswith('\t\n\t\nUsage: [options]\n  -style_image ')
+
+
+@pytest.mark.parametrize('argv', [['-help'], ['-h'], ['--help'], ['-gpu', '-1', '-help', '-bogus']])
+def test_help_shows_the_flags_and_succeeds(capsys, argv):
+    assert main(argv) == 0
+    out = capsys.readouterr().out
+    assert out.startswith('Usage: ')
+    assert '  -tv_weight            [0.001]\n' in out
+
+
+def test_a_picture_that_was_there_stays_when_a_run_fails(command):
+    with open('out.png', 'wb') as file:
+        file.write(b'precious')
+    assert command('-model_file nosuch.caffemodel') == 1
+    with open('out.png', 'rb') as file:
+        assert file.read() == b'precious'
+    assert files() == ['out.png']
+
+
+def test_a_directory_that_vanishes_during_the_run_ends_it_with_a_message(
+    command, capsys, monkeypatch
+):
+    os.mkdir('gone')
+
+    def load(*args):
+        os.rmdir('gone')
+        return real(*args)
+
+    real = neural_style.loadcaffe.load
+    monkeypatch.setattr(neural_style.loadcaffe, 'load', load)
+    assert command('-output_image gone/out.png') == 1
+    assert 'gone/out.png' in capsys.readouterr().err
+
+
+def test_progress_goes_to_a_terminal_on_stderr_and_stdout_stays_clean(command, capsys, monkeypatch):
+    command('-print_iter 1')
+    plain = capsys.readouterr()
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+    command('-print_iter 1')
+    shown = capsys.readouterr()
+    assert '2/2' in shown.err
+    assert plain.err == ''
+    assert shown.out == plain.out
+
+
+def test_the_installed_module_runs_as_a_script(data, tmp_path):
+    flags = [
+        *('-gpu', '-1', '-image_size', '32', '-num_iterations', '1'),
+        *('-content_image', data / 'inputs' / 'scene.jpg'),
+        *('-style_image', data / 'inputs' / 'strokes.jpg'),
+        *('-proto_file', data / 'models' / 'mini_vgg19_conv.prototxt'),
+        *('-model_file', data / 'models' / 'mini_vgg19_conv.caffemodel'),
+    ]
+    script = [sys.executable, ROOT / 'neural_style.py']
+    done = subprocess.run([*script, *flags], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert files(tmp_path) == ['out.png']
+
+
+def test_interrupt_ends_without_a_traceback(command, capsys, monkeypatch):
+    def interrupted(*args, **keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(neural_style, 'stylize', interrupted)
+    assert command() == 130
+    assert 'Traceback' not in capsys.readouterr().err
