@@ -1,0 +1,85 @@
+"""The recordings that travel with the project, replayed; and whether the judge can say no."""
+
+import json
+import shutil
+
+import conformance
+import numpy as np
+import pytest
+from conftest import DATA
+
+import neural_style
+
+RUNS = sorted(path.name for path in (DATA / 'runs').iterdir())
+
+
+@pytest.mark.parametrize('name', RUNS)
+def test_run_conforms_to_its_recording(name):
+    verdict = conformance.judge(DATA, name)
+    assert not verdict.faults, verdict.row()
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """A copy of one recording that may be falsified."""
+    for folder in ('models', 'inputs'):
+        (tmp_path / folder).symlink_to(DATA / folder)
+    shutil.copytree(DATA / 'runs' / 'tv_only_adam', tmp_path / 'runs' / 'tv_only_adam')
+    return tmp_path
+
+
+def falsify(recordings, file, change):
+    path = recordings / 'runs' / 'tv_only_adam' / file
+    path.write_text(change(path.read_text()))
+
+
+def faults(recordings):
+    return ' '.join(conformance.judge(recordings, 'tv_only_adam').faults)
+
+
+def test_the_judge_accepts_a_true_recording(recordings):
+    assert faults(recordings) == ''
+
+
+@pytest.mark.parametrize(
+    ('file', 'change', 'fault'),
+    [
+        ('exit.txt', lambda text: '1\n', 'exit status 0, recorded 1'),
+        ('stdout.txt', lambda text: text.replace('nn.TVLoss', 'nn.TV'), 'stdout line'),
+        ('stdout.txt', lambda text: text.replace('Style 1 loss: 0.', 'Style 1 loss: 1.'), 'losses'),
+        ('stdout.txt', lambda text: text + 'more\t\n', "'more\\t'"),
+        ('cmd.txt', lambda text: text.replace('-save_iter 0', '-save_iter 10'), 'files'),
+        ('cmd.txt', lambda text: text.replace('-tv_weight 1 ', '-tv_weight 2 '), 'gradient'),
+        ('cmd.txt', lambda text: text.replace('-image_size 96', '-image_size 64'), 'out.png is'),
+    ],
+)
+def test_the_judge_notices(recordings, file, change, fault):
+    falsify(recordings, file, change)
+    assert fault in faults(recordings)
+
+
+def test_the_judge_holds_the_picture_to_the_noise_floor(recordings):
+    (recordings / 'noise').mkdir()
+    noise = recordings / 'noise' / 'tv_only_adam.json'
+    noise.write_text(json.dumps({'variants': {'Haswell': {'img_mean': 0.0}}}))
+    assert faults(recordings) == ''
+    picture = recordings / 'runs' / 'tv_only_adam' / 'out.png'
+    pixels = conformance.read_picture(picture).astype(np.uint8)
+    pixels[0, 0, 0] ^= 1
+    conformance.Image.fromarray(pixels).save(picture)
+    assert 'picture is off by 0.000, floor 0.000' in faults(recordings)
+
+
+def test_the_judge_notices_a_traceback(recordings, monkeypatch):
+    def fail(params):
+        raise KeyError('no such thing')
+
+    monkeypatch.setattr(neural_style, 'run', fail)
+    assert "traceback: KeyError: 'no such thing'" in faults(recordings)
+
+
+def test_all_golden_recordings_conform(golden):
+    """The travelling part stands for the whole only if the whole was looked at: a sample here."""
+    for name in ('real_adam', 'real_lbfgs', 'iters1_init_image_same_size'):
+        verdict = conformance.judge(golden, name)
+        assert not verdict.faults, verdict.row()
