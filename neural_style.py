@@ -114,16 +114,20 @@ def run(params: SimpleNamespace) -> None:
     on_gpu = devices[0].type != 'cpu'
 
     # The original loads the network first; here a missing picture is found before that.
-    content_image = image.scale(image.load(params.content_image), params.image_size)
+    content_image = load_image('-content_image', params.content_image)
+    content_image = image.scale(content_image, params.image_size)
     style_size = math.ceil(params.style_scale * params.image_size)
     style_image_list = split(params.style_image)
     if not style_image_list:
         raise ValueError(f'-style_image {params.style_image}: name at least one picture')
-    style_images = [image.scale(image.load(path), style_size) for path in style_image_list]
+    style_images = [
+        image.scale(load_image('-style_image', path), style_size) for path in style_image_list
+    ]
     init_image = None
     if params.init_image != '':
         height, width = content_image.shape[1:]
-        init_image = image.scale_to(image.load(params.init_image), width, height)
+        init_image = load_image('-init_image', params.init_image)
+        init_image = image.scale_to(init_image, width, height)
 
     # Handle style blending weights for multiple style inputs
     style_blend_weights = None
@@ -196,15 +200,25 @@ def build_filename(output_image: str, iteration: int) -> str:
     return f'{directory or "."}/{basename}_{iteration}.{extension}'
 
 
+def load_image(flag: str, path: str) -> torch.Tensor:
+    """image.load, with the flag in its errors."""
+    try:
+        return image.load(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{flag} {path}: no such file; name a JPEG, PNG or PPM') from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{flag}: {error}') from error
+
+
 def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
     """loadcaffe.load, with the flag and the remedy in its errors."""
     remedy = 'sh models/download_models.sh fetches VGG-19'
     try:
         return loadcaffe.load(proto_file, model_file)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f'-model_file {model_file}: no such file; {remedy}') from error
+        raise FileNotFoundError(f'-model_file {model_file}: no such file ({remedy})') from error
     except loadcaffe.CaffeFormatError as error:
-        raise ValueError(f'-model_file: {error}; {remedy}') from error
+        raise ValueError(f'-model_file: {error} ({remedy})') from error
 
 
 def check_output(output_image: str) -> None:

@@ -29,7 +29,8 @@ def load(proto_file: str | Path, model_file: str | Path) -> nn.Sequential:
     try:
         read_prototxt(proto_file)
     except (OSError, CaffeFormatError) as error:
-        log.warning('%s is not used: %s; the layers are those of %s', proto_file, error, model_file)
+        reason = error.strerror if isinstance(error, OSError) else error
+        log.warning('%s is not used: %s; the layers are those of %s', proto_file, reason, model_file)
     try:
         net = read_caffemodel(model_file)
     except (OSError, CaffeFormatError):

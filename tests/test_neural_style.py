@@ -130,13 +130,13 @@ def test_default_gpu_runs_anywhere(command):
 
 BAD = [
     # flags, what the message must name
-    ('-content_image nosuch.jpg', ['nosuch.jpg']),
-    ('-style_image nosuch.jpg', ['nosuch.jpg']),
+    ('-content_image nosuch.jpg', ['-content_image nosuch.jpg', 'JPEG']),
+    ('-style_image nosuch.jpg', ['-style_image nosuch.jpg']),
     ('-style_image {inputs}/scene.jpg,nosuch.jpg', ['nosuch.jpg']),
     ('-style_image ,', ['-style_image']),
-    ('-init image -init_image nosuch.jpg', ['nosuch.jpg']),
-    ('-content_image {inputs}/not_an_image.png', ['not_an_image.png']),
-    ('-content_image .', ['.']),
+    ('-init image -init_image nosuch.jpg', ['-init_image nosuch.jpg']),
+    ('-content_image {inputs}/not_an_image.png', ['-content_image', 'not_an_image.png']),
+    ('-content_image .', ['-content_image', 'irectory']),
     ('-model_file nosuch.caffemodel', ['nosuch.caffemodel', 'download_models.sh']),
     ('-model_file {models}/mini_vgg19.prototxt', ['mini_vgg19.prototxt']),
     ('-output_image nosuchdir/out.png', ['-output_image', 'nosuchdir']),
