@@ -297,13 +297,15 @@ def terminal():
     """Let the libraries' messages through to the terminal for one run."""
     handler = Terminal()
     loggers = [logging.getLogger(name) for name in ('loadcaffe', 'style_transfer', 'torch7')]
+    levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.INFO)
         logger.addHandler(handler)
     try:
         yield
     finally:
-        for logger in loggers:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
             logger.removeHandler(handler)
 
 

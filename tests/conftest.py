@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
+
+# The networks of the tests are small: a second thread gains nothing, and on a busy machine the
+# threads wait for each other most of the time.
+torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / 'tests' / 'data'
