@@ -18,4 +18,5 @@ def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
     # Every gradient comes from a loss layer, so the top of the network gets zeros.
     (gradient,) = torch.autograd.grad(features, image, torch.zeros_like(features))
     losses = [loss.loss.to(image.device) for loss in network.losses]
-    return torch.stack(losses).sum() if losses else torch.zeros(()), gradient
+    total = torch.stack(losses).sum() if losses else torch.zeros((), dtype=torch.float64)
+    return total, gradient

@@ -42,7 +42,8 @@ def loss_positions(
 class LossNetwork(nn.Module):
     """A CNN with content, style and TV losses inserted, on one device or cut across several.
 
-    cnn: modules in order, each with its Caffe name in .name, taking (1, 3, H, W).
+    cnn: modules in order, taking (1, 3, H, W); a layer's name is its .name, as loadcaffe sets it,
+        or else its key.
     content_layers, style_layers: names, walked as loss_positions says.
     pooling: 'avg' replaces max pooling by average pooling; anything else leaves it.
     devices: the network is cut into as many chunks, one for each; the gradient comes back on
@@ -74,7 +75,7 @@ class LossNetwork(nn.Module):
         self.content_losses: list[ContentLoss] = []
         self.style_losses: list[StyleLoss] = []
         layers = list(cnn)
-        names = [str(layer.name) for layer in layers]
+        names = [str(getattr(layer, 'name', key)) for key, layer in cnn.named_children()]
         content_at, style_at, depth = loss_positions(names, content_layers, style_layers)
         _warn_of_lost_layers('-content_layers', content_layers, len(content_at), names)
         _warn_of_lost_layers('-style_layers', style_layers, len(style_at), names)

@@ -94,6 +94,11 @@ def stylize(
             ' give a larger -image_size, or -tv_weight 0'
         )
 
+    if init_image is not None and init_image.shape != content_image.shape:
+        raise ValueError(
+            f'-init_image has shape {tuple(init_image.shape)}, the content image'
+            f' {tuple(content_image.shape)}: scale it'
+        )
     weights = _normalized(style_blend_weights, len(style_images))
 
     # Set up the network, with style and content losses inserted.
@@ -111,6 +116,7 @@ def stylize(
         devices=devices,
         multigpu_strategy=_layer_numbers(multigpu_strategy),
     )
+    del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]
 
     # Capture the targets.
@@ -162,6 +168,8 @@ def _normalized(blend_weights: Sequence[float] | None, n_styles: int) -> list[fl
 
     Weights that sum to 0 come out as NaN or infinite, as in the original.
     """
+    if n_styles == 0:
+        raise ValueError('-style_image: give at least one')
     if blend_weights is None:
         blend_weights = [1.0] * n_styles
     if len(blend_weights) != n_styles:

@@ -66,14 +66,14 @@ def lbfgs(
         # descent direction
         if n_iter == 1:
             d = -g
-            h_diag = torch.ones((), dtype=torch.float64, device=g.device)
+            h_diag = torch.ones((), dtype=_precise(g), device=g.device)
             g_old = g.clone()
             q = torch.empty_like(g)
         else:
             y, s = spare.pop() if spare else (torch.empty_like(g), torch.empty_like(g))
             torch.sub(g, g_old, out=y)
             torch.mul(d, t, out=s)
-            ys = torch.dot(y, s).double()
+            ys = torch.dot(y, s).to(_precise(g))
             if ys > 1e-10:
                 if len(steps) == n_correction:
                     spare.append((changes.pop(0), steps.pop(0)))
@@ -174,7 +174,12 @@ def _evaluate(feval, x):
 
 def _norm(a):
     """The sum of absolute values, in double, as TH sums."""
-    return a.abs().sum(dtype=torch.float64)
+    return a.abs().sum(dtype=_precise(a))
+
+
+def _precise(a):
+    """Lua's numbers are doubles; mps has none."""
+    return torch.float32 if a.device.type == 'mps' else torch.float64
 
 
 def _sqrt(v, out):

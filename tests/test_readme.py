@@ -1,0 +1,65 @@
+"""What the README tells people to type."""
+
+import re
+import shlex
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import DATA, ROOT
+from PIL import Image
+
+from neural_style import main
+
+README = (ROOT / 'README.md').read_text()
+
+
+def blocks(language=''):
+    """The fenced blocks of the README, in order."""
+    return re.findall(rf'^```{language}\n(.*?)^```$', README, re.M | re.S)
+
+
+def test_the_first_command_makes_a_picture(tmp_path, monkeypatch):
+    setup, _, flags = blocks()[0].partition('.venv/bin/neural_style ')
+    assert 'pip install' in setup
+    monkeypatch.chdir(ROOT)
+    out = tmp_path / 'out.png'
+    # As it stands, but for the time it takes and the place of the picture.
+    assert main([*shlex.split(flags), '-num_iterations', '3', '-output_image', str(out)]) == 0
+    assert np.asarray(Image.open(out)).std() > 20
+
+
+def test_ci_runs_the_second_command():
+    script = (ROOT / '.ci' / 'run').read_text()
+    only_print = script.replace('eval "$command"', '')
+    (ROOT / '.ci').resolve(strict=True)
+    done = subprocess.run(
+        ['bash', '-c', only_print.replace('$(dirname "$0")/..', str(ROOT))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == blocks()[1]
+    assert '-m pytest' in done.stdout
+
+
+def test_the_python_example_runs(tmp_path, monkeypatch):
+    (example,) = blocks('python')
+    assert len([line for line in example.splitlines() if line]) == 7
+    for name in ('content', 'style'):
+        (tmp_path / f'{name}.jpg').symlink_to(DATA / 'inputs' / 'scene.jpg')
+    models = tmp_path / 'models'
+    models.mkdir()
+    for name, own in (
+        ('VGG_ILSVRC_19_layers_deploy.prototxt', 'mini_vgg19.prototxt'),
+        ('VGG_ILSVRC_19_layers.caffemodel', 'mini_vgg19.caffemodel'),
+    ):
+        (models / name).symlink_to(DATA / 'models' / own)
+    monkeypatch.chdir(tmp_path)
+    exec(example.replace('512', '48').replace('num_iterations=500', 'num_iterations=2'), {})
+    assert np.asarray(Image.open('out.png')).shape[1] == 48
+
+
+@pytest.mark.parametrize('path', re.findall(r'\]\(((?!http)[^)]+)\)', README))
+def test_links_lead_somewhere(path):
+    assert (ROOT / path).exists()
