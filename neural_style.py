@@ -273,7 +273,7 @@ def say(text: str) -> None:
 
 def progress_bar(num_iterations: float) -> tqdm:
     """A bar on stderr when that is a terminal, nothing otherwise."""
-    total = max(int(num_iterations), 1) if math.isfinite(num_iterations) else None
+    total = max(int(num_iterations), 1) if math.isfinite(num_iterations) else 0
     return tqdm(total=total, disable=not sys.stderr.isatty(), unit='it', file=sys.stderr)
 
 

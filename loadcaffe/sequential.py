@@ -30,7 +30,9 @@ def load(proto_file: str | Path, model_file: str | Path) -> nn.Sequential:
         read_prototxt(proto_file)
     except (OSError, CaffeFormatError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        log.warning('%s is not used: %s; the layers are those of %s', proto_file, reason, model_file)
+        log.warning(
+            '%s is not used: %s; the layers are those of %s', proto_file, reason, model_file
+        )
     try:
         net = read_caffemodel(model_file)
     except (OSError, CaffeFormatError):

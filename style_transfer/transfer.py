@@ -1,6 +1,7 @@
 """The one driver: network → targets → initial image → optimisation."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -87,6 +88,12 @@ def stylize(
         raise ValueError(f'-init {init}: choose random or image')
     if optimizer not in ('lbfgs', 'adam'):
         raise ValueError(f'-optimizer {optimizer}: choose lbfgs or adam')
+    for flag, number in (
+        ('-num_iterations', num_iterations),
+        ('-lbfgs_num_correction', lbfgs_num_correction),
+    ):
+        if not math.isfinite(number):
+            raise ValueError(f'{flag} {number}: give a finite number')
     height, width = content_image.shape[1:]
     if tv_weight > 0 and min(height, width) < 2:
         raise ValueError(

@@ -154,6 +154,9 @@ BAD = [
     ('-image_size 1', ['-image_size', '-tv_weight 0']),
     ('-image_size nan', ['-image_size']),
     ('-style_scale inf', ['-style_scale']),
+    ('-num_iterations inf', ['-num_iterations']),
+    ('-num_iterations nan -optimizer adam', ['-num_iterations']),
+    ('-lbfgs_num_correction inf', ['-lbfgs_num_correction']),
     ("-content_layers '' -style_layers '' -tv_weight 0", ['-content_layers', '-tv_weight']),
     ('-pooling avg -image_size 4', ['-pooling avg', '-image_size']),
 ]
