@@ -148,6 +148,8 @@ class StyleLoss(Loss):
         # adds from two.
         difference *= 2.0 * 2.0 / difference.numel() / features.numel()
         flat = features[0].flatten(1)  # (C, H * W)
+        if flat.stride(0) == 1:  # channels last; the gradient in the same layout
+            return (flat.t() @ difference).t().view_as(features)
         return (difference @ flat).view_as(features)
 
     @staticmethod
