@@ -1,0 +1,37 @@
+"""Draw the project's own example pictures: python examples/draw_inputs.py [FOLDER]
+
+Writes content and style pictures to FOLDER (examples/inputs unless given).  They are drawn from
+fixed seeds, so the same versions of numpy, scipy and Pillow always draw the same pictures.
+"""
+
+import sys
+from pathlib import Path
+
+from drawing.canvas import jpeg
+from drawing.harbour import harbour
+from drawing.ink_horse import ink_horse
+from drawing.ink_landscape import ink_landscape
+from drawing.swirls import swirls
+from drawing.waves import waves
+
+PICTURES = {
+    'harbour.jpg': harbour,
+    'swirls.jpg': swirls,
+    'ink_landscape.jpg': ink_landscape,
+    'ink_horse.jpg': ink_horse,
+    'waves.jpg': waves,
+}
+
+
+def main(argv):
+    """Draw every picture, or only those named after the folder."""
+    folder = Path(argv[0]) if argv else Path(__file__).parent / 'inputs'
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in argv[1:] or PICTURES:
+        data = jpeg(PICTURES[name]())
+        (folder / name).write_bytes(data)
+        print(f'{folder / name}: {len(data) // 1000} kB')
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

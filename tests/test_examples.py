@@ -1,0 +1,92 @@
+"""The project's own pictures, and the script that fetches the original's."""
+
+import functools
+import http.server
+import io
+import shutil
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from torch7 import image
+
+OWN = ['harbour', 'ink_horse', 'ink_landscape', 'swirls', 'waves']
+
+
+@pytest.mark.parametrize('name', OWN)
+def test_pictures_are_small_files_of_large_pictures(name):
+    path = ROOT / 'examples' / 'inputs' / f'{name}.jpg'
+    assert path.stat().st_size < 300_000
+    assert max(image.load(path).shape[1:]) >= 1000
+
+
+def test_the_pictures_are_what_the_script_draws(tmp_path):
+    pytest.importorskip('scipy', reason='examples/draw_inputs.py needs scipy')
+    script = ROOT / 'examples' / 'draw_inputs.py'
+    subprocess.run([sys.executable, script, tmp_path, 'waves.jpg'], check=True, capture_output=True)
+    drawn, kept = (
+        np.asarray(Image.open(folder / 'waves.jpg'), float)
+        for folder in (tmp_path, ROOT / 'examples' / 'inputs')
+    )
+    # Other versions of the libraries may round a byte here and there.
+    assert np.abs(drawn - kept).mean() < 1
+
+
+@pytest.fixture
+def script(tmp_path):
+    """A copy of the script, so that it writes into a folder of the test."""
+    folder = tmp_path / 'examples'
+    folder.mkdir()
+    return shutil.copy(ROOT / 'examples' / 'fetch_inputs.sh', folder)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server of 13 pictures on 127.0.0.1: its folder and its address."""
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    data = io.BytesIO()
+    Image.new('RGB', (2, 2)).save(data, 'JPEG')
+    for name in (ROOT / 'examples' / 'fetch_inputs.sh').read_text().split("'")[1].split():
+        (folder / name).write_bytes(data.getvalue())
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    handler.log_message = lambda *args: None
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield folder, f'http://127.0.0.1:{running.server_port}'
+        running.shutdown()
+
+
+def fetch(script, address):
+    return subprocess.run(
+        ['sh', script, '--mirror', address], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.skipif(not (shutil.which('curl') or shutil.which('wget')), reason='no curl, no wget')
+def test_fetch_inputs_gets_every_picture(script, server, tmp_path):
+    folder, address = server
+    done = fetch(script, address)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith('fetch_inputs.sh: all 13 pictures are in ')
+    fetched = {path.name for path in (tmp_path / 'examples' / 'inputs').iterdir()}
+    assert fetched == {path.name for path in folder.iterdir()}
+    assert 'tubingen.jpg: already here' in fetch(script, address).stdout
+
+
+@pytest.mark.skipif(not (shutil.which('curl') or shutil.which('wget')), reason='no curl, no wget')
+def test_fetch_inputs_refuses_what_is_no_picture(script, server, tmp_path):
+    folder, address = server
+    (folder / 'tubingen.jpg').write_text('<html>moved</html>')
+    (folder / 'shipwreck.jpg').unlink()
+    done = fetch(script, address)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith('not fetched: shipwreck.jpg tubingen.jpg')
+    fetched = {path.name for path in (tmp_path / 'examples' / 'inputs').iterdir()}
+    assert len(fetched) == 11
+    assert not fetched & {'tubingen.jpg', 'shipwreck.jpg'}
