@@ -3,6 +3,7 @@
 import functools
 import http.server
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,11 @@ def test_the_pictures_are_what_the_script_draws(tmp_path):
     assert np.abs(drawn - kept).mean() < 1
 
 
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
 @pytest.fixture
 def script(tmp_path):
     """A copy of the script, so that it writes into a folder of the test."""
@@ -52,10 +58,10 @@ def server(tmp_path):
     folder.mkdir()
     data = io.BytesIO()
     Image.new('RGB', (2, 2)).save(data, 'JPEG')
-    for name in (ROOT / 'examples' / 'fetch_inputs.sh').read_text().split("'")[1].split():
+    script = (ROOT / 'examples' / 'fetch_inputs.sh').read_text()
+    for name in re.search(r"^pictures='(.*?)'", script, re.M | re.S)[1].split():
         (folder / name).write_bytes(data.getvalue())
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
-    handler.log_message = lambda *args: None
+    handler = functools.partial(QuietHandler, directory=folder)
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield folder, f'http://127.0.0.1:{running.server_port}'
