@@ -205,7 +205,10 @@ def load_image(flag: str, path: str) -> torch.Tensor:
     try:
         return image.load(path)
     except FileNotFoundError:
-        raise FileNotFoundError(f'{flag} {path}: no such file; name a JPEG, PNG or PPM') from None
+        remedy = 'name a JPEG, PNG or PPM file'
+        if path.startswith('examples/inputs/'):
+            remedy += "; sh examples/fetch_inputs.sh fetches the original's examples"
+        raise FileNotFoundError(f'{flag} {path}: no such file; {remedy}') from None
     except (OSError, ValueError) as error:
         raise ValueError(f'{flag}: {error}') from error
 
