@@ -115,7 +115,8 @@ class LossNetwork(nn.Module):
         else:
             self.chunks = nn.ModuleList([nn.Sequential(*net)])
         for chunk, device in zip(self.chunks, self.devices, strict=True):
-            chunk.to(device, memory_format=torch.channels_last)
+            # The stubs do not know the keyword.
+            chunk.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def losses(self) -> Iterator[Loss]:
