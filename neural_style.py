@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import os
+import site
 import sys
 import tempfile
 from types import SimpleNamespace
@@ -24,6 +25,8 @@ from torch7.cmdline import (
     split,
     tonumber,
 )
+
+EMBEDDED = 'small_vgg19'
 
 
 def command_line() -> CmdLine:
@@ -85,6 +88,13 @@ def main(argv: list[str] | None = None) -> int:
         print('\t')
         print(cmd.help_text(None), end='')
         return 1
+    if 'model_file' not in cmd.given and not os.path.exists(params.model_file):
+        print(
+            f'neural_style: there is no {params.model_file} (sh models/download_models.sh fetches'
+            ' VGG-19): using the small embedded network',
+            file=sys.stderr,
+        )
+        params.proto_file, params.model_file = embedded_network()
     try:
         with terminal():
             run(params)
@@ -198,6 +208,16 @@ def build_filename(output_image: str, iteration: int) -> str:
     directory, name = os.path.split(output_image)
     basename, _, extension = name.rpartition('.')
     return f'{directory or "."}/{basename}_{iteration}.{extension}'
+
+
+def embedded_network() -> tuple[str, str]:
+    """The small network that comes with the program: in the checkout, or where pip puts data."""
+    folders = [os.path.join(os.path.dirname(os.path.abspath(__file__)), 'models')]
+    for base in (sys.prefix, site.getuserbase()):
+        folders.append(os.path.join(base, 'share', 'neural_style', 'models'))
+    paths = [os.path.join(folder, EMBEDDED) for folder in folders]
+    found = next((path for path in paths if os.path.exists(path + '.caffemodel')), paths[0])
+    return found + '.prototxt', found + '.caffemodel'
 
 
 def load_image(flag: str, path: str) -> torch.Tensor:

@@ -29,11 +29,12 @@ class CmdLine:
 
     The type of an option is the type of its default. A boolean takes no value and flips its
     default; the last of repeated options wins. --flag is read as -flag, which the original
-    refuses.
+    refuses. given: names of the options that stood in what was parsed last.
     """
 
     def __init__(self) -> None:
         self._options: dict[str, tuple[str | float | bool, str | None]] = {}
+        self.given: set[str] = set()
 
     def option(self, key: str, default: str | float | bool, help: str | None = None) -> None:
         """Declare an option. key begins with a dash: '-image_size'."""
@@ -49,6 +50,7 @@ class CmdLine:
         whichever comes first from the left.
         """
         params = {key.lstrip('-'): default for key, (default, _) in self._options.items()}
+        self.given = set()
         arguments = iter(argv)
         for argument in arguments:
             if argument in HELP_FLAGS:
@@ -57,6 +59,7 @@ class CmdLine:
             if key not in self._options:
                 raise CommandLineError(f'invalid argument: {argument}')
             default, _ = self._options[key]
+            self.given.add(key.lstrip('-'))
             params[key.lstrip('-')] = self._value(argument, default, arguments)
         return SimpleNamespace(**params)
 
