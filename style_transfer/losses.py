@@ -117,6 +117,19 @@ class ContentLoss(Loss):
         return (features - self.target).mul_(2.0 / features.numel())
 
 
+class PaperContentLoss(ContentLoss):
+    """The paper's content loss: strength · ½ Σ (F − P)².
+
+    Source: Gatys et al. 2015, eq. 1 and 2.
+    """
+
+    def value(self, features: Tensor, statistic: Tensor) -> Tensor:
+        return statistic / 2
+
+    def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
+        return features - self.target
+
+
 class StyleLoss(Loss):
     """Mean squared difference of Gram matrices: strength · mean((G − A)²), G = F Fᵀ / (C·H·W).
 
@@ -147,14 +160,33 @@ class StyleLoss(Loss):
         # The Gram matrix and its target are symmetric: one product gives what the original
         # adds from two.
         difference *= 2.0 * 2.0 / difference.numel() / features.numel()
-        flat = features[0].flatten(1)  # (C, H * W)
-        if flat.stride(0) == 1:  # channels last; the gradient in the same layout
-            return (flat.t() @ difference).t().view_as(features)
-        return (difference @ flat).view_as(features)
+        return _gram_backward(difference, features)
 
     @staticmethod
     def _normalized(features: Tensor, gram: Tensor) -> Tensor:
         return gram / features.numel()
+
+
+class PaperStyleLoss(StyleLoss):
+    """The paper's style loss: strength · 1 / (4 N² M²) Σ (G − A)², G = F Fᵀ.
+
+    N: channels.  M: positions.  The Gram matrices are kept divided by their own M, so that a style
+    image need not have as many positions as the image; with as many it is the printed formula.
+    Source: Gatys et al. 2015, eq. 4 and 6.
+    """
+
+    def value(self, features: Tensor, statistic: Tensor) -> Tensor:
+        difference = self._normalized(features, statistic) - self.target
+        return _sum_of_squares(difference) / (4 * difference.numel())
+
+    def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
+        difference = self._normalized(features, statistic) - self.target
+        difference /= difference.numel() * _positions(features)
+        return _gram_backward(difference, features)
+
+    @staticmethod
+    def _normalized(features: Tensor, gram: Tensor) -> Tensor:
+        return gram / _positions(features)
 
 
 class TVLoss(nn.Module):
@@ -183,6 +215,18 @@ class TVLoss(nn.Module):
         gradient[..., :-1, 1:].sub_(x_diff)
         gradient[..., 1:, :-1].sub_(y_diff)
         return gradient
+
+
+def _positions(features: Tensor) -> int:
+    return features.shape[2] * features.shape[3]
+
+
+def _gram_backward(difference: Tensor, features: Tensor) -> Tensor:
+    """difference · F, in the layout of the features."""
+    flat = features[0].flatten(1)  # (C, H * W)
+    if flat.stride(0) == 1:  # channels last; the gradient in the same layout
+        return (flat.t() @ difference).t().view_as(features)
+    return (difference @ flat).view_as(features)
 
 
 def _sum_of_squares(difference: Tensor) -> Tensor:

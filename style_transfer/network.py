@@ -1,18 +1,33 @@
 """The loss network: the CNN up to its last loss layer, with the loss layers inserted."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import torch7.nn
-from style_transfer.losses import ContentLoss, Loss, StyleLoss, TVLoss
+from style_transfer.losses import (
+    ContentLoss,
+    Loss,
+    PaperContentLoss,
+    PaperStyleLoss,
+    StyleLoss,
+    TVLoss,
+)
 from torch7.convolution import EXACT, convolve
 from torch7.random import Generator
 
 logger = logging.getLogger(__name__)
+
+# The -losses flag: the formulas of neural_style.lua, and those printed in Gatys et al. 2015.
+LOSSES: dict[str, tuple[type[ContentLoss], type[StyleLoss]]] = {
+    'neural_style': (ContentLoss, StyleLoss),
+    'paper': (PaperContentLoss, PaperStyleLoss),
+}
+NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 
 
 def loss_positions(
@@ -45,6 +60,11 @@ class LossNetwork(nn.Module):
     cnn: modules in order, taking (1, 3, H, W); a layer's name is its .name, as loadcaffe sets it,
         or else its key.
     content_layers, style_layers: names, walked as loss_positions says.
+    losses: a key of LOSSES.
+    content_layer_weights, style_layer_weights: what the weight of a loss is multiplied by, by name;
+        1 for others, but 1 / len(style_layers) for style losses of the paper, whose w_l it is.
+    missing_layers: 'warn' walks the lists as neural_style.lua does; 'error' refuses names that the
+        network lacks or that are given twice, and takes the others in the network's order.
     pooling: 'avg' replaces max pooling by average pooling; anything else leaves it.
     devices: the network is cut into as many chunks, one for each; the gradient comes back on
         the first.
@@ -52,7 +72,8 @@ class LossNetwork(nn.Module):
         counted; empty means after the third layer of the CNN's for two devices.
     generator: where dropout layers draw their masks (the original leaves dropout switched on).
 
-    Raises ValueError if there is no loss at all, or if devices and strategy do not match.
+    Raises ValueError if there is no loss at all, if devices and strategy do not match, or for
+    layers as missing_layers says.
     Source: neural_style.lua: main, setup_multi_gpu.
     """
 
@@ -70,12 +91,19 @@ class LossNetwork(nn.Module):
         generator: Generator,
         devices: Sequence[torch.device | str] = ('cpu',),
         multigpu_strategy: Sequence[int] = (),
+        losses: str = 'neural_style',
+        content_layer_weights: Mapping[str, float] = NO_WEIGHTS,
+        style_layer_weights: Mapping[str, float] = NO_WEIGHTS,
+        missing_layers: str = 'warn',
     ):
         super().__init__()
         self.content_losses: list[ContentLoss] = []
         self.style_losses: list[StyleLoss] = []
         layers = list(cnn)
         names = [str(getattr(layer, 'name', key)) for key, layer in cnn.named_children()]
+        if missing_layers == 'error':
+            content_layers = _in_order('-content_layers', content_layers, names)
+            style_layers = _in_order('-style_layers', style_layers, names)
         content_at, style_at, depth = loss_positions(names, content_layers, style_layers)
         _warn_of_lost_layers('-content_layers', content_layers, len(content_at), names)
         _warn_of_lost_layers('-style_layers', style_layers, len(style_at), names)
@@ -85,6 +113,9 @@ class LossNetwork(nn.Module):
                 ' or give a -tv_weight above 0'
             )
 
+        content_kind, style_kind = LOSSES[losses]
+        textbook = losses == 'paper'
+        default_style = 1 / len(style_layers) if textbook and style_layers else 1
         net: list[nn.Module] = [TVLoss(tv_weight)] if tv_weight > 0 else []
         for index, layer in enumerate(layers[:depth]):
             if isinstance(layer, nn.MaxPool2d) and pooling == 'avg':
@@ -96,15 +127,19 @@ class LossNetwork(nn.Module):
                 # The loss below keeps the features as they were before this ReLU.
                 layer = nn.ReLU(inplace=False)
             net.append(layer)
-            rectified = index + 1 < depth and isinstance(layers[index + 1], nn.ReLU)
+            rectified = (
+                not textbook and index + 1 < depth and isinstance(layers[index + 1], nn.ReLU)
+            )
             if index in content_at:
                 logger.info('Setting up content layer\t%d\t:\t%s', index + 1, names[index])
-                content_loss = ContentLoss(content_weight, normalize_gradients, rectified)
+                weight = content_weight * content_layer_weights.get(names[index], 1)
+                content_loss = content_kind(weight, normalize_gradients, rectified)
                 self.content_losses.append(content_loss)
                 net.append(content_loss)
             if index in style_at:
                 logger.info('Setting up style layer  \t%d\t:\t%s', index + 1, names[index])
-                style_loss = StyleLoss(style_weight, normalize_gradients, rectified)
+                weight = style_weight * style_layer_weights.get(names[index], default_style)
+                style_loss = style_kind(weight, normalize_gradients, rectified)
                 self.style_losses.append(style_loss)
                 net.append(style_loss)
 
@@ -215,6 +250,20 @@ def _average_pooling(layer: nn.MaxPool2d, name: str) -> nn.AvgPool2d:
     return nn.AvgPool2d(layer.kernel_size, layer.stride)
 
 
+def _in_order(flag: str, wanted: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The layers in the order of the network; ValueError for one that it lacks, or given twice."""
+    lacking = [name for name in wanted if name not in names]
+    if lacking:
+        raise ValueError(
+            f'{flag}: the network has no layer {", ".join(map(repr, lacking))}; it has'
+            f' {", ".join(names)}'
+        )
+    twice = sorted({name for name in wanted if list(wanted).count(name) > 1})
+    if twice:
+        raise ValueError(f'{flag}: {", ".join(twice)} is named twice; name each layer once')
+    return sorted(wanted, key=list(names).index)
+
+
 def _warn_of_lost_layers(
     flag: str, wanted: Sequence[str], found: int, names: Sequence[str]
 ) -> None:
@@ -222,7 +271,7 @@ def _warn_of_lost_layers(
         return
     lost = wanted[found]
     reason = (
-        'the network has no layer of that name'
+        f'the network has no layer of that name; it has {", ".join(names)}'
         if lost not in names
         else 'layers are taken in the order of the network, each once'
     )
