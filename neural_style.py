@@ -1,9 +1,11 @@
 """The command: flags → images → stylize → image.  Order and names of neural_style.lua."""
 
 import contextlib
+import itertools
 import logging
 import math
 import os
+import shlex
 import site
 import sys
 import tempfile
@@ -14,7 +16,9 @@ from tqdm import tqdm
 
 import loadcaffe
 from style_transfer import Iterate, original_colors, stylize
+from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices
+from style_transfer.guidance import paper_mask
 from torch7 import image
 from torch7.cmdline import (
     CmdLine,
@@ -27,6 +31,7 @@ from torch7.cmdline import (
 )
 
 EMBEDDED = 'small_vgg19'
+INSTALLED = ('share', 'neural_style')
 
 
 def command_line() -> CmdLine:
@@ -70,23 +75,52 @@ def command_line() -> CmdLine:
 
     cmd.option('-content_layers', 'relu4_2', 'layers for content')
     cmd.option('-style_layers', 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1', 'layers for style')
+
+    # What the original has not
+    cmd.further()
+    cmd.option('-preset', '', 'flags from a file; list shows the presets')
+    cmd.option('-losses', 'neural_style', 'neural_style|paper')
+    cmd.option('-missing_layers', 'warn', 'warn|error')
+    cmd.option('-noise_scale', 0.001)
+    cmd.option('-style_size_by', 'side', 'side|width')
+    cmd.option('-adam_beta1', 0.9)
+    cmd.option('-adam_beta2', 0.999)
+    cmd.option('-adam_epsilon', 1e-8)
+    cmd.option('-luminance_only', 0)
+    cmd.option('-style_tint', 0)
+    cmd.option('-paper_mask', '', 'auto, or a picture: white stays paper')
+    cmd.option('-paper_range', '0.7,0.9', 'luminances of -paper_mask auto')
+    cmd.option('-jpeg_quality', 75)
     return cmd
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
     cmd = command_line()
     program = os.path.basename(sys.argv[0])
     try:
-        params = cmd.parse(sys.argv[1:] if argv is None else argv)
+        params = cmd.parse(argv)
+        if params.preset == 'list':
+            list_presets()
+            return 0
+        if params.preset != '':
+            params = cmd.parse(read_preset(params.preset) + argv)
     except HelpRequested:
         print(cmd.help_text(program), end='')
+        # stdout is the original's; a person at a terminal sees both
+        sys.stdout.flush()
+        print('Further options, which the original has not:', file=sys.stderr)
+        print(cmd.help_text(None, further=True), end='', file=sys.stderr)
         return 0
     except CommandLineError as error:
         print('\t')
         print(error, file=sys.stderr)
         print('\t')
         print(cmd.help_text(None), end='')
+        return 1
+    except (ValueError, OSError) as error:
+        print(f'neural_style: {error}', file=sys.stderr)
         return 1
     if 'model_file' not in cmd.given and not os.path.exists(params.model_file):
         print(
@@ -120,6 +154,7 @@ def run(params: SimpleNamespace) -> None:
     """What main(params) of neural_style.lua does."""
     check_output(params.output_image)
     check_sizes(params.image_size, params.style_scale)
+    check_further(params)
     devices = choose_devices(params.gpu, params.backend, params.cudnn_autotune)
     on_gpu = devices[0].type != 'cpu'
 
@@ -130,14 +165,28 @@ def run(params: SimpleNamespace) -> None:
     style_image_list = split(params.style_image)
     if not style_image_list:
         raise ValueError(f'-style_image {params.style_image}: name at least one picture')
-    style_images = [
-        image.scale(load_image('-style_image', path), style_size) for path in style_image_list
-    ]
+    style_images = []
+    for path in style_image_list:
+        picture = load_image('-style_image', path)
+        if params.style_size_by == 'width':
+            width = int(max(params.style_scale * content_image.shape[2], 1))
+            picture = scale_to_width(picture, width)
+        else:
+            picture = image.scale(picture, style_size)
+        style_images.append(picture)
     init_image = None
     if params.init_image != '':
         height, width = content_image.shape[1:]
         init_image = load_image('-init_image', params.init_image)
         init_image = image.scale_to(init_image, width, height)
+
+    mask = None
+    if params.paper_mask == 'auto':
+        mask = paper_mask(content_image, *paper_range(params.paper_range))
+    elif params.paper_mask != '':
+        height, width = content_image.shape[1:]
+        mask = image.scale_to(load_image('-paper_mask', params.paper_mask), width, height)
+        mask = luminance(mask).clamp(0, 1)
 
     # Handle style blending weights for multiple style inputs
     style_blend_weights = None
@@ -167,8 +216,10 @@ def run(params: SimpleNamespace) -> None:
             # Maybe perform postprocessing for color-independent style transfer
             if params.original_colors == 1:
                 disp = original_colors(content_image, disp)
+            elif params.style_tint == 1:
+                disp = style_tint(style_images[0], disp)
 
-            image.save(filename, disp)
+            image.save(filename, disp, params.jpeg_quality)
 
     with progress_bar(params.num_iterations) as bar:
 
@@ -198,6 +249,14 @@ def run(params: SimpleNamespace) -> None:
             content_layers=params.content_layers,
             style_layers=params.style_layers,
             multigpu_strategy=params.multigpu_strategy,
+            losses=params.losses,
+            missing_layers=params.missing_layers,
+            noise_scale=params.noise_scale,
+            adam_beta1=params.adam_beta1,
+            adam_beta2=params.adam_beta2,
+            adam_epsilon=params.adam_epsilon,
+            luminance_only=params.luminance_only,
+            paper_mask=mask,
             devices=devices,
             callback=report,
         )
@@ -210,14 +269,73 @@ def build_filename(output_image: str, iteration: int) -> str:
     return f'{directory or "."}/{basename}_{iteration}.{extension}'
 
 
+def shipped(folder: str) -> list[str]:
+    """Where a folder of the project may be: in the checkout, or where pip puts data."""
+    bases = [os.path.dirname(os.path.abspath(__file__))]
+    bases += [os.path.join(base, *INSTALLED) for base in (sys.prefix, site.getuserbase())]
+    return [os.path.join(base, folder) for base in bases]
+
+
 def embedded_network() -> tuple[str, str]:
-    """The small network that comes with the program: in the checkout, or where pip puts data."""
-    folders = [os.path.join(os.path.dirname(os.path.abspath(__file__)), 'models')]
-    for base in (sys.prefix, site.getuserbase()):
-        folders.append(os.path.join(base, 'share', 'neural_style', 'models'))
-    paths = [os.path.join(folder, EMBEDDED) for folder in folders]
+    """The small network that comes with the program."""
+    paths = [os.path.join(folder, EMBEDDED) for folder in shipped('models')]
     found = next((path for path in paths if os.path.exists(path + '.caffemodel')), paths[0])
     return found + '.prototxt', found + '.caffemodel'
+
+
+def preset_files() -> dict[str, str]:
+    """The presets that come with the program: name → path."""
+    folder = next((path for path in shipped('presets') if os.path.isdir(path)), None)
+    names = [] if folder is None else sorted(os.listdir(folder))
+    return {
+        name.removesuffix('.txt'): os.path.join(str(folder), name)
+        for name in names
+        if name.endswith('.txt')
+    }
+
+
+def read_preset(name: str) -> list[str]:
+    """The flags of a preset, by its name or by the path of a file that ends in .txt.
+
+    A flag a line, with its value, if any, behind it; a # begins a comment.
+    """
+    known = preset_files()
+    path = known.get(name, name if name.endswith('.txt') else None)
+    if path is None:
+        raise ValueError(
+            f'-preset {name}: no such preset; there are {", ".join(known)}; or name a .txt file'
+        )
+    words: list[str] = []
+    try:
+        with open(path, encoding='utf-8') as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    flags = shlex.split(line, comments=True)
+                except ValueError as error:
+                    raise ValueError(f'-preset {path}: line {number}: {error}') from None
+                if flags and (not flags[0].startswith('-') or len(flags) > 2):
+                    raise ValueError(
+                        f'-preset {path}: line {number}: {line.strip()!r} is not one flag, with its'
+                        ' value if it takes one'
+                    )
+                if flags and flags[0].lstrip('-') == 'preset':
+                    raise ValueError(f'-preset {path}: line {number}: a preset cannot name another')
+                words += flags
+    except UnicodeDecodeError:
+        raise ValueError(f'-preset {path}: not a text file') from None
+    except OSError as error:
+        raise ValueError(f'-preset {path}: {error.strerror}') from error
+    return words
+
+
+def list_presets() -> None:
+    """Print every preset: its name, and the comment that its file begins with."""
+    for name, path in preset_files().items():
+        with open(path, encoding='utf-8') as file:
+            comment = itertools.takewhile(lambda line: line.startswith('#'), file)
+            print(name)
+            for line in comment:
+                print(f'    {line[1:].strip()}')
 
 
 def load_image(flag: str, path: str) -> torch.Tensor:
@@ -268,6 +386,34 @@ def check_sizes(image_size: float, style_scale: float) -> None:
             raise ValueError(f'{flag} {value}: give a finite number')
     if not math.isfinite(style_scale * image_size):
         raise ValueError(f'-style_scale {style_scale}: too large for -image_size {image_size}')
+
+
+def check_further(params: SimpleNamespace) -> None:
+    """Refuse what stylize does not see."""
+    quality = params.jpeg_quality
+    if not (isinstance(quality, int) and 1 <= quality <= 100):
+        raise ValueError(f'-jpeg_quality {quality}: give a whole number from 1 to 100')
+    if params.style_size_by not in ('side', 'width'):
+        raise ValueError(f'-style_size_by {params.style_size_by}: choose side or width')
+    if params.style_tint not in (0, 1):
+        raise ValueError(f'-style_tint {params.style_tint}: give 0 or 1')
+    paper_range(params.paper_range)
+
+
+def paper_range(text: str) -> tuple[float, float]:
+    """The two luminances of -paper_range."""
+    values = numbers('-paper_range', text)
+    if len(values) != 2 or not 0 <= values[0] < values[1] <= 1:
+        raise ValueError(
+            f'-paper_range {text}: give two luminances from 0 to 1, the lower first: 0.7,0.9'
+        )
+    return values[0], values[1]
+
+
+def scale_to_width(picture: torch.Tensor, width: int) -> torch.Tensor:
+    """image.scale_to with the height that keeps the picture's shape, truncated."""
+    height = int(max(width * picture.shape[1] / picture.shape[2], 1))
+    return image.scale_to(picture, width, height)
 
 
 def numbers(flag: str, text: str) -> list[float]:

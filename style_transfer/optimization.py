@@ -18,6 +18,9 @@ def optimize(
     num_iterations: float,
     learning_rate: float,
     lbfgs_num_correction: float,
+    adam_beta1: float = 0.9,
+    adam_beta2: float = 0.999,
+    adam_epsilon: float = 1e-8,
 ) -> Tensor:
     """Minimise feval, starting from image, which is changed in place and returned.
 
@@ -41,7 +44,15 @@ def optimize(
         state: dict = {}
         # Lua's loop over a fractional limit ends at the whole number below it.
         for _ in range(int(max(num_iterations, 0))):
-            adam(feval, image, state, learning_rate=learning_rate)
+            adam(
+                feval,
+                image,
+                state,
+                learning_rate=learning_rate,
+                beta1=adam_beta1,
+                beta2=adam_beta2,
+                epsilon=adam_epsilon,
+            )
     else:
         raise ValueError(f'-optimizer {optimizer}: choose lbfgs or adam')
     return image

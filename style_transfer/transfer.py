@@ -8,17 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from style_transfer.color import grey
 from style_transfer.evaluation import evaluate
-from style_transfer.network import LossNetwork
+from style_transfer.guidance import Canvas, paper_color
+from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import optimize
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
 from torch7.random import Generator
 
 logger = logging.getLogger(__name__)
-
-# The scale of the random start (neural_style.lua: main).
-NOISE_SCALE = 0.001
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,14 @@ def stylize(
     content_layers: str = 'relu4_2',
     style_layers: str = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1',
     multigpu_strategy: str = '',
+    losses: str = 'neural_style',
+    missing_layers: str = 'warn',
+    noise_scale: float = 0.001,
+    adam_beta1: float = 0.9,
+    adam_beta2: float = 0.999,
+    adam_epsilon: float = 1e-8,
+    luminance_only: float = 0,
+    paper_mask: Tensor | None = None,
     devices: Sequence[torch.device | str] = ('cpu',),
     callback: Callable[[Iterate], None] | None = None,
 ) -> Tensor:
@@ -75,6 +82,8 @@ def stylize(
     cnn: what loadcaffe.load returns.
     content_image: (3, H, W), RGB in [0, 1].  style_images: likewise, of any sizes.
     init_image: the start when init is 'image', of the content's size; by default the content.
+    paper_mask: (1, H, W) in [0, 1], such as guidance.paper_mask gives: where it is 1 the image is
+        the style's paper (the mean colour of its brightest tenth), where it is 0 it is painted.
     devices: one, or several to cut the network across.
     callback: called with an Iterate after every evaluation.
     The other keywords are the flags of the command, with their names, defaults and meaning.
@@ -88,12 +97,26 @@ def stylize(
         raise ValueError(f'-init {init}: choose random or image')
     if optimizer not in ('lbfgs', 'adam'):
         raise ValueError(f'-optimizer {optimizer}: choose lbfgs or adam')
-    for flag, number in (
-        ('-num_iterations', num_iterations),
-        ('-lbfgs_num_correction', lbfgs_num_correction),
+    if losses not in LOSSES:
+        raise ValueError(f'-losses {losses}: choose neural_style or paper')
+    if missing_layers not in ('warn', 'error'):
+        raise ValueError(f'-missing_layers {missing_layers}: choose warn or error')
+    for flag, number, valid, want in (
+        ('-num_iterations', num_iterations, math.isfinite(num_iterations), 'a finite number'),
+        (
+            '-lbfgs_num_correction',
+            lbfgs_num_correction,
+            math.isfinite(lbfgs_num_correction),
+            'a finite number',
+        ),
+        ('-noise_scale', noise_scale, math.isfinite(noise_scale), 'a finite number'),
+        ('-adam_beta1', adam_beta1, 0 <= adam_beta1 < 1, 'a number from 0 to below 1'),
+        ('-adam_beta2', adam_beta2, 0 <= adam_beta2 < 1, 'a number from 0 to below 1'),
+        ('-adam_epsilon', adam_epsilon, 0 < adam_epsilon < math.inf, 'a number above 0'),
+        ('-luminance_only', luminance_only, luminance_only in (0, 1), '0 or 1'),
     ):
-        if not math.isfinite(number):
-            raise ValueError(f'{flag} {number}: give a finite number')
+        if not valid:
+            raise ValueError(f'{flag} {number}: give {want}')
     height, width = content_image.shape[1:]
     if tv_weight > 0 and min(height, width) < 2:
         raise ValueError(
@@ -106,7 +129,20 @@ def stylize(
             f'-init_image has shape {tuple(init_image.shape)}, the content image'
             f' {tuple(content_image.shape)}: scale it'
         )
+    if paper_mask is not None and paper_mask.shape != (1, height, width):
+        raise ValueError(
+            f'-paper_mask has shape {tuple(paper_mask.shape)}, the image (1, {height}, {width}):'
+            ' scale it'
+        )
     weights = _normalized(style_blend_weights, len(style_images))
+    content_names, content_layer_weights = _layer_weights('-content_layers', content_layers)
+    style_names, style_layer_weights = _layer_weights('-style_layers', style_layers)
+    if losses == 'paper' or content_layer_weights or style_layer_weights:
+        missing_layers = 'error'
+    if luminance_only:
+        content_image = grey(content_image)
+        style_images = [grey(image) for image in style_images]
+        init_image = None if init_image is None else grey(init_image)
 
     # Set up the network, with style and content losses inserted.
     generator = Generator()
@@ -115,13 +151,17 @@ def stylize(
         content_weight=content_weight,
         style_weight=style_weight,
         tv_weight=tv_weight,
-        content_layers=split(content_layers),
-        style_layers=split(style_layers),
+        content_layers=content_names,
+        style_layers=style_names,
         normalize_gradients=normalize_gradients,
         pooling=pooling,
         generator=generator,
         devices=devices,
         multigpu_strategy=_layer_numbers(multigpu_strategy),
+        losses=losses,
+        content_layer_weights=content_layer_weights,
+        style_layer_weights=style_layer_weights,
+        missing_layers=missing_layers,
     )
     del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]
@@ -138,26 +178,32 @@ def stylize(
     if seed >= 0:
         generator.manual_seed(seed)
     if init == 'random':
-        img = generator.randn(*content_image.shape).float() * NOISE_SCALE
+        img = generator.randn(*content_image.shape).float() * noise_scale
     else:
         img = preprocess(content_image if init_image is None else init_image).float()
-    img = img.to(device)
+    canvas = Canvas(bool(luminance_only))
+    if paper_mask is not None:
+        colors = [paper_color(image) * w for image, w in zip(style_images, weights, strict=True)]
+        canvas.mask = paper_mask.float().to(device)
+        canvas.paper = preprocess(torch.stack(colors).sum(0)).float().to(device)
+    img = canvas.start(img.to(device))
     with torch.no_grad():
         # As in the original; it draws the masks of dropout layers once more.
-        network(img)
+        network(canvas.image(img))
 
     last = None
     evaluations = 0
 
-    def feval(x: Tensor) -> tuple[Tensor, Tensor]:
+    def feval(z: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal evaluations, last
         evaluations += 1
+        x = canvas.image(z)
         loss, gradient = evaluate(network, x)
         if callback is not None:
             callback(Iterate(evaluations, num_iterations, x, loss, gradient, network))
         if evaluations >= num_iterations - 1:
             last = x.clone()
-        return loss, gradient
+        return loss, canvas.gradient(gradient)
 
     optimize(
         feval,
@@ -166,8 +212,11 @@ def stylize(
         num_iterations=num_iterations,
         learning_rate=learning_rate,
         lbfgs_num_correction=lbfgs_num_correction,
+        adam_beta1=adam_beta1,
+        adam_beta2=adam_beta2,
+        adam_epsilon=adam_epsilon,
     )
-    return deprocess((img if last is None else last).cpu().double())
+    return deprocess((canvas.image(img) if last is None else last).cpu().double())
 
 
 def _normalized(blend_weights: Sequence[float] | None, n_styles: int) -> list[float]:
@@ -185,6 +234,22 @@ def _normalized(blend_weights: Sequence[float] | None, n_styles: int) -> list[fl
         )
     weights = torch.tensor(blend_weights, dtype=torch.float64)
     return (weights / weights.sum()).tolist()
+
+
+def _layer_weights(flag: str, text: str) -> tuple[list[str], dict[str, float]]:
+    """Layers, and the weights of those that have one: relu4_2,relu5_2:0.5."""
+    names, weights = [], {}
+    for item in split(text):
+        name, colon, weight = item.rpartition(':')
+        number = tonumber(weight) if colon else None
+        if number is None:
+            names.append(item)
+        elif not math.isfinite(number):
+            raise ValueError(f'{flag} {item}: give a finite weight')
+        else:
+            names.append(name)
+            weights[name] = number
+    return names, weights
 
 
 def _layer_numbers(multigpu_strategy: str) -> list[int]:

@@ -30,11 +30,17 @@ class CmdLine:
     The type of an option is the type of its default. A boolean takes no value and flips its
     default; the last of repeated options wins. --flag is read as -flag, which the original
     refuses. given: names of the options that stood in what was parsed last.
+    Options declared after further() are the port's own: help_text shows them when asked to.
     """
 
     def __init__(self) -> None:
         self._options: dict[str, tuple[str | float | bool, str | None]] = {}
+        self._original: int | None = None
         self.given: set[str] = set()
+
+    def further(self) -> None:
+        """End the original's options: those that follow are ours."""
+        self._original = len(self._options)
 
     def option(self, key: str, default: str | float | bool, help: str | None = None) -> None:
         """Declare an option. key begins with a dash: '-image_size'."""
@@ -76,15 +82,20 @@ class CmdLine:
             raise CommandLineError(f'invalid type for option {argument} (should be number)')
         return number
 
-    def help_text(self, program: str | None) -> str:
-        """The usage text, newline at the end. program: None after an error, as the original."""
+    def help_text(self, program: str | None, further: bool = False) -> str:
+        """The usage text, newline at the end. program: None after an error, as the original.
+
+        further: the lines of the port's own options instead, without the first one.
+        """
         name = '' if program is None else f'{program} '
-        width = max(map(len, self._options), default=0)
-        lines = [f'Usage: {name}[options]']
-        for key, (default, help) in self._options.items():
+        options = list(self._options.items())
+        shown = options[self._original :] if further else options[: self._original]
+        width = max((len(key) for key, _ in shown), default=0)
+        lines = [] if further else [f'Usage: {name}[options]']
+        for key, (default, help) in shown:
             words = '' if help is None else f' {help}'
             lines.append(f'  {key:<{width}}{words} [{_tostring(default)}]')
-        return '\n'.join(lines) + '\n'
+        return ''.join(line + '\n' for line in lines)
 
 
 def _tostring(value):

@@ -29,7 +29,7 @@ PNG_DEPTH, PNG_COLOR_TYPE = slice(24, 25), slice(25, 26)  # where they stand in 
 SIXTEEN_BITS, GREY_WITH_ALPHA = b'\x10', b'\x04'
 
 # How each extension is written. A pgm file holds one channel, our images have three.
-JPEG: dict[str, Any] = {'format': 'JPEG', 'quality': 75}
+JPEG: dict[str, Any] = {'format': 'JPEG'}
 PNG: dict[str, Any] = {'format': 'PNG'}
 PPM: dict[str, Any] = {'format': 'PPM'}
 SAVERS = {'jpg': JPEG, 'jpeg': JPEG, 'JPG': JPEG, 'JPEG': JPEG}
@@ -205,12 +205,12 @@ def _extension(path):
     return match[1] if match else None
 
 
-def save(path: str | Path, image: Tensor) -> None:
+def save(path: str | Path, image: Tensor, jpeg_quality: int = 75) -> None:
     """Write an image in the format of the path's extension (see is_supported).
 
-    image: (3, H, W), RGB; cut to [0, 1], times 255, truncated; nan becomes 0. JPEG quality is
-    75. The file appears whole or, if an error occurs, not at all. Raises ValueError for an
-    extension or image that cannot be written, OSError if the disk refuses.
+    image: (3, H, W), RGB; cut to [0, 1], times 255, truncated; nan becomes 0. jpeg_quality: 1 to
+    100, for JPEG alone. The file appears whole or, if an error occurs, not at all. Raises
+    ValueError for an extension or image that cannot be written, OSError if the disk refuses.
     Source: image/init.lua: save, clampImage.
     """
     if not is_supported(path):
@@ -224,7 +224,10 @@ def save(path: str | Path, image: Tensor) -> None:
     pixels = values.permute(1, 2, 0).to(torch.uint8).numpy()
     encoded = io.BytesIO()
     try:
-        PIL.Image.fromarray(pixels).save(encoded, **SAVERS[_extension(path)])
+        options = SAVERS[_extension(path)]
+        if options is JPEG:
+            options = JPEG | {'quality': jpeg_quality}
+        PIL.Image.fromarray(pixels).save(encoded, **options)
     except (OSError, ValueError) as error:  # more pixels a side than the format can count
         raise ValueError(f'{path}: cannot encode the image: {error}') from error
     try:
