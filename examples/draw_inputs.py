@@ -9,8 +9,10 @@ from pathlib import Path
 
 from drawing.canvas import jpeg
 from drawing.harbour import harbour
+from drawing.horse import horse
 from drawing.ink_horse import ink_horse
 from drawing.ink_landscape import ink_landscape
+from drawing.qinglu import qinglu
 from drawing.swirls import swirls
 from drawing.waves import waves
 
@@ -20,6 +22,8 @@ PICTURES = {
     'ink_landscape.jpg': ink_landscape,
     'ink_horse.jpg': ink_horse,
     'waves.jpg': waves,
+    'horse.jpg': horse,
+    'qinglu.jpg': qinglu,
 }
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from torch7 import image
 
-OWN = ['harbour', 'ink_horse', 'ink_landscape', 'swirls', 'waves']
+OWN = ['harbour', 'horse', 'ink_horse', 'ink_landscape', 'qinglu', 'swirls', 'waves']
 
 
 @pytest.mark.parametrize('name', OWN)

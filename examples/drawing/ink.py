@@ -122,6 +122,10 @@ class Paper:
             pen.line(at, fill=0, width=int(size * 0.075 * SCALE), joint='curve')
         self.seals.append(gaussian_filter(np.asarray(image, np.float32) / 255, 0.8))
 
+    def ground(self, sheet):
+        """What lies below the ink; here the bare sheet."""
+        return sheet
+
     def image(self):
         """The finished sheet, as a Pillow image."""
         rng = self.rng
@@ -131,7 +135,7 @@ class Paper:
         tone = noise(*self.y.shape, rng, (3, 3), 4)
         sheet = np.array([0.985, 0.968, 0.930]) - 0.018 * tone[..., None] * np.array([1, 1.3, 2])
         sheet = sheet - 0.014 * (fibres - 1)[..., None] - 0.014 * (self.tooth - 0.5)[..., None]
-        picture = sheet * np.exp(-np.clip(self.ink, 0, 2.9)[..., None] * INK)
+        picture = self.ground(sheet) * np.exp(-np.clip(self.ink, 0, 2.9)[..., None] * INK)
         for seal in self.seals:
             worn = seal * (0.80 + 0.30 * (self.tooth - 0.3)) * step(0.05, 0.3, tone + self.tooth)
             picture = mix(picture, (0.74, 0.13, 0.10), np.clip(worn, 0, 1))
