@@ -18,7 +18,6 @@ import loadcaffe
 from style_transfer import Iterate, original_colors, stylize
 from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices
-from style_transfer.guidance import paper_mask
 from torch7 import image
 from torch7.cmdline import (
     CmdLine,
@@ -87,6 +86,7 @@ def command_line() -> CmdLine:
     cmd.option('-adam_beta2', 0.999)
     cmd.option('-adam_epsilon', 1e-8)
     cmd.option('-luminance_only', 0)
+    cmd.option('-recolor_content', 0)
     cmd.option('-style_tint', 0)
     cmd.option('-paper_mask', '', 'auto, or a picture: white stays paper')
     cmd.option('-paper_range', '0.7,0.9', 'luminances of -paper_mask auto')
@@ -180,13 +180,11 @@ def run(params: SimpleNamespace) -> None:
         init_image = load_image('-init_image', params.init_image)
         init_image = image.scale_to(init_image, width, height)
 
-    mask = None
-    if params.paper_mask == 'auto':
-        mask = paper_mask(content_image, *paper_range(params.paper_range))
-    elif params.paper_mask != '':
+    mask = params.paper_mask
+    if mask not in ('', 'auto'):
         height, width = content_image.shape[1:]
-        mask = image.scale_to(load_image('-paper_mask', params.paper_mask), width, height)
-        mask = luminance(mask).clamp(0, 1)
+        mask = luminance(load_image('-paper_mask', mask))
+        mask = image.scale_to(mask.expand(3, -1, -1), width, height)[:1]
 
     # Handle style blending weights for multiple style inputs
     style_blend_weights = None
@@ -256,7 +254,9 @@ def run(params: SimpleNamespace) -> None:
             adam_beta2=params.adam_beta2,
             adam_epsilon=params.adam_epsilon,
             luminance_only=params.luminance_only,
+            recolor_content=params.recolor_content,
             paper_mask=mask,
+            paper_range=params.paper_range,
             devices=devices,
             callback=report,
         )
@@ -397,17 +397,6 @@ def check_further(params: SimpleNamespace) -> None:
         raise ValueError(f'-style_size_by {params.style_size_by}: choose side or width')
     if params.style_tint not in (0, 1):
         raise ValueError(f'-style_tint {params.style_tint}: give 0 or 1')
-    paper_range(params.paper_range)
-
-
-def paper_range(text: str) -> tuple[float, float]:
-    """The two luminances of -paper_range."""
-    values = numbers('-paper_range', text)
-    if len(values) != 2 or not 0 <= values[0] < values[1] <= 1:
-        raise ValueError(
-            f'-paper_range {text}: give two luminances from 0 to 1, the lower first: 0.7,0.9'
-        )
-    return values[0], values[1]
 
 
 def scale_to_width(picture: torch.Tensor, width: int) -> torch.Tensor:

@@ -1,4 +1,6 @@
-"""Colour of the generated image: -original_colors, -luminance_only and -style_tint."""
+"""Colour of the generated image: -original_colors, -recolor_content and the like."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -30,6 +32,49 @@ def luminance(image: Tensor) -> Tensor:
 def grey(image: Tensor) -> Tensor:
     """(3, H, W) RGB → the same in three equal channels of its luminance."""
     return luminance(image).expand(3, -1, -1)
+
+
+def recolor(content: Tensor, styles: Sequence[Tensor], strength: float) -> Tensor:
+    """Bring the colours of the content image nearer to those of the style images.
+
+    content, styles: (3, H, W), RGB in [0, 1].  strength: 0 leaves the content, 1 goes all the way:
+    where all pictures are grey to the styles' distribution of luminance, else to the mean and the
+    covariance of their colours.  Returns (3, H, W), clamped to [0, 1].
+    Source: Gatys et al. 2016 (Preserving Color), there from content to style.
+    """
+    pixels = torch.cat([style.flatten(1) for style in styles], 1)
+    if all(bool((image == image[:1]).all()) for image in (content, *styles)):
+        matched = _match_distribution(content[0], pixels[0]).expand_as(content)
+    else:
+        matched = _match_covariance(content, pixels)
+    return (strength * matched + (1 - strength) * content).clamp(0, 1)
+
+
+def _match_distribution(plane: Tensor, values: Tensor) -> Tensor:
+    """The plane (H, W) with the distribution of the values; equal ones stay equal."""
+    _, inverse, counts = torch.unique(plane.flatten(), return_inverse=True, return_counts=True)
+    quantiles = (counts.cumsum(0) - counts / 2) / counts.sum()  # in the middle of each
+    position = quantiles.numpy() * (values.numel() - 1)
+    found = np.interp(position, np.arange(values.numel()), values.sort().values.numpy())
+    return torch.from_numpy(found).to(plane)[inverse].view_as(plane)
+
+
+def _match_covariance(content: Tensor, pixels: Tensor) -> Tensor:
+    """The linear map of least change between two normal distributions of colours."""
+    flat = content.flatten(1).double()
+    noise = 1e-6 * torch.eye(3, dtype=torch.float64)  # a picture may be of one colour
+    source, target = flat.cov() + noise, pixels.double().cov() + noise
+    root = _square_root(source)
+    inverse = torch.linalg.inv(root)
+    mapping = inverse @ _square_root(root @ target @ root) @ inverse
+    mean = pixels.double().mean(1, keepdim=True)
+    matched = mapping @ (flat - flat.mean(1, keepdim=True)) + mean
+    return matched.view_as(content).to(content)
+
+
+def _square_root(matrix: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.t()
 
 
 def style_tint(style: Tensor, generated: Tensor) -> Tensor:

@@ -1,15 +1,21 @@
 """Where and in which colours the image may be painted: paper left white, luminance alone."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from style_transfer.color import luminance
 from style_transfer.preprocessing import MEAN_PIXEL
+from torch7.cmdline import split, tonumber
 
 # The brightest share of a style image, whose mean colour is taken for that of its paper.
 PAPER_SHARE = 0.1
 # Radius of the rim that stays paintable around what is dark, as a share of the longer side.
 RIM = 0.004
+# The smallest share of a picture that can hold a style.
+LEAST_PAINTED = 1e-3
 
 
 class Canvas:
@@ -49,7 +55,7 @@ class Canvas:
         return gradient.sum(0, keepdim=True) if self.luminance_only else gradient
 
 
-def paper_mask(content: Tensor, low: float = 0.7, high: float = 0.9) -> Tensor:
+def auto_mask(content: Tensor, low: float, high: float) -> Tensor:
     """Where the content image is bright enough to be left as bare paper.
 
     content: (3, H, W), RGB in [0, 1].  Luminance low and below gives 0, high and above 1, with a
@@ -68,9 +74,55 @@ def paper_mask(content: Tensor, low: float = 0.7, high: float = 0.9) -> Tensor:
     return mask[0]
 
 
-def paper_color(style: Tensor) -> Tensor:
-    """The mean colour of the brightest tenth of a style image (3, H, W): (3, 1, 1), RGB."""
-    bright = luminance(style.double()).flatten()
-    count = max(1, round(PAPER_SHARE * bright.numel()))
-    brightest = bright.topk(count).indices
-    return style.double().flatten(1)[:, brightest].mean(1).view(3, 1, 1)
+def choose_paper(
+    paper_mask: str | Tensor, paper_range: str, contents: Sequence[Tensor], styles: Sequence[Tensor]
+) -> tuple[Tensor | None, list[Tensor | None]]:
+    """The flags -paper_mask and -paper_range: the mask, and a guide for each style image.
+
+    paper_mask: '' for none, 'auto', or a mask (1, H, W).  contents: versions of the content image,
+    as given and recoloured: paper is left where one of them is bright.  The guides (1, H, W) say what of a style
+    image is painted; they are None without a mask.
+    Raises ValueError for other values, and where nothing is left to paint or to take style from.
+    """
+    low, high = _range(paper_range)
+    if isinstance(paper_mask, Tensor):
+        if paper_mask.shape != (1, *contents[0].shape[1:]):
+            raise ValueError(
+                f'-paper_mask has shape {tuple(paper_mask.shape)}, the image'
+                f' {tuple(contents[0].shape)}: scale it'
+            )
+        mask = paper_mask.double()
+    elif paper_mask == 'auto':
+        masks = [auto_mask(content, low, high) for content in contents]
+        mask = torch.stack(masks).amax(0)
+    elif paper_mask == '':
+        return None, [None] * len(styles)
+    else:
+        raise ValueError(f'-paper_mask {paper_mask}: give auto, or a picture')
+    guides: list[Tensor | None] = [1 - auto_mask(style, low, high) for style in styles]
+    for what, guide in (('-content_image', 1 - mask), *(('-style_image', g) for g in guides)):
+        if guide is not None and float(guide.mean()) < LEAST_PAINTED:
+            raise ValueError(
+                f'-paper_mask: {what} is nothing but paper; give a -paper_range nearer to 1'
+            )
+    return mask, guides
+
+
+def _range(text: str) -> tuple[float, float]:
+    found = [tonumber(item) for item in split(text)]
+    values = [number for number in found if number is not None]
+    if len(found) != 2 or len(values) != 2 or not 0 <= values[0] < values[1] <= 1:
+        raise ValueError(
+            f'-paper_range {text}: give two luminances from 0 to 1, the lower first: 0.7,0.9'
+        )
+    return values[0], values[1]
+
+
+def paper_color(styles: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """Mean colour of the brightest tenth of style images (3, H, W), blended: (3, 1, 1), RGB."""
+    color = styles[0].new_zeros(3, dtype=torch.float64)
+    for style, weight in zip(styles, weights, strict=True):
+        bright = luminance(style.double()).flatten()
+        count = max(1, round(PAPER_SHARE * bright.numel()))
+        color += weight * style.double().flatten(1)[:, bright.topk(count).indices].mean(1)
+    return color.view(3, 1, 1)

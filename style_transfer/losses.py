@@ -13,6 +13,7 @@ Features are (1, C, H, W), or (1, C) after a fully connected layer.
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from torch7.blas import gemm_tn
 from torch7.convolution import EXACT
@@ -134,10 +135,13 @@ class StyleLoss(Loss):
     """Mean squared difference of Gram matrices: strength · mean((G − A)²), G = F Fᵀ / (C·H·W).
 
     Several style images are blended in the target: A = Σ blend_weight · G.
-    Source: neural_style.lua: StyleLoss.
+    guide: (1, H, W) in [0, 1] of an image, or None: how much each position counts.  With it, F is
+    T F and the number of positions Σ T², T the guide averaged down to the layer's size.
+    Source: neural_style.lua: StyleLoss; Gatys et al. 2017 (Controlling Perceptual Factors), eq. 5.
     """
 
     blend_weight = 1.0
+    guide: Tensor | None = None
 
     def capture(self, features: Tensor) -> None:
         gram = self._normalized(features, self.statistic(features)) * self.blend_weight
@@ -149,6 +153,8 @@ class StyleLoss(Loss):
                 '-style_layers: a fully connected layer has no positions to take a Gram matrix'
                 ' over; name convolution, ReLU or pooling layers'
             )
+        if self.guide is not None:
+            features = features * self._guide(features)
         return gram_matrix(features)
 
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
@@ -159,12 +165,32 @@ class StyleLoss(Loss):
         difference = self._normalized(features, statistic) - self.target
         # The Gram matrix and its target are symmetric: one product gives what the original
         # adds from two.
-        difference *= 2.0 * 2.0 / difference.numel() / features.numel()
-        return _gram_backward(difference, features)
+        difference *= 2.0 * 2.0 / difference.numel() / self._divisor(features)
+        return self._backward(difference, features)
 
-    @staticmethod
-    def _normalized(features: Tensor, gram: Tensor) -> Tensor:
-        return gram / features.numel()
+    def _normalized(self, features: Tensor, gram: Tensor) -> Tensor:
+        return gram / self._divisor(features)
+
+    def _divisor(self, features: Tensor) -> float:
+        return features.shape[1] * self._positions(features)
+
+    def _positions(self, features: Tensor) -> float:
+        if self.guide is None:
+            return features.shape[2] * features.shape[3]
+        return float(self._guide(features).square().sum())
+
+    def _guide(self, features: Tensor) -> Tensor:
+        """T: (1, 1, H, W) of the features."""
+        assert self.guide is not None
+        guide = self.guide.to(features).unsqueeze(0)
+        return functional.adaptive_avg_pool2d(guide, (features.shape[2], features.shape[3]))
+
+    def _backward(self, difference: Tensor, features: Tensor) -> Tensor:
+        """difference · F, with the guide on both sides, in the layout of the features."""
+        if self.guide is not None:
+            guide = self._guide(features)
+            return _product(difference, features * guide).mul_(guide)
+        return _product(difference, features)
 
 
 class PaperStyleLoss(StyleLoss):
@@ -176,17 +202,13 @@ class PaperStyleLoss(StyleLoss):
     """
 
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
-        difference = self._normalized(features, statistic) - self.target
-        return _sum_of_squares(difference) / (4 * difference.numel())
+        return super().value(features, statistic) / 4
 
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
-        difference = self._normalized(features, statistic) - self.target
-        difference /= difference.numel() * _positions(features)
-        return _gram_backward(difference, features)
+        return super().gradient(features, statistic).div_(4)
 
-    @staticmethod
-    def _normalized(features: Tensor, gram: Tensor) -> Tensor:
-        return gram / _positions(features)
+    def _divisor(self, features: Tensor) -> float:
+        return self._positions(features)
 
 
 class TVLoss(nn.Module):
@@ -217,11 +239,7 @@ class TVLoss(nn.Module):
         return gradient
 
 
-def _positions(features: Tensor) -> int:
-    return features.shape[2] * features.shape[3]
-
-
-def _gram_backward(difference: Tensor, features: Tensor) -> Tensor:
+def _product(difference: Tensor, features: Tensor) -> Tensor:
     """difference · F, in the layout of the features."""
     flat = features[0].flatten(1)  # (C, H * W)
     if flat.stride(0) == 1:  # channels last; the gradient in the same layout

@@ -181,11 +181,22 @@ class LossNetwork(nn.Module):
         """Make the features of a preprocessed content image (3, H, W) the content targets."""
         self._capture(image, self.content_losses)
 
-    def capture_style(self, image: Tensor, blend_weight: float) -> None:
-        """Add the Gram matrices of a preprocessed style image, weighted, to the style targets."""
+    def capture_style(
+        self, image: Tensor, blend_weight: float, guide: Tensor | None = None
+    ) -> None:
+        """Add the Gram matrices of a preprocessed style image, weighted, to the style targets.
+
+        guide: (1, H, W) in [0, 1]: how much each position of the style image counts.
+        """
         for loss in self.style_losses:
             loss.blend_weight = blend_weight
+            loss.guide = guide
         self._capture(image, self.style_losses)
+
+    def guide_style(self, guide: Tensor | None) -> None:
+        """How much each position of the generated image counts for the style: (1, H, W)."""
+        for loss in self.style_losses:
+            loss.guide = guide
 
     def _capture(self, image: Tensor, losses: Sequence[Loss]) -> None:
         for loss in self.losses:

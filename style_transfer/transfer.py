@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from style_transfer.color import grey
+from style_transfer.color import grey, recolor
 from style_transfer.evaluation import evaluate
-from style_transfer.guidance import Canvas, paper_color
+from style_transfer.guidance import Canvas, choose_paper, paper_color
 from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import optimize
 from style_transfer.preprocessing import deprocess, preprocess
@@ -73,7 +73,9 @@ def stylize(
     adam_beta2: float = 0.999,
     adam_epsilon: float = 1e-8,
     luminance_only: float = 0,
-    paper_mask: Tensor | None = None,
+    recolor_content: float = 0,
+    paper_mask: str | Tensor = '',
+    paper_range: str = '0.7,0.9',
     devices: Sequence[torch.device | str] = ('cpu',),
     callback: Callable[[Iterate], None] | None = None,
 ) -> Tensor:
@@ -82,8 +84,9 @@ def stylize(
     cnn: what loadcaffe.load returns.
     content_image: (3, H, W), RGB in [0, 1].  style_images: likewise, of any sizes.
     init_image: the start when init is 'image', of the content's size; by default the content.
-    paper_mask: (1, H, W) in [0, 1], such as guidance.paper_mask gives: where it is 1 the image is
-        the style's paper (the mean colour of its brightest tenth), where it is 0 it is painted.
+    paper_mask: '', 'auto', or (1, H, W) in [0, 1]: where it is 1 the image is bare paper, of the
+        mean colour of the style's brightest tenth, where it is 0 it is painted.  Style is then
+        compared over what is painted, in the style images as well.
     devices: one, or several to cut the network across.
     callback: called with an Iterate after every evaluation.
     The other keywords are the flags of the command, with their names, defaults and meaning.
@@ -114,6 +117,7 @@ def stylize(
         ('-adam_beta2', adam_beta2, 0 <= adam_beta2 < 1, 'a number from 0 to below 1'),
         ('-adam_epsilon', adam_epsilon, 0 < adam_epsilon < math.inf, 'a number above 0'),
         ('-luminance_only', luminance_only, luminance_only in (0, 1), '0 or 1'),
+        ('-recolor_content', recolor_content, 0 <= recolor_content <= 1, 'a number from 0 to 1'),
     ):
         if not valid:
             raise ValueError(f'{flag} {number}: give {want}')
@@ -129,11 +133,6 @@ def stylize(
             f'-init_image has shape {tuple(init_image.shape)}, the content image'
             f' {tuple(content_image.shape)}: scale it'
         )
-    if paper_mask is not None and paper_mask.shape != (1, height, width):
-        raise ValueError(
-            f'-paper_mask has shape {tuple(paper_mask.shape)}, the image (1, {height}, {width}):'
-            ' scale it'
-        )
     weights = _normalized(style_blend_weights, len(style_images))
     content_names, content_layer_weights = _layer_weights('-content_layers', content_layers)
     style_names, style_layer_weights = _layer_weights('-style_layers', style_layers)
@@ -143,6 +142,11 @@ def stylize(
         content_image = grey(content_image)
         style_images = [grey(image) for image in style_images]
         init_image = None if init_image is None else grey(init_image)
+    contents = [content_image]
+    if recolor_content:
+        content_image = recolor(content_image, style_images, recolor_content)
+        contents.append(content_image)
+    mask, style_guides = choose_paper(paper_mask, paper_range, contents, style_images)
 
     # Set up the network, with style and content losses inserted.
     generator = Generator()
@@ -170,9 +174,10 @@ def stylize(
     logger.info('Capturing content targets')
     logger.info(network.text(backend))
     network.capture_content(preprocess(content_image).float().to(device))
-    for number, (image, weight) in enumerate(zip(style_images, weights, strict=True), start=1):
+    targets = zip(style_images, weights, style_guides, strict=True)
+    for number, (image, weight, guide) in enumerate(targets, start=1):
         logger.info('Capturing style target %d', number)
-        network.capture_style(preprocess(image).float().to(device), weight)
+        network.capture_style(preprocess(image).float().to(device), weight, guide)
 
     # Initialise the image.  Noise is drawn on the CPU: a seed gives the same on every device.
     if seed >= 0:
@@ -182,10 +187,10 @@ def stylize(
     else:
         img = preprocess(content_image if init_image is None else init_image).float()
     canvas = Canvas(bool(luminance_only))
-    if paper_mask is not None:
-        colors = [paper_color(image) * w for image, w in zip(style_images, weights, strict=True)]
-        canvas.mask = paper_mask.float().to(device)
-        canvas.paper = preprocess(torch.stack(colors).sum(0)).float().to(device)
+    if mask is not None:
+        network.guide_style(1 - mask)
+        canvas.mask = mask.float().to(device)
+        canvas.paper = preprocess(paper_color(style_images, weights)).float().to(device)
     img = canvas.start(img.to(device))
     with torch.no_grad():
         # As in the original; it draws the masks of dropout layers once more.
