@@ -68,6 +68,14 @@ LBFGS = {
 }
 
 
+@pytest.fixture(params=['loops', 'blocks'])
+def history(request, monkeypatch):
+    """Short vectors keep their history in Torch7's order of operations, long ones as matrices."""
+    if request.param == 'blocks':
+        monkeypatch.setattr('torch7.optim.LONG', 0)
+
+
+@pytest.mark.usefixtures('history')
 @pytest.mark.parametrize('name', LBFGS)
 def test_lbfgs_in_double_follows_the_recordings(recorded, name):
     points, losses, expected, expected_losses, x = replay(
@@ -85,6 +93,7 @@ def test_lbfgs_in_double_follows_the_recordings(recorded, name):
         assert torch.allclose(x, final, rtol=0, atol=1e-14)
 
 
+@pytest.mark.usefixtures('history')
 @pytest.mark.parametrize('name', LBFGS)
 def test_lbfgs_in_float_follows_the_recordings(recorded, name):
     points, _, expected, _, x = replay(
@@ -283,3 +292,32 @@ def test_adam_gives_the_loss_before_the_step():
     assert loss == 3
     assert state['t'] == 1
     assert torch.allclose(x, torch.full((3,), 0.5))  # the first step is the rate, but for epsilon
+
+
+@pytest.mark.parametrize('n_correction', [1, 3, 100])
+def test_lbfgs_with_its_history_in_blocks_takes_the_same_steps(monkeypatch, n_correction):
+    """The matrix form that long vectors get, against the two loops, past the history's length."""
+    scales = torch.linspace(1, 30, 40, dtype=torch.float64)
+
+    def feval(x):
+        # neither quadratic nor everywhere convex: some pairs are refused
+        value = (scales * (x**2 - 0.1 * x.cos() ** 3)).sum()
+        return value, scales * (2 * x + 0.3 * x.cos() ** 2 * x.sin() * (1 + 3 * (x * 9).cos()))
+
+    def points():
+        found = []
+
+        def recording(x):
+            found.append(x.clone())
+            return feval(x)
+
+        start = torch.linspace(-2, 2, 40, dtype=torch.float64)
+        lbfgs(recording, start, max_iter=30, n_correction=n_correction, **NEVER)
+        return torch.stack(found)
+
+    loops = points()
+    monkeypatch.setattr('torch7.optim.LONG', 0)
+    blocks = points()
+    assert not torch.equal(loops, blocks), 'the other way was taken'
+    # rounding alone, which the function's curvature multiplies from step to step
+    torch.testing.assert_close(blocks, loops, rtol=1e-7, atol=1e-9)
