@@ -1,6 +1,7 @@
 """The command: flags → images → stylize → image.  Order and names of neural_style.lua."""
 
 import contextlib
+import ctypes
 import itertools
 import logging
 import math
@@ -30,6 +31,7 @@ from torch7.cmdline import (
 )
 
 EMBEDDED = 'small_vgg19'
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
 
 
@@ -80,6 +82,7 @@ def command_line() -> CmdLine:
     cmd.option('-preset', '', 'flags from a file; list shows the presets')
     cmd.option('-losses', 'neural_style', 'neural_style|paper')
     cmd.option('-missing_layers', 'warn', 'warn|error')
+    cmd.option('-precision', 'fp32', 'fp32|bf16|fp16|auto')
     cmd.option('-noise_scale', 0.001)
     cmd.option('-style_size_by', 'side', 'side|width')
     cmd.option('-adam_beta1', 0.9)
@@ -129,6 +132,7 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         params.proto_file, params.model_file = embedded_network()
+    keep_memory()
     try:
         with terminal():
             run(params)
@@ -249,6 +253,7 @@ def run(params: SimpleNamespace) -> None:
             multigpu_strategy=params.multigpu_strategy,
             losses=params.losses,
             missing_layers=params.missing_layers,
+            precision=params.precision,
             noise_scale=params.noise_scale,
             adam_beta1=params.adam_beta1,
             adam_beta2=params.adam_beta2,
@@ -360,6 +365,21 @@ def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
         raise FileNotFoundError(f'-model_file {model_file}: no such file ({remedy})') from error
     except loadcaffe.CaffeFormatError as error:
         raise ValueError(f'-model_file: {error} ({remedy})') from error
+
+
+def keep_memory() -> None:
+    """Ask glibc to keep the memory of large tensors for the next ones.
+
+    By default it hands every tensor above 32 MB back to the system and gets it again page by
+    page, which takes an eighth of the time of an evaluation at 512 pixels on two cores.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # no glibc
+        return
+    mallopt(M_MMAP_MAX, 0)
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    mallopt(M_TOP_PAD, 2**28)
 
 
 def check_output(output_image: str) -> None:

@@ -13,10 +13,18 @@ def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
     0-dim float64 tensor (TV left out, as in neural_style.lua: feval), and its gradient
     (3, H, W), TV included.
     """
+    gradient = _gradient(network, image)
+    while network.scale > 1 and not gradient.isfinite().all():
+        network.scale /= 4  # too large for float16
+        gradient = _gradient(network, image)
+    losses = [loss.loss.to(image.device) for loss in network.losses]
+    total = torch.stack(losses).sum() if losses else torch.zeros((), dtype=torch.float64)
+    return total, gradient
+
+
+def _gradient(network: LossNetwork, image: Tensor) -> Tensor:
     image = image.detach().requires_grad_()
     features = network(image)
     # Every gradient comes from a loss layer, so the top of the network gets zeros.
     (gradient,) = torch.autograd.grad(features, image, torch.zeros_like(features))
-    losses = [loss.loss.to(image.device) for loss in network.losses]
-    total = torch.stack(losses).sum() if losses else torch.zeros((), dtype=torch.float64)
-    return total, gradient
+    return gradient if network.scale == 1 else gradient / network.scale

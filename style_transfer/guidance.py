@@ -80,8 +80,8 @@ def choose_paper(
     """The flags -paper_mask and -paper_range: the mask, and a guide for each style image.
 
     paper_mask: '' for none, 'auto', or a mask (1, H, W).  contents: versions of the content image,
-    as given and recoloured: paper is left where one of them is bright.  The guides (1, H, W) say what of a style
-    image is painted; they are None without a mask.
+    as given and recoloured: paper is left where one of them is bright.  The guides (1, H, W) say
+    what of a style image is painted; they are None without a mask.
     Raises ValueError for other values, and where nothing is left to paint or to take style from.
     """
     low, high = _range(paper_range)

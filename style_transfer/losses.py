@@ -18,15 +18,27 @@ from torch.nn import functional
 from torch7.blas import gemm_tn
 from torch7.convolution import EXACT
 
+# Features of half the precision are turned into float32 so many positions at a time, for products
+# that are float32 throughout: as many as stay in a core's cache.
+PIECE = 4096
+HALVES = (torch.bfloat16, torch.float16)
 
-def gram_matrix(features: Tensor) -> Tensor:
+
+def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
     """Sum over all positions of the products of every two channels: G = F Fᵀ.
 
     features: (1, C, H, W).  Returns (C, C), not divided by anything.
+    exact: in Torch7's order of summation, for up to EXACT positions.
     Source: Gatys et al. 2015, eq. 3; neural_style.lua: GramMatrix.
     """
     flat = features[0].flatten(1)  # (C, H * W)
-    return gemm_tn(flat, flat) if flat.shape[1] <= EXACT else flat @ flat.t()
+    if flat.dtype in HALVES:
+        pieces = (piece.float() for piece in flat.split(PIECE, 1))
+        total = flat.new_zeros(len(flat), len(flat), dtype=torch.float32)
+        for piece in pieces:
+            total.addmm_(piece, piece.t())
+        return total
+    return gemm_tn(flat, flat) if exact and flat.shape[1] <= EXACT else flat @ flat.t()
 
 
 class _AddGradient(torch.autograd.Function):
@@ -52,9 +64,13 @@ class Loss(nn.Module):
     rectified: the next layer is a ReLU.  In the original it works in place, so that the loss
         takes its value from the features before the ReLU but its gradient from those after it.
 
+    scale: what the gradient is multiplied by besides (for float16).
+
     mode is 'none', 'capture' (the features become the target) or 'loss'; loss is the value of
     the last evaluation, the one that is printed: 0-dim, float64.
     """
+
+    scale = 1.0
 
     def __init__(self, strength: float, normalize: bool = False, rectified: bool = False):
         super().__init__()
@@ -84,7 +100,7 @@ class Loss(nn.Module):
         own = self.gradient(features, self._statistic)
         if self.normalize:
             own /= own.abs().sum() + 1e-8
-        return own.mul_(self.strength).add_(gradient)
+        return own.mul_(self.strength * self.scale).add_(gradient).to(gradient.dtype)
 
     def capture(self, features: Tensor) -> None:
         raise NotImplementedError
@@ -106,16 +122,16 @@ class ContentLoss(Loss):
     """
 
     def capture(self, features: Tensor) -> None:
-        self.target = features.detach().clone()
+        self.target = _full(features.detach()).clone()
 
     def statistic(self, features: Tensor) -> Tensor:
-        return _sum_of_squares(features - self.target)
+        return _sum_of_squares(_full(features) - self.target)
 
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
         return statistic / features.numel()
 
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
-        return (features - self.target).mul_(2.0 / features.numel())
+        return (_full(features) - self.target).mul_(2.0 / features.numel())
 
 
 class PaperContentLoss(ContentLoss):
@@ -128,19 +144,21 @@ class PaperContentLoss(ContentLoss):
         return statistic / 2
 
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
-        return features - self.target
+        return _full(features) - self.target
 
 
 class StyleLoss(Loss):
     """Mean squared difference of Gram matrices: strength · mean((G − A)²), G = F Fᵀ / (C·H·W).
 
     Several style images are blended in the target: A = Σ blend_weight · G.
+    exact: whether the features come from an image small enough to round as Torch7 does.
     guide: (1, H, W) in [0, 1] of an image, or None: how much each position counts.  With it, F is
     T F and the number of positions Σ T², T the guide averaged down to the layer's size.
     Source: neural_style.lua: StyleLoss; Gatys et al. 2017 (Controlling Perceptual Factors), eq. 5.
     """
 
     blend_weight = 1.0
+    exact = True
     guide: Tensor | None = None
 
     def capture(self, features: Tensor) -> None:
@@ -155,18 +173,33 @@ class StyleLoss(Loss):
             )
         if self.guide is not None:
             features = features * self._guide(features)
-        return gram_matrix(features)
+        return gram_matrix(features, self.exact)
 
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
         difference = self._normalized(features, statistic) - self.target
         return _sum_of_squares(difference) / difference.numel()
 
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
+        return self._backward(self._slope(features, statistic), features)
+
+    def add_gradient(self, features: Tensor, gradient: Tensor) -> Tensor:
+        plain = not self.normalize and not self.rectified and self.guide is None
+        if features.dtype not in HALVES or not plain:
+            return super().add_gradient(features, gradient)
+        # The same, some positions at a time: nothing of the layer's size is ever float32.
+        slope = self._slope(features, self._statistic) * (self.strength * self.scale)
+        result = torch.empty_like(gradient)
+        pieces = (whole[0].flatten(1).t().split(PIECE) for whole in (features, gradient, result))
+        for piece, above, sum in zip(*pieces, strict=True):
+            sum.copy_((piece.float() @ slope).add_(above))
+        return result
+
+    def _slope(self, features: Tensor, statistic: Tensor) -> Tensor:
+        """What the features are multiplied by for their gradient: (C, C)."""
         difference = self._normalized(features, statistic) - self.target
         # The Gram matrix and its target are symmetric: one product gives what the original
         # adds from two.
-        difference *= 2.0 * 2.0 / difference.numel() / self._divisor(features)
-        return self._backward(difference, features)
+        return difference.mul_(2.0 * 2.0 / difference.numel() / self._divisor(features))
 
     def _normalized(self, features: Tensor, gram: Tensor) -> Tensor:
         return gram / self._divisor(features)
@@ -204,8 +237,8 @@ class PaperStyleLoss(StyleLoss):
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
         return super().value(features, statistic) / 4
 
-    def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
-        return super().gradient(features, statistic).div_(4)
+    def _slope(self, features: Tensor, statistic: Tensor) -> Tensor:
+        return super()._slope(features, statistic).div_(4)
 
     def _divisor(self, features: Tensor) -> float:
         return self._positions(features)
@@ -218,6 +251,8 @@ class TVLoss(nn.Module):
     printed total.  Source: neural_style.lua: TVLoss.
     """
 
+    scale = 1.0
+
     def __init__(self, strength: float):
         super().__init__()
         self.strength = strength
@@ -226,7 +261,7 @@ class TVLoss(nn.Module):
         return _AddGradient.apply(image, self)
 
     def add_gradient(self, image: Tensor, gradient: Tensor) -> Tensor:
-        return self.gradient(image).mul_(self.strength).add_(gradient)
+        return self.gradient(image).mul_(self.strength * self.scale).add_(gradient)
 
     def gradient(self, image: Tensor) -> Tensor:
         inner = image[..., :-1, :-1]
@@ -240,7 +275,8 @@ class TVLoss(nn.Module):
 
 
 def _product(difference: Tensor, features: Tensor) -> Tensor:
-    """difference · F, in the layout of the features."""
+    """difference · F, in the layout of the features, in float32 or more."""
+    features = _full(features)
     flat = features[0].flatten(1)  # (C, H * W)
     if flat.stride(0) == 1:  # channels last; the gradient in the same layout
         return (flat.t() @ difference).t().view_as(features)
@@ -258,6 +294,11 @@ def _sum_of_squares(difference: Tensor) -> Tensor:
         return squares.sum()
     running = np.add.accumulate(squares.contiguous().view(-1).numpy())
     return torch.from_numpy(running[-1:]).squeeze(0)
+
+
+def _full(features: Tensor) -> Tensor:
+    """Features of half the precision in float32; others as they are."""
+    return features.float() if features.dtype in (torch.bfloat16, torch.float16) else features
 
 
 def _double(value: Tensor) -> Tensor:

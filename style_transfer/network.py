@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import torch7.nn
+from style_transfer.convolution import FixedConvolution
 from style_transfer.losses import (
     ContentLoss,
     Loss,
@@ -17,6 +18,7 @@ from style_transfer.losses import (
     StyleLoss,
     TVLoss,
 )
+from style_transfer.precision import PRECISIONS
 from torch7.convolution import EXACT, convolve
 from torch7.random import Generator
 
@@ -27,6 +29,7 @@ LOSSES: dict[str, tuple[type[ContentLoss], type[StyleLoss]]] = {
     'neural_style': (ContentLoss, StyleLoss),
     'paper': (PaperContentLoss, PaperStyleLoss),
 }
+FIRST_SCALE = 2.0**16
 NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -63,6 +66,7 @@ class LossNetwork(nn.Module):
     losses: a key of LOSSES.
     content_layer_weights, style_layer_weights: what the weight of a loss is multiplied by, by name;
         1 for others, but 1 / len(style_layers) for style losses of the paper, whose w_l it is.
+    precision: of the convolutions, a key of PRECISIONS; the losses keep the image's own.
     missing_layers: 'warn' walks the lists as neural_style.lua does; 'error' refuses names that the
         network lacks or that are given twice, and takes the others in the network's order.
     pooling: 'avg' replaces max pooling by average pooling; anything else leaves it.
@@ -95,8 +99,14 @@ class LossNetwork(nn.Module):
         content_layer_weights: Mapping[str, float] = NO_WEIGHTS,
         style_layer_weights: Mapping[str, float] = NO_WEIGHTS,
         missing_layers: str = 'warn',
+        precision: str = 'fp32',
     ):
         super().__init__()
+        self.dtype = PRECISIONS[precision]
+        # What every gradient is multiplied by on its way back, and the image's divided by: the
+        # range of float16 ends at 6e-8.
+        self.scale = FIRST_SCALE if self.dtype == torch.float16 else 1.0
+        self.fixed: dict[nn.Module, FixedConvolution] = {}
         self.content_losses: list[ContentLoss] = []
         self.style_losses: list[StyleLoss] = []
         layers = list(cnn)
@@ -143,6 +153,7 @@ class LossNetwork(nn.Module):
                 self.style_losses.append(style_loss)
                 net.append(style_loss)
 
+        self.adding = [layer for layer in net if isinstance(layer, Loss | TVLoss)]
         self.devices = [torch.device(device) for device in devices]
         if len(self.devices) > 1:
             cuts = multigpu_strategy or _default_strategy(len(self.devices), tv_weight > 0)
@@ -162,20 +173,40 @@ class LossNetwork(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """image: (3, H, W), preprocessed.  Returns the features of the last layer."""
         features = image.unsqueeze(0)
-        small = image.device.type == 'cpu' and image[0].numel() <= EXACT
+        on_cpu, full = image.device.type == 'cpu', self.dtype == torch.float32
+        small = on_cpu and full and image[0].numel() <= EXACT
+        fixed = not full and image.dtype == torch.float32
+        for loss in self.style_losses:
+            loss.exact = small
+        for adding in self.adding:
+            adding.scale = self.scale
         if not small:
             # The layout of PyTorch's fastest convolutions: a whole evaluation of VGG-19 takes 1.1
             # times less at 512 x 384 on a CPU.
             features = features.contiguous(memory_format=torch.channels_last)
         for chunk, device in zip(self.chunks, self.devices, strict=True):
             features = features.to(device)
-            for layer in chunk.children():
+            layers = list(chunk.children())
+            rectified = False  # with the convolution below it already
+            for layer, above in zip(layers, [*layers[1:], None], strict=True):
                 _check_fit(layer, features)
-                if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
+                if rectified:
+                    rectified = False
+                elif small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
                     features = convolve(layer, features)
+                elif fixed and isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer):
+                    rectified = isinstance(above, nn.ReLU)
+                    features = self._fixed(layer, device)(features, rectified)
                 else:
+                    if fixed and isinstance(layer, nn.Conv2d | nn.Linear):
+                        features = features.float()  # in full precision, like its weights
                     features = layer(features)
         return features
+
+    def _fixed(self, layer: nn.Conv2d, device: torch.device) -> FixedConvolution:
+        if layer not in self.fixed:
+            self.fixed[layer] = FixedConvolution(layer, self.dtype, device)
+        return self.fixed[layer]
 
     def capture_content(self, image: Tensor) -> None:
         """Make the features of a preprocessed content image (3, H, W) the content targets."""

@@ -13,6 +13,7 @@ from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
 from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import optimize
+from style_transfer.precision import choose_precision
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
 from torch7.random import Generator
@@ -68,6 +69,7 @@ def stylize(
     multigpu_strategy: str = '',
     losses: str = 'neural_style',
     missing_layers: str = 'warn',
+    precision: str = 'fp32',
     noise_scale: float = 0.001,
     adam_beta1: float = 0.9,
     adam_beta2: float = 0.999,
@@ -166,6 +168,7 @@ def stylize(
         content_layer_weights=content_layer_weights,
         style_layer_weights=style_layer_weights,
         missing_layers=missing_layers,
+        precision=choose_precision(precision, torch.device(devices[0])),
     )
     del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]

@@ -186,9 +186,9 @@ class _HistoryBlocks:
         torch.sub(g, g_old, out=y)
         # the first pass: S g, Y g, S y, Y y
         top = max([*used, slot]) + 1
-        against = torch.stack((g, y), 1)  # (n, 2)
-        found = torch.cat([rows @ against for rows in self._rows(top)]).to(self.sy)
-        found = found.view(top, 2, 2)
+        against = torch.stack((g, y))  # (2, n)
+        found = torch.cat([against @ rows.t() for rows in self._rows(top)], 1).to(self.sy)
+        found = found.t().reshape(top, 2, 2)
         self.products[:top] = found[:, :, 0]
         ys, yy = found[slot, 0, 1], found[slot, 1, 1]
         if ys <= CURVATURE or ys.isnan():
