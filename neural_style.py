@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import itertools
 import logging
 import math
@@ -19,6 +20,7 @@ import loadcaffe
 from style_transfer import Iterate, original_colors, stylize
 from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices
+from style_transfer.multiscale import evaluations, scales, stylize_multiscale
 from torch7 import image
 from torch7.cmdline import (
     CmdLine,
@@ -82,6 +84,7 @@ def command_line() -> CmdLine:
     cmd.option('-preset', '', 'flags from a file; list shows the presets')
     cmd.option('-losses', 'neural_style', 'neural_style|paper')
     cmd.option('-missing_layers', 'warn', 'warn|error')
+    cmd.option('-multiscale', '', 'number of scales, or sizes before the last')
     cmd.option('-precision', 'fp32', 'fp32|bf16|fp16|auto')
     cmd.option('-noise_scale', 0.001)
     cmd.option('-style_size_by', 'side', 'side|width')
@@ -198,7 +201,7 @@ def run(params: SimpleNamespace) -> None:
     def maybe_print(iterate: Iterate) -> None:
         t = iterate.iteration
         if params.print_iter > 0 and modulo(t, params.print_iter) == 0:
-            say(f'Iteration {format_d(t)} / {format_d(params.num_iterations)}')
+            say(f'Iteration {format_d(t)} / {format_d(iterate.num_iterations)}')
             for i, content_module in enumerate(iterate.network.content_losses, start=1):
                 say(f'  Content {i} loss: {content_module.loss:f}')
             for i, style_module in enumerate(iterate.network.style_losses, start=1):
@@ -207,6 +210,8 @@ def run(params: SimpleNamespace) -> None:
 
     def maybe_save(iterate: Iterate) -> None:
         t = iterate.iteration
+        if iterate.x.shape != content_image.shape:
+            return  # a coarser scale
         should_save = params.save_iter > 0 and modulo(t, params.save_iter) == 0
         should_save = should_save or t == params.num_iterations
         if should_save:
@@ -223,14 +228,19 @@ def run(params: SimpleNamespace) -> None:
 
             image.save(filename, disp, params.jpeg_quality)
 
-    with progress_bar(params.num_iterations) as bar:
+    full_size = max(content_image.shape[1:])
+    sizes = scales(params.multiscale, full_size) if params.multiscale != '' else [full_size]
+    with progress_bar(evaluations(sizes, params.num_iterations)) as bar:
 
         def report(iterate: Iterate) -> None:
             maybe_print(iterate)
             maybe_save(iterate)
             bar.update()
 
-        stylize(
+        paint = stylize
+        if params.multiscale != '':
+            paint = functools.partial(stylize_multiscale, multiscale=params.multiscale)
+        paint(
             load_network(params.proto_file, params.model_file),
             content_image,
             style_images,

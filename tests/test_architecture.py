@@ -12,7 +12,13 @@ from conftest import ROOT
 import neural_style
 from style_transfer import stylize
 
-STOREYS = {'neural_style': 3, 'style_transfer': 2, 'torch7': 1, 'loadcaffe': 1}
+STOREYS = {
+    'neural_style_figures': 4,
+    'neural_style': 3,
+    'style_transfer': 2,
+    'torch7': 1,
+    'loadcaffe': 1,
+}
 # What loadcaffe may need besides the standard library.
 FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'h5py', 'scipy'}
 
@@ -64,6 +70,7 @@ def test_importing_has_no_effect():
         'import io, logging, sys\n'
         'out = sys.stdout = io.StringIO(); before = logging.root.handlers[:]\n'
         'import neural_style, loadcaffe, torch7.nn, style_transfer.devices\n'
+        'import neural_style_figures.__main__\n'
         'assert logging.root.handlers == before and out.getvalue() == ""'
     )
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
