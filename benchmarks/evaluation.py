@@ -344,7 +344,8 @@ def measure(args: argparse.Namespace, size: int, threads: int) -> list[tuple[str
     if args.neural_style_pt:
         whole = neural_style_pt(args.neural_style_pt, size, threads)
         print(
-            f'| {size} | {threads} | neural-style-pt | {whole:.3f} s | {first / whole:.2f}x | | | | | |'
+            f'| {size} | {threads} | neural-style-pt | {whole:.3f} s | {first / whole:.2f}x'
+            ' | | | | | |'
         )
         found.append(('neural-style-pt', size, threads, whole))
     return found
