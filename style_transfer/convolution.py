@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# Layers of no more input channels take them in two parts.
+FEW_CHANNELS = 4
+
 
 class FixedConvolution:
     """What a convolution layer does, in a precision and on a device of its own.
@@ -20,6 +23,12 @@ class FixedConvolution:
         form: dict[str, Any] = {'dtype': dtype, 'device': device}
         weight = layer.weight.detach()
         turned = weight.flip(2, 3).transpose(0, 1)
+        # Of an image's 256 levels eight bits lose a half: it comes in two parts, what is left by
+        # the rounding beside it, and so do the weights that it meets.
+        self.split = dtype != torch.float32 and layer.in_channels <= FEW_CHANNELS
+        if self.split:
+            rounded = weight.to(dtype).float()
+            weight = torch.cat((rounded, rounded, weight - rounded), 1)
         self.weight = weight.to(memory_format=torch.channels_last, **form)
         self.turned = turned.to(memory_format=torch.channels_last, **form)
         self.bias = None if layer.bias is None else layer.bias.detach().to(**form)
@@ -42,13 +51,22 @@ class FixedConvolution:
 
         rectify: with a ReLU behind it, which the CPU then works off with the sums still at hand.
         """
-        return _Fixed.apply(features.to(self.weight.dtype), self, rectify)
+        return _Fixed.apply(features, self, rectify)
+
+    def _converted(self, features: Tensor) -> Tensor:
+        dtype = self.weight.dtype
+        rounded = features.to(dtype)
+        if not self.split:
+            return rounded
+        parts = (rounded, (features - rounded).to(dtype), rounded)
+        return torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
 
 
 class _Fixed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features, fixed, rectify):
-        ctx.fixed = fixed
+        ctx.fixed, ctx.dtype = fixed, features.dtype
+        features = fixed._converted(features)
         if not rectify:
             return functional.conv2d(features, fixed.weight, fixed.bias, padding=fixed.padding)
         if features.device.type == 'cpu' and hasattr(torch.ops.mkldnn, '_convolution_pointwise'):
@@ -69,7 +87,8 @@ class _Fixed(torch.autograd.Function):
         fixed = ctx.fixed
         for output in ctx.saved_tensors:
             gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
-        return functional.conv2d(gradient, fixed.turned, padding=fixed.padding_back), None, None
+        own = functional.conv2d(gradient, fixed.turned, padding=fixed.padding_back)
+        return own.to(ctx.dtype), None, None
 
 
 def _numbers(padding: Any) -> tuple[int, int]:
