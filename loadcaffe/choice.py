@@ -35,15 +35,18 @@ def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -
 
     * A caffemodel that the original reads right is read as by the original: its layers form a chain
       and are of kinds it knows. The prototxt counts only if it is a deploy net for just these
-      weights and names other layers: a softmax at the end that the training net had not, say.
+      weights and has layers of other names or kinds, a softmax at the end in place of a loss, say, or
+      TanH, which the original drops from V2 files.
     * Otherwise the prototxt counts, as in Caffe, if the caffemodel has all weights it asks for.
     * Otherwise the caffemodel's own layers count, as Caffe would run them in phase TEST.
+
+    A file that is not Caffe's and says what its layers are is believed.
     """
     if net not in NETS:
         raise ValueError(f'net: {net!r}; it must be one of {", ".join(NETS)}')
     if net == 'caffemodel' and not model.weights_only:
         return Choice(model, True)
-    if proto is None:
+    if proto is None or (model.settled and net == 'auto'):
         if net == 'prototxt' or model.weights_only:
             raise CaffeFormatError(
                 f'{model.path}: holds weights without a network: name the deploy prototxt that'
@@ -57,9 +60,8 @@ def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -
     if is_plain(model):
         if not declares_input(proto) or _weighted(proto).keys() != _held(model).keys():
             return Choice(model, True)
-        if _original_layers(model) == [
-            (node.layer.name, node.layer.type) for node in wire(proto).nodes
-        ]:
+        ran = [(node.layer.name, node.layer.type) for node in wire(proto).nodes]
+        if _known_layers(model) == ran and not (model.version == 2 and 'TanH' in dict(ran).values()):
             return Choice(model, True)
         return Choice(with_weights(proto, model), False)
     lacking = [name for name in _weighted(proto) if name not in _held(model)]
@@ -104,15 +106,9 @@ def is_plain(net: NetParameter) -> bool:
     return True
 
 
-def _original_layers(net: NetParameter) -> list[tuple[str, str]]:
-    """Names and types of what the original makes of a network. See sequential.py."""
-    kept: list[tuple[str, str]] = []
-    for layer in net.layers:
-        if net.version == 2 and layer.type in ('Softmax', 'SoftmaxWithLoss'):
-            break
-        if layer.type in ORIGINAL and not (net.version == 2 and layer.type == 'TanH'):
-            kept.append((layer.name, layer.type))
-    return kept
+def _known_layers(net: NetParameter) -> list[tuple[str, str]]:
+    """Names and types of the layers that the original knows."""
+    return [(layer.name, layer.type) for layer in net.layers if layer.type in ORIGINAL]
 
 
 def _weighted(net: NetParameter) -> dict[str, Layer]:

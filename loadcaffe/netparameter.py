@@ -3,7 +3,7 @@
 Source: caffe.proto; loadcaffe.cpp: ReadProtoFromTextFile, ReadProtoFromBinaryFile.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,8 @@ class NetParameter:
     input_shape: list[list[int]]
     layers: list[Layer]
     path: str | Path = ''
-    weights_only: bool = field(default=False)  # names and blobs, as HDF5 has them: no wiring
+    weights_only: bool = False  # names and blobs, as HDF5 has them: no wiring
+    settled: bool = False  # its layers are sure, whatever a prototxt says
 
 
 def read(path: str | Path) -> NetParameter:

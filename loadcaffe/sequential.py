@@ -35,12 +35,7 @@ def load(proto_file: str | Path, model_file: str | Path, net: str = 'auto') -> n
 
     Raises FileNotFoundError, CaffeFormatError.
     """
-    choice = read_choice(proto_file, model_file, net)
-    try:
-        network = build(choice)
-    except CaffeFormatError as error:
-        known = str(error).startswith(str(choice.net.path))
-        raise CaffeFormatError(str(error) if known else f'{choice.net.path}: {error}') from error
+    network = build(read_choice(proto_file, model_file, net))
     _log_weights(network)
     return network
 
@@ -68,7 +63,15 @@ def read_choice(proto_file: str | Path, model_file: str | Path, net: str = 'auto
 
 
 def build(choice: Choice) -> nn.Sequential:
-    """The network that was chosen, its modules named."""
+    """The network that was chosen, its modules named. Raises CaffeFormatError."""
+    try:
+        return _build(choice)
+    except CaffeFormatError as error:
+        known = str(error).startswith(str(choice.net.path))
+        raise CaffeFormatError(str(error) if known else f'{choice.net.path}: {error}') from error
+
+
+def _build(choice: Choice) -> nn.Sequential:
     wiring = None if choice.original else wire(choice.net)
     if wiring is None:
         modules = _modules(choice.net)

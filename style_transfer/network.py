@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -100,6 +101,7 @@ class LossNetwork(nn.Module):
         self.content_losses: list[ContentLoss] = []
         self.style_losses: list[StyleLoss] = []
         layers = list(cnn)
+        branched = hasattr(cnn, 'rewired')  # loadcaffe.graph.Graph: its layers say whom they follow
         names = [str(getattr(layer, 'name', key)) for key, layer in cnn.named_children()]
         if missing_layers == 'error':
             content_layers = _in_order('-content_layers', content_layers, names)
@@ -117,10 +119,11 @@ class LossNetwork(nn.Module):
         textbook = losses == 'paper'
         default_style = 1 / len(style_layers) if textbook and style_layers else 1
         net: list[nn.Module] = [TVLoss(tv_weight)] if tv_weight > 0 else []
+        owners = [-1] * len(net)  # the layer that each module of net stands for or follows
         for index, layer in enumerate(layers[:depth]):
             if isinstance(layer, nn.MaxPool2d) and pooling == 'avg':
                 logger.info('Replacing max pooling at layer %d with average pooling', index + 1)
-                layer = _average_pooling(layer, names[index])
+                layer = _average_pooling(layer, names[index], branched)
             elif isinstance(layer, nn.Dropout):
                 layer = torch7.nn.Dropout(layer.p, generator)
             elif isinstance(layer, nn.ReLU) and net and isinstance(net[-1], Loss):
@@ -128,7 +131,9 @@ class LossNetwork(nn.Module):
                 layer = nn.ReLU(inplace=False)
             net.append(layer)
             rectified = (
-                not textbook and index + 1 < depth and isinstance(layers[index + 1], nn.ReLU)
+                not (textbook or branched)
+                and index + 1 < depth
+                and isinstance(layers[index + 1], nn.ReLU)
             )
             if index in content_at:
                 logger.info('Setting up content layer\t%d\t:\t%s', index + 1, names[index])
@@ -142,9 +147,14 @@ class LossNetwork(nn.Module):
                 style_loss = style_kind(weight, normalize_gradients, rectified)
                 self.style_losses.append(style_loss)
                 net.append(style_loss)
+            owners += [index] * (len(net) - len(owners))
 
         self.devices = [torch.device(device) for device in devices]
-        if len(self.devices) > 1:
+        if branched and len(self.devices) > 1:
+            raise ValueError('-gpu: a network with branches runs on one GPU only; name one')
+        if branched:
+            self.chunks = nn.ModuleList([cnn.rewired(net, owners)])
+        elif len(self.devices) > 1:
             cuts = multigpu_strategy or _default_strategy(len(self.devices), tv_weight > 0)
             self.chunks = _cut(net, cuts, len(self.devices))
         else:
@@ -169,12 +179,10 @@ class LossNetwork(nn.Module):
             features = features.contiguous(memory_format=torch.channels_last)
         for chunk, device in zip(self.chunks, self.devices, strict=True):
             features = features.to(device)
+            if hasattr(chunk, 'rewired'):
+                return _JoinEnds.apply(*chunk.run(features, partial(_call, small=small)))
             for layer in chunk.children():
-                _check_fit(layer, features)
-                if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
-                    features = convolve(layer, features)
-                else:
-                    features = layer(features)
+                features = _call(layer, features, small=small)
         return features
 
     def capture_content(self, image: Tensor) -> None:
@@ -219,6 +227,27 @@ class LossNetwork(nn.Module):
         return torch7.nn.text(nn.Sequential(*gpus), backend)
 
 
+def _call(layer: nn.Module, features: Tensor, *others: Tensor, small: bool) -> Tensor:
+    """Run a layer; a layer of a network with branches may take several inputs."""
+    _check_fit(layer, features)
+    if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
+        return convolve(layer, features)
+    return layer(features, *others)
+
+
+class _JoinEnds(torch.autograd.Function):
+    """The last of a network's ends; on the way back, the losses on the other ends count as well."""
+
+    @staticmethod
+    def forward(ctx, *ends):
+        ctx.save_for_backward(*ends[:-1])
+        return ends[-1].view_as(ends[-1])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return *(torch.zeros_like(end) for end in ctx.saved_tensors), gradient
+
+
 class GPU(nn.Module):
     """A chunk of the network and the number, from 1, of its device, for printing."""
 
@@ -231,10 +260,10 @@ class GPU(nn.Module):
 def _check_fit(layer: nn.Module, features: Tensor) -> None:
     """Refuse images that a layer cannot take, in words that lead to a flag."""
     if isinstance(layer, nn.Linear):
-        if features.shape[1] != layer.in_features:
+        if (size := features.flatten(1).shape[1]) != layer.in_features:
             raise ValueError(
                 f'-image_size: the fully connected layer {layer.name!r} takes'
-                f' {layer.in_features} values and gets {features.shape[1]}: use images of the'
+                f' {layer.in_features} values and gets {size}: use images of the'
                 ' size that the network was made for, or name only layers before it in'
                 ' -content_layers and -style_layers'
             )
@@ -254,8 +283,13 @@ def _pair(value: Any) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _average_pooling(layer: nn.MaxPool2d, name: str) -> nn.AvgPool2d:
-    """Average pooling in the place of max pooling: floor mode, where max pooling is ceil."""
+def _average_pooling(layer: nn.MaxPool2d, name: str, same_size: bool) -> nn.AvgPool2d:
+    """Average pooling in the place of max pooling: floor mode, where max pooling is ceil.
+
+    same_size: keep its padding and its mode, for the branches must fit together again.
+    """
+    if same_size:
+        return nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode)
     if layer.padding not in (0, (0, 0)):
         raise ValueError(f'-pooling avg: layer {name!r} has padding {layer.padding}; use max')
     return nn.AvgPool2d(layer.kernel_size, layer.stride)
