@@ -71,6 +71,9 @@ class _Classic:
     def layers(self) -> list[Layer]:
         if self.bytes(13, 2) != b'\x08\x08':
             raise self.error('its addresses are not 8 bytes long')
+        whole = self.number(40 + 4 * (self.number(8, 1) == 1))
+        if whole > len(self.content):
+            raise self.error(f'it should have {whole} bytes, it has {len(self.content)}')
         root = 24 + 4 * (self.number(8, 1) == 1) + 32  # the root group's symbol table entry
         names = self.group(self.messages(self.number(root + 8)))
         if 'data' not in names:

@@ -63,6 +63,10 @@ class Pooling(nn.Module):
         rows, columns = (sizes.to(input) for *_, sizes in windows)
         return sums / (rows[:, None] * columns)
 
+    def averaging(self) -> 'Pooling':
+        """The same with averages."""
+        return Pooling(True, self.kernel, self.stride, self.pad, self.floor)
+
     def _windows(self, axis: int, size: int) -> tuple[int, int, Tensor]:
         """Padding before, padding after, and the length of every window, of one axis."""
         kernel, stride, pad = self.kernel[axis], self.stride[axis], self.pad[axis]

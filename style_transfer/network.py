@@ -124,6 +124,8 @@ class LossNetwork(nn.Module):
             if isinstance(layer, nn.MaxPool2d) and pooling == 'avg':
                 logger.info('Replacing max pooling at layer %d with average pooling', index + 1)
                 layer = _average_pooling(layer, names[index], branched)
+            elif pooling == 'avg' and hasattr(layer, 'averaging'):
+                layer = layer.averaging()  # loadcaffe's own pooling, of unusual geometry
             elif isinstance(layer, nn.Dropout):
                 layer = torch7.nn.Dropout(layer.p, generator)
             elif isinstance(layer, nn.ReLU) and net and isinstance(net[-1], Loss):

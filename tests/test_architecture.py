@@ -14,7 +14,7 @@ from style_transfer import stylize
 
 STOREYS = {'neural_style': 3, 'style_transfer': 2, 'torch7': 1, 'loadcaffe': 1}
 # What loadcaffe may need besides the standard library.
-FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'h5py', 'scipy'}
+FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'h5py', 'safetensors'}
 
 MODULES = sorted(
     [ROOT / 'neural_style.py', *(path for room in STOREYS for path in (ROOT / room).rglob('*.py'))]
