@@ -14,11 +14,11 @@ AXES = 32  # caffe: blob.hpp, kMaxBlobAxes
 FIELDS = BlobProto.DESCRIPTOR.fields_by_name
 DATA, DOUBLE_DATA, RAW = (FIELDS[name].number for name in ('data', 'double_data', 'raw_data'))
 SHAPE = {
-    FIELDS[name].number
-    for name in ('num', 'channels', 'height', 'width', 'shape', 'raw_data_type')
+    FIELDS[name].number for name in ('num', 'channels', 'height', 'width', 'shape', 'raw_data_type')
 }
 # NVIDIA's and OpenCV's caffe.proto: raw_data, little-endian numbers of raw_data_type.
-RAW_TYPES = {0: np.dtype('<f8'), 1: np.dtype('<f4'), 2: np.dtype('<f2')}
+F2, F4, F8 = (np.dtype(name) for name in ('<f2', '<f4', '<f8'))
+RAW_TYPES = {0: F8, 1: F4, 2: F2}
 
 
 def read_blob(wire: WireFile, blob: Field, where: str) -> Tensor:
@@ -41,11 +41,11 @@ def read_blob(wire: WireFile, blob: Field, where: str) -> Tensor:
     message = parse(wire, BlobProto, bytes(rest), blob.payload)
     # Doubles win over floats, as in Blob::FromProto.
     if any(field.end > field.payload for field in packed[DOUBLE_DATA]):
-        fields, kind = packed[DOUBLE_DATA], np.dtype('<f8')
+        fields, kind = packed[DOUBLE_DATA], F8
     elif any(field.end > field.payload for field in packed[RAW]):
         fields, kind = packed[RAW][-1:], _raw_type(message, where)
     else:
-        fields, kind = packed[DATA], np.dtype('<f4')
+        fields, kind = packed[DATA], F4
     if any((field.end - field.payload) % kind.itemsize for field in fields):
         raise CaffeFormatError(f'{where}: its values end in the middle of a number')
     count = sum(field.end - field.payload for field in fields) // kind.itemsize
@@ -60,9 +60,9 @@ def read_blob(wire: WireFile, blob: Field, where: str) -> Tensor:
 
 def from_message(blob: Any, where: str) -> Tensor:
     """The tensor of a BlobProto that protobuf has parsed, float32."""
-    data, kind = blob.data, np.dtype('<f4')
+    data, kind = blob.data, F4
     if blob.double_data:
-        data, kind = blob.double_data, np.dtype('<f8')
+        data, kind = blob.double_data, F8
     elif blob.raw_data:
         kind = _raw_type(blob, where)
         if len(blob.raw_data) % kind.itemsize:
@@ -72,7 +72,7 @@ def from_message(blob: Any, where: str) -> Tensor:
     return _tensor(np.fromiter(data, kind, len(data)), shape)
 
 
-def _raw_type(blob: Any, where: str) -> np.dtype:
+def _raw_type(blob: Any, where: str) -> Any:
     kind = blob.raw_data_type if blob.HasField('raw_data_type') else 1
     if kind not in RAW_TYPES:
         raise CaffeFormatError(f'{where}: its values are integers, which is not supported')

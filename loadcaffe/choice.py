@@ -35,8 +35,8 @@ def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -
 
     * A caffemodel that the original reads right is read as by the original: its layers form a chain
       and are of kinds it knows. The prototxt counts only if it is a deploy net for just these
-      weights and has layers of other names or kinds, a softmax at the end in place of a loss, say, or
-      TanH, which the original drops from V2 files.
+      weights and has layers of other names or kinds, a softmax at the end in place of a loss, say,
+      or TanH, which the original drops from V2 files.
     * Otherwise the prototxt counts, as in Caffe, if the caffemodel has all weights it asks for.
     * Otherwise the caffemodel's own layers count, as Caffe would run them in phase TEST.
 
@@ -61,7 +61,9 @@ def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -
         if not declares_input(proto) or _weighted(proto).keys() != _held(model).keys():
             return Choice(model, True)
         ran = [(node.layer.name, node.layer.type) for node in wire(proto).nodes]
-        if _known_layers(model) == ran and not (model.version == 2 and 'TanH' in dict(ran).values()):
+        if _known_layers(model) == ran and not (
+            model.version == 2 and 'TanH' in dict(ran).values()
+        ):
             return Choice(model, True)
         return Choice(with_weights(proto, model), False)
     lacking = [name for name in _weighted(proto) if name not in _held(model)]

@@ -27,7 +27,8 @@ V1_NUMBERS = {v2: number for number, (_, v2) in V1_TYPES.items()}
 def convolutional(choice: Choice) -> NetParameter:
     """The network without its fully connected layers and what hangs on them.
 
-    Where convolutions follow a fully connected layer, as in squeeze-and-excitation blocks, it stays.
+    Where convolutions follow a fully connected layer, as in squeeze-and-excitation blocks, it
+    stays.
     """
     layers = list(choice.net.layers) if choice.original else _running(choice.net)
     fully: set[str] = set()  # blobs that come from a fully connected layer

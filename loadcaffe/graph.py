@@ -14,11 +14,13 @@ class Graph(nn.Sequential):
 
     sources: for each layer, where its inputs come from.
 
-    The layers are children, in order, as in a Sequential; what is different is who feeds whom. A part
-    of it from the beginning, such as graph[:5], is a Graph as well.
+    The layers are children, in order, as in a Sequential; what is different is who feeds whom. A
+    part of it from the beginning, such as graph[:5], is a Graph as well.
     """
 
-    def __init__(self, layers: Sequence[tuple[str, nn.Module]], sources: Sequence[Sequence[Source]]):
+    def __init__(
+        self, layers: Sequence[tuple[str, nn.Module]], sources: Sequence[Sequence[Source]]
+    ):
         super().__init__(OrderedDict(layers))
         self.sources = [tuple(one) for one in sources]
         for number, sources_ in enumerate(self.sources):
@@ -57,9 +59,9 @@ class Graph(nn.Sequential):
     def rewired(self, modules: Sequence[nn.Module], owners: Sequence[int]) -> 'Graph':
         """The network with other modules: each stands for the layer `owners` says, or follows it.
 
-        modules: in order. owners: for each, the number of a layer here, or -1 for what stands before
-        the first layer. Where several have one owner, each takes what the one before it makes, and
-        who took the layer's first output takes the last one's.
+        modules: in order. owners: for each, the number of a layer here, or -1 for what stands
+        before the first layer. Where several have one owner, each takes what the one before it
+        makes, and who took the layer's first output takes the last one's.
         """
         first: dict[int, int] = {-1: -1}
         last: dict[int, int] = {-1: -1}

@@ -1,9 +1,9 @@
 """Caffe's .caffemodel.h5: the group `data` holds a group for each layer with blobs 0, 1, ...
 
 Caffe writes the classic HDF5 of 1998: superblock 0, groups as B-trees of symbol tables, contiguous
-numbers. That much is read here, with every offset and length checked, because the HDF5 library takes
-a damaged file's word for too much (seconds were lost in it). Newer containers, whose parts carry
-checksums, are left to h5py.
+numbers. That much is read here, with every offset and length checked, because the HDF5 library
+takes a damaged file's word for too much (seconds were lost in it). Newer containers, whose parts
+carry checksums, are left to h5py.
 
 Sources: support.hdfgroup.org, "HDF5 File Format Specification Version 3.0"; caffe: net.cpp, ToHDF5;
 hdf5.cpp.
@@ -82,7 +82,8 @@ class _Classic:
 
     def walk(self, name: str, messages: dict[int, int], depth: int) -> Iterator[Layer]:
         """The layers in a group: itself, if it holds blobs, and those below, 'a/b' in group 'a'."""
-        blobs, groups = {}, {}
+        blobs: dict[str, dict[int, int]] = {}
+        groups: dict[str, dict[int, int]] = {}
         for child, header in self.group(messages).items():
             found = self.messages(header)
             (groups if SYMBOL_TABLE in found else blobs)[child] = found
@@ -169,7 +170,7 @@ class _Classic:
                 raise self.error(f'{where} is beyond its end')
         return _tensor(self.content, start, kind, shape)
 
-    def kind(self, where: str, at: int) -> np.dtype:
+    def kind(self, where: str, at: int) -> Any:
         """Little- or big-endian IEEE floats of 2, 4 or 8 bytes."""
         head, size = self.number(at, 1), self.number(at + 4, 4)
         if head & 15 != 1 or size not in (2, 4, 8):
@@ -213,4 +214,5 @@ def _dataset(path: str | Path, group: Any, name: str, size: int) -> Tensor:
     data = _hard(path, group, name)
     if data.dtype.kind != 'f' or data.id.get_storage_size() < data.nbytes or data.nbytes > size:
         raise CaffeFormatError(f'{path}: {data.name}: only uncompressed floats are read')
-    return torch.from_numpy(data[()].astype(np.float32))
+    with np.errstate(over='ignore'):
+        return torch.from_numpy(data[()].astype(np.float32))

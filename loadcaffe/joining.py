@@ -1,9 +1,8 @@
-"""Caffe's layers that join, split and rearrange, as torch modules.
+"""Caffe's layers that join and split blobs, as torch modules.
 
 Each builder takes a Layer and returns a module; see layers.py.
 """
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -113,7 +112,9 @@ class Crop(nn.Module):
             raise ValueError(f'{len(offsets)} offsets for {len(axes)} axes')
         for axis, offset in zip(axes, offsets, strict=True):
             if offset + like.shape[axis] > input.shape[axis]:
-                raise ValueError(f'{like.shape[axis]} from {offset} on is beyond {input.shape[axis]}')
+                raise ValueError(
+                    f'{like.shape[axis]} from {offset} on is beyond {input.shape[axis]}'
+                )
             input = input.narrow(axis, offset, like.shape[axis])
         return input
 
@@ -142,113 +143,6 @@ def crop_center(layer: Layer) -> nn.Module:
     return CropCenter(sizes)
 
 
-class Reshape(nn.Module):
-    """shape: 0 keeps a size, -1 takes what is left. caffe: reshape_layer.cpp."""
-
-    def __init__(self, shape: list[int], axis: int, count: int):
-        super().__init__()
-        self.shape, self.axis, self.count = shape, axis, count
-
-    def forward(self, input: Tensor) -> Tensor:
-        start = self.axis if self.axis >= 0 else input.dim() + self.axis + 1
-        end = input.dim() if self.count == -1 else start + self.count
-        old = list(input.shape)
-        shape = [old[start + i] if size == 0 else size for i, size in enumerate(self.shape)]
-        return input.reshape([*old[:start], *shape, *old[end:]])
-
-    def extra_repr(self) -> str:
-        return ', '.join(map(str, self.shape))
-
-
-def reshape(layer: Layer) -> nn.Module:
-    param = layer.param.reshape_param
-    shape = list(param.shape.dim)
-    refuse(layer, shape.count(-1) > 1 or min(shape, default=0) < -1, f'has the shape {shape}')
-    return Reshape(shape, param.axis, param.num_axes)
-
-
-def flatten(layer: Layer) -> nn.Module:
-    param = layer.param.flatten_param
-    return nn.Flatten(param.axis, param.end_axis)
-
-
-class Permute(nn.Module):
-    """SSD's caffe: permute_layer.cpp: axes that are not named follow in their order."""
-
-    def __init__(self, order: list[int]):
-        super().__init__()
-        self.order = order
-
-    def forward(self, input: Tensor) -> Tensor:
-        rest = [axis for axis in range(input.dim()) if axis not in self.order]
-        return input.permute(*self.order, *rest)
-
-    def extra_repr(self) -> str:
-        return ', '.join(map(str, self.order))
-
-
-def permute(layer: Layer) -> nn.Module:
-    order = list(layer.param.permute_param.order)
-    refuse(layer, not order or len(set(order)) < len(order), f'has the order {order}')
-    return Permute(order)
-
-
-class Tile(nn.Module):
-    def __init__(self, axis: int, tiles: int):
-        super().__init__()
-        self.axis, self.tiles = axis, tiles
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.cat([input] * self.tiles, self.axis)
-
-
-def tile(layer: Layer) -> nn.Module:
-    param = layer.param.tile_param
-    refuse(layer, not 0 < param.tiles < 1 << 16, f'has {param.tiles} tiles')
-    return Tile(param.axis, param.tiles)
-
-
-class Reduction(nn.Module):
-    """All axes from `axis` on to one number. caffe: reduction_layer.cpp."""
-
-    def __init__(self, operation: str, axis: int, coefficient: float):
-        super().__init__()
-        self.operation, self.axis, self.coefficient = operation, axis, coefficient
-
-    def forward(self, input: Tensor) -> Tensor:
-        axis = self.axis % input.dim()
-        flat = input.reshape(*input.shape[:axis], math.prod(input.shape[axis:]))
-        if self.operation == 'ASUM':
-            flat = flat.abs()
-        elif self.operation == 'SUMSQ':
-            flat = flat.square()
-        output = flat.mean(-1) if self.operation == 'MEAN' else flat.sum(-1)
-        return output * self.coefficient
-
-
-def reduction(layer: Layer) -> nn.Module:
-    param = layer.param.reduction_param
-    names = {param.SUM: 'SUM', param.ASUM: 'ASUM', param.SUMSQ: 'SUMSQ', param.MEAN: 'MEAN'}
-    return Reduction(names[param.operation], param.axis, param.coeff)
-
-
-class ShuffleChannel(nn.Module):
-    """ShuffleNet's: channel c of group g becomes channel g of group c."""
-
-    def __init__(self, groups: int):
-        super().__init__()
-        self.groups = groups
-
-    def forward(self, input: Tensor) -> Tensor:
-        return nn.functional.channel_shuffle(input, self.groups)
-
-
-def shuffle_channel(layer: Layer) -> nn.Module:
-    groups = layer.param.shuffle_channel_param.group
-    refuse(layer, not 0 < groups < 1 << 31, f'has {groups} groups')
-    return ShuffleChannel(groups)
-
-
 class Axpy(nn.Module):
     """a · x + y, a one number for each channel. hujie-frank/SENet: axpy_layer.cpp."""
 
@@ -266,11 +160,5 @@ JOINING: dict[str, Callable[[Layer], nn.Module]] = {
     'Crop': crop,
     'CropCenter': crop_center,
     'Eltwise': eltwise,
-    'Flatten': flatten,
-    'Permute': permute,
-    'Reduction': reduction,
-    'Reshape': reshape,
-    'ShuffleChannel': shuffle_channel,
     'Slice': slice_,
-    'Tile': tile,
 }

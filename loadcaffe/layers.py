@@ -16,6 +16,7 @@ from loadcaffe.fit import fit, pair, refuse, weight_and_bias, with_weights
 from loadcaffe.joining import JOINING
 from loadcaffe.netparameter import Layer
 from loadcaffe.normalization import NORMALIZATIONS, LRNWithinChannel
+from loadcaffe.reshaping import RESHAPING
 from loadcaffe.spatial import SPATIAL, MaxPoolingWithPlaces, Pooling
 
 
@@ -144,6 +145,7 @@ LAYERS: dict[str, Callable[[Layer], nn.Module]] = {
     **ACTIVATIONS,
     **JOINING,
     **NORMALIZATIONS,
+    **RESHAPING,
     **SPATIAL,
     'ConvolutionDepthwise': convolution,
     'DepthwiseConvolution': convolution,

@@ -43,13 +43,15 @@ def read_matconvnet(path: str | Path) -> NetParameter:
     layers: list[Layer] = []
     blob = 'data'
     try:
-        for number, one in enumerate(given):
+        for one in given:
             layers.append(_layer(one, blob, first=not any(layer.blobs for layer in layers)))
             blob = layers[-1].param.top[0]
     except CaffeFormatError as error:
-        raise CaffeFormatError(f'{path}: layer {number + 1}: {error}') from error
+        raise CaffeFormatError(f'{path}: layer {len(layers) + 1}: {error}') from error
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
-        raise CaffeFormatError(f'{path}: layer {number + 1} is not as MatConvNet: {error}') from error
+        raise CaffeFormatError(
+            f'{path}: layer {len(layers) + 1} is not as MatConvNet: {error}'
+        ) from error
     name = Path(path).stem
     return NetParameter(name, 1, ['data'], [1, 3, 224, 224], [], layers, path, settled=True)
 
@@ -91,7 +93,7 @@ def _convolution(one: dict[str, Any], param: Any, first: bool) -> list[torch.Ten
     weights = one['weights'] if 'weights' in one else [one['filters'], one['biases']]
     if not isinstance(weights, list) or not 1 <= len(weights) <= 2:
         raise CaffeFormatError('its weights are no cell of two')
-    filters = np.asarray(weights[0], np.float32)
+    filters = _floats(weights[0])
     filters = filters.reshape([*filters.shape, *[1] * (4 - filters.ndim)])
     if filters.ndim != 4 or not filters.size:
         raise CaffeFormatError(f'its weights are of shape {filters.shape}')
@@ -100,7 +102,7 @@ def _convolution(one: dict[str, Any], param: Any, first: bool) -> list[torch.Ten
     height, width, _, outputs = filters.shape
     blobs = [torch.from_numpy(np.ascontiguousarray(filters.transpose(3, 2, 0, 1)))]
     if len(weights) == 2 and np.size(weights[1]):
-        blobs.append(torch.from_numpy(np.ravel(weights[1]).astype(np.float32)))
+        blobs.append(torch.from_numpy(_floats(np.ravel(weights[1]))))
     top, bottom, left, right = _four(one.get('pad', 0))
     if (top, left) != (bottom, right):
         raise CaffeFormatError(f'its padding {(top, bottom, left, right)} is uneven')
@@ -110,6 +112,11 @@ def _convolution(one: dict[str, Any], param: Any, first: bool) -> list[torch.Ten
     param.stride_h, param.stride_w = _pair(one.get('stride', 1))
     param.dilation.extend(_pair(one.get('dilate', 1)))
     return blobs
+
+
+def _floats(values: Any) -> np.ndarray:
+    with np.errstate(over='ignore'):
+        return np.array(values, np.float32)
 
 
 def _pair(value: Any) -> tuple[int, int]:

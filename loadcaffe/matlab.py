@@ -126,13 +126,20 @@ def _numbers(source: _Source) -> np.ndarray:
     return np.frombuffer(data, dtype)
 
 
+def _integers(source: _Source) -> np.ndarray:
+    numbers = _numbers(source)
+    if numbers.dtype.kind == 'f':
+        raise source.error('floats where integers are expected')
+    return numbers
+
+
 def _matrix(source: _Source, length: int, depth: int) -> tuple[str, Any]:
     """Name and value of an array, whose tag has been read."""
     if not length:
         return '', np.zeros((0, 0))
     if depth > DEPTH:
         raise source.error(f'nested deeper than {DEPTH}')
-    flags, shape = _numbers(source), _numbers(source).tolist()
+    flags, shape = _integers(source), _integers(source).tolist()
     if len(flags) != 2 or not shape or len(shape) > 32 or min(shape) < 0:
         raise source.error('an array of no known shape')
     kind, count = int(flags[0]) & 0xFF, 1
@@ -144,23 +151,21 @@ def _matrix(source: _Source, length: int, depth: int) -> tuple[str, Any]:
     if kind in (STRUCT, OBJECT):
         if kind == OBJECT:
             _numbers(source)  # the name of its class
-        widths, names = _numbers(source).tolist(), _numbers(source).tobytes()
+        widths, names = _integers(source).tolist(), _integers(source).tobytes()
         width = widths[0] if widths else 0
         if not 0 < width <= 4096 or len(names) % width:
             raise source.error('a struct without names')
         fields = [names[i : i + width].partition(b'\0')[0] for i in range(0, len(names), width)]
         words = [field.decode('latin-1') for field in fields]
-        found = [
-            {word: _element(source, depth) for word in words} for _ in _range(source, count)
-        ]
+        found = [{word: _element(source, depth) for word in words} for _ in _range(source, count)]
         return name, found[0] if count == 1 else found
     if kind == SPARSE or kind > 15 or kind == 0:
         raise source.error(f'an array of class {kind}, which is not read')
+    if kind == CHAR:
+        return name, ''.join(chr(one) if 0 <= one < 1 << 16 else '?' for one in _integers(source))
     values = _numbers(source)
     if int(flags[0]) & 0x800:
         _numbers(source)  # the imaginary part
-    if kind == CHAR:
-        return name, ''.join(map(chr, values.tolist()))[:4096]
     if len(values) != count:
         raise source.error(f'an array of shape {shape} holds {len(values)} values')
     return name, values.reshape(shape, order='F')

@@ -7,7 +7,7 @@ one with '+'. Integers are 64 bits wide: a lying size arrives whole and can be r
 
 # Field of a layer, its message, its number in LayerParameter, its number in V1LayerParameter.
 LAYER_PARAMETERS: list[tuple[str, str, int, int | None]] = [
-('transform_param', 'TransformationParameter', 100, 36),
+    ('transform_param', 'TransformationParameter', 100, 36),
     ('loss_param', 'LossParameter', 101, 42),
     ('accuracy_param', 'AccuracyParameter', 102, 27),
     ('argmax_param', 'ArgMaxParameter', 103, 23),

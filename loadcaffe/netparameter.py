@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import text_format
-from google.protobuf.message import DecodeError
 from torch import Tensor
 
 from loadcaffe import schema
 from loadcaffe.blob import from_message, read_blob
 from loadcaffe.messages import LAYER_PARAMETERS, TEXT_ONLY
+from loadcaffe.prototxt import PROTOTXT_BYTES, parse_text
 from loadcaffe.schema import CaffeFormatError
 from loadcaffe.upgrade import from_v0, from_v1, merge_padding, text
 from loadcaffe.wire import Field, WireFile, parse, parse_rest
 
-PROTOTXT_BYTES = 1 << 20  # the longest real ones have a few hundred kilobytes
-DEPTH = 50  # of messages in a prototxt; real ones have 4
 LAYERS = 10_000  # the deepest real networks have some 1500; of more, no seconds are spent
 NUMBERS = {
     message: {field.name: field.number for field in message.DESCRIPTOR.fields}
@@ -79,8 +76,6 @@ def read_prototxt(path: str | Path) -> NetParameter:
     """Read a network from Caffe's text format. Fields that the schema does not have are skipped."""
     with open_file(path) as file:
         content = file.read(PROTOTXT_BYTES + 1)
-    if len(content) > PROTOTXT_BYTES:
-        raise CaffeFormatError(f'{path}: not a prototxt: longer than {PROTOTXT_BYTES} bytes')
     if not _is_text(content):
         raise CaffeFormatError(f'{path}: not a prototxt: it is binary')
     return parse_prototxt(content.decode('utf-8-sig', 'replace'), path)
@@ -88,17 +83,7 @@ def read_prototxt(path: str | Path) -> NetParameter:
 
 def parse_prototxt(content: str, path: str | Path) -> NetParameter:
     """The network that a prototxt's content says. Faults are told with line and column."""
-    net = schema.NetParameter()
-    _check_depth(content, path)
-    try:
-        text_format.Parse(content, net, allow_unknown_field=True)
-    except text_format.ParseError as error:
-        line, column = error.GetLine(), error.GetColumn()
-        at = f'line {line}, column {column}: ' if line else ''
-        words = str(error).removeprefix(f'{line}:{column} : ')
-        raise CaffeFormatError(f'{path}: not a prototxt: {at}{words}') from error
-    except RecursionError as error:
-        raise CaffeFormatError(f'{path}: not a prototxt: nested too deeply') from error
+    net = parse_text(content, path)
     if len(net.layers or net.layer) > LAYERS:
         raise CaffeFormatError(f'{path}: not a Caffe network: it has more than {LAYERS} layers')
     layers = []
@@ -144,18 +129,6 @@ def open_file(path):
 
 def _is_text(content: bytes) -> bool:
     return not any(byte < 32 and byte not in b'\t\n\v\f\r' for byte in content)
-
-
-def _check_depth(content: str, path: str | Path) -> None:
-    """Refuse deep nesting before the parser, which is recursive, walks into it."""
-    depth = 0
-    for number, line in enumerate(content.splitlines(), 1):
-        depth += line.count('{') + line.count('<') - line.count('}') - line.count('>')
-        if depth > DEPTH and max(line.count('{'), line.count('<')):
-            raise CaffeFormatError(
-                f'{path}: not a prototxt: line {number}, column {len(line)}:'
-                f' messages nested deeper than {DEPTH}'
-            )
 
 
 def _refuse_other_formats(wire: WireFile) -> None:
@@ -231,7 +204,9 @@ def _layer(path: str | Path, message: Any, blobs: list[Tensor]) -> Layer:
         ]
         message.layer.ClearField('blobs')
         param = from_v0(message)
-        return Layer(param.name, param.type, text(message.layer.type), param, blobs, v0=message.layer)
+        return Layer(
+            param.name, param.type, text(message.layer.type), param, blobs, v0=message.layer
+        )
     param = from_v1(message)
     return Layer(param.name, param.type, str(message.type), param, blobs)
 

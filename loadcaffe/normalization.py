@@ -131,7 +131,7 @@ def bn(layer: Layer) -> nn.Module:
 
 
 class LRNWithinChannel(nn.Module):
-    """x / (1 + alpha · mean of x² in a window) ^ beta. caffe: lrn_layer.cpp, WithinChannelForward."""
+    """x / (1 + alpha · mean of x² in a window) ^ beta. caffe: lrn_layer.cpp, WithinChannel..."""
 
     def __init__(self, size: int, alpha: float, beta: float):
         super().__init__()

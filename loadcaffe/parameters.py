@@ -86,8 +86,7 @@ PARAMETERS = {
     ),
     'PowerParameter': 'power 1 float = 1.0, scale 2 float = 1.0, shift 3 float = 0.0',
     'PythonParameter': (
-        'module 1 string, layer 2 string, param_str 3 string = '', '
-        'share_in_parallel 4 bool = false'
+        'module 1 string, layer 2 string, param_str 3 string = , share_in_parallel 4 bool = false'
     ),
     'ReLUParameter': 'negative_slope 1 float = 0, engine 2 ReLUParameter.Engine = DEFAULT',
     'RecurrentParameter': (

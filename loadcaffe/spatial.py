@@ -43,8 +43,8 @@ class Pooling(nn.Module):
     """Pooling with any padding; Caffe cuts windows at the edge. caffe: pooling_layer.cpp.
 
     The output is (size + 2 pad - kernel) / stride + 1 wide, rounded up, or down if `floor`, and one
-    less where padding would let the last window begin beyond the image. An average is divided by the
-    part of the window that lies on the image and its padding.
+    less where padding would let the last window begin beyond the image. An average is divided by
+    the part of the window that lies on the image and its padding.
     """
 
     def __init__(self, average: bool, kernel, stride, pad, floor: bool):
@@ -106,7 +106,7 @@ class Unpooling(nn.Module):
 
     def forward(self, input: Tensor, places: Tensor) -> Tensor:
         size = self.size or tuple(side * self.scale for side in input.shape[2:])
-        return functional.max_unpool2d(input, places, self.scale, output_size=size)
+        return functional.max_unpool2d(input, places, (self.scale, self.scale), output_size=size)
 
 
 class Upsample(nn.Module):

@@ -38,7 +38,8 @@ def rows(
 ) -> list[Row]:
     """Run the network on nothing but shapes. Its weights are given up for that.
 
-    shape: of the input, (N, C, H, W). types: what Caffe calls each layer's kind. Raises CaffeFormatError where a layer cannot take it.
+    shape: of the input, (N, C, H, W). types: what Caffe calls each layer's kind. Raises
+    CaffeFormatError where a layer cannot take it.
     """
     parameters = [sum(one.numel() for one in layer.state_dict().values()) for layer in network]
     network = network.to('meta')

@@ -1,8 +1,8 @@
 """Weights in PyTorch's .pth and in .safetensors, as a NetParameter.
 
-Tensors are named LAYER.weight and LAYER.bias, further blobs LAYER.2 and so on. A .safetensors file of
-ours carries its network as a prototxt. A .pth whose tensors are called features.0.weight ... is taken
-for the Caffe weights of VGG-16 or VGG-19 that jcjohnson/pytorch-vgg converted.
+Tensors are named LAYER.weight and LAYER.bias, further blobs LAYER.2 and so on. A .safetensors file
+of ours carries its network as a prototxt. A .pth whose tensors are called features.0.weight ... is
+taken for the Caffe weights of VGG-16 or VGG-19 that jcjohnson/pytorch-vgg converted.
 """
 
 import warnings
@@ -100,7 +100,9 @@ def _by_name(path: str | Path, tensors: dict[str, Tensor]) -> NetParameter:
         layer, _, blob = name.rpartition('.')
         number = BLOBS.index(blob) if blob in BLOBS else int(blob) if blob.isdecimal() else -1
         if not layer or not 0 <= number < 1000:
-            raise CaffeFormatError(f'{path}: {name[:60]!r} is not a tensor LAYER.weight or LAYER.bias')
+            raise CaffeFormatError(
+                f'{path}: {name[:60]!r} is not a tensor LAYER.weight or LAYER.bias'
+            )
         found.setdefault(layer, {})[number] = tensor
     layers = []
     for name, blobs in found.items():

@@ -1,4 +1,4 @@
-"""The VGG networks of 16 and 19 layers by their tensors alone: what VGG_ILSVRC_*_layers calls them."""
+"""The VGG networks of 16 and 19 layers by their tensors alone."""
 
 import re
 from pathlib import Path
@@ -24,12 +24,12 @@ TYPES = {
     'ReLU': '18',
     'Softmax': '20',
 }
-# torchvision's networks have the same names and shapes, but other weights, for RGB in another range.
+# torchvision's networks have the same names and shapes, but other weights, for other RGB.
 TORCHVISION = ((-0.5537, 0.1427, 0.5290), (-0.05347, -0.04926, -0.06794))
 
 
 def vgg(path: str | Path, tensors: dict[str, Tensor]) -> NetParameter:
-    """The network of a state dict features.N.weight, classifier.N.weight, as if from a caffemodel."""
+    """The network of a state dict features.N.weight ... classifier.N.bias, as of a caffemodel."""
     pattern = re.compile(r'(features|classifier)\.(\d{1,3})\.(weight|bias)')
     parts: dict[str, dict[int, dict[str, Tensor]]] = {'features': {}, 'classifier': {}}
     for name, tensor in tensors.items():
@@ -38,7 +38,7 @@ def vgg(path: str | Path, tensors: dict[str, Tensor]) -> NetParameter:
             raise CaffeFormatError(f'{path}: {name[:60]!r} is not a tensor of VGG-16 or VGG-19')
         part, number, kind = match.groups()
         parts[part].setdefault(int(number), {})[kind] = tensor
-    pairs = [
+    pairs: list[list[Any]] = [
         [(one.get('weight'), one.get('bias')) for _, one in sorted(parts[part].items())]
         for part in ('features', 'classifier')
     ]
@@ -52,8 +52,8 @@ def vgg(path: str | Path, tensors: dict[str, Tensor]) -> NetParameter:
     first = features[0][0].flatten()[:3]
     if any(torch.allclose(first, torch.tensor(one), atol=1e-3) for one in TORCHVISION):
         raise CaffeFormatError(
-            f"{path}: these are torchvision's weights, another network than Caffe's: it takes RGB of"
-            ' another range'
+            f"{path}: these are torchvision's weights, another network than Caffe's: it takes RGB"
+            ' of another range'
         )
     blocks, name = BLOCKS[len(features)]
     layers = _layers(blocks, features, classifier)
@@ -67,7 +67,9 @@ def _layers(blocks, features, classifier) -> list[Layer]:
         for number in range(1, count + 1):
             weight, bias = next(convolutions)
             conv = {'num_output': weight.shape[0], 'pad': [1], 'kernel_size': [3]}
-            chain.add(f'conv{block}_{number}', 'Convolution', [weight, bias], convolution_param=conv)
+            chain.add(
+                f'conv{block}_{number}', 'Convolution', [weight, bias], convolution_param=conv
+            )
             chain.add(f'relu{block}_{number}', 'ReLU')
         chain.add(f'pool{block}', 'Pooling', pooling_param={'kernel_size': 2, 'stride': 2})
     for number, (weight, bias) in enumerate(classifier, 6):
@@ -90,6 +92,8 @@ class _Chain:
 
     def add(self, name: str, kind: str, blobs: Any = (), **param: Any) -> None:
         top = self.blob if kind in ('ReLU', 'Dropout') else name
-        message = schema.LayerParameter(name=name, type=kind, bottom=[self.blob], top=[top], **param)
+        message = schema.LayerParameter(
+            name=name, type=kind, bottom=[self.blob], top=[top], **param
+        )
         self.layers.append(Layer(name, kind, TYPES[kind], message, list(blobs)))
         self.blob = top

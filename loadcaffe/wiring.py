@@ -79,9 +79,9 @@ def _meets(rule) -> bool:
 def wire(net: NetParameter) -> Wiring:
     """Follow the image through the network.
 
-    Left out: what reads data, losses, accuracies, and what works on labels alone. Split layers, which
-    Caffe writes into a caffemodel, are looked through. A blob that nothing makes is the image, if
-    nothing else is declared as such.
+    Left out: what reads data, losses, accuracies, and what works on labels alone. Split layers,
+    which Caffe writes into a caffemodel, are looked through. A blob that nothing makes is the
+    image, if nothing else is declared as such.
 
     Raises CaffeFormatError for a layer that joins the image with something else.
     """
@@ -92,7 +92,7 @@ def wire(net: NetParameter) -> Wiring:
     for layer in test_layers(net):
         bottoms, tops = list(map(text, layer.param.bottom)), list(map(text, layer.param.top))
         if is_data(layer):
-            if not tops and layer.type not in ('', 'Data'):
+            if not tops:
                 raise CaffeFormatError(f'{net.path}: layer {layer.name!r} has no bottom and no top')
             if not net_input and tops:
                 net_input, shape = tops[0], _data_shape(layer)

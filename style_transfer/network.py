@@ -100,8 +100,8 @@ class LossNetwork(nn.Module):
         super().__init__()
         self.content_losses: list[ContentLoss] = []
         self.style_losses: list[StyleLoss] = []
-        layers = list(cnn)
-        branched = hasattr(cnn, 'rewired')  # loadcaffe.graph.Graph: its layers say whom they follow
+        layers: list[Any] = list(cnn)
+        graph: Any = cnn if hasattr(cnn, 'rewired') else None  # loadcaffe.graph.Graph has branches
         names = [str(getattr(layer, 'name', key)) for key, layer in cnn.named_children()]
         if missing_layers == 'error':
             content_layers = _in_order('-content_layers', content_layers, names)
@@ -123,7 +123,7 @@ class LossNetwork(nn.Module):
         for index, layer in enumerate(layers[:depth]):
             if isinstance(layer, nn.MaxPool2d) and pooling == 'avg':
                 logger.info('Replacing max pooling at layer %d with average pooling', index + 1)
-                layer = _average_pooling(layer, names[index], branched)
+                layer = _average_pooling(layer, names[index], graph is not None)
             elif pooling == 'avg' and hasattr(layer, 'averaging'):
                 layer = layer.averaging()  # loadcaffe's own pooling, of unusual geometry
             elif isinstance(layer, nn.Dropout):
@@ -133,7 +133,7 @@ class LossNetwork(nn.Module):
                 layer = nn.ReLU(inplace=False)
             net.append(layer)
             rectified = (
-                not (textbook or branched)
+                not (textbook or graph)
                 and index + 1 < depth
                 and isinstance(layers[index + 1], nn.ReLU)
             )
@@ -152,10 +152,10 @@ class LossNetwork(nn.Module):
             owners += [index] * (len(net) - len(owners))
 
         self.devices = [torch.device(device) for device in devices]
-        if branched and len(self.devices) > 1:
+        if graph and len(self.devices) > 1:
             raise ValueError('-gpu: a network with branches runs on one GPU only; name one')
-        if branched:
-            self.chunks = nn.ModuleList([cnn.rewired(net, owners)])
+        if graph:
+            self.chunks = nn.ModuleList([graph.rewired(net, owners)])
         elif len(self.devices) > 1:
             cuts = multigpu_strategy or _default_strategy(len(self.devices), tv_weight > 0)
             self.chunks = _cut(net, cuts, len(self.devices))
@@ -181,8 +181,9 @@ class LossNetwork(nn.Module):
             features = features.contiguous(memory_format=torch.channels_last)
         for chunk, device in zip(self.chunks, self.devices, strict=True):
             features = features.to(device)
-            if hasattr(chunk, 'rewired'):
-                return _JoinEnds.apply(*chunk.run(features, partial(_call, small=small)))
+            run: Any = getattr(chunk, 'run', None)
+            if run is not None:  # a network with branches
+                return _JoinEnds.apply(*run(features, partial(_call, small=small)))
             for layer in chunk.children():
                 features = _call(layer, features, small=small)
         return features

@@ -2,10 +2,10 @@
 
     python tests/fuzz_loadcaffe.py [--mutants N] [--seed S] [--workers W] [FILE ...]
 
-Every file of the tests' models, one of each other format made from them, and the files named, are cut
-at every 1/64 of their length; then N mutants of them, chosen in turn, are damaged at random. Each must
-load, or raise CaffeFormatError with the file's name, within 2 s and 500 MB. A mutant whose damage lies
-in the weights alone is only another network. Exit status 0 if all goes well.
+Every file of the tests' models, one of each other format made from them, and the files named, are
+cut at every 1/64 of their length; then N mutants of them, chosen in turn, are damaged at random.
+Each must load, or raise CaffeFormatError with the file's name, within 2 s and 500 MB. A mutant
+whose damage lies in the weights alone is only another network. Exit status 0 if all goes well.
 """
 
 import argparse
@@ -183,7 +183,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         count = len(seeds(Path(folder))) + len(EXTRA)
     total, worst, most, faults = Counter(), 0.0, 0.0, 0
-    for case, words, seconds, megabytes in run(range(args.first, 64 * count + args.mutants), args.seed):
+    for case, words, seconds, megabytes in run(
+        range(args.first, 64 * count + args.mutants), args.seed
+    ):
         kind = 'cut' if case < 64 * count else 'damaged'
         bad = words not in ('loaded', 'refused') or seconds > SECONDS or megabytes > MEGABYTES
         # An empty file is case 0 of each; no cut file may load, but for one cut between two layers.

@@ -9,12 +9,12 @@ from torch7.random import Generator
 def text(module: torch.nn.Module, backend: str = 'nn') -> str:
     """The lines that print(net) writes for a network, without the last newline.
 
-    module: a tree of torch.nn.Sequential, or one whose `sources` say for each layer whose outputs it
-    takes, which is written as nngraph's gModule would be if it were readable; a layer that Torch7 calls otherwise is written under
-    Torch7's name, any other (the losses) as 'nn.' and its class name. A class named GPU is the
-    wrapper of a part of the network: its device_number counts from 1, its chunk is the part.
-    backend: 'nn', or 'cudnn' to name the layers that loadcaffe then takes from cudnn.
-    Source: the __tostring__ functions of nn.
+    module: a tree of torch.nn.Sequential, or one whose `sources` say for each layer whose outputs
+    it takes, which is written as nngraph's gModule would be if it were readable; a layer that
+    Torch7 calls otherwise is written under Torch7's name, any other (the losses) as 'nn.' and its
+    class name. A class named GPU is the wrapper of a part of the network: its device_number counts
+    from 1, its chunk is the part. backend: 'nn', or 'cudnn' to name the layers that loadcaffe then
+    takes from cudnn. Source: the __tostring__ functions of nn.
     """
     if hasattr(module, 'sources'):
         return _graph(module, backend)
