@@ -6,15 +6,15 @@ import os
 import sys
 from pathlib import Path
 
+from torch import nn
+
 from loadcaffe.choice import NETS
 from loadcaffe.convolutional import convolutional, write_caffemodel, write_safetensors
-from loadcaffe.netparameter import NetParameter
+from loadcaffe.netparameter import NetParameter, read_prototxt
 from loadcaffe.schema import CaffeFormatError
 from loadcaffe.sequential import build, read_choice
 from loadcaffe.table import lines, rows
 from loadcaffe.wiring import wire
-
-SIZE = (1, 3, 224, 224)  # where no file says one
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def show(args: argparse.Namespace) -> None:
     network = build(choice)
     for path in filter(None, (args.to, args.conv_only)):
         write(convolutional(choice), path, args.model)
-    shape = input_shape(args.input, choice.net)
+    shape = input_shape(args.input, args.prototxt, choice.net, network)
     types = {layer.name: layer.type for layer in choice.net.layers}
     print(f'{choice.net.name or Path(args.model).name}: input {" x ".join(map(str, shape))}')
     for line in lines(rows(network, shape, types)):
@@ -67,9 +67,13 @@ def write(net: NetParameter, path: str, model: str) -> None:
     print(f'{path}: {Path(path).stat().st_size / 1e6:,.1f} MB')
 
 
-def input_shape(text: str | None, net: NetParameter) -> tuple[int, ...]:
-    """The size asked for, or the one in the file, or 224 x 224."""
-    declared = _declared(net)
+def input_shape(
+    text: str | None, prototxt: str, net: NetParameter, network: nn.Sequential
+) -> tuple[int, ...]:
+    """The size asked for, or the one in the files, or 224 x 224."""
+    convolutions = (layer for layer in network if isinstance(layer, nn.Conv2d))
+    channels = next((layer.in_channels for layer in convolutions), 3)
+    declared = _declared(net) or _declared_in(prototxt) or (1, channels, 224, 224)
     if text is None:
         return declared
     try:
@@ -85,10 +89,16 @@ def _declared(net: NetParameter) -> tuple[int, ...]:
     try:
         shape = wire(net).shape
     except CaffeFormatError:
-        shape = []
-    if len(shape) == 4 and all(0 < size < 1 << 20 for size in shape):
-        return (1, *shape[1:])
-    return SIZE
+        return ()
+    fits = 2 <= len(shape) <= 4 and all(0 < size < 1 << 20 for size in shape)
+    return (1, *shape[1:]) if fits else ()
+
+
+def _declared_in(prototxt: str) -> tuple[int, ...]:
+    try:
+        return _declared(read_prototxt(prototxt))
+    except (OSError, CaffeFormatError):
+        return ()
 
 
 if __name__ == '__main__':

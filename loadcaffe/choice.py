@@ -105,7 +105,7 @@ def is_plain(net: NetParameter) -> bool:
             same.update(dict.fromkeys(tops, bottoms[0]))
         elif not ((wired and is_data(layer)) or is_sink(layer) or layer.type.endswith('Data')):
             return False
-    return True
+    return any(layer.type in ORIGINAL for layer in net.layers)
 
 
 def _known_layers(net: NetParameter) -> list[tuple[str, str]]:

@@ -145,4 +145,7 @@ def write_safetensors(net: NetParameter, path: str | Path) -> None:
                 raise CaffeFormatError(f'{net.path}: two layers are called {layer.name!r}')
             tensors[name] = blob.clone() if blob._is_view() else blob.contiguous()
     prototxt = text_format.MessageToString(whole, as_utf8=True)
+    Path(path).touch()  # with the permissions of any new file; save_file would hide it from others
+    mode = Path(path).stat().st_mode
     save_file(tensors, path, metadata={'format': 'pt', 'prototxt': prototxt})
+    Path(path).chmod(mode)

@@ -192,14 +192,25 @@ def _read_newer(path: str | Path, size: int) -> list[Layer]:
 
     try:
         with h5py.File(path, 'r') as file:
-            return [
-                _layer(name, [_dataset(path, group, str(i), size) for i in range(len(group))])
-                for name, group in _hard(path, file, 'data').items()
-            ]
+            return list(_walk_newer(path, '', _hard(path, file, 'data'), size))
     except CaffeFormatError:
         raise
     except Exception as error:  # h5py raises whatever the library met
         raise CaffeFormatError(f'{path}: damaged HDF5: {error}') from error
+
+
+def _walk_newer(path: str | Path, name: str, group: Any, size: int) -> Iterator[Layer]:
+    import h5py
+
+    children = {child: _hard(path, group, child) for child in group}
+    blobs = [child for child, found in children.items() if isinstance(found, h5py.Dataset)]
+    if set(blobs) != set(map(str, range(len(blobs)))) or name.count('/') > DEPTH:
+        raise CaffeFormatError(f'{path}: layer {name!r} has the blobs {", ".join(blobs)[:60]}')
+    if name:
+        yield _layer(name, [_dataset(path, group, str(i), size) for i in range(len(blobs))])
+    for child, found in children.items():
+        if child not in blobs:
+            yield from _walk_newer(path, f'{name}/{child}'.lstrip('/'), found, size)
 
 
 def _hard(path: str | Path, group: Any, name: str) -> Any:

@@ -133,7 +133,8 @@ class ArgMax(nn.Module):
             return values if self.values else places.to(input)
         values, places = input.flatten(1).topk(self.count, 1)
         found = [places.to(input), values] if self.values else [places.to(input)]
-        return torch.stack(found, 1)  # (N, 1 or 2, count)
+        stacked = torch.stack(found, 1)  # (N, 1 or 2, count)
+        return stacked[..., None] if input.dim() > 3 else stacked
 
 
 def argmax(layer: Layer) -> nn.Module:

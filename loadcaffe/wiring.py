@@ -111,7 +111,7 @@ def wire(net: NetParameter) -> Wiring:
             lacking = next(name for name in bottoms if name not in blobs)
             raise CaffeFormatError(
                 f'{net.path}: layer {layer.name!r} of type {layer.type} takes the blob {lacking!r},'
-                f' which is not made from the input {net_input!r}'
+                f' which is not made from the input {net_input!r}; a deploy prototxt has one input'
             )
         elif layer.type == 'Split':
             blobs.update(dict.fromkeys(tops, sources[0]))
