@@ -5,9 +5,12 @@ of ours carries its network as a prototxt. A .pth whose tensors are called featu
 taken for the Caffe weights of VGG-16 or VGG-19 that jcjohnson/pytorch-vgg converted.
 """
 
+import pickletools
+import re
 import warnings
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,13 +25,25 @@ BLOBS = ('weight', 'bias')
 # The first tag of a pickle of protocol 2 with torch.save's magic number, up to PyTorch 1.5.
 LEGACY = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 
+GLOBALS = {
+    'collections.OrderedDict',
+    'torch._utils._rebuild_parameter',
+    'torch._utils._rebuild_tensor',
+    'torch._utils._rebuild_tensor_v2',
+}
+STORAGE = re.compile(r'torch\.(\w+Storage|storage\.(Untyped|Typed)Storage)')
+# What names or calls in another way than torch.save's protocol 2.
+CALLS = {'STACK_GLOBAL', 'INST', 'OBJ', 'NEWOBJ', 'NEWOBJ_EX', 'EXT1', 'EXT2', 'EXT4'}
+OPERATIONS = 200_000
+
 
 def read_torch(path: str | Path) -> NetParameter:
-    """Read a state dict. Nothing in the file is executed: torch.load's weights_only unpickler.
+    """Read a state dict. Nothing in the file is executed: torch.load's weights_only unpickler, for
+    a file that names nothing but tensors.
 
     Raises FileNotFoundError, CaffeFormatError.
     """
-    _refuse_packed(path)
+    _check_pickles(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
@@ -52,19 +67,40 @@ def read_torch(path: str | Path) -> NetParameter:
     return _by_name(path, tensors)
 
 
-def _refuse_packed(path: str | Path) -> None:
-    """torch.save stores without compression; anything else may grow without bounds."""
+def _check_pickles(path: str | Path) -> None:
+    """Refuse a file whose pickles name or do more than a state dict needs.
+
+    The unpickler of weights_only would still make a bytearray of any length, for one. And
+    torch.save's archives are not compressed: what is may grow without bounds.
+    """
     with open_file(path) as file:
-        if file.read(2) != b'PK':
-            return
         try:
+            if not zipfile.is_zipfile(file):
+                file.seek(0)
+                # Magic number, version, the machine, the state dict, the storages' names.
+                for _ in range(5):
+                    _check_pickle(path, file)
+                return
             with zipfile.ZipFile(file) as archive:
-                packed = any(one.compress_type or one.file_size > one.compress_size
-                             for one in archive.infolist())  # fmt: skip
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-            raise CaffeFormatError(f'{path}: a damaged archive: {error}') from error
-    if packed:
-        raise CaffeFormatError(f'{path}: not a file of torch.save: its parts are compressed')
+                parts = archive.infolist()
+                if any(one.compress_type or one.file_size > one.compress_size for one in parts):
+                    raise CaffeFormatError(f'{path}: not of torch.save: its parts are compressed')
+                for one in parts:
+                    if one.filename.endswith('.pkl'):
+                        _check_pickle(path, archive.open(one))
+        except CaffeFormatError:
+            raise
+        except Exception as error:  # both readers raise whatever they met
+            raise CaffeFormatError(f'{path}: damaged: {error}') from error
+
+
+def _check_pickle(path: str | Path, file: IO[bytes]) -> None:
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        named = str(argument).replace(' ', '.')
+        if opcode.name == 'GLOBAL' and not (named in GLOBALS or STORAGE.fullmatch(named)):
+            raise CaffeFormatError(f'{path}: not a state dict of tensors: it names {named[:60]}')
+        if opcode.name in CALLS or count > OPERATIONS:
+            raise CaffeFormatError(f'{path}: not a state dict of tensors: {opcode.name} in it')
 
 
 def read_safetensors(path: str | Path) -> NetParameter:

@@ -211,11 +211,19 @@ class Harmful:
         return (print, ('executed',))
 
 
+class Greedy:
+    def __reduce__(self):
+        return (bytearray, (1 << 40,))
+
+
 @pytest.mark.parametrize('new', [True, False])
 def test_pth_executes_nothing(tmp_path, capsys, new):
     path = tmp_path / 'bad.pth'
     torch.save({'x': Harmful()}, path, _use_new_zipfile_serialization=new)
     with pytest.raises(loadcaffe.CaffeFormatError, match='bad.pth'):
+        loadcaffe.load('no', path)
+    torch.save({'x': Greedy()}, path, _use_new_zipfile_serialization=new)
+    with pytest.raises(loadcaffe.CaffeFormatError, match='bad.pth: .*names .*bytearray'):
         loadcaffe.load('no', path)
     path.write_bytes(pickle.dumps(Harmful()))
     with pytest.raises(loadcaffe.CaffeFormatError, match='bad.pth'):

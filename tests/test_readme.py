@@ -64,7 +64,7 @@ def test_the_command_for_networks_writes_one_that_loads(tmp_path, monkeypatch, c
     import loadcaffe
     from loadcaffe.__main__ import main as show
 
-    (block,) = [block for block in blocks() if block.startswith('python -m loadcaffe')]
+    (block,) = re.findall('^python -m loadcaffe .*', README, re.M)
     models = tmp_path / 'models'
     models.mkdir()
     for suffix in ('_deploy.prototxt', '.caffemodel'):
