@@ -1,74 +1,97 @@
 """Caffe's layers as torch modules: LAYERS, one function for each type.
 
-Source: loadcaffe.cpp: convertProtoToLuaV1 and V2; where they differ from Caffe by mistake, Caffe.
-Each function takes a Layer and returns a module for (N, C, H, W), its weights the layer's blobs,
-not copied and frozen. It raises CaffeFormatError, naming the layer.
+ORIGINAL are the layers of the original; source: loadcaffe.cpp: convertProtoToLuaV1 and V2; where
+they differ from Caffe by mistake, Caffe. LAYERS are those and all others, as Caffe runs them in its
+phase TEST. Each function takes a Layer and returns a module for (N, C, H, W), its weights the
+layer's blobs, not copied and frozen. It raises CaffeFormatError, naming the layer.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from torch import Tensor, nn
 
+from loadcaffe.activations import ACTIVATIONS
+from loadcaffe.fit import fit, pair, refuse, weight_and_bias, with_weights
+from loadcaffe.joining import JOINING
 from loadcaffe.netparameter import Layer
-from loadcaffe.schema import CaffeFormatError
+from loadcaffe.normalization import NORMALIZATIONS, LRNWithinChannel
+from loadcaffe.reshaping import RESHAPING
+from loadcaffe.spatial import SPATIAL, MaxPoolingWithPlaces, Pooling
 
 
 def convolution(layer: Layer) -> nn.Module:
     param = layer.param.convolution_param
-    weight, bias = _weight_and_bias(layer, param.bias_term)
-    kernel = _pair(layer, param, 'kernel', 'kernel_size', None)
-    groups = param.group or 1
-    _refuse(layer, not weight.numel(), 'has no weights')
-    _refuse(layer, param.axis != 1, f'convolves along axis {param.axis}; only 1 is supported')
+    weight, bias = weight_and_bias(layer, param.bias_term)
+    kernel = pair(layer, param, 'kernel', 'kernel_size', None)
+    # caffe: layer_factory.cpp of forks: a type of its own for one group for each channel.
+    depthwise = 'epthwise' in layer.type and weight.dim() == 4 and weight.shape[1] == 1
+    groups = weight.shape[0] if depthwise and param.group == 1 else param.group or 1
+    refuse(layer, not weight.numel(), 'has no weights')
+    refuse(layer, param.axis != 1, f'convolves along axis {param.axis}; only 1 is supported')
     # As in loadcaffe.cpp, channels come from the blob, not from the layer before.
     out_channels = param.num_output or weight.shape[0]
     in_channels = weight.shape[1] if weight.dim() > 1 else 1
-    _fit(layer, 'weight', weight, (out_channels, in_channels, *kernel))
-    _refuse(layer, out_channels % groups != 0, f'has {out_channels} outputs in {groups} groups')
+    fit(layer, 'weight', weight, (out_channels, in_channels, *kernel))
+    refuse(layer, out_channels % groups != 0, f'has {out_channels} outputs in {groups} groups')
     module = nn.Conv2d(
         in_channels * groups,
         out_channels,
         kernel,
-        stride=_pair(layer, param, 'stride', 'stride', 1),
-        padding=_pair(layer, param, 'pad', 'pad', 0),
-        dilation=_pair(layer, param, None, 'dilation', 1),
+        stride=pair(layer, param, 'stride', 'stride', 1),
+        padding=pair(layer, param, 'pad', 'pad', 0),
+        dilation=pair(layer, param, None, 'dilation', 1),
         groups=groups,
         bias=bias is not None,
         device='meta',  # no memory and no random numbers for weights that are replaced
     )
-    return _with_weights(layer, module, weight, bias)
+    return with_weights(layer, module, weight, bias)
 
 
-def inner_product(layer: Layer) -> nn.Module:
+def inner_product(layer: Layer, kind: type[nn.Linear] = nn.Linear) -> nn.Module:
+    """Takes (N, C * H * W). caffe: inner_product_layer.cpp."""
     param = layer.param.inner_product_param
-    weight, bias = _weight_and_bias(layer, param.bias_term)
-    _refuse(layer, param.axis != 1, f'has axis {param.axis}; only 1 is supported')
-    _refuse(layer, param.transpose, 'has transposed weights, which are not supported')
-    _refuse(layer, not weight.numel(), 'has no weights')
+    weight, bias = weight_and_bias(layer, param.bias_term)
+    refuse(layer, param.axis != 1, f'has axis {param.axis}; only 1 is supported')
+    refuse(layer, not weight.numel(), 'has no weights')
+    if param.transpose:
+        weight = weight.reshape(weight.shape[-2:] if weight.dim() > 1 else (-1, 1)).t()
     # The old four-number shape of a matrix is (1, 1, outputs, inputs).
     inputs = weight.shape[-1] if weight.dim() else 1
     outputs = param.num_output or weight.numel() // inputs
     if weight.numel() != outputs * inputs:
-        _fit(layer, 'weight', weight, (outputs, inputs))
-    module = nn.Linear(inputs, outputs, bias=bias is not None, device='meta')
-    return _with_weights(layer, module, weight.reshape(outputs, inputs), bias)
+        fit(layer, 'weight', weight, (outputs, inputs))
+    module = kind(inputs, outputs, bias=bias is not None, device='meta')
+    return with_weights(layer, module, weight.reshape(outputs, inputs), bias)
+
+
+class InnerProduct(nn.Linear):
+    """Takes (N, C, H, W) as well: flattens what it is given. caffe: inner_product_layer.cpp."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.flatten(1))
 
 
 def pooling(layer: Layer) -> nn.Module:
     """Pooling rounds its output's size up, as in Caffe; an average counts the padding."""
     param = layer.param.pooling_param
     stochastic = param.pool not in (param.MAX, param.AVE)
-    _refuse(layer, stochastic, 'pools stochastically; only MAX and AVE are supported')
+    refuse(layer, stochastic, 'pools stochastically; only MAX and AVE are supported')
     if param.global_pooling:
         return nn.AdaptiveMaxPool2d(1) if param.pool == param.MAX else nn.AdaptiveAvgPool2d(1)
-    kernel = _pair(layer, param, 'kernel', 'kernel_size', None)
-    stride = _pair(layer, param, 'stride', 'stride', 1)
-    pad = _pair(layer, param, 'pad', 'pad', 0)
-    too_wide = any(2 * p > k for p, k in zip(pad, kernel, strict=True))
-    _refuse(layer, too_wide, f'pads {pad} around a kernel of {kernel}; half of it at most')
-    kind = nn.MaxPool2d if param.pool == param.MAX else nn.AvgPool2d
-    return kind(kernel, stride, pad, ceil_mode=True)
+    kernel = pair(layer, param, 'kernel', 'kernel_size', None)
+    stride = pair(layer, param, 'stride', 'stride', 1)
+    pad = pair(layer, param, 'pad', 'pad', 0)
+    average = param.pool == param.AVE
+    too_wide = any(p >= k for p, k in zip(pad, kernel, strict=True))
+    refuse(layer, too_wide, f'pads {pad} around a kernel of {kernel}; less than that at most')
+    floor = param.round_mode == param.FLOOR or (param.HasField('ceil_mode') and not param.ceil_mode)
+    if len(layer.param.top) > 1:
+        refuse(layer, average or floor or len(layer.param.top) > 2, 'has a top that is no mask')
+        return MaxPoolingWithPlaces(kernel, stride, pad)
+    if floor or any(2 * p > k for p, k in zip(pad, kernel, strict=True)):
+        return Pooling(average, kernel, stride, pad, floor)
+    return (nn.AvgPool2d if average else nn.MaxPool2d)(kernel, stride, pad, ceil_mode=True)
 
 
 def relu(layer: Layer) -> nn.Module:
@@ -86,15 +109,16 @@ def sigmoid(layer: Layer) -> nn.Module:
 
 def lrn(layer: Layer) -> nn.Module:
     param = layer.param.lrn_param
-    within = param.norm_region == param.WITHIN_CHANNEL
-    _refuse(layer, within, 'normalises WITHIN_CHANNEL; only ACROSS_CHANNELS is supported')
-    _refuse(layer, param.local_size % 2 == 0, f'has local_size {param.local_size}; it must be odd')
+    size = param.local_size
+    refuse(layer, size % 2 == 0 or size >= 1 << 31, f'has local_size {size}; it must be odd')
+    if param.norm_region == param.WITHIN_CHANNEL:
+        return LRNWithinChannel(size, param.alpha, param.beta)
     return nn.LocalResponseNorm(param.local_size, param.alpha, param.beta, param.k)
 
 
 def dropout(layer: Layer) -> nn.Module:
     ratio = layer.param.dropout_param.dropout_ratio
-    _refuse(layer, not 0 <= ratio < 1, f'has dropout_ratio {ratio}; it must be in [0, 1)')
+    refuse(layer, not 0 <= ratio < 1, f'has dropout_ratio {ratio}; it must be in [0, 1)')
     return nn.Dropout(ratio)
 
 
@@ -102,7 +126,7 @@ def softmax(layer: Layer) -> nn.Module:
     return nn.Softmax(layer.param.softmax_param.axis)
 
 
-LAYERS: dict[str, Callable[[Layer], nn.Module]] = {
+ORIGINAL: dict[str, Callable[[Layer], nn.Module]] = {
     'Convolution': convolution,
     'Dropout': dropout,
     'InnerProduct': inner_product,
@@ -116,51 +140,39 @@ LAYERS: dict[str, Callable[[Layer], nn.Module]] = {
     'Tanh': tanh,  # loadcaffe.cpp: convertProtoToLuaV2 spells it so, Caffe does not
 }
 
-
-def _refuse(layer: Layer, fault: bool, text: str) -> None:
-    if fault:
-        raise CaffeFormatError(f'layer {layer.name!r} {text}')
-
-
-def _pair(layer: Layer, param: Any, prefix: str | None, name: str, default: int | None):
-    """A layer's (height, width) of a kernel, stride, pad or dilation.
-
-    caffe: base_conv_layer.cpp, LayerSetUp: *_h and *_w together where either is given, else one
-    number for both axes or one for each. The original takes a pair for which one is 0 as not given.
-    """
-    if prefix and (param.HasField(f'{prefix}_h') or param.HasField(f'{prefix}_w')):
-        pair = (getattr(param, f'{prefix}_h'), getattr(param, f'{prefix}_w'))
-    else:
-        given = getattr(param, name)
-        sizes = [given] if isinstance(given, int) else list(given) or [default or 0]
-        _refuse(layer, len(sizes) > 2, f'has {len(sizes)} numbers as {name}; it is 2-dimensional')
-        pair = (sizes[0], sizes[-1])
-    _refuse(layer, default != 0 and 0 in pair, f'has a {name} of (height, width) {pair}')
-    _refuse(layer, max(pair) >= 1 << 31, f'has a {name} of (height, width) {pair}')
-    return pair
-
-
-def _weight_and_bias(layer: Layer, bias_term: bool) -> tuple[Tensor, Tensor | None]:
-    expected, found = 1 + bias_term, len(layer.blobs)
-    if found != expected:
-        without = '' if bias_term else 'out'
-        raise CaffeFormatError(
-            f'layer {layer.name!r} with{without} bias should have {expected} blobs, it has {found}'
-        )
-    return layer.blobs[0], layer.blobs[1] if bias_term else None
-
-
-def _fit(layer: Layer, what: str, blob: Tensor, expected: tuple) -> None:
-    if tuple(blob.shape) != expected:
-        text = ' x '.join(map(str, expected))
-        found = ' x '.join(map(str, blob.shape))
-        raise CaffeFormatError(f'layer {layer.name!r}: its {what} should be {text}, is {found}')
-
-
-def _with_weights(layer: Layer, module: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
-    module.weight = nn.Parameter(weight, requires_grad=False)
-    if bias is not None:
-        flat = bias.reshape(-1)  # the old four-number shape is (1, 1, 1, outputs)
-        _fit(layer, 'bias', flat, (weight.shape[0],))
-        module.bias = nn.Parameter(flat, requires_grad=False)
-    return module
+LAYERS: dict[str, Callable[[Layer], nn.Module]] = {
+    **{kind: build for kind, build in ORIGINAL.items() if kind != 'Tanh'},
+    **ACTIVATIONS,
+    **JOINING,
+    **NORMALIZATIONS,
+    **RESHAPING,
+    **SPATIAL,
+    'ConvolutionDepthwise': convolution,
+    'DepthwiseConvolution': convolution,
+    'InnerProduct': partial(inner_product, kind=InnerProduct),
+}
+# How many inputs a layer takes, where it is not one: (fewest, most).
+INPUTS = {
+    'Axpy': (3, 3),
+    'Bias': (1, 2),
+    'Concat': (1, 10_000),
+    'Crop': (2, 2),
+    'Eltwise': (2, 10_000),
+    'Interp': (1, 2),
+    'Scale': (1, 2),
+    'Upsample': (1, 2),
+}
+# Layers that hold weights, if all their inputs come from other layers.
+WEIGHTED = {
+    'BN',
+    'BatchNorm',
+    'Bias',
+    'Convolution',
+    'ConvolutionDepthwise',
+    'Deconvolution',
+    'DepthwiseConvolution',
+    'InnerProduct',
+    'Normalize',
+    'PReLU',
+    'Scale',
+}

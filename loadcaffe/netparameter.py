@@ -7,30 +7,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import text_format
 from torch import Tensor
 
 from loadcaffe import schema
 from loadcaffe.blob import from_message, read_blob
+from loadcaffe.messages import LAYER_PARAMETERS, TEXT_ONLY
+from loadcaffe.prototxt import PROTOTXT_BYTES, parse_text
 from loadcaffe.schema import CaffeFormatError
-from loadcaffe.wire import Field, WireFile, parse_rest
+from loadcaffe.upgrade import from_v0, from_v1, merge_padding, text
+from loadcaffe.wire import Field, WireFile, parse, parse_rest
 
-PROTOTXT_BYTES = 1 << 24  # the longest real ones have a few hundred kilobytes
+LAYERS = 10_000  # the deepest real networks have some 1500; of more, no seconds are spent
 NUMBERS = {
     message: {field.name: field.number for field in message.DESCRIPTOR.fields}
     for message in (schema.NetParameter, schema.LayerParameter, schema.V1LayerParameter)
+}
+BLOBS_OF_V0 = schema.V0LayerParameter.DESCRIPTOR.fields_by_name['blobs'].number
+PARAMETERS = {name for name, *_ in LAYER_PARAMETERS}
+# Type of a layer -> its own parameters, where the names differ.
+OWN = {
+    'SoftmaxWithLoss': {'softmax_param', 'loss_param'},
+    'Normalize': {'norm_param'},
+    'LSTM': {'recurrent_param'},
+    'RNN': {'recurrent_param'},
 }
 
 
 @dataclass
 class Layer:
-    """One layer, V1 or V2, in V2's terms."""
+    """One layer, of any version, in V2's terms."""
 
     name: str
     type: str  # V2's word: 'Convolution'; '' where V1 gives none
     printed_type: str  # what the original prints as its type: V1 the number, V2 the word
     param: Any  # the LayerParameter message, without blobs
     blobs: list[Tensor]  # float32, each in its own shape
+    foreign: bool = False  # there are parameters of it that only a fork of Caffe understands
+    v0: Any = None
 
 
 @dataclass
@@ -38,11 +51,14 @@ class NetParameter:
     """What a network's file says."""
 
     name: str
-    version: int  # 1: `layers`, 2: `layer`
+    version: int  # 0: `layers { layer`, 1: `layers`, 2: `layer`
     input: list[str]
     input_dim: list[int]
     input_shape: list[list[int]]
     layers: list[Layer]
+    path: str | Path = ''
+    weights_only: bool = False  # names and blobs, as HDF5 has them: no wiring
+    settled: bool = False  # its layers are sure, whatever a prototxt says
 
 
 def read(path: str | Path) -> NetParameter:
@@ -51,33 +67,35 @@ def read(path: str | Path) -> NetParameter:
     Raises FileNotFoundError, CaffeFormatError.
     """
     path = Path(path)
-    with _open(path) as file:
-        text = path.suffix != '.caffemodel' and _is_text(file.read(4096))
-    return read_prototxt(path) if text else read_caffemodel(path)
+    with open_file(path) as file:
+        is_text = path.suffix != '.caffemodel' and _is_text(file.read(4096))
+    return read_prototxt(path) if is_text else read_caffemodel(path)
 
 
 def read_prototxt(path: str | Path) -> NetParameter:
     """Read a network from Caffe's text format. Fields that the schema does not have are skipped."""
-    with _open(path) as file:
+    with open_file(path) as file:
         content = file.read(PROTOTXT_BYTES + 1)
-    if len(content) > PROTOTXT_BYTES:
-        raise CaffeFormatError(f'{path}: not a prototxt: longer than {PROTOTXT_BYTES} bytes')
     if not _is_text(content):
         raise CaffeFormatError(f'{path}: not a prototxt: it is binary')
-    net = schema.NetParameter()
-    try:
-        text_format.Parse(content.decode('utf-8-sig', 'replace'), net, allow_unknown_field=True)
-    except (text_format.ParseError, RecursionError) as error:
-        raise CaffeFormatError(f'{path}: not a prototxt: {error}') from error
+    return parse_prototxt(content.decode('utf-8-sig', 'replace'), path)
+
+
+def parse_prototxt(content: str, path: str | Path) -> NetParameter:
+    """The network that a prototxt's content says. Faults are told with line and column."""
+    net = parse_text(content, path)
+    if len(net.layers or net.layer) > LAYERS:
+        raise CaffeFormatError(f'{path}: not a Caffe network: it has more than {LAYERS} layers')
     layers = []
     for message in net.layers or net.layer:
+        name = message.name or (message.layer.name if net.layers else '')
         blobs = [
-            from_message(blob, f'{path}: layer {message.name!r}: blob {i}')
+            from_message(blob, f'{path}: layer {text(name)!r}: blob {i}')
             for i, blob in enumerate(message.blobs)
         ]
         message.ClearField('blobs')
         layers.append(_layer(path, message, blobs))
-    return _net(path, net, 1 if net.layers else 2, layers)
+    return _net(path, net, layers)
 
 
 def read_caffemodel(path: str | Path) -> NetParameter:
@@ -86,7 +104,7 @@ def read_caffemodel(path: str | Path) -> NetParameter:
     Each blob's floats go from the file into the memory of its tensor, so that reading takes the
     memory of the weights and no more.
     """
-    with _open(path) as file:
+    with open_file(path) as file:
         wire = WireFile(file, path)
         _refuse_other_formats(wire)
         numbers = NUMBERS[schema.NetParameter]
@@ -94,15 +112,15 @@ def read_caffemodel(path: str | Path) -> NetParameter:
         net = parse_rest(wire, schema.NetParameter, 0, wire.size, found)
         # loadcaffe.cpp: convertProtoToLua: any V1 layer makes it a V1 network.
         v1 = found[numbers['layers']]
-        if v1:
-            layers = [_read_layer(wire, schema.V1LayerParameter, field) for field in v1]
-        else:
-            v2 = found[numbers['layer']]
-            layers = [_read_layer(wire, schema.LayerParameter, field) for field in v2]
-    return _net(path, net, 1 if v1 else 2, layers)
+        kind = schema.V1LayerParameter if v1 else schema.LayerParameter
+        fields = v1 or found[numbers['layer']]
+        if len(fields) > LAYERS:
+            raise wire.error(f'not a Caffe network: it has more than {LAYERS} layers')
+        layers = [_read_layer(wire, kind, field) for field in fields]
+    return _net(path, net, layers)
 
 
-def _open(path):
+def open_file(path):
     # Opening a folder or a pipe raises or waits; neither holds a network.
     if Path(path).exists() and not Path(path).is_file():
         raise CaffeFormatError(f'{path}: not a regular file')
@@ -131,44 +149,74 @@ def _refuse_other_formats(wire: WireFile) -> None:
         raise wire.error('not a caffemodel: it is text; is it the prototxt?')
 
 
+def own_parameters(kind: str) -> set[str]:
+    """The fields of a LayerParameter that speak of layers of a kind. caffe.proto."""
+    if kind in OWN:
+        return OWN[kind]
+    if 'onvolution' in kind:
+        return {'convolution_param'}
+    short = kind.lower()
+    own = {name for name in PARAMETERS if name.removesuffix('_param').replace('_', '') == short}
+    return own | ({'transform_param'} if kind.endswith('Data') else set())
+
+
 def _read_layer(wire: WireFile, kind: Any, field: Field) -> Layer:
-    found: dict[int, list[Field]] = {NUMBERS[kind]['blobs']: []}
-    message = parse_rest(wire, kind, field.payload, field.end, found)
-    (fields,) = found.values()
-    where = f'{wire.path}: layer {_text(message.name)!r}'
-    blobs = [read_blob(wire, blob, f'{where}: blob {i}') for i, blob in enumerate(fields)]
-    return _layer(wire.path, message, blobs)
+    """Read a layer; of its parameters only its own: forks use the numbers of the others anew."""
+    numbers, known = NUMBERS[kind], kind.DESCRIPTOR.fields_by_number
+    found: dict[int, list[Field]] = {numbers['blobs']: []}
+    found |= {numbers[name]: [] for name in PARAMETERS & numbers.keys()}
+    if 'layer' in numbers:
+        found[numbers['layer']] = []
+    unknown: list[Field] = []
+    message = parse_rest(wire, kind, field.payload, field.end, found, unknown)
+    fields = found[numbers['blobs']]
+    for old in found.get(numbers.get('layer', 0), []):
+        inside: dict[int, list[Field]] = {BLOBS_OF_V0: []}
+        part = parse_rest(wire, schema.V0LayerParameter, old.payload, old.end, inside)
+        message.layer.MergeFrom(part)
+        fields = fields + inside[BLOBS_OF_V0]
+    layer = _layer(wire.path, message, [])
+    own = own_parameters(layer.type)
+    for number, parts in found.items():
+        name = known[number].name
+        if parts and name in PARAMETERS and name in own and number < TEXT_ONLY:
+            parameters = getattr(layer.param, name)
+            for part in parts:
+                content = wire.bytes(part.payload, part.end)
+                parameters.MergeFrom(parse(wire, type(parameters), content, part.payload))
+        elif parts and name in PARAMETERS and number > max(numbers['type'], 130):
+            layer.foreign = True
+    layer.foreign = layer.foreign or any(one.number > 130 for one in unknown)
+    where = f'{wire.path}: layer {layer.name!r}'
+    layer.blobs = [read_blob(wire, blob, f'{where}: blob {i}') for i, blob in enumerate(fields)]
+    return layer
 
 
 def _layer(path: str | Path, message: Any, blobs: list[Tensor]) -> Layer:
-    """A V1 or V2 message in V2's terms. caffe: upgrade_proto.cpp, UpgradeV1LayerParameter."""
-    name = _text(message.name)
+    """A message of any version in V2's terms."""
     if isinstance(message, schema.LayerParameter):
-        return Layer(name, _text(message.type), _text(message.type), message, blobs)
+        name, kind = text(message.name), text(message.type)
+        return Layer(name, kind, kind, message, blobs)
     if message.HasField('layer'):
-        name = _text(message.layer.name)
-        raise CaffeFormatError(
-            f"{path}: layer {name!r} is in Caffe's format of 2013 (V0): "
-            'convert the file with upgrade_net_proto_text or upgrade_net_proto_binary of Caffe'
+        blobs = blobs + [
+            from_message(blob, f'{path}: layer {text(message.layer.name)!r}: blob {i}')
+            for i, blob in enumerate(message.layer.blobs)
+        ]
+        message.layer.ClearField('blobs')
+        param = from_v0(message)
+        return Layer(
+            param.name, param.type, text(message.layer.type), param, blobs, v0=message.layer
         )
-    param = schema.LayerParameter()
-    for field, value in message.ListFields():
-        if field.message_type and field.name != 'blobs':
-            getattr(param, field.name).MergeFrom(value)
-        elif field.name in ('bottom', 'top'):
-            getattr(param, field.name).extend(map(_text, value))
-    param.name, param.type = name, schema.V1_TYPES[message.type][1]
-    return Layer(name, param.type, str(message.type), param, blobs)
+    param = from_v1(message)
+    return Layer(param.name, param.type, str(message.type), param, blobs)
 
 
-def _net(path: str | Path, net: Any, version: int, layers: list[Layer]) -> NetParameter:
+def _net(path: str | Path, net: Any, layers: list[Layer]) -> NetParameter:
     if not layers:
         raise CaffeFormatError(f'{path}: not a Caffe network: it has no layers')
+    version = 1 if isinstance(net, schema.NetParameter) and layers[0].printed_type.isdigit() else 2
+    if any(layer.v0 is not None for layer in layers):
+        version, layers = 0, merge_padding(layers, str(path))
     shapes = [list(shape.dim) for shape in net.input_shape]
-    inputs = [_text(name) for name in net.input]
-    return NetParameter(_text(net.name), version, inputs, list(net.input_dim), shapes, layers)
-
-
-def _text(string: str | bytes) -> str:
-    """A string of a message; protobuf hands one that is not UTF-8 over as bytes."""
-    return string if isinstance(string, str) else string.decode('utf-8', 'backslashreplace')
+    inputs = [text(name) for name in net.input]
+    return NetParameter(text(net.name), version, inputs, list(net.input_dim), shapes, layers, path)

@@ -145,11 +145,17 @@ def parse(wire: WireFile, kind: Any, content: bytes, start: int) -> Any:
 
 
 def parse_rest(
-    wire: WireFile, kind: Any, start: int, end: int, found: dict[int, list[Field]]
+    wire: WireFile,
+    kind: Any,
+    start: int,
+    end: int,
+    found: dict[int, list[Field]],
+    unknown: list[Field] | None = None,
 ) -> Any:
     """The message from `start` to `end` but for the fields whose numbers are the keys of `found`.
 
-    Those are noted there and not read. Fields that the schema does not have are skipped.
+    Those are noted there and not read. Fields that the schema does not have are skipped, and noted
+    in `unknown`.
     """
     known = kind.DESCRIPTOR.fields_by_number
     rest = bytearray()
@@ -159,4 +165,6 @@ def parse_rest(
                 found[field.number].append(field)
         elif field.number in known:
             wire.take(rest, field)
+        elif unknown is not None:
+            unknown.append(field)
     return parse(wire, kind, bytes(rest), start)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -109,7 +110,8 @@ class LossNetwork(nn.Module):
         self.fixed: dict[nn.Module, FixedConvolution] = {}
         self.content_losses: list[ContentLoss] = []
         self.style_losses: list[StyleLoss] = []
-        layers = list(cnn)
+        layers: list[Any] = list(cnn)
+        graph: Any = cnn if hasattr(cnn, 'rewired') else None  # loadcaffe.graph.Graph has branches
         names = [str(getattr(layer, 'name', key)) for key, layer in cnn.named_children()]
         if missing_layers == 'error':
             content_layers = _in_order('-content_layers', content_layers, names)
@@ -127,10 +129,13 @@ class LossNetwork(nn.Module):
         textbook = losses == 'paper'
         default_style = 1 / len(style_layers) if textbook and style_layers else 1
         net: list[nn.Module] = [TVLoss(tv_weight)] if tv_weight > 0 else []
+        owners = [-1] * len(net)  # the layer that each module of net stands for or follows
         for index, layer in enumerate(layers[:depth]):
             if isinstance(layer, nn.MaxPool2d) and pooling == 'avg':
                 logger.info('Replacing max pooling at layer %d with average pooling', index + 1)
-                layer = _average_pooling(layer, names[index])
+                layer = _average_pooling(layer, names[index], graph is not None)
+            elif pooling == 'avg' and hasattr(layer, 'averaging'):
+                layer = layer.averaging()  # loadcaffe's own pooling, of unusual geometry
             elif isinstance(layer, nn.Dropout):
                 layer = torch7.nn.Dropout(layer.p, generator)
             elif isinstance(layer, nn.ReLU) and net and isinstance(net[-1], Loss):
@@ -138,7 +143,9 @@ class LossNetwork(nn.Module):
                 layer = nn.ReLU(inplace=False)
             net.append(layer)
             rectified = (
-                not textbook and index + 1 < depth and isinstance(layers[index + 1], nn.ReLU)
+                not (textbook or graph)
+                and index + 1 < depth
+                and isinstance(layers[index + 1], nn.ReLU)
             )
             if index in content_at:
                 logger.info('Setting up content layer\t%d\t:\t%s', index + 1, names[index])
@@ -152,10 +159,15 @@ class LossNetwork(nn.Module):
                 style_loss = style_kind(weight, normalize_gradients, rectified)
                 self.style_losses.append(style_loss)
                 net.append(style_loss)
+            owners += [index] * (len(net) - len(owners))
 
         self.adding = [layer for layer in net if isinstance(layer, Loss | TVLoss)]
         self.devices = [torch.device(device) for device in devices]
-        if len(self.devices) > 1:
+        if graph and len(self.devices) > 1:
+            raise ValueError('-gpu: a network with branches runs on one GPU only; name one')
+        if graph:
+            self.chunks = nn.ModuleList([graph.rewired(net, owners)])
+        elif len(self.devices) > 1:
             cuts = multigpu_strategy or _default_strategy(len(self.devices), tv_weight > 0)
             self.chunks = _cut(net, cuts, len(self.devices))
         else:
@@ -186,22 +198,43 @@ class LossNetwork(nn.Module):
             features = features.contiguous(memory_format=torch.channels_last)
         for chunk, device in zip(self.chunks, self.devices, strict=True):
             features = features.to(device)
+            call = partial(self._call, small=small, fixed=fixed, device=device)
+            run: Any = getattr(chunk, 'run', None)
+            if run is not None:  # a network with branches
+                return _JoinEnds.apply(*run(features, call))
             layers = list(chunk.children())
             rectified = False  # with the convolution below it already
             for layer, above in zip(layers, [*layers[1:], None], strict=True):
-                _check_fit(layer, features)
                 if rectified:
                     rectified = False
-                elif small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
-                    features = convolve(layer, features)
-                elif fixed and isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer):
-                    rectified = isinstance(above, nn.ReLU)
-                    features = self._fixed(layer, device)(features, rectified)
-                else:
-                    if fixed and isinstance(layer, nn.Conv2d | nn.Linear):
-                        features = features.float()  # in full precision, like its weights
-                    features = layer(features)
+                    continue
+                rectified = fixed and _is_fixed(layer) and isinstance(above, nn.ReLU)
+                features = call(layer, features, rectify=rectified)
         return features
+
+    def _call(
+        self,
+        layer: Any,
+        features: Tensor,
+        *others: Tensor,
+        small: bool,
+        fixed: bool,
+        device: torch.device,
+        rectify: bool = False,
+    ) -> Tensor:
+        """Run a layer; a layer of a network with branches may take several inputs.
+
+        small: round as Torch7 does.  fixed: in low precision.  rectify: with the ReLU above it.
+        """
+        _check_fit(layer, features)
+        if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
+            return convolve(layer, features)
+        if fixed and _is_fixed(layer):
+            return self._fixed(layer, device)(features, rectify)
+        if fixed and layer.state_dict():
+            # in full precision, like its weights
+            features, others = features.float(), tuple(other.float() for other in others)
+        return layer(features, *others)
 
     def _fixed(self, layer: nn.Conv2d, device: torch.device) -> FixedConvolution:
         if layer not in self.fixed:
@@ -250,6 +283,24 @@ class LossNetwork(nn.Module):
         return torch7.nn.text(nn.Sequential(*gpus), backend)
 
 
+def _is_fixed(layer: nn.Module | None) -> bool:
+    """Whether low precision has the layer: a plain convolution."""
+    return isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)
+
+
+class _JoinEnds(torch.autograd.Function):
+    """The last of a network's ends; on the way back, the losses on the other ends count as well."""
+
+    @staticmethod
+    def forward(ctx, *ends):
+        ctx.save_for_backward(*ends[:-1])
+        return ends[-1].view_as(ends[-1])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return *(torch.zeros_like(end) for end in ctx.saved_tensors), gradient
+
+
 class GPU(nn.Module):
     """A chunk of the network and the number, from 1, of its device, for printing."""
 
@@ -262,10 +313,10 @@ class GPU(nn.Module):
 def _check_fit(layer: nn.Module, features: Tensor) -> None:
     """Refuse images that a layer cannot take, in words that lead to a flag."""
     if isinstance(layer, nn.Linear):
-        if features.shape[1] != layer.in_features:
+        if (size := features.flatten(1).shape[1]) != layer.in_features:
             raise ValueError(
                 f'-image_size: the fully connected layer {layer.name!r} takes'
-                f' {layer.in_features} values and gets {features.shape[1]}: use images of the'
+                f' {layer.in_features} values and gets {size}: use images of the'
                 ' size that the network was made for, or name only layers before it in'
                 ' -content_layers and -style_layers'
             )
@@ -285,8 +336,13 @@ def _pair(value: Any) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _average_pooling(layer: nn.MaxPool2d, name: str) -> nn.AvgPool2d:
-    """Average pooling in the place of max pooling: floor mode, where max pooling is ceil."""
+def _average_pooling(layer: nn.MaxPool2d, name: str, same_size: bool) -> nn.AvgPool2d:
+    """Average pooling in the place of max pooling: floor mode, where max pooling is ceil.
+
+    same_size: keep its padding and its mode, for the branches must fit together again.
+    """
+    if same_size:
+        return nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode)
     if layer.padding not in (0, (0, 0)):
         raise ValueError(f'-pooling avg: layer {name!r} has padding {layer.padding}; use max')
     return nn.AvgPool2d(layer.kernel_size, layer.stride)

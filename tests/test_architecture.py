@@ -20,7 +20,7 @@ STOREYS = {
     'loadcaffe': 1,
 }
 # What loadcaffe may need besides the standard library.
-FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'h5py', 'scipy'}
+FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'h5py', 'safetensors'}
 
 MODULES = sorted(
     [ROOT / 'neural_style.py', *(path for room in STOREYS for path in (ROOT / room).rglob('*.py'))]

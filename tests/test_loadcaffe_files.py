@@ -169,7 +169,7 @@ GZIP = b'\x1f\x8b\x08\0\0\0\0\0'
         (b'not found', 'is it the prototxt'),
         (held(1, b'no layers\0'), 'has no layers'),
         (bytes(100), 'field number 0'),
-        (held(2, held(1, held(1, b'old'))), "layer 'old' is in Caffe's format of 2013"),
+        (held(2, held(1, held(1, b'old'))), "layer 'old' has no bottom and no top"),
     ],
 )
 def test_load_names_what_is_no_caffemodel(tmp_path, content, words):
@@ -185,13 +185,13 @@ def test_load_names_what_is_no_caffemodel(tmp_path, content, words):
         (b'layer { name: "a"', 'Expected'),
         (b'layer { type: 3 }', 'string'),
         (b'layer { pooling_param { pool: MEDIAN } }', 'MEDIAN'),
-        (
-            b'layers { layer { name: "old" type: "conv" } }',
-            "layer 'old' is in Caffe's format of 2013",
-        ),
+        (b'layer {}\nlayer { type: }', 'line 2, column 15: .*Expected string'),
         (b'net: "train_val.prototxt" base_lr: 0.01', 'has no layers'),
         (b'layer { blobs { shape { dim: 3 } data: 1 } }', 'is 3 values, it holds 1'),
-        (b'a { ' * 5000, 'not a prototxt'),
+        (b'a { ' * 5000, 'line 1, column 203: messages nested deeper than 50'),
+        (b'a: 1 ' * 20_000, 'line 1, column 65536: longer'),
+        (b'a: 1\n' * 200_000, 'longer than 600000 bytes'),
+        (b'layer {}\n' * 10_001, 'more than 10000 layers'),
         (b'', 'has no layers'),
         (b'<!DOCTYPE html>', 'not a prototxt'),
     ],

@@ -318,3 +318,116 @@ def test_dropout_masks_come_from_the_generator(data):
         losses.append(net.content_losses[0].loss.item())
     assert losses[0] == losses[2]
     assert losses[0] != losses[1]
+
+
+# Networks with branches
+
+
+def branched():
+    """conv1, then two convolutions side by side, joined and pooled; names as in SqueezeNet."""
+    from loadcaffe.graph import Graph
+    from loadcaffe.joining import Concat
+
+    torch.manual_seed(0)
+    layers = {
+        'conv1': nn.Conv2d(3, 4, 3),
+        'relu1': nn.ReLU(),
+        'fire2/left': nn.Conv2d(4, 5, 1),
+        'fire2/right': nn.Conv2d(4, 6, 3, padding=1),
+        'fire2/pool': nn.MaxPool2d(3, 1, 1, ceil_mode=True),
+        'fire2/concat': Concat(1),
+        'conv3': nn.Conv2d(15, 4, 3),
+    }
+    for name, layer in layers.items():
+        layer.name = name
+        layer.requires_grad_(False)
+    before = [[-1], [0], [1], [1], [1], [2, 3, 4], [5]]
+    sources = [[(one, 0) for one in several] for several in before]
+    return Graph([(name.replace('.', '_'), layer) for name, layer in layers.items()], sources)
+
+
+def branched_losses(cnn, content, style, **keywords):
+    keywords = {'tv_weight': 0, 'pooling': 'max', 'missing_layers': 'error', **keywords}
+    return LossNetwork(
+        cnn,
+        content_weight=5,
+        style_weight=100,
+        content_layers=content,
+        style_layers=style,
+        normalize_gradients=False,
+        generator=Generator(),
+        **keywords,
+    )
+
+
+def features_of(cnn, image, names):
+    found = {}
+
+    def call(layer, *inputs):
+        found[layer.name] = layer(*inputs)
+        return found[layer.name]
+
+    cnn(image[None], call)
+    return [found[name] for name in names]
+
+
+@pytest.mark.parametrize(
+    'content, style',
+    [
+        (['fire2/concat'], ['conv1', 'fire2/left']),
+        # Losses on branches that nothing follows, since the network ends with the last of them.
+        (['fire2/left'], ['conv1', 'fire2/right']),
+        (['conv3'], ['fire2/pool', 'fire2/concat']),
+    ],
+)
+def test_losses_on_branches_have_the_gradient_of_their_formula(content, style):
+    cnn = branched()
+    generator = torch.Generator().manual_seed(1)
+    target, painting, image = (torch.randn(3, 9, 8, generator=generator) for _ in range(3))
+    network = branched_losses(cnn, content, style)
+    network.capture_content(target)
+    network.capture_style(painting, 1.0)
+    loss, gradient = evaluate(network, image)
+
+    def gram(features):
+        flat = features[0].flatten(1)
+        return flat @ flat.t() / features.numel()
+
+    image = image.requires_grad_()
+    ours = features_of(cnn, image, content + style)
+    wanted = features_of(cnn, target, content) + features_of(cnn, painting, style)
+    total = 5 * (ours[0] - wanted[0]).square().mean()
+    for one, other in zip(ours[1:], wanted[1:], strict=True):
+        total = total + 100 * (gram(one) - gram(other)).square().mean()
+    (expected,) = torch.autograd.grad(total, image)
+    torch.testing.assert_close(loss, total.double(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6 * expected.abs().max())
+
+
+def test_branched_network_prints_who_feeds_whom():
+    network = branched_losses(branched(), ['fire2/concat'], ['fire2/left'], tv_weight=1e-3)
+    assert network.text() == (
+        'nn.gModule {\n'
+        '  (1): nn.TVLoss <- input\n'
+        '  (2): nn.SpatialConvolution(3 -> 4, 3x3)\n'
+        '  (3): nn.ReLU\n'
+        '  (4): nn.SpatialConvolution(4 -> 5, 1x1)\n'
+        '  (5): nn.StyleLoss\n'
+        '  (6): nn.SpatialConvolution(4 -> 6, 3x3, 1,1, 1,1) <- (3)\n'
+        '  (7): nn.SpatialMaxPooling(3x3, 1,1, 1,1) <- (3)\n'
+        '  (8): nn.Concat <- (5), (6), (7)\n'
+        '  (9): nn.ContentLoss\n'
+        '}'
+    )
+
+
+def test_average_pooling_keeps_the_size_of_a_branch():
+    network = branched_losses(branched(), ['conv3'], [], pooling='avg')
+    assert network(torch.zeros(3, 9, 8)).shape == (1, 4, 5, 4)
+    (pool,) = [one for one in network.modules() if isinstance(one, nn.AvgPool2d)]
+    assert (pool.padding, pool.ceil_mode) == (1, True)
+
+
+def test_branched_network_stays_on_one_gpu():
+    with pytest.raises(ValueError, match='-gpu: .*branches'):
+        branched_losses(branched(), ['conv3'], [], devices=['cpu', 'cpu'])

@@ -60,6 +60,22 @@ def test_the_python_example_runs(tmp_path, monkeypatch):
     assert np.asarray(Image.open('out.png')).shape[1] == 48
 
 
+def test_the_command_for_networks_writes_one_that_loads(tmp_path, monkeypatch, capsys):
+    import loadcaffe
+    from loadcaffe.__main__ import main as show
+
+    (block,) = re.findall('^python -m loadcaffe .*', README, re.M)
+    models = tmp_path / 'models'
+    models.mkdir()
+    for suffix in ('_deploy.prototxt', '.caffemodel'):
+        own = DATA / 'models' / f'mini_vgg19_conv{suffix.removeprefix("_deploy")}'
+        (models / f'VGG_ILSVRC_19_layers{suffix}').symlink_to(own)
+    monkeypatch.chdir(tmp_path)
+    assert show(shlex.split(block)[3:]) == 0
+    assert 'conv1_1' in capsys.readouterr().out
+    assert len(loadcaffe.load('no', 'models/vgg19_conv.caffemodel')) == 37
+
+
 @pytest.mark.parametrize('path', re.findall(r'\]\(((?!http)[^)]+)\)', README))
 def test_links_lead_somewhere(path):
     assert (ROOT / path).exists()

@@ -9,12 +9,15 @@ from torch7.random import Generator
 def text(module: torch.nn.Module, backend: str = 'nn') -> str:
     """The lines that print(net) writes for a network, without the last newline.
 
-    module: a tree of torch.nn.Sequential; a layer that Torch7 calls otherwise is written under
-    Torch7's name, any other (the losses) as 'nn.' and its class name. A class named GPU is the
-    wrapper of a part of the network: its device_number counts from 1, its chunk is the part.
-    backend: 'nn', or 'cudnn' to name the layers that loadcaffe then takes from cudnn.
-    Source: the __tostring__ functions of nn.
+    module: a tree of torch.nn.Sequential, or one whose `sources` say for each layer whose outputs
+    it takes, which is written as nngraph's gModule would be if it were readable; a layer that
+    Torch7 calls otherwise is written under Torch7's name, any other (the losses) as 'nn.' and its
+    class name. A class named GPU is the wrapper of a part of the network: its device_number counts
+    from 1, its chunk is the part. backend: 'nn', or 'cudnn' to name the layers that loadcaffe then
+    takes from cudnn. Source: the __tostring__ functions of nn.
     """
+    if hasattr(module, 'sources'):
+        return _graph(module, backend)
     if isinstance(module, torch.nn.Sequential):
         return _sequential(module, backend)
     if type(module).__name__ == 'GPU':
@@ -28,6 +31,17 @@ def _sequential(module, backend):
     steps = ' -> '.join(['input', *(f'({i})' for i in range(1, len(module) + 1)), 'output'])
     lines = ['nn.Sequential {', f'[{steps}]']
     lines += [f'({i}): {text(layer, backend)}' for i, layer in enumerate(module, 1)]
+    return '\n'.join(lines).replace('\n', '\n  ') + '\n}'
+
+
+def _graph(module, backend):
+    """One layer a line, with the numbers of the layers it takes, where not just the one before."""
+    lines = ['nn.gModule {']
+    for number, (layer, sources) in enumerate(zip(module, module.sources, strict=True), 1):
+        feeding = ['input' if source < 0 else f'({source + 1})' for source, _ in sources]
+        follows = [source + 1 for source, _ in sources] == [number - 1] and number > 1
+        line = f'({number}): {text(layer, backend)}'
+        lines.append(line if follows else f'{line} <- {", ".join(feeding)}')
     return '\n'.join(lines).replace('\n', '\n  ') + '\n}'
 
 

@@ -1,0 +1,105 @@
+"""python -m loadcaffe: what is in a Caffe network, and its convolutional part alone."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from torch import nn
+
+from loadcaffe.choice import NETS
+from loadcaffe.convolutional import convolutional, write_caffemodel, write_safetensors
+from loadcaffe.netparameter import NetParameter, read_prototxt
+from loadcaffe.schema import CaffeFormatError
+from loadcaffe.sequential import build, read_choice
+from loadcaffe.table import lines, rows
+from loadcaffe.wiring import wire
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog='python -m loadcaffe', description=__doc__)
+    parser.add_argument('prototxt', help='the deploy prototxt; need not be there if not needed')
+    parser.add_argument('model', help='.caffemodel, .caffemodel.h5, .mat, .pth or .safetensors')
+    parser.add_argument('--input', help='size of the input: 512x384 (width x height), or NxCxHxW')
+    parser.add_argument('--net', choices=NETS, default='auto', help='which file says the layers')
+    words = 'write the convolutional part alone, as .safetensors or .caffemodel; it loads as before'
+    parser.add_argument('--to', metavar='FILE', help=words)
+    parser.add_argument('--conv-only', metavar='FILE', help='the same')
+    args = parser.parse_args(argv)
+    logging.basicConfig(format='%(message)s', level=logging.WARNING, stream=sys.stderr)
+    try:
+        show(args)
+    except (CaffeFormatError, OSError) as error:
+        if isinstance(error, OSError) and error.filename:
+            print(f'{error.filename}: {error.strerror}', file=sys.stderr)
+        else:
+            print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def show(args: argparse.Namespace) -> None:
+    choice = read_choice(args.prototxt, args.model, args.net)
+    network = build(choice)
+    for path in filter(None, (args.to, args.conv_only)):
+        write(convolutional(choice), path, args.model)
+    shape = input_shape(args.input, args.prototxt, choice.net, network)
+    types = {layer.name: layer.type for layer in choice.net.layers}
+    print(f'{choice.net.name or Path(args.model).name}: input {" x ".join(map(str, shape))}')
+    for line in lines(rows(network, shape, types)):
+        print(line)
+
+
+def write(net: NetParameter, path: str, model: str) -> None:
+    """Write a network under a temporary name first: never half a file."""
+    kinds = {'.safetensors': write_safetensors, '.caffemodel': write_caffemodel}
+    if Path(path).suffix not in kinds:
+        raise CaffeFormatError(f'{path}: name a .safetensors or .caffemodel file')
+    if Path(path).exists() and Path(path).samefile(model):
+        raise CaffeFormatError(f'{path}: this is the model that is read')
+    temporary = f'{path}.part'
+    try:
+        kinds[Path(path).suffix](net, temporary)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    print(f'{path}: {Path(path).stat().st_size / 1e6:,.1f} MB')
+
+
+def input_shape(
+    text: str | None, prototxt: str, net: NetParameter, network: nn.Sequential
+) -> tuple[int, ...]:
+    """The size asked for, or the one in the files, or 224 x 224."""
+    convolutions = (layer for layer in network if isinstance(layer, nn.Conv2d))
+    channels = next((layer.in_channels for layer in convolutions), 3)
+    declared = _declared(net) or _declared_in(prototxt) or (1, channels, 224, 224)
+    if text is None:
+        return declared
+    try:
+        numbers = [int(number) for number in text.split('x')]
+        if len(numbers) not in (2, 4) or not all(0 < number < 1 << 20 for number in numbers):
+            raise ValueError
+    except ValueError:
+        raise CaffeFormatError(f'--input {text}: give 512x384 or 1x3x384x512') from None
+    return tuple(numbers) if len(numbers) == 4 else (1, declared[1], numbers[1], numbers[0])
+
+
+def _declared(net: NetParameter) -> tuple[int, ...]:
+    try:
+        shape = wire(net).shape
+    except CaffeFormatError:
+        return ()
+    fits = 2 <= len(shape) <= 4 and all(0 < size < 1 << 20 for size in shape)
+    return (1, *shape[1:]) if fits else ()
+
+
+def _declared_in(prototxt: str) -> tuple[int, ...]:
+    try:
+        return _declared(read_prototxt(prototxt))
+    except (OSError, CaffeFormatError):
+        return ()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""A network whose layers do not simply follow one another."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+Source = tuple[int, int]  # the number of a layer, -1 for the input, and which of its outputs
+
+
+class Graph(nn.Sequential):
+    """Layers in an order in which they can run, each taking the outputs of some before it.
+
+    sources: for each layer, where its inputs come from.
+
+    The layers are children, in order, as in a Sequential; what is different is who feeds whom. A
+    part of it from the beginning, such as graph[:5], is a Graph as well.
+    """
+
+    def __init__(
+        self, layers: Sequence[tuple[str, nn.Module]], sources: Sequence[Sequence[Source]]
+    ):
+        super().__init__(OrderedDict(layers))
+        self.sources = [tuple(one) for one in sources]
+        for number, sources_ in enumerate(self.sources):
+            assert all(-1 <= source < number for source, _ in sources_), 'not in running order'
+
+    def __getitem__(self, index: Any) -> Any:
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        start, stop, step = index.indices(len(self))
+        if start != 0 or step != 1:
+            raise IndexError('a part of a branched network must begin at its first layer')
+        return Graph(list(self.named_children())[:stop], self.sources[:stop])
+
+    def forward(
+        self, input: Tensor, call: Callable[..., Any] = lambda layer, *inputs: layer(*inputs)
+    ) -> Tensor:
+        """Returns the first output of the last layer. call: runs a layer on its inputs."""
+        return self.run(input, call)[-1]
+
+    def run(self, input: Tensor, call: Callable[..., Any]) -> list[Tensor]:
+        """The outputs that no layer takes, the last layer's first output as the last of them."""
+        values: dict[Source, Tensor] = {(-1, 0): input}
+        left = Counter(source for sources in self.sources for source in sources)
+        for number, (layer, sources) in enumerate(zip(self, self.sources, strict=True)):
+            inputs = [values[source] for source in sources]
+            for source in sources:
+                left[source] -= 1
+                if not left[source]:
+                    values.pop(source, None)  # what nobody needs any more makes room
+            outputs = call(layer, *inputs)
+            outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+            values.update({(number, i): output for i, output in enumerate(outputs)})
+        last = values.pop((len(self) - 1, 0))
+        return [value for value in values.values() if value is not input] + [last]
+
+    def rewired(self, modules: Sequence[nn.Module], owners: Sequence[int]) -> 'Graph':
+        """The network with other modules: each stands for the layer `owners` says, or follows it.
+
+        modules: in order. owners: for each, the number of a layer here, or -1 for what stands
+        before the first layer. Where several have one owner, each takes what the one before it
+        makes, and who took the layer's first output takes the last one's.
+        """
+        first: dict[int, int] = {-1: -1}
+        last: dict[int, int] = {-1: -1}
+        sources: list[Sequence[Source]] = []
+        for number, owner in enumerate(owners):
+            if owner in first and (owner != -1 or number == last[-1] + 1):
+                sources.append([(last[owner], 0)])
+            else:
+                sources.append([
+                    (last[one] if output == 0 else first[one], output)
+                    for one, output in self.sources[owner]
+                ])  # fmt: skip
+                first[owner] = number
+            last[owner] = number
+        return Graph([(str(i), module) for i, module in enumerate(modules)], sources)
