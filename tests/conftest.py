@@ -1,5 +1,7 @@
 """Where the tests find the recordings of the original program."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,20 @@ def golden():
     if not folder.is_dir():
         pytest.skip(f'needs the recordings in {folder.parent.name}/golden beside the checkout')
     return folder
+
+
+@pytest.fixture(scope='session')
+def wheel(tmp_path_factory):
+    """What pip would install: the list of the files in the wheel."""
+    folder = tmp_path_factory.mktemp('wheel')
+    command = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation']
+    done = subprocess.run(
+        [*command, '-w', folder, ROOT], capture_output=True, text=True, timeout=120
+    )
+    if 'setuptools' in done.stderr and done.returncode:
+        pytest.skip('needs setuptools to build a wheel')
+    assert done.returncode == 0, done.stderr
+    (wheel,) = folder.glob('*.whl')
+    return subprocess.run(
+        [sys.executable, '-m', 'zipfile', '-l', wheel], capture_output=True, text=True, check=True
+    ).stdout
