@@ -15,7 +15,7 @@ import neural_style
 from neural_style_figures.description import caption, settings
 from neural_style_figures.figures import FIGURES, PaperFigure, title
 from neural_style_figures.page import page
-from neural_style_figures.painting import Studio, finished, paint, scaled, sha256, write
+from neural_style_figures.painting import Studio, finished, paint, scaled, sha256
 from neural_style_figures.paper import FEATURES, READINGS, Setting
 from neural_style_figures.pictures import choose
 from neural_style_figures.plan import Plan
@@ -155,10 +155,11 @@ def run(name: str, params: SimpleNamespace, given: set[str]) -> None:
     painted = {each.name: image.load(studio.picture(each)) for each in plan.paintings}
     height, width = inputs[content.path].shape[1:]
     drawn = Sheet(plan, width, height).draw(title(name), text, painted, inputs)
-    write(os.path.join(folder, 'sheet.png'), drawn)
+    image.write_whole(os.path.join(folder, 'sheet.png'), drawn)
     rows = settings(params, figure, content, styles, normalized)
     listed = [(each, records[each.name]) for each in plan.paintings]
-    write(os.path.join(folder, 'index.html'), page(title(name), text, rows, listed).encode())
+    html = page(title(name), text, rows, listed).encode()
+    image.write_whole(os.path.join(folder, 'index.html'), html)
     for file in ('sheet.png', 'index.html'):
         say(os.path.join(folder, file))
 

@@ -9,7 +9,6 @@ import importlib.metadata
 import json
 import math
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -144,7 +143,7 @@ def paint(painting: Painting, studio: Studio, evaluated: Callable[[], object]) -
         'device': str(studio.devices[0]),
         'program': version(),
     }
-    write(studio.record(painting), json.dumps(record, indent=1).encode())
+    image.write_whole(studio.record(painting), json.dumps(record, indent=1).encode())
     return record
 
 
@@ -167,17 +166,6 @@ def version() -> str | None:
         return importlib.metadata.version('neural_style')
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def write(path: str, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = f'{path}.{secrets.token_hex(4)}.tmp'
-    try:
-        Path(temporary).write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _finite(value: float) -> float | None:

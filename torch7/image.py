@@ -231,13 +231,13 @@ def save(path: str | Path, image: Tensor, jpeg_quality: int = 75) -> None:
     except (OSError, ValueError) as error:  # more pixels a side than the format can count
         raise ValueError(f'{path}: cannot encode the image: {error}') from error
     try:
-        _replace(os.path.realpath(path), encoded.getbuffer())
+        write_whole(os.path.realpath(path), encoded.getbuffer())
     except OSError as error:
         raise type(error)(f'{path}: cannot write the image: {error.strerror}') from error
 
 
-def _replace(path, content):
-    """Write a file beside the path, then give it the path's name."""
+def write_whole(path: str | Path, content: bytes | memoryview) -> None:
+    """Write a file whole or not at all: beside the path first, then under the path's name."""
     temporary = os.path.join(os.path.dirname(path), f'.{secrets.token_hex(8)}.tmp')
     try:
         with open(temporary, 'xb') as file:
