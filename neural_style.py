@@ -481,13 +481,13 @@ class Terminal(logging.Handler):
 
 
 @contextlib.contextmanager
-def terminal():
-    """Let the libraries' messages through to the terminal for one run."""
-    handler = Terminal()
+def terminal(handler: logging.Handler | None = None, level: int = logging.INFO):
+    """Let the libraries' messages of a level through to a handler for one run."""
+    handler = handler or Terminal()
     loggers = [logging.getLogger(name) for name in ('loadcaffe', 'style_transfer', 'torch7')]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.INFO)
+        logger.setLevel(level)
         logger.addHandler(handler)
     try:
         yield

@@ -1,11 +1,9 @@
 """The command: one figure of the paper, or one gallery, painted, laid out, and described."""
 
-import contextlib
 import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
         if name not in FIGURES:
             given = f'{name}: no such figure' if name else 'name a figure first'
             raise ValueError(f'{given}; there are {", ".join(FIGURES)} ({PROGRAM} list)')
-        with warnings_shown():
+        with neural_style.terminal(Warnings(), logging.WARNING):
             run(name, params, cmd.given)
     except HelpRequested:
         usage = cmd.help_text(PROGRAM).replace('[options]', 'FIGURE [options]', 1)
@@ -255,20 +253,6 @@ class Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         complain(record.getMessage())
-
-
-@contextlib.contextmanager
-def warnings_shown() -> Iterator[None]:
-    """Let the libraries' warnings through to the terminal for one run."""
-    handler = Warnings(logging.WARNING)
-    loggers = [logging.getLogger(name) for name in ('loadcaffe', 'style_transfer', 'torch7')]
-    for logger in loggers:
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
 
 
 if __name__ == '__main__':

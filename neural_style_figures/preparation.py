@@ -1,7 +1,6 @@
 """Before anything is painted: has the network the layers, do the pictures fit, is it normal?"""
 
 import copy
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from neural_style_figures.normalization import is_normalized, mean_activations, normalize
 from neural_style_figures.plan import Painting
 from style_transfer import LossNetwork
+from style_transfer.network import layer_names
 from torch7.cmdline import split
 from torch7.random import Generator
 
@@ -30,7 +30,7 @@ def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) 
     needed = {
         name for each in paintings for kind in ('content', 'style') for name in layers(each, kind)
     }
-    names = [str(getattr(layer, 'name', key)) for key, layer in cnn.named_children()]
+    names = layer_names(cnn)
     lacking = sorted(needed - set(names))
     if lacking:
         raise ValueError(
@@ -39,7 +39,9 @@ def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) 
             ' (sh models/download_models.sh fetches one)'
         )
     depth = 1 + max(names.index(name) for name in needed)
-    return nn.Sequential(OrderedDict(list(cnn.named_children())[:depth]))
+    shortened = cnn[:depth]  # with its branches, if it has some
+    assert isinstance(shortened, nn.Sequential)
+    return shortened
 
 
 def check_sizes(cnn: nn.Sequential, pooling: str, shapes: Iterable[torch.Size]) -> None:
@@ -52,7 +54,7 @@ def check_sizes(cnn: nn.Sequential, pooling: str, shapes: Iterable[torch.Size]) 
         content_weight=1,
         style_weight=1,
         tv_weight=0,
-        content_layers=[str(getattr(layer, 'name', key)) for key, layer in cnn.named_children()],
+        content_layers=layer_names(cnn),
         style_layers=[],
         normalize_gradients=False,
         pooling=pooling,

@@ -159,7 +159,16 @@ class StyleLoss(Loss):
 
     blend_weight = 1.0
     exact = True
-    guide: Tensor | None = None
+    _whole_guide: Tensor | None = None
+
+    @property
+    def guide(self) -> Tensor | None:
+        return self._whole_guide
+
+    @guide.setter
+    def guide(self, guide: Tensor | None) -> None:
+        self._whole_guide = guide
+        self._averages: dict[tuple, tuple[Tensor, float]] = {}
 
     def capture(self, features: Tensor) -> None:
         gram = self._normalized(features, self.statistic(features)) * self.blend_weight
@@ -210,13 +219,22 @@ class StyleLoss(Loss):
     def _positions(self, features: Tensor) -> float:
         if self.guide is None:
             return features.shape[2] * features.shape[3]
-        return float(self._guide(features).square().sum())
+        return self._averaged(features)[1]
 
     def _guide(self, features: Tensor) -> Tensor:
         """T: (1, 1, H, W) of the features."""
-        assert self.guide is not None
-        guide = self.guide.to(features).unsqueeze(0)
-        return functional.adaptive_avg_pool2d(guide, (features.shape[2], features.shape[3]))
+        return self._averaged(features)[0]
+
+    def _averaged(self, features: Tensor) -> tuple[Tensor, float]:
+        """T and Σ T², worked out once for a guide and a kind of features."""
+        assert self._whole_guide is not None
+        size = (features.shape[2], features.shape[3])
+        kind = (size, features.dtype, features.device)
+        if kind not in self._averages:
+            guide = self._whole_guide.to(features).unsqueeze(0)
+            averaged = functional.adaptive_avg_pool2d(guide, size)
+            self._averages[kind] = averaged, float(averaged.square().sum())
+        return self._averages[kind]
 
     def _backward(self, difference: Tensor, features: Tensor) -> Tensor:
         """difference · F, with the guide on both sides, in the layout of the features."""

@@ -34,6 +34,11 @@ FIRST_SCALE = 2.0**16
 NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 
 
+def layer_names(cnn: nn.Sequential) -> list[str]:
+    """A layer's name is its .name, as loadcaffe sets it, or else its key."""
+    return [str(getattr(layer, 'name', key)) for key, layer in cnn.named_children()]
+
+
 def loss_positions(
     names: Sequence[str], content_layers: Sequence[str], style_layers: Sequence[str]
 ) -> tuple[list[int], list[int], int]:
@@ -61,8 +66,7 @@ def loss_positions(
 class LossNetwork(nn.Module):
     """A CNN with content, style and TV losses inserted, on one device or cut across several.
 
-    cnn: modules in order, taking (1, 3, H, W); a layer's name is its .name, as loadcaffe sets it,
-        or else its key.
+    cnn: modules in order, taking (1, 3, H, W), with the names that layer_names gives.
     content_layers, style_layers: names, walked as loss_positions says.
     losses: a key of LOSSES.
     content_layer_weights, style_layer_weights: what the weight of a loss is multiplied by, by name;
@@ -112,7 +116,7 @@ class LossNetwork(nn.Module):
         self.style_losses: list[StyleLoss] = []
         layers: list[Any] = list(cnn)
         graph: Any = cnn if hasattr(cnn, 'rewired') else None  # loadcaffe.graph.Graph has branches
-        names = [str(getattr(layer, 'name', key)) for key, layer in cnn.named_children()]
+        names = layer_names(cnn)
         if missing_layers == 'error':
             content_layers = _in_order('-content_layers', content_layers, names)
             style_layers = _in_order('-style_layers', style_layers, names)
