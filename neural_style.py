@@ -191,7 +191,7 @@ def run(params: SimpleNamespace) -> None:
     if mask not in ('', 'auto'):
         height, width = content_image.shape[1:]
         mask = luminance(load_image('-paper_mask', mask))
-        mask = image.scale_to(mask.expand(3, -1, -1), width, height)[:1]
+        mask = image.scale_to(mask, width, height)
 
     # Handle style blending weights for multiple style inputs
     style_blend_weights = None
@@ -228,8 +228,7 @@ def run(params: SimpleNamespace) -> None:
 
             image.save(filename, disp, params.jpeg_quality)
 
-    full_size = max(content_image.shape[1:])
-    sizes = scales(params.multiscale, full_size) if params.multiscale != '' else [full_size]
+    sizes = scales(params.multiscale, max(content_image.shape[1:]))
     with progress_bar(evaluations(sizes, params.num_iterations)) as bar:
 
         def report(iterate: Iterate) -> None:

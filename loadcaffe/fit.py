@@ -32,6 +32,16 @@ def pair(layer: Layer, param: Any, prefix: str | None, name: str, default: int |
     return sizes
 
 
+def steps(layer: Layer, param: Any) -> dict[str, Any]:
+    """How a convolution, or a deconvolution, steps over the image: for its torch module."""
+    return {
+        'stride': pair(layer, param, 'stride', 'stride', 1),
+        'padding': pair(layer, param, 'pad', 'pad', 0),
+        'dilation': pair(layer, param, None, 'dilation', 1),
+        'device': 'meta',  # no memory and no random numbers for weights that are replaced
+    }
+
+
 def weight_and_bias(layer: Layer, bias_term: bool) -> tuple[Tensor, Tensor | None]:
     """caffe: net.cpp, CopyTrainedLayersFrom: the number of blobs must be the layer's."""
     expected, found = 1 + bias_term, len(layer.blobs)

@@ -12,7 +12,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from loadcaffe.activations import ACTIVATIONS
-from loadcaffe.fit import fit, pair, refuse, weight_and_bias, with_weights
+from loadcaffe.fit import fit, pair, refuse, steps, weight_and_bias, with_weights
 from loadcaffe.joining import JOINING
 from loadcaffe.netparameter import Layer
 from loadcaffe.normalization import NORMALIZATIONS, LRNWithinChannel
@@ -38,12 +38,9 @@ def convolution(layer: Layer) -> nn.Module:
         in_channels * groups,
         out_channels,
         kernel,
-        stride=pair(layer, param, 'stride', 'stride', 1),
-        padding=pair(layer, param, 'pad', 'pad', 0),
-        dilation=pair(layer, param, None, 'dilation', 1),
         groups=groups,
         bias=bias is not None,
-        device='meta',  # no memory and no random numbers for weights that are replaced
+        **steps(layer, param),
     )
     return with_weights(layer, module, weight, bias)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loadcaffe.fit import fit, pair, refuse, weight_and_bias, with_weights
+from loadcaffe.fit import fit, pair, refuse, steps, weight_and_bias, with_weights
 from loadcaffe.netparameter import Layer
 
 
@@ -29,12 +29,9 @@ def deconvolution(layer: Layer) -> nn.Module:
         inputs,
         outputs,
         kernel,
-        stride=pair(layer, param, 'stride', 'stride', 1),
-        padding=pair(layer, param, 'pad', 'pad', 0),
-        dilation=pair(layer, param, None, 'dilation', 1),
         groups=groups,
         bias=bias is not None,
-        device='meta',
+        **steps(layer, param),
     )
     return with_weights(layer, module, weight, bias)
 

@@ -34,6 +34,8 @@ def scales(multiscale: str, size: int) -> list[int]:
     if len(found) == 1 and found[0] <= MOST_HALVINGS:
         found = [size >> step for step in range(found[0] - 1, 0, -1)]
     sizes = [*found, size]
+    if not found:
+        return sizes
     if any(a >= b for a, b in zip(sizes, sizes[1:], strict=False)) or sizes[0] < LEAST_SIZE:
         raise ValueError(
             f'-multiscale {multiscale}: sizes {",".join(map(str, sizes))} must grow up to the'
@@ -91,7 +93,7 @@ def stylize_multiscale(
             result = image.scale_to(result, width, height)
         mask = paper_mask
         if isinstance(mask, Tensor):
-            mask = image.scale_to(mask.expand(3, -1, -1), width, height)[:1]
+            mask = image.scale_to(mask, width, height)
         pixels = content_image[0].numel() / content[0].numel()
         logger.info('Scale %d x %d', width, height)
         result = stylize(

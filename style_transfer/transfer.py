@@ -189,11 +189,12 @@ def stylize(
         img = generator.randn(*content_image.shape).float() * noise_scale
     else:
         img = preprocess(content_image if init_image is None else init_image).float()
-    canvas = Canvas(bool(luminance_only))
+    paper = None
     if mask is not None:
         network.guide_style(1 - mask)
-        canvas.mask = mask.float().to(device)
-        canvas.paper = preprocess(paper_color(style_images, weights)).float().to(device)
+        mask = mask.float().to(device)
+        paper = preprocess(paper_color(style_images, weights)).float().to(device)
+    canvas = Canvas(bool(luminance_only), mask, paper)
     img = canvas.start(img.to(device))
     with torch.no_grad():
         # As in the original; it draws the masks of dropout layers once more.
