@@ -80,7 +80,7 @@ def stylize_multiscale(
     loss is a sum, and its weight grows as the pixels get fewer.
     """
     full = max(content_image.shape[1:])
-    result = init_image
+    result = init_image if init == 'image' else None
     sizes = scales(multiscale, full)
     for size, number in zip(sizes, iterations(sizes, num_iterations), strict=True):
         factor = size / full

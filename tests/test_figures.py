@@ -13,9 +13,12 @@ import pytest
 import torch
 from conftest import ROOT
 from PIL import Image
+from torch import nn
 
 import loadcaffe
 import neural_style_figures.painting
+from loadcaffe.graph import Graph
+from loadcaffe.joining import Concat
 from neural_style_figures import pictures
 from neural_style_figures.__main__ import command_line, main
 from neural_style_figures.figures import FIGURES, PaperFigure
@@ -23,6 +26,8 @@ from neural_style_figures.normalization import is_normalized, mean_activations, 
 from neural_style_figures.page import curve, number
 from neural_style_figures.paper import LAYERS, RATIOS, Setting
 from neural_style_figures.pictures import Picture
+from neural_style_figures.plan import Painting
+from neural_style_figures.preparation import shorten
 from neural_style_figures.sheet import Sheet, parts
 from style_transfer import preprocess, stylize
 
@@ -437,3 +442,16 @@ def test_every_flag_and_figure_is_in_the_manual():
     flags = vars(command_line().parse([]))
     for word in (*(f'-{name}' for name in flags), *FIGURES):
         assert f'`{word}' in manual or f' {word}`' in manual, word
+
+
+def test_a_network_with_branches_keeps_them_when_it_is_shortened():
+    layers = [('a', nn.ReLU()), ('b', nn.Sigmoid()), ('c', Concat(1)), ('d', nn.ReLU())]
+    cnn = Graph(layers, [[(-1, 0)], [(-1, 0)], [(0, 0), (1, 0)], [(2, 0)]])
+    picture = Picture('content.png', '-content_image')
+    painting = Painting(
+        'x', 'x', (0, 0), picture, (picture,), {'content_layers': 'c', 'style_layers': 'a'}
+    )
+    short = shorten(cnn, [painting], 'some.caffemodel')
+    assert [name for name, _ in short.named_children()] == ['a', 'b', 'c']
+    x = torch.randn(1, 2, 3, 3)
+    assert torch.equal(short(x), torch.cat((x.relu(), x.sigmoid()), 1))

@@ -109,6 +109,22 @@ def test_a_start_image_and_a_mask_are_scaled_with_the_rest(calls):
     assert calls[0][2]['init_image'].shape == calls[0][0].shape
 
 
+def test_a_start_image_does_not_count_with_a_random_start(calls):
+    """As with one scale: -init_image goes with -init image."""
+    for start in (picture(5), None):
+        stylize_multiscale(
+            cnn(),
+            picture(1),
+            [picture(2)],
+            multiscale='2',
+            num_iterations=2,
+            init_image=start,
+            seed=1,
+        )
+    assert [settings['init'] for *_, settings, _ in calls] == ['random', 'image'] * 2
+    assert torch.equal(calls[1][3], calls[3][3])
+
+
 def test_the_papers_content_weight_grows_where_pixels_are_fewer(calls):
     for losses in ('paper', 'neural_style'):
         stylize_multiscale(
