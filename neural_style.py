@@ -87,6 +87,7 @@ def command_line() -> CmdLine:
     cmd.option('-multiscale', '', 'number of scales, or sizes before the last')
     cmd.option('-precision', 'fp32', 'fp32|bf16|fp16|auto')
     cmd.option('-noise_scale', 0.001)
+    cmd.option('-lbfgs_max_step', 0)
     cmd.option('-style_size_by', 'side', 'side|width')
     cmd.option('-adam_beta1', 0.9)
     cmd.option('-adam_beta2', 0.999)
@@ -264,6 +265,7 @@ def run(params: SimpleNamespace) -> None:
             missing_layers=params.missing_layers,
             precision=params.precision,
             noise_scale=params.noise_scale,
+            lbfgs_max_step=params.lbfgs_max_step,
             adam_beta1=params.adam_beta1,
             adam_beta2=params.adam_beta2,
             adam_epsilon=params.adam_epsilon,

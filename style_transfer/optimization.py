@@ -18,6 +18,7 @@ def optimize(
     num_iterations: float,
     learning_rate: float,
     lbfgs_num_correction: float,
+    lbfgs_max_step: float = 0,
     adam_beta1: float = 0.9,
     adam_beta2: float = 0.999,
     adam_epsilon: float = 1e-8,
@@ -37,6 +38,7 @@ def optimize(
             n_correction=max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100,
             tol_x=-1,
             tol_fun=-1,
+            max_step=lbfgs_max_step,
             verbose=True,
         )
     elif optimizer == 'adam':

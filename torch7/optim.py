@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 LONG = 3 << 14
 BLOCK = 10  # pairs that memory is taken for at a time
 CURVATURE = 1e-10  # the least y . s of a pair that is kept
+TINY = 1e-30  # instead of the length of a direction that vanishes
 
 Feval = Callable[[Tensor], tuple[Any, Tensor]]
 
@@ -30,6 +31,7 @@ def lbfgs(
     tol_x: float = 1e-9,
     n_correction: int = 100,
     learning_rate: float = 1,
+    max_step: float = 0,
     verbose: bool = False,
 ) -> tuple[Tensor, list]:
     """Minimise with limited-memory BFGS and fixed steps, without a line search.
@@ -38,6 +40,9 @@ def lbfgs(
     x: any shape and device, changed in place. max_iter, max_eval (1.25 max_iter by default):
     compared as they are, so they may be fractional or negative; x is evaluated once at least.
     n_correction: pairs of step and gradient change kept, 1 or more.
+    max_step: the longest step, root mean square over x; until the first pair is kept, the length of
+    every step.  0: no limit, as in the original, whose step along a direction of little
+    curvature may throw x far away.
     Returns x, one step beyond the last evaluation, and the list of losses.
     Source: optim/lbfgs.lua, after minFunc. A negative tolerance cannot be met, so what it
     would be compared with is not computed; numbers stay on x's device but for two an iteration.
@@ -85,6 +90,11 @@ def lbfgs(
         t = learning_rate
         if n_iter == 1:
             t *= min(1.0, (1 / _norm(g)).item())
+        if max_step > 0:
+            longest = (
+                max_step * math.sqrt(d.numel()) / max(torch.linalg.vector_norm(d).item(), TINY)
+            )
+            t = min(learning_rate, longest) if history.begun else longest
         point.add_(d.view(x.shape), alpha=t)
         if n_iter != max_iter:  # the point after the last step is not evaluated
             loss, g = _evaluate(feval, x)
@@ -123,6 +133,11 @@ class _History:
         self.spare: list[tuple[Tensor, Tensor]] = []  # memory of pairs given up
         self.q = torch.empty_like(like)
         self.h_diag = torch.ones((), dtype=_precise(like), device=like.device)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a pair was kept."""
+        return bool(self.steps)
 
     def update(self, g, g_old, d, t):
         """Keep the step t d and what it did to the gradient, if y . s says that it curves up."""
@@ -174,6 +189,11 @@ class _HistoryBlocks:
         self.yy = torch.zeros_like(self.sy)
         self.products = torch.zeros(slots, 2, dtype=_precise(like), device=like.device)
         self.h_diag = torch.ones((), dtype=_precise(like), device=like.device)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a pair was kept."""
+        return bool(self.order)
 
     def update(self, g, g_old, d, t):
         """Keep the step t d and what it did to the gradient, if y . s says that it curves up."""
