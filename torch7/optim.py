@@ -45,7 +45,8 @@ def lbfgs(
     curvature may throw x far away.
     Returns x, one step beyond the last evaluation, and the list of losses.
     Source: optim/lbfgs.lua, after minFunc. A negative tolerance cannot be met, so what it
-    would be compared with is not computed; numbers stay on x's device but for two an iteration.
+    would be compared with is not computed; numbers stay on x's device but for two an iteration,
+    and a third with max_step.
     """
     if max_eval is None:
         max_eval = max_iter * 1.25
@@ -88,13 +89,12 @@ def lbfgs(
 
         # step length
         t = learning_rate
-        if n_iter == 1:
-            t *= min(1.0, (1 / _norm(g)).item())
         if max_step > 0:
-            longest = (
-                max_step * math.sqrt(d.numel()) / max(torch.linalg.vector_norm(d).item(), TINY)
-            )
-            t = min(learning_rate, longest) if history.begun else longest
+            length = max(torch.linalg.vector_norm(d).item(), TINY)
+            longest = max_step * math.sqrt(d.numel()) / length
+            t = min(t, longest) if history.begun else longest
+        elif n_iter == 1:
+            t *= min(1.0, (1 / _norm(g)).item())
         point.add_(d.view(x.shape), alpha=t)
         if n_iter != max_iter:  # the point after the last step is not evaluated
             loss, g = _evaluate(feval, x)
