@@ -50,7 +50,7 @@ class Pooling(nn.Module):
         self.kernel, self.stride, self.pad = kernel, stride, pad
 
     def forward(self, input: Tensor) -> Tensor:
-        windows = [self._windows(axis, input.shape[axis + 2]) for axis in (0, 1)]
+        windows = [self.windows(axis, input.shape[axis + 2]) for axis in (0, 1)]
         (top, bottom), (left, right) = [(pad, more) for pad, more, _ in windows]
         filling = 0.0 if self.average else float('-inf')
         padded = functional.pad(input, (left, right, top, bottom), value=filling)
@@ -64,7 +64,7 @@ class Pooling(nn.Module):
         """The same with averages."""
         return Pooling(True, self.kernel, self.stride, self.pad, self.floor)
 
-    def _windows(self, axis: int, size: int) -> tuple[int, int, Tensor]:
+    def windows(self, axis: int, size: int) -> tuple[int, int, Tensor]:
         """Padding before, padding after, and the length of every window, of one axis."""
         kernel, stride, pad = self.kernel[axis], self.stride[axis], self.pad[axis]
         steps = size + 2 * pad - kernel

@@ -23,8 +23,5 @@ def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _gradient(network: LossNetwork, image: Tensor) -> Tensor:
-    image = image.detach().requires_grad_()
-    features = network(image)
-    # Every gradient comes from a loss layer, so the top of the network gets zeros.
-    (gradient,) = torch.autograd.grad(features, image, torch.zeros_like(features))
+    gradient = network.gradient(image)
     return gradient if network.scale == 1 else gradient / network.scale

@@ -2,13 +2,16 @@
 
 As in neural_style.lua, a loss layer passes its features on unchanged, keeps the value of its
 loss, and adds the gradient of that loss to the gradient that comes from above.  Each loss has
-two halves, so that the features may one day come in pieces:
+two halves, so that the features may come in pieces (tiling.py):
 
     statistic(features)            adds over positions: of two halves of a layer it is the sum
     gradient(features, statistic)  is local, once the statistic of the whole layer is known
 
 Features are (1, C, H, W), or (1, C) after a fully connected layer.
 """
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,6 +25,26 @@ from torch7.convolution import EXACT
 # that are float32 throughout: as many as stay in a core's cache.
 PIECE = 4096
 HALVES = (torch.bfloat16, torch.float16)
+# Squares are summed one after the other, so many at a time.
+RUN = 1 << 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a layer that the features of a tile are.
+
+    own: rows and columns of the tile's features that count; what is around them is halo.
+    place: where those lie in the whole layer.  size: (H, W) of the whole layer.
+    """
+
+    own: tuple[slice, slice]
+    place: tuple[slice, slice]
+    size: tuple[int, int]
+
+
+def piece(features: Tensor, place: tuple[slice, slice]) -> Tensor:
+    """Rows and columns of features: a view."""
+    return features[..., place[0], place[1]]
 
 
 def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
@@ -53,7 +76,13 @@ class _AddGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         (features,) = ctx.saved_tensors
-        return ctx.loss.add_gradient(features, gradient), None
+        part = getattr(ctx.loss, 'part', None)
+        if part is None:
+            return ctx.loss.add_gradient(features, gradient), None
+        gradient = gradient.clone()
+        own = piece(gradient, part.own)
+        own.copy_(ctx.loss.add_gradient(piece(features, part.own), own))
+        return gradient, None
 
 
 class Loss(nn.Module):
@@ -68,9 +97,14 @@ class Loss(nn.Module):
 
     mode is 'none', 'capture' (the features become the target) or 'loss'; loss is the value of
     the last evaluation, the one that is printed: 0-dim, float64.
+
+    part: None where the features are the whole layer.  Else they are those of a tile, and the mode
+    is 'capture', 'sum' (of the statistic, between begin and settle), 'norm' (the same for the norm
+    of the gradient), or 'loss' to add the gradient.
     """
 
     scale = 1.0
+    part: Part | None = None
 
     def __init__(self, strength: float, normalize: bool = False, rectified: bool = False):
         super().__init__()
@@ -81,9 +115,16 @@ class Loss(nn.Module):
         self.target = torch.empty(0)
         self.loss = torch.zeros((), dtype=torch.float64)
         self._statistic = torch.zeros(())
+        self.sum: Tensor | None = None  # of the tiles so far, in float64
+        self._norm = torch.zeros(())  # of the gradient of the whole layer, from its tiles
+        self._last = torch.empty(0)
 
     def forward(self, features: Tensor) -> Tensor:
-        if self.mode == 'capture':
+        if self.part is not None and self.mode in ('capture', 'sum', 'norm'):
+            self._add_up(piece(features.detach(), self.part.own))
+        elif self.part is not None and self.mode == 'loss':
+            return _AddGradient.apply(features, self)
+        elif self.mode == 'capture':
             self.capture(features)
         elif self.mode == 'loss':
             self._statistic = self.statistic(features.detach())
@@ -95,12 +136,47 @@ class Loss(nn.Module):
 
     def add_gradient(self, features: Tensor, gradient: Tensor) -> Tensor:
         """Gradient of the loss, normalised and weighted, plus the gradient from above."""
+        own = self._own(features)
+        if self.normalize:
+            own /= (own.abs().sum() if self.part is None else self._norm) + 1e-8
+        return own.mul_(self.strength * self.scale).add_(gradient).to(gradient.dtype)
+
+    def _own(self, features: Tensor) -> Tensor:
         if self.rectified:
             features = features.clamp(min=0)
-        own = self.gradient(features, self._statistic)
-        if self.normalize:
-            own /= own.abs().sum() + 1e-8
-        return own.mul_(self.strength * self.scale).add_(gradient).to(gradient.dtype)
+        return self.gradient(features, self._statistic)
+
+    def _add_up(self, features: Tensor) -> None:
+        """Add a tile's share, in float64: of the statistic, or of the gradient's norm."""
+        self._last = features[..., :0, :0]
+        if self.mode == 'norm':
+            found = self._own(features).abs().sum(dtype=torch.float64)
+        else:
+            found = _double(self.statistic(features))
+        self.sum = found if self.sum is None else self.sum + found
+
+    def settle(self) -> None:
+        """All tiles, the last one's part still set, are in the sum: take what the mode is for."""
+        assert self.sum is not None
+        total, self.sum = self.sum.to(_full(self._last).dtype), None
+        if self.mode == 'norm':
+            self._norm = total
+        elif self.mode == 'capture':
+            self.capture_statistic(self._last, total)
+        else:
+            self._statistic = total
+            self.loss = _double(self.value(self._last, total)) * self.strength
+
+    def _positions_of(self, features: Tensor) -> int:
+        """Of the whole layer: H · W, or 1 after a fully connected one."""
+        return math.prod(features.shape[2:] if self.part is None else self.part.size)
+
+    def _count(self, features: Tensor) -> int:
+        """How many elements the whole layer has."""
+        return features.shape[1] * self._positions_of(features)
+
+    def capture_statistic(self, features: Tensor, statistic: Tensor) -> None:
+        raise NotImplementedError
 
     def capture(self, features: Tensor) -> None:
         raise NotImplementedError
@@ -124,14 +200,40 @@ class ContentLoss(Loss):
     def capture(self, features: Tensor) -> None:
         self.target = _full(features.detach()).clone()
 
+    def _add_up(self, features: Tensor) -> None:
+        if self.mode == 'capture':
+            self._keep(features)
+        else:
+            super()._add_up(features)
+
+    def _keep(self, features: Tensor) -> None:
+        """The target of a tile, into that of the whole layer."""
+        assert self.part is not None
+        features = _full(features)
+        shape = (1, features.shape[1], *self.part.size)
+        if self.target.shape != shape:
+            self.target = features.new_empty(shape).contiguous(memory_format=torch.channels_last)
+        piece(self.target, self.part.place).copy_(features)
+
+    def settle(self) -> None:
+        if self.mode != 'capture':
+            super().settle()
+
     def statistic(self, features: Tensor) -> Tensor:
-        return _sum_of_squares(_full(features) - self.target)
+        if self.part is None:
+            return _sum_of_squares(_full(features)[0], self.target[0])
+        # The original's order of summation would not be that of the whole layer.
+        return self._difference(features).square_().sum(dtype=torch.float64)
 
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
-        return statistic / features.numel()
+        return statistic / self._count(features)
 
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
-        return (_full(features) - self.target).mul_(2.0 / features.numel())
+        return self._difference(features).mul_(2.0 / self._count(features))
+
+    def _difference(self, features: Tensor) -> Tensor:
+        target = self.target if self.part is None else piece(self.target, self.part.place)
+        return _full(features) - target
 
 
 class PaperContentLoss(ContentLoss):
@@ -144,7 +246,7 @@ class PaperContentLoss(ContentLoss):
         return statistic / 2
 
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
-        return _full(features) - self.target
+        return self._difference(features)
 
 
 class StyleLoss(Loss):
@@ -171,7 +273,10 @@ class StyleLoss(Loss):
         self._averages: dict[tuple, tuple[Tensor, float]] = {}
 
     def capture(self, features: Tensor) -> None:
-        gram = self._normalized(features, self.statistic(features)) * self.blend_weight
+        self.capture_statistic(features, self.statistic(features))
+
+    def capture_statistic(self, features: Tensor, statistic: Tensor) -> None:
+        gram = self._normalized(features, statistic) * self.blend_weight
         self.target = gram if self.target.numel() == 0 else self.target + gram
 
     def statistic(self, features: Tensor) -> Tensor:
@@ -185,8 +290,8 @@ class StyleLoss(Loss):
         return gram_matrix(features, self.exact)
 
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
-        difference = self._normalized(features, statistic) - self.target
-        return _sum_of_squares(difference) / difference.numel()
+        normalized = self._normalized(features, statistic)
+        return _sum_of_squares(normalized, self.target) / normalized.numel()
 
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
         return self._backward(self._slope(features, statistic), features)
@@ -218,17 +323,19 @@ class StyleLoss(Loss):
 
     def _positions(self, features: Tensor) -> float:
         if self.guide is None:
-            return features.shape[2] * features.shape[3]
+            return self._positions_of(features)
         return self._averaged(features)[1]
 
     def _guide(self, features: Tensor) -> Tensor:
         """T: (1, 1, H, W) of the features."""
-        return self._averaged(features)[0]
+        whole = self._averaged(features)[0]
+        return whole if self.part is None else piece(whole, self.part.place)
 
     def _averaged(self, features: Tensor) -> tuple[Tensor, float]:
         """T and Σ T², worked out once for a guide and a kind of features."""
         assert self._whole_guide is not None
-        size = (features.shape[2], features.shape[3])
+        height, width = features.shape[2:] if self.part is None else self.part.size
+        size = (height, width)
         kind = (size, features.dtype, features.device)
         if kind not in self._averages:
             guide = self._whole_guide.to(features).unsqueeze(0)
@@ -282,13 +389,15 @@ class TVLoss(nn.Module):
         return self.gradient(image).mul_(self.strength * self.scale).add_(gradient)
 
     def gradient(self, image: Tensor) -> Tensor:
-        inner = image[..., :-1, :-1]
-        x_diff = inner - image[..., :-1, 1:]
-        y_diff = inner - image[..., 1:, :-1]
         gradient = torch.zeros_like(image)
-        gradient[..., :-1, :-1].add_(x_diff).add_(y_diff)
-        gradient[..., :-1, 1:].sub_(x_diff)
-        gradient[..., 1:, :-1].sub_(y_diff)
+        planes = (x.flatten(0, -3) for x in (image, gradient))  # one at a time needs less memory
+        for plane, own in zip(*planes, strict=True):
+            inner = plane[:-1, :-1]
+            x_diff = inner - plane[:-1, 1:]
+            y_diff = inner - plane[1:, :-1]
+            own[:-1, :-1].add_(x_diff).add_(y_diff)
+            own[:-1, 1:].sub_(x_diff)
+            own[1:, :-1].sub_(y_diff)
         return gradient
 
 
@@ -301,17 +410,21 @@ def _product(difference: Tensor, features: Tensor) -> Tensor:
     return (difference @ flat).view_as(features)
 
 
-def _sum_of_squares(difference: Tensor) -> Tensor:
-    """Σ d², 0-dim, summed as THNN/generic/MSECriterion.c does.
+def _sum_of_squares(a: Tensor, b: Tensor) -> Tensor:
+    """Σ (a − b)², 0-dim, summed as THNN/generic/MSECriterion.c does.
 
     On the CPU the original adds one float32 after the other, which on large layers is off by
     up to 4e-5 from the true sum; the printed losses show it.
     """
-    squares = difference * difference
-    if squares.device.type != 'cpu':
-        return squares.sum()
-    running = np.add.accumulate(squares.contiguous().view(-1).numpy())
-    return torch.from_numpy(running[-1:]).squeeze(0)
+    if a.device.type != 'cpu':
+        return (a - b).square().sum()
+    total = a.new_zeros(()).numpy()
+    rows = max(1, RUN * len(a) // max(a.numel(), 1))
+    for x, y in zip(a.split(rows), b.split(rows), strict=True):
+        squares = (x - y).square_().contiguous().view(-1).numpy()
+        squares[:1] += total
+        total = np.add.accumulate(squares, out=squares)[-1]
+    return torch.from_numpy(np.asarray(total))
 
 
 def _full(features: Tensor) -> Tensor:

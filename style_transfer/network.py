@@ -1,7 +1,7 @@
 """The loss network: the CNN up to its last loss layer, with the loss layers inserted."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +20,7 @@ from style_transfer.losses import (
     TVLoss,
 )
 from style_transfer.precision import PRECISIONS
+from style_transfer.tiling import TiledEvaluation, Tiling
 from torch7.convolution import EXACT, convolve
 from torch7.random import Generator
 
@@ -108,6 +109,7 @@ class LossNetwork(nn.Module):
     ):
         super().__init__()
         self.dtype = PRECISIONS[precision]
+        self.tiling: Tiling | None = None  # None: whole images
         # What every gradient is multiplied by on its way back, and the image's divided by: the
         # range of float16 ends at 6e-8.
         self.scale = FIRST_SCALE if self.dtype == torch.float16 else 1.0
@@ -188,6 +190,49 @@ class LossNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """image: (3, H, W), preprocessed.  Returns the features of the last layer."""
+        features, small, fixed = self._enter(image)
+        for chunk, device in zip(self.chunks, self.devices, strict=True):
+            features = features.to(device)
+            call = partial(self._call, small=small, fixed=fixed, device=device)
+            run: Any = getattr(chunk, 'run', None)
+            if run is not None:  # a network with branches
+                return _JoinEnds.apply(*run(features, call))
+            features = _run(list(chunk.children()), features, call, fixed)
+        return features
+
+    def gradient(self, image: Tensor) -> Tensor:
+        """Of all losses, TV included, times scale: (3, H, W).  Leaves every loss its value."""
+        tiles = self._tiles(image)
+        if tiles is not None:
+            return tiles.gradient(image)
+        image = image.detach().requires_grad_()
+        features = self(image)
+        # Every gradient comes from a loss layer, so the top of the network gets zeros.
+        return torch.autograd.grad(features, image, torch.zeros_like(features))[0]
+
+    def start(self, image: Tensor) -> None:
+        """Run the network forward alone: every loss gets its value, or its target."""
+        with torch.no_grad():
+            tiles = self._tiles(image)
+            if tiles is None:
+                self(image)
+            else:
+                tiles.forward(image)
+
+    def _tiles(self, image: Tensor) -> TiledEvaluation | None:
+        """What runs the network in tiles, if they are wanted and the image is not a small one."""
+        if self.tiling is None or (image[0].numel() <= EXACT and image.dtype == torch.float32):
+            return None
+        _, _, fixed = self._enter(image)
+        call = partial(self._call, small=False, fixed=fixed, device=self.devices[0])
+        return TiledEvaluation(
+            list(self.chunks[0].children()),
+            self.tiling,
+            lambda layers, features: _run(layers, features, call, fixed),
+        )
+
+    def _enter(self, image: Tensor) -> tuple[Tensor, bool, bool]:
+        """The features below the first layer, and how convolutions run: small, fixed of _call."""
         features = image.unsqueeze(0)
         on_cpu, full = image.device.type == 'cpu', self.dtype == torch.float32
         small = on_cpu and full and image[0].numel() <= EXACT
@@ -200,21 +245,7 @@ class LossNetwork(nn.Module):
             # The layout of PyTorch's fastest convolutions: a whole evaluation of VGG-19 takes 1.1
             # times less at 512 x 384 on a CPU.
             features = features.contiguous(memory_format=torch.channels_last)
-        for chunk, device in zip(self.chunks, self.devices, strict=True):
-            features = features.to(device)
-            call = partial(self._call, small=small, fixed=fixed, device=device)
-            run: Any = getattr(chunk, 'run', None)
-            if run is not None:  # a network with branches
-                return _JoinEnds.apply(*run(features, call))
-            layers = list(chunk.children())
-            rectified = False  # with the convolution below it already
-            for layer, above in zip(layers, [*layers[1:], None], strict=True):
-                if rectified:
-                    rectified = False
-                    continue
-                rectified = fixed and _is_fixed(layer) and isinstance(above, nn.ReLU)
-                features = call(layer, features, rectify=rectified)
-        return features
+        return features, small, fixed
 
     def _call(
         self,
@@ -271,8 +302,7 @@ class LossNetwork(nn.Module):
             loss.mode = 'none'
         for loss in losses:
             loss.mode = 'capture'
-        with torch.no_grad():
-            self(image)
+        self.start(image)
         for loss in self.losses:
             loss.mode = 'loss'
 
@@ -285,6 +315,18 @@ class LossNetwork(nn.Module):
             for chunk, device in zip(self.chunks, self.devices, strict=True)
         ]
         return torch7.nn.text(nn.Sequential(*gpus), backend)
+
+
+def _run(layers: Sequence[Any], features: Tensor, call: Callable, fixed: bool) -> Tensor:
+    """One layer after the other; in low precision a convolution takes the ReLU above it along."""
+    rectified = False  # with the convolution below it already
+    for layer, above in zip(layers, [*layers[1:], None], strict=True):
+        if rectified:
+            rectified = False
+            continue
+        rectified = fixed and _is_fixed(layer) and isinstance(above, nn.ReLU)
+        features = call(layer, features, rectify=rectified)
+    return features
 
 
 def _is_fixed(layer: nn.Module | None) -> bool:

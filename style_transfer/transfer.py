@@ -198,9 +198,8 @@ def stylize(
         paper = preprocess(paper_color(style_images, weights)).float().to(device)
     canvas = Canvas(bool(luminance_only), mask, paper)
     img = canvas.start(img.to(device))
-    with torch.no_grad():
-        # As in the original; it draws the masks of dropout layers once more.
-        network(canvas.image(img))
+    # As in the original; it draws the masks of dropout layers once more.
+    network.start(canvas.image(img))
 
     last = None
     evaluations = 0

@@ -1,0 +1,333 @@
+"""A network evaluated in tiles: the same losses and gradient, in a fraction of the memory.
+
+The layers are cut into stages.  The features between stages are kept whole; inside of a stage they
+are calculated tile by tile, each from a crop of the features below that is a few pixels larger: the
+halo that the windows of the stage's layers reach into.  A tile owns its share of the positions of
+every layer, the shares of all tiles together are the layer, and only what is owned counts.
+
+    up    every tile adds to the statistics of the losses (losses.py) and writes its share of the
+          features above the stage
+    down  with the statistics known, every tile is calculated once more, takes the gradient of the
+          features above, each loss adds its own, and what arrives at the crop is added to the
+          gradient of the features below
+
+So nothing is approximated.  The last stage may be one tile, which goes up and down at once.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from loadcaffe.activations import Pointwise
+from loadcaffe.normalization import BatchNorm, Scale
+from loadcaffe.spatial import Pooling
+from style_transfer.losses import Loss, Part, TVLoss, piece
+
+Run = Callable[[Sequence[nn.Module], Tensor], Tensor]
+
+# What these make of a position depends on nothing else.
+POINTWISE = (
+    nn.ReLU, nn.LeakyReLU, nn.ELU, nn.ReLU6, nn.Hardtanh, nn.Tanh, nn.Sigmoid, nn.PReLU,
+    nn.LocalResponseNorm, Pointwise, BatchNorm, Scale, Loss, TVLoss,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Layers start to stop, without stop, of a loss network, its losses counted.
+
+    side: of a tile, in pixels of the stage's input; 0 for one tile.
+    """
+
+    start: int
+    stop: int
+    side: int = 0
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The stages, from the image up.  They fit images of any size."""
+
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """crop: rows and columns of the stage's input.  parts: of each layer's output, by number."""
+
+    crop: tuple[slice, slice]
+    parts: dict[int, Part]
+
+
+class TiledEvaluation:
+    """What LossNetwork.gradient and .start do, in tiles.
+
+    layers: of a network without branches, losses and TV included.
+    run: takes layers of it and features (1, C, H, W), returns the features above.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], tiling: Tiling, run: Run):
+        self.layers = layers
+        self.stages = tiling.stages
+        self.run = run
+
+    def forward(self, image: Tensor) -> None:
+        """image: (3, H, W).  Gives the losses their values, or captures their targets."""
+        features: Any = image.unsqueeze(0)
+        for stage in self.stages:
+            if stage.side or stage is not self.stages[-1]:
+                features = self._up(stage, features)
+            else:
+                self.run(self._layers(stage), features)
+
+    def gradient(self, image: Tensor) -> Tensor:
+        """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
+        maps: list[Tensor] = [image.detach().unsqueeze(0)]
+        for stage in self.stages[:-1]:
+            maps.append(self._up(stage, maps[-1]))
+            self._normalize(stage, maps[-2])
+        top = self.stages[-1]
+        if top.side:
+            self._up(top, maps[-1])
+            self._normalize(top, maps[-1])
+        gradient: Tensor | None = None
+        for stage in reversed(self.stages):
+            down = self._down if stage.side or stage is not top else self._whole
+            gradient = down(stage, maps.pop(), gradient)
+        assert gradient is not None
+        for layer in self.layers:
+            if isinstance(layer, TVLoss):
+                gradient = layer.add_gradient(image.detach().unsqueeze(0), gradient)
+        return gradient[0]
+
+    def _layers(self, stage: Stage) -> list[nn.Module]:
+        # TV is the image's own; added at the end.
+        found = self.layers[stage.start : stage.stop]
+        return [layer for layer in found if not isinstance(layer, TVLoss)]
+
+    def _losses(self, stage: Stage) -> list[Loss]:
+        found = [layer for layer in self._layers(stage) if isinstance(layer, Loss)]
+        return [loss for loss in found if loss.mode != 'none']
+
+    def _tiles(self, stage: Stage, features: Tensor) -> list[Tile]:
+        side = stage.side or max(features.shape[2:])
+        above = stage is not self.stages[-1]
+        return tiles(self._layers(stage), features.shape[2:], side, above)
+
+    def _up(self, stage: Stage, features: Tensor) -> Tensor:
+        """The features above a stage, and the statistics of its losses."""
+        losses = self._losses(stage)
+        modes = [loss.mode for loss in losses]
+        for loss, mode in zip(losses, modes, strict=True):
+            loss.mode = 'sum' if mode == 'loss' else mode
+        above = self._sum(stage, features)
+        for loss, mode in zip(losses, modes, strict=True):
+            loss.mode = mode
+        return above
+
+    def _normalize(self, stage: Stage, features: Tensor) -> None:
+        """The norms that the gradients of a stage's losses are divided by."""
+        losses = [loss for loss in self._losses(stage) if loss.normalize]
+        if not losses:
+            return
+        others = [loss for loss in self._losses(stage) if loss not in losses]
+        for loss in others:
+            loss.mode = 'none'
+        for loss in losses:
+            loss.mode = 'norm'
+        self._sum(stage, features)
+        for loss in self._losses(stage) + others:
+            loss.mode = 'loss'
+
+    @torch.no_grad()
+    def _sum(self, stage: Stage, features: Tensor) -> Tensor:
+        """Run every tile: the losses add up, and their shares of the features above are joined."""
+        layers, above = self._layers(stage), torch.empty(0)
+        losses = self._losses(stage)
+        for tile in self._tiles(stage, features):
+            found = self.run(layers, self._crop(layers, tile, features))
+            if stage is not self.stages[-1]:
+                part = tile.parts[len(layers) - 1]
+                if not above.numel():
+                    above = found.new_empty(1, found.shape[1], *part.size)
+                    above = above.contiguous(memory_format=torch.channels_last)
+                piece(above, part.place).copy_(piece(found, part.own))
+            del found
+        for loss in losses:
+            loss.settle()
+        _forget_parts(layers)
+        return above
+
+    def _down(self, stage: Stage, features: Tensor, above: Tensor | None) -> Tensor:
+        """The gradient of the features below a stage, from that of the features above."""
+        layers = self._layers(stage)
+        total = torch.zeros_like(features)
+        for tile in self._tiles(stage, features):
+            crop = self._crop(layers, tile, features).requires_grad_()
+            found = self.run(layers, crop)
+            gradient = torch.zeros_like(found)
+            if above is not None:
+                part = tile.parts[len(layers) - 1]
+                piece(gradient, part.own).copy_(piece(above, part.place))
+            (own,) = torch.autograd.grad(found, crop, gradient)
+            del found, gradient
+            piece(total, tile.crop).add_(own)
+        _forget_parts(layers)
+        return total
+
+    def _whole(self, stage: Stage, features: Tensor, above: Tensor | None) -> Tensor:
+        """The gradient of the features below the last stage, in one tile, losses and all."""
+        features = features.requires_grad_()
+        found = self.run(self._layers(stage), features)
+        return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
+
+    def _crop(self, layers: Sequence[nn.Module], tile: Tile, features: Tensor) -> Tensor:
+        """A copy of a tile's input; its losses learn which part of their layer they get."""
+        for number, layer in enumerate(layers):
+            if isinstance(layer, Loss):
+                layer.part = tile.parts[number]
+        crop = piece(features, tile.crop).detach()
+        return crop.clone(memory_format=torch.channels_last)
+
+
+def _forget_parts(layers: Sequence[nn.Module]) -> None:
+    for layer in layers:
+        if isinstance(layer, Loss):
+            layer.part = None
+
+
+def tiles(layers: Sequence[nn.Module], size: Sequence[int], side: int, above: bool) -> list[Tile]:
+    """The tiles of a stage.
+
+    size: (H, W) of its input.  side: of a tile, about, without its halo.  above: whether the
+    features above the stage are wanted.
+    """
+    wanted = {number for number, layer in enumerate(layers) if isinstance(layer, Loss)}
+    if above:
+        wanted.add(len(layers) - 1)
+    rows, columns = (_spans(layers, axis, size[axis], side, wanted) for axis in (0, 1))
+    heights, widths = (output_sizes(layers, axis, size[axis])[1:] for axis in (0, 1))
+    found = []
+    for (top, row), (left, column) in product(rows, columns):
+        parts = {
+            number: Part(
+                (row[number][0], column[number][0]),
+                (row[number][1], column[number][1]),
+                (heights[number], widths[number]),
+            )
+            for number in wanted
+        }
+        found.append(Tile((top, left), parts))
+    return found
+
+
+def _spans(
+    layers: Sequence[nn.Module], axis: int, size: int, side: int, wanted: set[int]
+) -> list[tuple[slice, dict[int, tuple[slice, slice]]]]:
+    """The tiles of one axis: the crop, and what it owns of the outputs of wanted layers.
+
+    What is owned is said twice: counted from where the tile's own features begin, and in the whole.
+    Crops begin at multiples of the stage's stride, and so all windows fall as in the whole.
+    """
+    sizes = output_sizes(layers, axis, size)
+    windows = [window(layer, axis) for layer in layers]
+    strides = [1]
+    for _, stride, _ in windows:
+        strides.append(strides[-1] * stride)
+    count = max(1, math.ceil(size / max(side, strides[-1])))
+    step = math.ceil(size / count / strides[-1]) * strides[-1]
+    count = math.ceil(size / step)
+    spans = []
+    for number in range(count):
+        owned = {}
+        for k in wanted:
+            end = sizes[k + 1]
+            begin = min(number * step // strides[k + 1], end)
+            if number < count - 1:
+                end = min((number + 1) * step // strides[k + 1], end)
+            owned[k] = (begin, end)
+        need: tuple[int, int] | None = None
+        for k in reversed(range(len(layers))):
+            if k in owned and owned[k][0] < owned[k][1]:
+                need = owned[k] if need is None else _hull(need, owned[k])
+            if need is not None:
+                kernel, stride, padding = windows[k]
+                first, last = need[0] * stride - padding, (need[1] - 1) * stride - padding
+                need = (max(0, first), min(sizes[k], last + kernel))
+        if need is None:
+            continue
+        start = need[0] // strides[-1] * strides[-1]
+        parts = {}
+        for k, (begin, end) in owned.items():
+            offset = start // strides[k + 1]
+            end = max(begin, end)
+            parts[k] = (slice(max(begin - offset, 0), max(end - offset, 0)), slice(begin, end))
+        spans.append((slice(start, need[1]), parts))
+    return spans
+
+
+def _hull(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+def cuts(layers: Sequence[nn.Module]) -> tuple[list[int], int]:
+    """Where stages may begin: before the convolutions that take smaller features than the last cut.
+
+    layers: of a loss network.  Returns their numbers, 0 the first of them, and the number of the
+    first layer that tiles cannot go through, len(layers) if there is none.
+    """
+    local = next((k for k, layer in enumerate(layers) if not is_local(layer)), len(layers))
+    found, stride = [0], 1
+    for number, layer in enumerate(layers[:local]):
+        if isinstance(layer, nn.Conv2d) and stride > 1:
+            found.append(number)
+            stride = 1
+        stride *= max(window(layer, axis)[1] for axis in (0, 1))
+    return found, local
+
+
+def is_local(layer: nn.Module) -> bool:
+    """Whether tiles can go through a layer: what it makes of a position depends on those near."""
+    if isinstance(layer, nn.Conv2d):
+        return layer.padding_mode == 'zeros' and not isinstance(layer.padding, str)
+    if isinstance(layer, BatchNorm):
+        return layer.mean is not None
+    if isinstance(layer, Scale):
+        return layer.axis == 1 and all(x.dim() == 1 for x in layer.parameters())
+    return isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d, Pooling, *POINTWISE))
+
+
+def window(layer: Any, axis: int) -> tuple[int, int, int]:
+    """Pixels that a local layer takes for one of its output, stride, and padding; axis 0: rows."""
+    if isinstance(layer, POINTWISE):
+        return 1, 1, 0
+    if isinstance(layer, Pooling):
+        return layer.kernel[axis], layer.stride[axis], layer.pad[axis]
+    size, stride, padding = (
+        value[axis] if isinstance(value, tuple) else value
+        for value in (layer.kernel_size, layer.stride, layer.padding)
+    )
+    dilation = getattr(layer, 'dilation', 1)
+    dilation = dilation[axis] if isinstance(dilation, tuple) else dilation
+    return dilation * (size - 1) + 1, stride, padding
+
+
+def output_sizes(layers: Sequence[nn.Module], axis: int, size: int) -> list[int]:
+    """Pixels along an axis below the first of local layers, and above each of them."""
+    sizes = [size]
+    for layer in layers:
+        kernel, stride, padding = window(layer, axis)
+        if isinstance(layer, Pooling):
+            size = len(layer.windows(axis, size)[2])
+        else:
+            up = bool(getattr(layer, 'ceil_mode', False))
+            count = (size + 2 * padding - kernel + (stride - 1) * up) // stride + 1
+            # no window begins beyond the features
+            size = count - 1 if up and (count - 1) * stride >= size + padding else count
+        sizes.append(size)
+    return sizes

@@ -1,0 +1,190 @@
+"""Tiles: the whole image's losses and gradient, whatever the layers, sizes and tiles."""
+
+import pytest
+import torch
+from torch import nn
+
+import loadcaffe
+from style_transfer import LossNetwork, evaluate
+from style_transfer.tiling import Stage, Tiling, cuts
+from torch7.random import Generator
+
+RELUS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
+
+
+@pytest.fixture(scope='module')
+def cnn():
+    """A little VGG-19 in float64, loaded once."""
+    from conftest import DATA
+
+    models = DATA / 'models'
+    return loadcaffe.load(
+        str(models / 'mini_vgg19_conv.prototxt'), str(models / 'mini_vgg19_conv.caffemodel')
+    ).double()
+
+
+def image(height, width, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(3, height, width, generator=generator, dtype=torch.float64) * 50
+
+
+def network(cnn, content='relu4_2', style=RELUS, **settings):
+    defaults = {
+        'content_weight': 5.0,
+        'style_weight': 100.0,
+        'tv_weight': 1e-3,
+        'normalize_gradients': False,
+        'pooling': 'max',
+        'generator': Generator(),
+    }
+    layers = {'content_layers': content.split(','), 'style_layers': list(style)}
+    return LossNetwork(cnn, **defaults | layers | settings)
+
+
+def stages(net, side, at=None, whole=False):
+    """Stages that begin at all cuts, or some; whole: the last one is one tile."""
+    layers = list(net.chunks[0].children())
+    found, local = cuts(layers)
+    begins = found if at is None else [found[k] for k in at]
+    if local < len(layers):
+        begins, whole = [*begins, local], True
+    ends = [*begins[1:], len(layers)]
+    made = [Stage(a, b, side) for a, b in zip(begins, ends, strict=True)]
+    if whole:
+        made[-1] = Stage(made[-1].start, made[-1].stop)
+    return Tiling(tuple(made))
+
+
+def results(net, tiling, size, guide=None):
+    """Losses and gradient, targets captured the same way."""
+    net.tiling = tiling
+    for loss in net.losses:
+        loss.target = torch.empty(0)
+    net.capture_content(image(*size, seed=1))
+    net.capture_style(image(45, 52, seed=2), 0.7, None if guide is None else guide(45, 52))
+    net.capture_style(image(38, 61, seed=3), 0.3, None if guide is None else guide(38, 61))
+    net.guide_style(None if guide is None else guide(*size))
+    x = image(*size, seed=4)
+    net.start(x)
+    first = [float(loss.loss) for loss in net.losses]
+    total, gradient = evaluate(net, x)
+    values = [float(loss.loss) for loss in net.losses]
+    if sum(values):
+        assert first == pytest.approx(values, rel=1e-12)
+    return values, float(total), gradient
+
+
+def check(net, tiling, size=(50, 67), guide=None):
+    """Tiles against the whole image, to 1e-12 in float64."""
+    values, total, gradient = results(net, None, size, guide)
+    tiled = results(net, tiling, size, guide)
+    assert tiled[0] == pytest.approx(values, rel=1e-12)
+    assert tiled[1] == pytest.approx(total, rel=1e-12)
+    assert gradient.abs().sum() > 0
+    assert (tiled[2] - gradient).norm() <= 1e-12 * gradient.norm()
+
+
+@pytest.mark.parametrize('size', [(48, 64), (50, 67), (33, 41), (37, 130), (17, 23)])
+@pytest.mark.parametrize('side', [16, 32, 1000])
+def test_tiles_are_the_whole_image_at_any_size(cnn, size, side):
+    net = network(cnn)
+    check(net, stages(net, side), size)
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        {'pooling': 'avg'},
+        {'normalize_gradients': True},
+        {'losses': 'paper'},
+        {'losses': 'paper', 'normalize_gradients': True, 'content': 'conv3_2'},
+        {'tv_weight': 0},
+        {'tv_weight': 1e2},
+        {'content': 'conv4_2', 'style': ['conv1_1', 'conv2_1']},
+        {'content': 'conv3_1,relu3_1', 'style': ['conv1_2', 'pool1'], 'normalize_gradients': True},
+        {'content': 'pool1,pool2', 'style': ['pool2', 'pool3'], 'pooling': 'avg'},
+        {'content': 'relu1_1', 'style': []},
+        {'content': '', 'style': ['relu2_2'], 'tv_weight': 0},
+        {'content': 'relu5_4', 'style': ['pool5']},
+    ],
+)
+@pytest.mark.parametrize('whole', [False, True])
+def test_tiles_are_the_whole_image_for_any_losses(cnn, settings, whole):
+    net = network(cnn, **settings)
+    check(net, stages(net, 16, whole=whole))
+
+
+@pytest.mark.parametrize('at', [[0], [0, 2], [0, 1, 3], [0, 3, 4]])
+def test_stages_may_begin_at_any_cut(cnn, at):
+    net = network(cnn)
+    check(net, stages(net, 16, at))
+
+
+def test_tiles_of_a_guided_style_are_the_whole_image(cnn):
+    def guide(height, width):
+        return image(height, width, 9)[:1].sigmoid()
+
+    net = network(cnn, normalize_gradients=True)
+    check(net, stages(net, 16), guide=guide)
+
+
+def unusual():
+    """Strides, gaps, groups, paddings, windows that overlap, and a top that is not local."""
+    torch.manual_seed(0)
+    pooling = loadcaffe.spatial.Pooling
+    layers = [
+        nn.Conv2d(3, 6, 7, 3, 2),
+        nn.ReLU(inplace=True),
+        nn.LocalResponseNorm(3, 0.1),
+        nn.MaxPool2d(3, 2, 1, ceil_mode=True),
+        nn.Conv2d(6, 6, (3, 5), (1, 2), (2, 0), (2, 1), groups=2),
+        nn.Tanh(),
+        pooling(True, (3, 3), (2, 2), (2, 2), False),
+        nn.Conv2d(6, 5, 1),
+        nn.AvgPool2d(2, 1),
+        nn.Softmax2d(),
+    ]
+    return nn.Sequential(*layers).double()
+
+
+@pytest.mark.parametrize('size', [(70, 90), (81, 95), (60, 131)])
+@pytest.mark.parametrize('side', [16, 36])
+def test_tiles_go_through_unusual_layers(size, side):
+    cnn = unusual()
+    net = network(cnn, '4,8', ['0', '3', '6', '7', '9'])
+    check(net, stages(net, side), size)
+
+
+def test_dropout_and_what_follows_run_whole(cnn):
+    layers = [*list(cnn.children())[:6], nn.Dropout(0.5), *list(cnn.children())[6:8]]
+    net = network(nn.Sequential(*layers), '2', ['4', '8'])
+    tiling = stages(net, 16)
+    assert tiling.stages[-1].side == 0
+    generator = next(m for m in net.chunks[0] if hasattr(m, 'generator')).generator
+    generator.manual_seed(1)
+    _, total, gradient = results(net, None, (33, 47))
+    generator.manual_seed(1)
+    _, tiled_total, tiled = results(net, tiling, (33, 47))
+    assert tiled_total == pytest.approx(total, rel=1e-12)
+    assert (tiled - gradient).norm() <= 1e-12 * gradient.norm()
+
+
+@pytest.mark.parametrize(
+    ('precision', 'tolerance'), [('fp32', 1e-5), ('bf16', 3e-2), ('fp16', 1e-2)]
+)
+def test_tiles_in_single_precision_and_less_agree_to_its_noise(cnn, precision, tolerance):
+    net = network(cnn.float(), precision=precision)
+    cnn.double()
+    net.float()
+    x, targets = (image(150, 170, seed).float() for seed in (1, 2))
+    found = []
+    for tiling in (None, stages(net, 64, [0, 2])):
+        net.tiling = tiling
+        for loss in net.losses:
+            loss.target = torch.empty(0)
+        net.capture_content(targets)
+        net.capture_style(targets, 1.0)
+        found.append(evaluate(net, x))
+    (total, gradient), (tiled_total, tiled) = found
+    assert float(tiled_total) == pytest.approx(float(total), rel=1e-3)
+    assert (tiled - gradient).norm() <= tolerance * gradient.norm()
