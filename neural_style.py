@@ -3,9 +3,7 @@
 import contextlib
 import ctypes
 import functools
-import hashlib
 import itertools
-import json
 import logging
 import math
 import os
@@ -23,8 +21,9 @@ import torch
 from tqdm import tqdm
 
 import loadcaffe
+import neural_style_checkpoint as checkpoints
 from style_transfer import Iterate, deprocess, original_colors, stylize
-from style_transfer.checkpoint import Checkpoint, put_together, take_apart
+from style_transfer.checkpoint import Checkpoint
 from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices
 from style_transfer.divergence import Diverged, Watch
@@ -39,19 +38,11 @@ from torch7.cmdline import (
     split,
     tonumber,
 )
-from torch7.file import read_tensors, write_tensors
 
 EMBEDDED = 'small_vgg19'
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
-
-# Flags that name files which the result depends on: held to their contents, not their names.
-INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', 'model_file', 'proto_file')
-# Flags that may change when a run goes on.
-FREE = {'resume', 'preset', 'num_iterations', 'print_iter', 'save_iter', 'output_image'}
-FREE |= {'checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'}
-FREE |= {'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune', *INPUTS}
-CHECKPOINT_FORMAT = 1
+LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
 
 
 def command_line() -> CmdLine:
@@ -165,7 +156,7 @@ def main(argv: list[str] | None = None) -> int:
         with terminal(), Interruption() as interruption:
             resumed = None
             if params.resume != '':
-                params, resumed = read_checkpoint(params, cmd)
+                params, resumed = checkpoints.read(params, cmd.given)
             run(params, interruption, resumed)
     except Interrupted as interrupted:
         print(f'neural_style: {interrupted}', file=sys.stderr)
@@ -195,6 +186,8 @@ def run(
     check_output('-output_image', params.output_image)
     if params.checkpoint != '':
         check_output('-checkpoint', params.checkpoint)
+        if os.path.realpath(params.checkpoint) == os.path.realpath(params.output_image):
+            raise ValueError(f'-checkpoint {params.checkpoint}: this is the -output_image')
     check_sizes(params.image_size, params.style_scale)
     check_further(params)
     devices = choose_devices(params.gpu, params.backend, params.cudnn_autotune)
@@ -275,10 +268,12 @@ def run(
             warn(f'{error}; going on without it')
 
     sizes = scales(params.multiscale, max(content_image.shape[1:]))
-    sums = input_sums(params) if params.checkpoint != '' or resumed is not None else None
+    sums = (
+        checkpoints.input_sums(params) if params.checkpoint != '' or resumed is not None else None
+    )
     state = None
     if resumed is not None and sums is not None:
-        check_inputs(params, sums, resumed['sums'])
+        checkpoints.check_inputs(params, sums, resumed['sums'])
         state = resumed['state']
     watch = Watch()
     saved = ''  # where the picture is, once a signal has come
@@ -309,7 +304,7 @@ def run(
             if saved:
                 raise interrupted(params, sums, checkpoint, interruption, saved)
             if sums is not None and params.checkpoint != '' and evaluated and (often or last):
-                write_checkpoint(params.checkpoint, params, sums, checkpoint)
+                checkpoints.write(params.checkpoint, params, sums, checkpoint)
 
         paint = stylize
         if params.multiscale != '':
@@ -356,7 +351,8 @@ def run(
         except Diverged as error:
             saved = save_now(params, painted(error.good))
             raise ValueError(
-                f'{error}; {likely_cause(params)}; {saved}, that of iteration {error.iteration}'
+                f'{error}; {likely_cause(params)}; {saved}: that of iteration {error.iteration},'
+                ' of the lowest loss'
             ) from error
     if interruption.signal:
         raise Interrupted(f'interrupted, but {params.output_image} is ready', interruption.signal)
@@ -394,105 +390,6 @@ def save_elsewhere(name: str, picture: torch.Tensor, jpeg_quality: int) -> str |
     return None
 
 
-def input_sums(params: SimpleNamespace) -> dict[str, list[str | None]]:
-    """SHA-256 of the files that the flags of INPUTS name; None for one that is not there."""
-    return {name: [sha256(path) for path in input_files(params, name)] for name in INPUTS}
-
-
-def input_files(params: SimpleNamespace, name: str) -> list[str]:
-    value = getattr(params, name)
-    if name == 'style_image':
-        return split(value)
-    return [] if value == '' or (name, value) == ('paper_mask', 'auto') else [value]
-
-
-def sha256(path: str) -> str | None:
-    digest = hashlib.sha256()
-    try:
-        with open(path, 'rb') as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-    except OSError:
-        return None
-    return digest.hexdigest()
-
-
-def check_inputs(
-    params: SimpleNamespace, sums: dict[str, list[str | None]], recorded: dict[str, list]
-) -> None:
-    """Refuse to go on with other files than the run began with."""
-    for name in INPUTS:
-        if sums[name] == recorded[name]:
-            continue
-        paths = input_files(params, name)
-        missing = [path for path, found in zip(paths, sums[name], strict=True) if found is None]
-        fault = (
-            f'{missing[0]} is not there; go on in the same folder, or say where it is: -{name} FILE'
-            if missing
-            else f'{getattr(params, name)} is not what the run began with; begin anew'
-        )
-        raise ValueError(f'-resume {params.resume}: -{name}: {fault}')
-
-
-def write_checkpoint(
-    path: str,
-    params: SimpleNamespace,
-    sums: dict[str, list[str | None]],
-    checkpoint: Checkpoint,
-) -> bool:
-    """Write the state of a run, whole or not at all; says whether it could."""
-    tensors, rest = take_apart(checkpoint.state())
-    settings = {name: value for name, value in vars(params).items() if name != 'resume'}
-    content = {
-        'format': CHECKPOINT_FORMAT,
-        'torch': torch.__version__,
-        'settings': settings,
-        'sums': sums,
-        'state': rest,
-    }
-    try:
-        write_tensors(path, tensors, {'neural_style': json.dumps(content)})
-    except OSError as error:
-        warn(f'{path}: cannot write the state: {error.strerror}')
-        return False
-    return True
-
-
-def read_checkpoint(
-    params: SimpleNamespace, cmd: CmdLine
-) -> tuple[SimpleNamespace, dict[str, Any]]:
-    """The settings of a run, those of FREE as given anew, and its checkpoint.
-
-    Raises ValueError for settings that do not go with it.
-    """
-    path = params.resume
-    try:
-        tensors, metadata = read_tensors(path)
-        content = json.loads(metadata['neural_style'])
-        content['state'] = put_together(tensors, content['state'])
-        settings = content['settings']
-        if content['format'] != CHECKPOINT_FORMAT or not settings.keys() <= vars(params).keys():
-            raise ValueError('written by another version of the program; resume it with that one')
-    except OSError as error:
-        raise ValueError(f'-resume {path}: {error.strerror}; name a checkpoint') from error
-    except KeyError as error:
-        raise ValueError(f'-resume {path}: not a checkpoint of this program') from error
-    except ValueError as error:
-        raise ValueError(f'-resume {error}') from error
-    for name in sorted(cmd.given - FREE):
-        if getattr(params, name) != settings.get(name):
-            raise ValueError(
-                f'-resume {path}: the run began with -{name} {settings.get(name)}, not'
-                f' {getattr(params, name)}; leave the flag out, or begin anew'
-            )
-    if content['torch'] != torch.__version__:
-        warn(f'-resume {path}: begun with PyTorch {content["torch"]}: the last digits may differ')
-    for name, value in settings.items():
-        if name not in cmd.given:
-            setattr(params, name, value)
-    return params, content
-
-
 def interrupted(
     params: SimpleNamespace,
     sums: dict[str, list[str | None]] | None,
@@ -503,7 +400,7 @@ def interrupted(
     """Write the state of a run that is to end, and say how to go on."""
     path = params.checkpoint or os.path.splitext(params.output_image)[0] + '.checkpoint'
     text = f'interrupted after iteration {checkpoint.iteration}; {saved}'
-    if write_checkpoint(path, params, sums or input_sums(params), checkpoint):
+    if checkpoints.write(path, params, sums or checkpoints.input_sums(params), checkpoint):
         command = shlex.join([*program(), '-resume', path])
         text += f'; the state is in {path}; go on with: {command}'
     return Interrupted(text, interruption.signal)
@@ -784,7 +681,7 @@ class Terminal(logging.Handler):
 def terminal(handler: logging.Handler | None = None, level: int = logging.INFO):
     """Let the libraries' messages of a level through to a handler for one run."""
     handler = handler or Terminal()
-    loggers = [logging.getLogger(name) for name in ('loadcaffe', 'style_transfer', 'torch7')]
+    loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(level)

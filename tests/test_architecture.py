@@ -13,8 +13,9 @@ import neural_style
 from style_transfer import stylize
 
 STOREYS = {
-    'neural_style_figures': 4,
-    'neural_style': 3,
+    'neural_style_figures': 5,
+    'neural_style': 4,
+    'neural_style_checkpoint': 3,
     'style_transfer': 2,
     'torch7': 1,
     'loadcaffe': 1,
@@ -23,7 +24,10 @@ STOREYS = {
 FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'h5py', 'safetensors'}
 
 MODULES = sorted(
-    [ROOT / 'neural_style.py', *(path for room in STOREYS for path in (ROOT / room).rglob('*.py'))]
+    [
+        *ROOT.glob('neural_style*.py'),
+        *(path for room in STOREYS for path in (ROOT / room).rglob('*.py')),
+    ]
 )
 
 
