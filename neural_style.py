@@ -190,6 +190,13 @@ def run(
             raise ValueError(f'-checkpoint {params.checkpoint}: this is the -output_image')
     check_sizes(params.image_size, params.style_scale)
     check_further(params)
+    sums = None
+    if params.checkpoint != '' or resumed is not None:
+        sums = checkpoints.input_sums(params)
+    state = None
+    if resumed is not None and sums is not None:
+        checkpoints.check_inputs(params, sums, resumed['sums'])
+        state = resumed['state']
     devices = choose_devices(params.gpu, params.backend, params.cudnn_autotune)
     on_gpu = devices[0].type != 'cpu'
 
@@ -268,13 +275,6 @@ def run(
             warn(f'{error}; going on without it')
 
     sizes = scales(params.multiscale, max(content_image.shape[1:]))
-    sums = (
-        checkpoints.input_sums(params) if params.checkpoint != '' or resumed is not None else None
-    )
-    state = None
-    if resumed is not None and sums is not None:
-        checkpoints.check_inputs(params, sums, resumed['sums'])
-        state = resumed['state']
     watch = Watch()
     saved = ''  # where the picture is, once a signal has come
     evaluated = False

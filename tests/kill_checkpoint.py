@@ -28,11 +28,11 @@ sys.path.insert(0, str(ROOT))
 
 import neural_style  # noqa: E402
 
-ITERATIONS = 40
+ITERATIONS = 25
 INPUTS = ROOT / 'tests' / 'data'
 MODEL = INPUTS / 'models' / 'mini_vgg19_conv'
 SETTINGS = f"""
-    -gpu -1 -image_size 200 -num_iterations {ITERATIONS} -lbfgs_num_correction 12 -seed 1
+    -gpu -1 -image_size 140 -num_iterations {ITERATIONS} -lbfgs_num_correction 12 -seed 1
     -content_image {INPUTS}/inputs/scene.jpg -style_image {INPUTS}/inputs/strokes.jpg
     -proto_file {MODEL}.prototxt -model_file {MODEL}.caffemodel -print_iter 0 -save_iter 1
     -init image -checkpoint state -checkpoint_iter 1

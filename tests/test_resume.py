@@ -304,6 +304,6 @@ def test_a_loss_that_was_never_a_number_goes_on_as_in_the_original(command, data
 
 
 def test_a_killed_run_leaves_a_readable_state():
-    script = [sys.executable, ROOT / 'tests' / 'kill_checkpoint.py', '--times', '6']
+    script = [sys.executable, ROOT / 'tests' / 'kill_checkpoint.py', '--times', '3']
     done = subprocess.run(script, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, '')
