@@ -51,7 +51,8 @@ def write_whole(path: str | Path, content: Piece | Iterable[Piece]) -> None:
         file.flush()
         os.fsync(file.fileno())
         if mode is not None:
-            os.chmod(temporary, mode)
+            with contextlib.suppress(OSError):  # not every file system has permissions
+                os.chmod(temporary, mode)
         if fcntl is None:
             file.close()
         os.replace(temporary, path)
