@@ -14,6 +14,7 @@ import site
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -304,7 +305,10 @@ def run(
             if saved:
                 raise interrupted(params, sums, checkpoint, interruption, saved)
             if sums is not None and params.checkpoint != '' and evaluated and (often or last):
-                checkpoints.write(params.checkpoint, params, sums, checkpoint)
+                try:
+                    checkpoints.write(params.checkpoint, params, sums, checkpoint)
+                except OSError as error:
+                    warn(f'{error}; going on without it')
 
         paint = stylize
         if params.multiscale != '':
@@ -360,10 +364,11 @@ def run(
 
 def save_last(path: str, picture: torch.Tensor, jpeg_quality: int) -> None:
     """Save the picture; where the disk refuses, save it in another place, and raise OSError."""
+    write = functools.partial(image.save, image=picture, jpeg_quality=jpeg_quality)
     try:
-        image.save(path, picture, jpeg_quality)
+        write(path)
     except OSError as error:
-        place = save_elsewhere(os.path.basename(path), picture, jpeg_quality)
+        place = write_elsewhere(path, write)
         where = 'and not elsewhere either' if place is None else f'the picture is in {place}'
         raise OSError(f'{error}; {where}') from error
 
@@ -377,30 +382,38 @@ def save_now(params: SimpleNamespace, picture: torch.Tensor) -> str:
     return f'the picture is in {params.output_image}'
 
 
-def save_elsewhere(name: str, picture: torch.Tensor, jpeg_quality: int) -> str | None:
-    """Save in the current or the temporary directory, over no other file: the path, or None."""
-    stem, extension = os.path.splitext(name)
+def write_elsewhere(path: str, write: Callable[[str], None]) -> str | None:
+    """Write in the current or the temporary directory, over no other file: the path, or None."""
+    stem, extension = os.path.splitext(os.path.basename(path))
     for folder in (os.getcwd, tempfile.gettempdir):
         with contextlib.suppress(OSError):
             names = (f'{stem}{number or ""}{extension}' for number in itertools.count())
             places = (os.path.join(folder(), name) for name in names)
             place = next(place for place in places if not os.path.exists(place))
-            image.save(place, picture, jpeg_quality)
+            write(place)
             return place
     return None
 
 
 def interrupted(
     params: SimpleNamespace,
-    sums: dict[str, list[str | None]] | None,
+    sums: checkpoints.Sums | None,
     checkpoint: Checkpoint,
     interruption: 'Interruption',
     saved: str,
 ) -> 'Interrupted':
     """Write the state of a run that is to end, and say how to go on."""
+    path: str | None
     path = params.checkpoint or os.path.splitext(params.output_image)[0] + '.checkpoint'
     text = f'interrupted after iteration {checkpoint.iteration}; {saved}'
-    if checkpoints.write(path, params, sums or checkpoints.input_sums(params), checkpoint):
+    sums = sums or checkpoints.input_sums(params)
+    write = functools.partial(checkpoints.write, params=params, sums=sums, checkpoint=checkpoint)
+    try:
+        write(path)
+    except OSError as error:
+        warn(str(error))
+        path = write_elsewhere(path, write)
+    if path is not None:
         command = shlex.join([*program(), '-resume', path])
         text += f'; the state is in {path}; go on with: {command}'
     return Interrupted(text, interruption.signal)

@@ -74,8 +74,8 @@ def check_inputs(params: SimpleNamespace, sums: Sums, recorded: dict[str, list])
         raise ValueError(f'-resume {params.resume}: -{name}: {fault}')
 
 
-def write(path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint) -> bool:
-    """Write the state of a run, whole or not at all; says whether it could."""
+def write(path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint) -> None:
+    """Write the state of a run, whole or not at all.  Raises OSError if the disk refuses."""
     tensors, rest = take_apart(checkpoint.state())
     settings = {name: value for name, value in vars(params).items() if name != 'resume'}
     content = {
@@ -88,9 +88,7 @@ def write(path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint
     try:
         write_tensors(path, tensors, {'neural_style': json.dumps(content)})
     except OSError as error:
-        logger.warning('%s: cannot write the state: %s', path, error.strerror)
-        return False
-    return True
+        raise type(error)(f'{path}: cannot write the state: {error.strerror}') from error
 
 
 def read(params: SimpleNamespace, given: Collection[str]) -> tuple[SimpleNamespace, dict[str, Any]]:
