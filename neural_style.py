@@ -8,19 +8,27 @@ import logging
 import math
 import os
 import shlex
+import shutil
+import signal
 import site
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 import loadcaffe
-from style_transfer import Iterate, original_colors, stylize
+import neural_style_checkpoint as checkpoints
+from style_transfer import Iterate, deprocess, original_colors, stylize
+from style_transfer.checkpoint import Checkpoint
 from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices
-from style_transfer.multiscale import evaluations, scales, stylize_multiscale
+from style_transfer.divergence import Diverged, Watch
+from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
 from torch7 import image
 from torch7.cmdline import (
     CmdLine,
@@ -35,6 +43,7 @@ from torch7.cmdline import (
 EMBEDDED = 'small_vgg19'
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
+LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
 
 
 def command_line() -> CmdLine:
@@ -99,6 +108,9 @@ def command_line() -> CmdLine:
     cmd.option('-paper_mask', '', 'auto, or a picture: white stays paper')
     cmd.option('-paper_range', '0.7,0.9', 'luminances of -paper_mask auto')
     cmd.option('-jpeg_quality', 75)
+    cmd.option('-checkpoint', '', 'file for the state of the run')
+    cmd.option('-checkpoint_iter', 100)
+    cmd.option('-resume', '', 'go on from a checkpoint')
     return cmd
 
 
@@ -130,7 +142,11 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f'neural_style: {error}', file=sys.stderr)
         return 1
-    if 'model_file' not in cmd.given and not os.path.exists(params.model_file):
+    if (
+        params.resume == ''
+        and 'model_file' not in cmd.given
+        and not os.path.exists(params.model_file)
+    ):
         print(
             f'neural_style: there is no {params.model_file} (sh models/download_models.sh fetches'
             ' VGG-19): using the small embedded network',
@@ -139,8 +155,14 @@ def main(argv: list[str] | None = None) -> int:
         params.proto_file, params.model_file = embedded_network()
     keep_memory()
     try:
-        with terminal():
-            run(params)
+        with terminal(), Interruption() as interruption:
+            resumed = None
+            if params.resume != '':
+                params, resumed = checkpoints.read(params, cmd.given)
+            run(params, interruption, resumed)
+    except Interrupted as interrupted:
+        print(f'neural_style: {interrupted}', file=sys.stderr)
+        return interrupted.status
     except (ValueError, OSError) as error:
         print(f'neural_style: {error}', file=sys.stderr)
         return 1
@@ -159,11 +181,24 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def run(params: SimpleNamespace) -> None:
-    """What main(params) of neural_style.lua does."""
-    check_output(params.output_image)
+def run(
+    params: SimpleNamespace, interruption: 'Interruption', resumed: dict[str, Any] | None = None
+) -> None:
+    """What main(params) of neural_style.lua does; resumed: a checkpoint to go on from."""
+    check_output('-output_image', params.output_image)
+    if params.checkpoint != '':
+        check_output('-checkpoint', params.checkpoint)
+        if os.path.realpath(params.checkpoint) == os.path.realpath(params.output_image):
+            raise ValueError(f'-checkpoint {params.checkpoint}: this is the -output_image')
     check_sizes(params.image_size, params.style_scale)
     check_further(params)
+    sums = None
+    if params.checkpoint != '' or resumed is not None:
+        sums = checkpoints.input_sums(params)
+    state = None
+    if resumed is not None and sums is not None:
+        checkpoints.check_inputs(params, sums, resumed['sums'])
+        state = resumed['state']
     devices = choose_devices(params.gpu, params.backend, params.cudnn_autotune)
     on_gpu = devices[0].type != 'cpu'
 
@@ -210,74 +245,240 @@ def run(params: SimpleNamespace) -> None:
                 say(f'  Style {i} loss: {style_module.loss:f}')
             say(f'  Total loss: {iterate.loss:f}')
 
-    def maybe_save(iterate: Iterate) -> None:
+    def painted(x: torch.Tensor) -> torch.Tensor:
+        """The picture of an x, at the full size."""
+        disp = deprocess(x.cpu().double())
+        if disp.shape != content_image.shape:
+            disp = image.scale_to(disp, content_image.shape[2], content_image.shape[1])
+
+        # Maybe perform postprocessing for color-independent style transfer
+        if params.original_colors == 1:
+            disp = original_colors(content_image, disp)
+        elif params.style_tint == 1:
+            disp = style_tint(style_images[0], disp)
+        return disp
+
+    def should_save(iterate: Iterate) -> bool:
         t = iterate.iteration
         if iterate.x.shape != content_image.shape:
-            return  # a coarser scale
-        should_save = params.save_iter > 0 and modulo(t, params.save_iter) == 0
-        should_save = should_save or t == params.num_iterations
-        if should_save:
-            disp = iterate.image
-            filename = build_filename(params.output_image, t)
-            if t == params.num_iterations:
-                filename = params.output_image
+            return False  # a coarser scale
+        often = params.save_iter > 0 and modulo(t, params.save_iter) == 0
+        return often or t == params.num_iterations
 
-            # Maybe perform postprocessing for color-independent style transfer
-            if params.original_colors == 1:
-                disp = original_colors(content_image, disp)
-            elif params.style_tint == 1:
-                disp = style_tint(style_images[0], disp)
-
+    def save(iterate: Iterate) -> None:
+        disp = painted(iterate.x)
+        if iterate.iteration == params.num_iterations:
+            save_last(params.output_image, disp, params.jpeg_quality)
+            return
+        filename = build_filename(params.output_image, iterate.iteration)
+        try:
             image.save(filename, disp, params.jpeg_quality)
+        except (ValueError, OSError) as error:
+            warn(f'{error}; going on without it')
 
     sizes = scales(params.multiscale, max(content_image.shape[1:]))
+    watch = Watch()
+    saved = ''  # where the picture is, once a signal has come
+    evaluated = False
+
     with progress_bar(evaluations(sizes, params.num_iterations)) as bar:
+        if state is not None:
+            before_it = iterations(sizes, params.num_iterations)[: state['scale']]
+            bar.update(int(sum(before_it) + state['iteration']))
 
         def report(iterate: Iterate) -> None:
+            nonlocal saved, evaluated
+            evaluated = True
+            saving = should_save(iterate)
+            watch(iterate, now=saving or interruption.signal != 0)
             maybe_print(iterate)
-            maybe_save(iterate)
+            if saving:
+                save(iterate)
+            if interruption.signal:
+                saved = save_now(params, painted(iterate.x))
             bar.update()
+
+        def before(checkpoint: Checkpoint) -> None:
+            interruption.gentle = True
+            t = checkpoint.iteration
+            often = params.checkpoint_iter > 0 and modulo(t, params.checkpoint_iter) == 0
+            last = checkpoint.scale == len(sizes) - 1 and t == params.num_iterations - 1
+            if saved:
+                raise interrupted(params, sums, checkpoint, interruption, saved)
+            if sums is not None and params.checkpoint != '' and evaluated and (often or last):
+                try:
+                    checkpoints.write(params.checkpoint, params, sums, checkpoint)
+                except OSError as error:
+                    warn(f'{error}; going on without it')
 
         paint = stylize
         if params.multiscale != '':
             paint = functools.partial(stylize_multiscale, multiscale=params.multiscale)
-        paint(
-            load_network(params.proto_file, params.model_file),
-            content_image,
-            style_images,
-            style_blend_weights=style_blend_weights,
-            content_weight=params.content_weight,
-            style_weight=params.style_weight,
-            tv_weight=params.tv_weight,
-            num_iterations=params.num_iterations,
-            normalize_gradients=params.normalize_gradients,
-            init=params.init,
-            init_image=init_image,
-            optimizer=params.optimizer,
-            learning_rate=params.learning_rate,
-            lbfgs_num_correction=params.lbfgs_num_correction,
-            pooling=params.pooling,
-            backend=params.backend if on_gpu else 'nn',
-            seed=params.seed,
-            content_layers=params.content_layers,
-            style_layers=params.style_layers,
-            multigpu_strategy=params.multigpu_strategy,
-            losses=params.losses,
-            missing_layers=params.missing_layers,
-            precision=params.precision,
-            noise_scale=params.noise_scale,
-            lbfgs_max_step=params.lbfgs_max_step,
-            fourier_decay=params.fourier_decay,
-            adam_beta1=params.adam_beta1,
-            adam_beta2=params.adam_beta2,
-            adam_epsilon=params.adam_epsilon,
-            luminance_only=params.luminance_only,
-            recolor_content=params.recolor_content,
-            paper_mask=mask,
-            paper_range=params.paper_range,
-            devices=devices,
-            callback=report,
-        )
+        try:
+            paint(
+                load_network(params.proto_file, params.model_file),
+                content_image,
+                style_images,
+                style_blend_weights=style_blend_weights,
+                content_weight=params.content_weight,
+                style_weight=params.style_weight,
+                tv_weight=params.tv_weight,
+                num_iterations=params.num_iterations,
+                normalize_gradients=params.normalize_gradients,
+                init=params.init,
+                init_image=init_image,
+                optimizer=params.optimizer,
+                learning_rate=params.learning_rate,
+                lbfgs_num_correction=params.lbfgs_num_correction,
+                pooling=params.pooling,
+                backend=params.backend if on_gpu else 'nn',
+                seed=params.seed,
+                content_layers=params.content_layers,
+                style_layers=params.style_layers,
+                multigpu_strategy=params.multigpu_strategy,
+                losses=params.losses,
+                missing_layers=params.missing_layers,
+                precision=params.precision,
+                noise_scale=params.noise_scale,
+                lbfgs_max_step=params.lbfgs_max_step,
+                fourier_decay=params.fourier_decay,
+                adam_beta1=params.adam_beta1,
+                adam_beta2=params.adam_beta2,
+                adam_epsilon=params.adam_epsilon,
+                luminance_only=params.luminance_only,
+                recolor_content=params.recolor_content,
+                paper_mask=mask,
+                paper_range=params.paper_range,
+                devices=devices,
+                callback=report,
+                before=before,
+                state=state,
+            )
+        except Diverged as error:
+            saved = save_now(params, painted(error.good))
+            raise ValueError(
+                f'{error}; {likely_cause(params)}; {saved}: that of iteration {error.iteration},'
+                ' of the lowest loss'
+            ) from error
+    if interruption.signal:
+        raise Interrupted(f'interrupted, but {params.output_image} is ready', interruption.signal)
+
+
+def save_last(path: str, picture: torch.Tensor, jpeg_quality: int) -> None:
+    """Save the picture; where the disk refuses, save it in another place, and raise OSError."""
+    write = functools.partial(image.save, image=picture, jpeg_quality=jpeg_quality)
+    try:
+        write(path)
+    except OSError as error:
+        place = write_elsewhere(path, write)
+        where = 'and not elsewhere either' if place is None else f'the picture is in {place}'
+        raise OSError(f'{error}; {where}') from error
+
+
+def save_now(params: SimpleNamespace, picture: torch.Tensor) -> str:
+    """Save the picture under the output name, as well as may be; says where it is."""
+    try:
+        save_last(params.output_image, picture, params.jpeg_quality)
+    except OSError as error:
+        return str(error)
+    return f'the picture is in {params.output_image}'
+
+
+def write_elsewhere(path: str, write: Callable[[str], None]) -> str | None:
+    """Write in the current or the temporary directory, over no other file: the path, or None."""
+    stem, extension = os.path.splitext(os.path.basename(path))
+    for folder in (os.getcwd, tempfile.gettempdir):
+        with contextlib.suppress(OSError):
+            names = (f'{stem}{number or ""}{extension}' for number in itertools.count())
+            places = (os.path.join(folder(), name) for name in names)
+            place = next(place for place in places if not os.path.exists(place))
+            write(place)
+            return place
+    return None
+
+
+def interrupted(
+    params: SimpleNamespace,
+    sums: checkpoints.Sums | None,
+    checkpoint: Checkpoint,
+    interruption: 'Interruption',
+    saved: str,
+) -> 'Interrupted':
+    """Write the state of a run that is to end, and say how to go on."""
+    path: str | None
+    path = params.checkpoint or os.path.splitext(params.output_image)[0] + '.checkpoint'
+    text = f'interrupted after iteration {checkpoint.iteration}; {saved}'
+    sums = sums or checkpoints.input_sums(params)
+    write = functools.partial(checkpoints.write, params=params, sums=sums, checkpoint=checkpoint)
+    try:
+        write(path)
+    except OSError as error:
+        warn(str(error))
+        path = write_elsewhere(path, write)
+    if path is not None:
+        command = shlex.join([*program(), '-resume', path])
+        text += f'; the state is in {path}; go on with: {command}'
+    return Interrupted(text, interruption.signal)
+
+
+def program() -> list[str]:
+    """What a shell calls this program."""
+    path = sys.argv[0]
+    if path.endswith('.py'):
+        return [os.path.basename(sys.executable), path]
+    name = os.path.basename(path)
+    return [name if shutil.which(name) else path]
+
+
+def likely_cause(params: SimpleNamespace) -> str:
+    """Why numbers are lost, and what to do about it."""
+    if params.precision == 'fp16':
+        return 'float16 ends at 65504: give -precision bf16 or fp32, or smaller weights'
+    if params.optimizer == 'adam':
+        return f'-learning_rate {params.learning_rate:g} or the weights are too large'
+    return 'a step of L-BFGS went too far: give -lbfgs_max_step 10, or smaller weights'
+
+
+class Interrupted(KeyboardInterrupt):
+    """The end of a run by a signal."""
+
+    def __init__(self, text: str, number: int):
+        super().__init__(text)
+        self.status = 128 + number
+
+
+class Interruption:
+    """What SIGINT (Ctrl-C) and SIGTERM do to a run.
+
+    Until gentle is set they end it: Interrupted is raised.  Then they are only noted, in signal.
+    A second one ends the process at once.
+    """
+
+    def __init__(self) -> None:
+        self.gentle = False
+        self.signal = 0
+        self._former: dict[int, Any] = {}
+
+    def __enter__(self) -> 'Interruption':
+        # other threads may not set handlers, and nohup's SIG_IGN is to stay
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._former[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: object) -> None:
+        self.signal = number
+        for each in self._former:
+            signal.signal(each, signal.SIG_DFL)
+        if not self.gentle:
+            raise Interrupted('interrupted before the first iteration; nothing to save', number)
+        with contextlib.suppress(OSError):  # print might be at work already
+            os.write(2, b'\nneural_style: ending after this iteration; once more ends at once\n')
 
 
 def build_filename(output_image: str, iteration: int) -> str:
@@ -395,19 +596,22 @@ def keep_memory() -> None:
     mallopt(M_TOP_PAD, 2**28)
 
 
-def check_output(output_image: str) -> None:
+def check_output(flag: str, path: str) -> None:
     """Refuse at the start what could not be saved at the end."""
-    if not image.is_supported(output_image):
-        raise ValueError(f'-output_image {output_image}: name a .png, .jpg, .jpeg or .ppm file')
-    directory = os.path.dirname(output_image) or '.'
-    if os.path.isdir(output_image):
-        raise ValueError(f'-output_image {output_image}: this is a directory; name a file')
+    if flag == '-output_image' and not image.is_supported(path):
+        raise ValueError(f'{flag} {path}: name a .png, .jpg, .jpeg or .ppm file')
+    if os.path.isdir(path):
+        raise ValueError(f'{flag} {path}: this is a directory; name a file')
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise ValueError(f'{flag} {path}: the file is read-only; name another')
+    # a link's target is what is written
+    directory = os.path.dirname(os.path.realpath(path) if os.path.islink(path) else path) or '.'
     try:
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
         raise ValueError(
-            f'-output_image {output_image}: cannot write in {directory}: {error.strerror};'
+            f'{flag} {path}: cannot write in {directory}: {error.strerror};'
             ' make the directory, or name another'
         ) from error
 
@@ -456,6 +660,11 @@ def out_of_memory(error: Exception) -> bool:
     )
 
 
+def warn(text: str) -> None:
+    """Print on stderr, around a progress bar."""
+    tqdm.write(f'neural_style: {text}', file=sys.stderr)
+
+
 def say(text: str) -> None:
     """Print as th does, which ends every print with a tab, around a progress bar."""
     tqdm.write(text + '\t', file=sys.stdout)
@@ -474,7 +683,7 @@ class Terminal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         if record.levelno >= logging.WARNING:
-            tqdm.write(f'neural_style: {text}', file=sys.stderr)
+            warn(text)
         elif record.name.startswith('loadcaffe') or '\n' in text:
             # loadcaffe prints from C++, and th prints a network, without the tab.
             tqdm.write(text, file=sys.stdout)
@@ -487,7 +696,7 @@ class Terminal(logging.Handler):
 def terminal(handler: logging.Handler | None = None, level: int = logging.INFO):
     """Let the libraries' messages of a level through to a handler for one run."""
     handler = handler or Terminal()
-    loggers = [logging.getLogger(name) for name in ('loadcaffe', 'style_transfer', 'torch7')]
+    loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(level)

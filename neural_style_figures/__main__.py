@@ -22,6 +22,7 @@ from neural_style_figures.sheet import Sheet
 from style_transfer.devices import choose_devices
 from torch7 import image
 from torch7.cmdline import CmdLine, CommandLineError, HelpRequested, split
+from torch7.file import write_whole
 
 PROGRAM = 'neural_style-figures'
 QUICK_SIZE, QUICK_ITERATIONS = 160, 150
@@ -153,11 +154,11 @@ def run(name: str, params: SimpleNamespace, given: set[str]) -> None:
     painted = {each.name: image.load(studio.picture(each)) for each in plan.paintings}
     height, width = inputs[content.path].shape[1:]
     drawn = Sheet(plan, width, height).draw(title(name), text, painted, inputs)
-    image.write_whole(os.path.join(folder, 'sheet.png'), drawn)
+    write_whole(os.path.join(folder, 'sheet.png'), drawn)
     rows = settings(params, figure, content, styles, normalized)
     listed = [(each, records[each.name]) for each in plan.paintings]
     html = page(title(name), text, rows, listed).encode()
-    image.write_whole(os.path.join(folder, 'index.html'), html)
+    write_whole(os.path.join(folder, 'index.html'), html)
     for file in ('sheet.png', 'index.html'):
         say(os.path.join(folder, file))
 

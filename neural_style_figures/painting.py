@@ -24,6 +24,7 @@ from neural_style_figures.plan import Painting
 from neural_style_figures.preparation import layers
 from style_transfer import Iterate, deprocess, original_colors, stylize
 from torch7 import image
+from torch7.file import write_whole
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def paint(painting: Painting, studio: Studio, evaluated: Callable[[], object]) -
         'device': str(studio.devices[0]),
         'program': version(),
     }
-    image.write_whole(studio.record(painting), json.dumps(record, indent=1).encode())
+    write_whole(studio.record(painting), json.dumps(record, indent=1).encode())
     return record
 
 

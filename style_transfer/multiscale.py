@@ -1,12 +1,15 @@
 """Coarse to fine: a run at each of several sizes, every one from the picture of the last."""
 
+import functools
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
+from style_transfer.checkpoint import Checkpoint
 from style_transfer.transfer import Iterate, stylize
 from torch7 import image
 from torch7.cmdline import split, tonumber
@@ -68,13 +71,16 @@ def stylize_multiscale(
     losses: str = 'neural_style',
     paper_mask: str | Tensor = '',
     callback: Callable[[Iterate], None] | None = None,
+    before: Callable[[Checkpoint], None] | None = None,
+    state: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Tensor:
     """stylize, from coarse to fine.
 
     The images have the full size; they are scaled down for the runs before the last, the style
     images by the same factor.  num_iterations is that of the last run; one with a quarter of the
-    pixels gets twice as many, which cost as much as half of it.  The callback sees them all.
+    pixels gets twice as many, which cost as much as half of it.  The callback sees them all, and so
+    does before; state goes on with the scale that it was taken at.
     The losses of neural_style.lua are means, and the sum of squared differences that TV is does
     not change with the size of a smooth picture either, so the weights stay; the paper's content
     loss is a sum, and its weight grows as the pixels get fewer.  What a picture lacks when it has
@@ -85,7 +91,10 @@ def stylize_multiscale(
     result = init_image if init == 'image' else None
     coarser: Tensor | None = None
     sizes = scales(multiscale, full)
-    for size, number in zip(sizes, iterations(sizes, num_iterations), strict=True):
+    plan = enumerate(zip(sizes, iterations(sizes, num_iterations), strict=True))
+    for scale, (size, number) in plan:
+        if state is not None and scale < state['scale']:
+            continue
         factor = size / full
         small = [content_image, *style_images]
         if size < full:
@@ -113,7 +122,14 @@ def stylize_multiscale(
             losses=losses,
             paper_mask=mask,
             callback=callback,
+            before=None if before is None else functools.partial(_at_scale, before, scale),
+            state=state,
             **settings,
         )
+        state = None
     assert result is not None
     return result
+
+
+def _at_scale(before: Callable[[Checkpoint], None], scale: int, checkpoint: Checkpoint) -> None:
+    before(replace(checkpoint, scale=scale))

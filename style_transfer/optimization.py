@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -13,6 +14,7 @@ logger = logging.getLogger(__name__)
 def optimize(
     feval: Callable[[Tensor], tuple[Tensor, Tensor]],
     image: Tensor,
+    state: dict[str, Any] | None = None,
     *,
     optimizer: str,
     num_iterations: float,
@@ -26,14 +28,17 @@ def optimize(
     """Minimise feval, starting from image, which is changed in place and returned.
 
     feval(x) gives the loss and its gradient.  L-BFGS takes no learning rate, as in the original.
-    optimizer: 'lbfgs' or 'adam'; ValueError otherwise.
+    optimizer: 'lbfgs' or 'adam'; ValueError otherwise.  state: the optimiser's, to go on with;
+    empty at the start, and kept up to date.
     Source: neural_style.lua: main.
     """
+    state = {} if state is None else state
     if optimizer == 'lbfgs':
         logger.info('Running optimization with L-BFGS')
         lbfgs(
             feval,
             image,
+            state,
             max_iter=num_iterations,
             n_correction=max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100,
             tol_x=-1,
@@ -43,9 +48,8 @@ def optimize(
         )
     elif optimizer == 'adam':
         logger.info('Running optimization with ADAM')
-        state: dict = {}
         # Lua's loop over a fractional limit ends at the whole number below it.
-        for _ in range(int(max(num_iterations, 0))):
+        for _ in range(state.get('t', 0), int(max(num_iterations, 0))):
             adam(
                 feval,
                 image,

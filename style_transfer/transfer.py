@@ -2,12 +2,14 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from style_transfer.checkpoint import Checkpoint, moved
 from style_transfer.color import grey, recolor
 from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
@@ -82,6 +84,8 @@ def stylize(
     paper_range: str = '0.7,0.9',
     devices: Sequence[torch.device | str] = ('cpu',),
     callback: Callable[[Iterate], None] | None = None,
+    before: Callable[[Checkpoint], None] | None = None,
+    state: Mapping[str, Any] | None = None,
 ) -> Tensor:
     """Paint the content of one image in the style of others.
 
@@ -93,6 +97,10 @@ def stylize(
         compared over what is painted, in the style images as well.
     devices: one, or several to cut the network across.
     callback: called with an Iterate after every evaluation.
+    before: called with a Checkpoint before every evaluation; what it raises ends the run.
+    state: of a Checkpoint, to go on from there: with the same images and settings, num_iterations
+        apart, the result is that of a run without interruption, to the last bit on a CPU.  Its
+        tensors become the run's own.
     The other keywords are the flags of the command, with their names, defaults and meaning.
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which is
@@ -127,6 +135,12 @@ def stylize(
     ):
         if not valid:
             raise ValueError(f'{flag} {number}: give {want}')
+    whole = float(num_iterations).is_integer()  # else L-BFGS goes beyond
+    if state is not None and whole and state['iteration'] >= max(num_iterations, 1):
+        raise ValueError(
+            f'-num_iterations {num_iterations}: the run to go on with has done'
+            f' {state["iteration"]}; give more'
+        )
     height, width = content_image.shape[1:]
     if tv_weight > 0 and min(height, width) < 2:
         raise ValueError(
@@ -156,6 +170,12 @@ def stylize(
 
     # Set up the network, with style and content losses inserted.
     generator = Generator()
+    if state is not None:
+        generator.restore(state['begun'])  # dropout draws from it for the targets already
+        precision = state['precision']
+    else:
+        precision = choose_precision(precision, torch.device(devices[0]))
+    begun = generator.state()
     network = LossNetwork(
         cnn,
         content_weight=content_weight,
@@ -172,7 +192,7 @@ def stylize(
         content_layer_weights=content_layer_weights,
         style_layer_weights=style_layer_weights,
         missing_layers=missing_layers,
-        precision=choose_precision(precision, torch.device(devices[0])),
+        precision=precision,
     )
     del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]
@@ -189,7 +209,9 @@ def stylize(
     # Initialise the image.  Noise is drawn on the CPU: a seed gives the same on every device.
     if seed >= 0:
         generator.manual_seed(seed)
-    if init == 'random':
+    if state is not None:
+        img = state['image']
+    elif init == 'random':
         img = generator.randn(*content_image.shape).float() * noise_scale
     else:
         img = preprocess(content_image if init_image is None else init_image).float()
@@ -199,15 +221,25 @@ def stylize(
         mask = mask.float().to(device)
         paper = preprocess(paper_color(style_images, weights)).float().to(device)
     canvas = Canvas(bool(luminance_only), mask, paper, fourier_decay)
-    img = canvas.start(img.to(device))
-    # As in the original; it draws the masks of dropout layers once more.
-    network.start(canvas.image(img))
+    if state is None:
+        img = canvas.start(img.to(device))
+        # As in the original; it draws the masks of dropout layers once more.
+        network.start(canvas.image(img))
+        progress: dict[str, Any] = {}
+        evaluations = 0
+    else:
+        img = img.to(device)
+        generator.restore(state['generator'])
+        network.scale = state['network_scale']
+        progress = moved(state['optimizer'], device)
+        evaluations = state['iteration']
 
     last = None
-    evaluations = 0
 
     def feval(z: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal evaluations, last
+        if before is not None:
+            before(Checkpoint(evaluations, z, progress, network.scale, precision, generator, begun))
         evaluations += 1
         x = canvas.image(z)
         loss, gradient = evaluate(network, x)
@@ -220,6 +252,7 @@ def stylize(
     optimize(
         feval,
         img,
+        progress,
         optimizer=optimizer,
         num_iterations=num_iterations,
         learning_rate=learning_rate,

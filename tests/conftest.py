@@ -1,11 +1,14 @@
 """Where the tests find the recordings of the original program."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+import neural_style
 
 # The networks of the tests are small: a second thread gains nothing, and on a busy machine the
 # threads wait for each other most of the time.
@@ -46,3 +49,27 @@ def wheel(tmp_path_factory):
     return subprocess.run(
         [sys.executable, '-m', 'zipfile', '-l', wheel], capture_output=True, text=True, check=True
     ).stdout
+
+
+@pytest.fixture
+def command(data, tmp_path, monkeypatch):
+    """Run `neural_style FLAGS` in an empty folder, on the small network and pictures."""
+    monkeypatch.chdir(tmp_path)
+    models, inputs = data / 'models', data / 'inputs'
+    defaults = {
+        '-gpu': '-1',
+        '-image_size': '48',
+        '-content_image': f'{inputs}/scene.jpg',
+        '-style_image': f'{inputs}/strokes.jpg',
+        '-proto_file': f'{models}/mini_vgg19_conv.prototxt',
+        '-model_file': f'{models}/mini_vgg19_conv.caffemodel',
+        '-num_iterations': '2',
+        '-seed': '1',
+    }
+
+    def run(flags=''):
+        words = shlex.split(flags)
+        argv = [word for pair in defaults.items() if pair[0] not in words for word in pair]
+        return neural_style.main(argv + words)
+
+    return run

@@ -1,7 +1,6 @@
 """The command: its text, its files, and how it meets bad input."""
 
 import os
-import shlex
 import subprocess
 import sys
 
@@ -13,30 +12,6 @@ from PIL import Image
 
 import neural_style
 from neural_style import build_filename, main
-
-
-@pytest.fixture
-def command(data, tmp_path, monkeypatch):
-    """Run `neural_style FLAGS` in an empty folder, on the small network and pictures."""
-    monkeypatch.chdir(tmp_path)
-    models, inputs = data / 'models', data / 'inputs'
-    defaults = {
-        '-gpu': '-1',
-        '-image_size': '48',
-        '-content_image': f'{inputs}/scene.jpg',
-        '-style_image': f'{inputs}/strokes.jpg',
-        '-proto_file': f'{models}/mini_vgg19_conv.prototxt',
-        '-model_file': f'{models}/mini_vgg19_conv.caffemodel',
-        '-num_iterations': '2',
-        '-seed': '1',
-    }
-
-    def run(flags=''):
-        words = shlex.split(flags)
-        argv = [word for pair in defaults.items() if pair[0] not in words for word in pair]
-        return main(argv + words)
-
-    return run
 
 
 def files(folder='.'):

@@ -6,7 +6,6 @@ Images are tensors (channels, H, W), float64, RGB in [0, 1].
 import io
 import os
 import re
-import secrets
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
+
+from torch7.file import write_whole
 
 # What a file begins with, whatever its name: image/init.lua: load.
 MAGIC = {
@@ -231,21 +232,9 @@ def save(path: str | Path, image: Tensor, jpeg_quality: int = 75) -> None:
     except (OSError, ValueError) as error:  # more pixels a side than the format can count
         raise ValueError(f'{path}: cannot encode the image: {error}') from error
     try:
-        write_whole(os.path.realpath(path), encoded.getbuffer())
+        write_whole(path, encoded.getbuffer())
     except OSError as error:
         raise type(error)(f'{path}: cannot write the image: {error.strerror}') from error
-
-
-def write_whole(path: str | Path, content: bytes | memoryview) -> None:
-    """Write a file whole or not at all: beside the path first, then under the path's name."""
-    temporary = os.path.join(os.path.dirname(path), f'.{secrets.token_hex(8)}.tmp')
-    try:
-        with open(temporary, 'xb') as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def rgb2yuv(image: Tensor) -> Tensor:

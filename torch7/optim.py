@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ Feval = Callable[[Tensor], tuple[Any, Tensor]]
 def lbfgs(
     feval: Feval,
     x: Tensor,
+    state: dict[str, Any] | None = None,
     *,
     max_iter: float = 20,
     max_eval: float | None = None,
@@ -43,7 +44,10 @@ def lbfgs(
     max_step: the longest step, root mean square over x; until the first pair is kept, the length of
     every step.  0: no limit, as in the original, whose step along a direction of little
     curvature may throw x far away.
-    Returns x, one step beyond the last evaluation, and the list of losses.
+    state: a dict, empty before the first call, of tensors and numbers.  It is whole whenever feval
+    is called: with it and the x of that call, another call goes on from there, to the same bits,
+    and max_iter and max_eval count from the first call on.  Its tensors are in use.
+    Returns x, one step beyond the last evaluation, and the list of this call's losses.
     Source: optim/lbfgs.lua, after minFunc. A negative tolerance cannot be met, so what it
     would be compared with is not computed; numbers stay on x's device but for two an iteration,
     and a third with max_step.
@@ -55,21 +59,44 @@ def lbfgs(
         if verbose:
             logger.info('<optim.lbfgs> \t%s', text)
 
+    state = {} if state is None else state
     point = x.detach()  # the same memory: x may require a gradient
     loss, g = _evaluate(feval, x)
     losses = [loss]
+    n_iter, before = state.get('n_iter', 0), state.get('evaluations', 0)
 
     # is the initial point optimal already?
-    if tol_fun >= 0 and _norm(g) <= tol_fun:
-        tell('optimality condition below tolFun')
+    if not state:
+        if tol_fun >= 0 and _norm(g) <= tol_fun:
+            tell('optimality condition below tolFun')
+            return x, losses
+        tell('creating recyclable direction/step/history buffers')
+
+    kind = _History if g.numel() <= LONG else _HistoryBlocks
+    history = kind(g, n_correction, state.get('history'))
+    d: Any = state.get('d')
+    g_old: Any = state.get('g_old')
+    t: float = state.get('t', learning_rate)  # length of the step taken last
+    loss_old: Any = state.get('loss')
+
+    def reason():
+        """Why to stop after a step, if so."""
+        if n_iter == max_iter:
+            return 'reached max number of iterations'
+        if before + len(losses) >= max_eval:
+            return 'max nb of function evals'
+        if tol_fun >= 0 and _norm(g) <= tol_fun:
+            return 'optimality condition below tolFun'
+        if tol_x >= 0 and _norm(d * t) <= tol_x:
+            return 'step size below tolX'
+        if tol_x > 0 and abs(loss - loss_old) < tol_x:
+            return 'function value changing less than tolX'
+        return None
+
+    if n_iter and (text := reason()):
+        tell(text)
         return x, losses
 
-    tell('creating recyclable direction/step/history buffers')
-    kind = _History if g.numel() <= LONG else _HistoryBlocks
-    history = kind(g, n_correction)
-
-    t: float = learning_rate  # length of the step taken last
-    n_iter = 0
     while n_iter < max_iter:
         n_iter += 1
 
@@ -97,24 +124,14 @@ def lbfgs(
             t *= min(1.0, (1 / _norm(g)).item())
         point.add_(d.view(x.shape), alpha=t)
         if n_iter != max_iter:  # the point after the last step is not evaluated
+            state.update(n_iter=n_iter, d=d, g_old=g_old, t=t, loss=loss, history=history.state())
+            state['evaluations'] = before + len(losses)
             loss, g = _evaluate(feval, x)
             losses.append(loss)
 
         # conditions to stop
-        if n_iter == max_iter:
-            tell('reached max number of iterations')
-            break
-        if len(losses) >= max_eval:
-            tell('max nb of function evals')
-            break
-        if tol_fun >= 0 and _norm(g) <= tol_fun:
-            tell('optimality condition below tolFun')
-            break
-        if tol_x >= 0 and _norm(d * t) <= tol_x:
-            tell('step size below tolX')
-            break
-        if tol_x > 0 and abs(loss - loss_old) < tol_x:
-            tell('function value changing less than tolX')
+        if text := reason():
+            tell(text)
             break
     return x, losses
 
@@ -125,7 +142,7 @@ class _History:
     Every operation in Torch7's order: for vectors short enough to afford it.
     """
 
-    def __init__(self, like: Tensor, n_correction: int):
+    def __init__(self, like: Tensor, n_correction: int, state: Mapping[str, Any] | None = None):
         self.n_correction = n_correction
         self.steps: list[Tensor] = []  # s = x - previous x, oldest first
         self.changes: list[Tensor] = []  # y = g - previous g
@@ -133,6 +150,18 @@ class _History:
         self.spare: list[tuple[Tensor, Tensor]] = []  # memory of pairs given up
         self.q = torch.empty_like(like)
         self.h_diag = torch.ones((), dtype=_precise(like), device=like.device)
+        if state is not None:
+            self.steps, self.changes = list(state['steps']), list(state['changes'])
+            self.ro, self.h_diag = list(state['ro']), state['h_diag']
+
+    def state(self) -> dict[str, Any]:
+        """What a history needs to go on: the tensors themselves."""
+        return {
+            'steps': list(self.steps),
+            'changes': list(self.changes),
+            'ro': list(self.ro),
+            'h_diag': self.h_diag,
+        }
 
     @property
     def begun(self) -> bool:
@@ -180,7 +209,7 @@ class _HistoryBlocks:
     S Yᵀ and Y Yᵀ grow by one row a pass.  Pairs lie in blocks that are made as they are needed.
     """
 
-    def __init__(self, like: Tensor, n_correction: int):
+    def __init__(self, like: Tensor, n_correction: int, state: Mapping[str, Any] | None = None):
         self.n_correction = n_correction
         self.blocks: list[Tensor] = []  # (BLOCK, 2, n): s and y of each slot
         self.order: list[int] = []  # slots in use, oldest first
@@ -189,6 +218,24 @@ class _HistoryBlocks:
         self.yy = torch.zeros_like(self.sy)
         self.products = torch.zeros(slots, 2, dtype=_precise(like), device=like.device)
         self.h_diag = torch.ones((), dtype=_precise(like), device=like.device)
+        if state is not None:
+            for rows in state['blocks']:
+                block = rows if len(rows) == BLOCK else like.new_zeros(BLOCK, *rows.shape[1:])
+                block[: len(rows)] = rows
+                self.blocks.append(block)
+            self.order = state['order'].tolist()
+            self.sy, self.yy, self.h_diag = state['sy'], state['yy'], state['h_diag']
+
+    def state(self) -> dict[str, Any]:
+        """What a history needs to go on: the tensors themselves, of the blocks what is in use."""
+        top = max(self.order, default=-1) + 1
+        return {
+            'blocks': [rows.view(-1, 2, rows.shape[1]) for rows in self._rows(top) if len(rows)],
+            'order': torch.tensor(self.order, dtype=torch.int64),
+            'sy': self.sy,
+            'yy': self.yy,
+            'h_diag': self.h_diag,
+        }
 
     @property
     def begun(self) -> bool:

@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,22 @@ class Generator:
         seed = int.from_bytes(os.urandom(8), 'little')
         self.manual_seed(seed)
         return seed
+
+    def state(self) -> dict[str, Any]:
+        """Where the stream is, for restore: a tensor and numbers."""
+        bits = self._bits.state['state']
+        return {
+            'key': torch.from_numpy(bits['key'].astype(np.int64)),
+            'position': int(bits['pos']),
+            'second_normal': self._second_normal,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where a generator was whose state this is."""
+        key = state['key'].numpy().astype(np.uint32)
+        bits: Any = {'key': key, 'pos': state['position']}
+        self._bits.state = {'bit_generator': 'MT19937', 'state': bits}
+        self._second_normal = state['second_normal']
 
     def random(self, n: int) -> np.ndarray:
         """The next n outputs of MT19937: (n,) uint64, each below 2^32."""

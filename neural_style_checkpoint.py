@@ -1,0 +1,129 @@
+"""The state of a run in a file: -checkpoint writes it, -resume goes on from it.
+
+The file is a .safetensors with the tensors of style_transfer.checkpoint.  Its metadata say in JSON:
+
+    format, torch   versions
+    settings        of the flags, paths as they were given
+    sums            SHA-256 of the files that the result depends on, by flag
+    state           the numbers of the state
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Collection
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from style_transfer.checkpoint import Checkpoint, put_together, take_apart
+from torch7.cmdline import split
+from torch7.file import read_tensors, write_tensors
+
+logger = logging.getLogger(__name__)
+
+# Flags that name files which the result depends on: held to their contents, not their names.
+INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', 'model_file', 'proto_file')
+# Flags that may change when a run goes on: they have no part in its numbers.
+FREE = {'resume', 'preset', 'num_iterations', 'print_iter', 'save_iter', 'output_image'}
+FREE |= {'checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'}
+FREE |= {'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'}
+FORMAT = 1
+
+Sums = dict[str, list[str | None]]
+
+
+def input_sums(params: SimpleNamespace) -> Sums:
+    """SHA-256 of the files that the flags of INPUTS name; None for one that is not there."""
+    return {name: [sha256(path) for path in input_files(params, name)] for name in INPUTS}
+
+
+def input_files(params: SimpleNamespace, name: str) -> list[str]:
+    """The paths that a flag of INPUTS gives."""
+    value = getattr(params, name)
+    if name == 'style_image':
+        return split(value)
+    return [] if value == '' or (name, value) == ('paper_mask', 'auto') else [value]
+
+
+def sha256(path: str) -> str | None:
+    """Of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, 'rb') as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    except OSError:
+        return None
+    return digest.hexdigest()
+
+
+def check_inputs(params: SimpleNamespace, sums: Sums, recorded: dict[str, list]) -> None:
+    """Refuse to go on with other files than the run began with."""
+    for name in INPUTS:
+        if sums[name] == recorded[name]:
+            continue
+        paths = input_files(params, name)
+        missing = [path for path, found in zip(paths, sums[name], strict=True) if found is None]
+        fault = (
+            f'{missing[0]} is not there; go on in the same folder, or say where it is: -{name} FILE'
+            if missing
+            else f'{getattr(params, name)} is not what the run began with; begin anew'
+        )
+        raise ValueError(f'-resume {params.resume}: -{name}: {fault}')
+
+
+def write(path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint) -> None:
+    """Write the state of a run, whole or not at all.  Raises OSError if the disk refuses."""
+    tensors, rest = take_apart(checkpoint.state())
+    settings = {name: value for name, value in vars(params).items() if name != 'resume'}
+    content = {
+        'format': FORMAT,
+        'torch': torch.__version__,
+        'settings': settings,
+        'sums': sums,
+        'state': rest,
+    }
+    try:
+        write_tensors(path, tensors, {'neural_style': json.dumps(content)})
+    except OSError as error:
+        raise type(error)(f'{path}: cannot write the state: {error.strerror}') from error
+
+
+def read(params: SimpleNamespace, given: Collection[str]) -> tuple[SimpleNamespace, dict[str, Any]]:
+    """What -resume names: the settings of the run, the free ones as given anew, and the content.
+
+    params: of the command line; given: the names of the flags on it.
+    Raises ValueError for files that are no checkpoints, and settings that are not the run's.
+    """
+    path = params.resume
+    try:
+        tensors, metadata = read_tensors(path)
+        content = json.loads(metadata['neural_style'])
+        content['state'] = put_together(tensors, content['state'])
+        settings = content['settings']
+        if content['format'] != FORMAT or not settings.keys() <= vars(params).keys():
+            raise ValueError(f'{path}: written by another version of the program; use that one')
+    except OSError as error:
+        raise ValueError(f'-resume {path}: {error.strerror}; name a checkpoint') from error
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'-resume {path}: not a checkpoint of this program') from error
+    except ValueError as error:
+        raise ValueError(f'-resume {error}') from error
+    for name in sorted(given):
+        changed = getattr(params, name) != settings.get(name)
+        files = name in INPUTS and input_files(params, name) != []
+        if changed and not files and name not in FREE:
+            raise ValueError(
+                f'-resume {path}: the run began with -{name} {settings.get(name)}, not'
+                f' {getattr(params, name)}; leave the flag out, or begin anew'
+            )
+    if content['torch'] != torch.__version__:
+        logger.warning(
+            '-resume %s: begun with PyTorch %s: the last digits may differ', path, content['torch']
+        )
+    for name, value in settings.items():
+        if name not in given:
+            setattr(params, name, value)
+    return params, content

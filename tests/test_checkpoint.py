@@ -1,0 +1,107 @@
+"""A run that goes on from a checkpoint: the same bits as one that was never interrupted."""
+
+import json
+from collections import OrderedDict
+
+import pytest
+import torch
+from conftest import DATA
+from torch import nn
+
+import loadcaffe
+from style_transfer import stylize
+from style_transfer.checkpoint import put_together, take_apart
+from style_transfer.multiscale import stylize_multiscale
+from torch7.file import read_tensors, write_tensors
+
+STEM = DATA / 'models' / 'mini_vgg19_conv'
+
+
+def picture(seed, height=32, width=40):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(3, height, width, generator=generator, dtype=torch.float64)
+
+
+def vgg():
+    return loadcaffe.load(f'{STEM}.prototxt', f'{STEM}.caffemodel')
+
+
+def dropping():
+    """A network that draws random numbers in every evaluation, and for the targets."""
+    torch.manual_seed(0)
+    layers = OrderedDict(relu1_1=nn.Conv2d(3, 4, 3, padding=1), drop=nn.Dropout(0.3))
+    return nn.Sequential(layers | {'relu4_2': nn.Conv2d(4, 5, 3, padding=1)})
+
+
+class Recorder:
+    """What a run showed, and its states, written and read."""
+
+    def __init__(self, folder, kept=()):
+        self.folder, self.kept = folder, kept
+        self.seen, self.states = [], []
+
+    def callback(self, iterate):
+        self.seen.append((iterate.iteration, iterate.loss.item(), iterate.x.clone()))
+
+    def before(self, checkpoint):
+        if len(self.seen) in self.kept:
+            tensors, rest = take_apart(checkpoint.state())
+            path = self.folder / f'{len(self.seen)}.safetensors'
+            write_tensors(path, tensors, {'rest': json.dumps(rest)})
+            self.states.append((len(self.seen), path))
+
+
+def states(recorder):
+    for done, path in recorder.states:
+        tensors, metadata = read_tensors(path)
+        yield done, put_together(tensors, json.loads(metadata['rest']))
+
+
+ONE = {'content_layers': 'relu4_2', 'style_layers': 'relu1_1', 'tv_weight': 0}
+RUNS = {
+    'lbfgs': {'num_iterations': 13},
+    'lbfgs, the history full': {'num_iterations': 9, 'lbfgs_num_correction': 3},
+    'lbfgs, short steps': {'num_iterations': 6, 'lbfgs_max_step': 2},
+    'lbfgs, a fraction': {'num_iterations': 4.5},
+    'lbfgs, no seed': {'num_iterations': 5, 'seed': -1},
+    'adam': {'num_iterations': 6, 'optimizer': 'adam'},
+    'bf16': {'num_iterations': 6, 'precision': 'bf16'},
+    'fp16': {'num_iterations': 4, 'precision': 'fp16', 'style_weight': 1e3},
+    'dropout': {'num_iterations': 6, 'cnn': dropping, **ONE},
+    'grey on paper': {'num_iterations': 5, 'luminance_only': 1, 'paper_mask': 'auto'},
+    'scales': {'num_iterations': 3, 'multiscale': '2', 'init': 'image'},
+}
+KEPT = {
+    'lbfgs': (0, 1, 2, 6, 11, 12),
+    'lbfgs, the history full': (1, 3, 4, 5, 8),
+    'fp16': (1, 2, 3),
+    'scales': (0, 2, 5, 6, 7, 8),
+}
+
+
+@pytest.mark.parametrize('long', [False, True], ids=['loops', 'blocks'])
+@pytest.mark.parametrize('name', RUNS)
+def test_a_resumed_run_ends_in_the_same_bits(name, long, tmp_path, monkeypatch):
+    settings = {'seed': 7, 'init': 'random', **RUNS[name]}
+    if long and settings.get('optimizer') == 'adam':
+        pytest.skip('Adam keeps no history')
+    if long:
+        monkeypatch.setattr('torch7.optim.LONG', 0)
+        monkeypatch.setattr('torch7.optim.BLOCK', 4)
+    monkeypatch.setattr('style_transfer.precision.speedup', lambda *args: 2.0)
+    cnn = settings.pop('cnn', vgg)
+    paint = stylize_multiscale if 'multiscale' in settings else stylize
+    whole = Recorder(tmp_path, KEPT.get(name, (1, 4)))
+    images = picture(1), [picture(2, 30, 30)]
+    want = paint(cnn(), *images, callback=whole.callback, before=whole.before, **settings)
+    assert len(whole.states) == len(whole.kept)
+    for done, state in states(whole):
+        rest = Recorder(tmp_path)
+        got = paint(cnn(), *images, callback=rest.callback, state=state, **settings)
+        assert torch.equal(got, want)
+        assert len(rest.seen) == len(whole.seen) - done
+        for (number, loss, x), (number_2, loss_2, x_2) in zip(
+            whole.seen[done:], rest.seen, strict=True
+        ):
+            assert (number, loss) == (number_2, loss_2)
+            assert torch.equal(x, x_2)
