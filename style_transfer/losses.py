@@ -122,6 +122,8 @@ class Loss(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         if self.part is not None and self.mode in ('capture', 'sum', 'norm'):
             self._add_up(piece(features.detach(), self.part.own))
+            if torch.is_grad_enabled():  # for a way down that does not come here again
+                return _AddGradient.apply(features, self)
         elif self.part is not None and self.mode == 'loss':
             return _AddGradient.apply(features, self)
         elif self.mode == 'capture':

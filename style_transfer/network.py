@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import torch7.nn
 from style_transfer.convolution import FixedConvolution
+from style_transfer.distributed import ALONE, Ranks
 from style_transfer.losses import (
     ContentLoss,
     Loss,
@@ -20,7 +21,7 @@ from style_transfer.losses import (
     TVLoss,
 )
 from style_transfer.precision import PRECISIONS
-from style_transfer.tiling import TiledEvaluation, Tiling
+from style_transfer.tiling import Stage, TiledEvaluation, Tiling, cuts
 from torch7.convolution import EXACT, convolve
 from torch7.random import Generator
 
@@ -106,10 +107,12 @@ class LossNetwork(nn.Module):
         style_layer_weights: Mapping[str, float] = NO_WEIGHTS,
         missing_layers: str = 'warn',
         precision: str = 'fp32',
+        ranks: Ranks = ALONE,
     ):
         super().__init__()
         self.dtype = PRECISIONS[precision]
         self.tiling: Tiling | None = None  # None: whole images
+        self.ranks = ranks
         # What every gradient is multiplied by on its way back, and the image's divided by: the
         # range of float16 ends at 6e-8.
         self.scale = FIRST_SCALE if self.dtype == torch.float16 else 1.0
@@ -178,6 +181,8 @@ class LossNetwork(nn.Module):
             self.chunks = _cut(net, cuts, len(self.devices))
         else:
             self.chunks = nn.ModuleList([nn.Sequential(*net)])
+        if ranks.size > 1:
+            self.tiling = self._strips(graph is not None)
         for chunk, device in zip(self.chunks, self.devices, strict=True):
             # The stubs do not know the keyword.
             chunk.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -229,7 +234,22 @@ class LossNetwork(nn.Module):
             list(self.chunks[0].children()),
             self.tiling,
             lambda layers, features: _run(layers, features, call, fixed),
+            (image.shape[1], image.shape[2]),
+            self.ranks,
         )
+
+    def _strips(self, branched: bool) -> Tiling:
+        """A strip of every stage for each of several processes."""
+        layers = list(self.chunks[0].children())
+        begins, local = cuts(layers)
+        if branched or len(self.devices) > 1 or local < len(layers):
+            raise ValueError(
+                'several processes: they can share a network without branches, on one device each,'
+                ' whose layers see what is near; name lower layers in -content_layers and'
+                ' -style_layers, or run one process'
+            )
+        ends = [*begins[1:], len(layers)]
+        return Tiling(tuple(Stage(a, b) for a, b in zip(begins, ends, strict=True)), kept=True)
 
     def _enter(self, image: Tensor) -> tuple[Tensor, bool, bool]:
         """The features below the first layer, and how convolutions run: small, fixed of _call."""

@@ -12,12 +12,15 @@ every layer, the shares of all tiles together are the layer, and only what is ow
           gradient of the features below
 
 So nothing is approximated.  The last stage may be one tile, which goes up and down at once.
+
+Several processes (distributed.py) take rows of tiles.  Each has of the features between stages the
+rows that its tiles need; their rims are sent, and their gradients sent back and added.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, groupby, pairwise, product
 from typing import Any
 
 import torch
@@ -26,6 +29,7 @@ from torch import Tensor, nn
 from loadcaffe.activations import Pointwise
 from loadcaffe.normalization import BatchNorm, Scale
 from loadcaffe.spatial import Pooling
+from style_transfer.distributed import ALONE, Ranks, Rows
 from style_transfer.losses import Loss, Part, TVLoss, piece
 
 Run = Callable[[Sequence[nn.Module], Tensor], Tensor]
@@ -51,9 +55,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Tiling:
-    """The stages, from the image up.  They fit images of any size."""
+    """The stages, from the image up.  They fit images of any size.
+
+    kept: what a stage of one tile has calculated on the way up is kept for the way down.
+    """
 
     stages: tuple[Stage, ...]
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,46 +72,84 @@ class Tile:
     parts: dict[int, Part]
 
 
+@dataclass(frozen=True)
+class Band:
+    """Rows of a feature map, those from number first on, as one process has them: (1, C, H, W)."""
+
+    rows: Tensor
+    first: int = 0
+
+    def piece(self, place: tuple[slice, slice]) -> Tensor:
+        """Rows and columns, counted in the whole map: a view."""
+        rows, columns = place
+        return self.rows[..., rows.start - self.first : rows.stop - self.first, columns]
+
+
 class TiledEvaluation:
     """What LossNetwork.gradient and .start do, in tiles.
 
     layers: of a network without branches, losses and TV included.
     run: takes layers of it and features (1, C, H, W), returns the features above.
+    size: (H, W) of the image.  ranks: the processes that share the tiles, if there are enough rows
+    for all of them; else each does everything.
     """
 
-    def __init__(self, layers: Sequence[nn.Module], tiling: Tiling, run: Run):
+    def __init__(
+        self,
+        layers: Sequence[nn.Module],
+        tiling: Tiling,
+        run: Run,
+        size: tuple[int, int],
+        ranks: Ranks = ALONE,
+    ):
         self.layers = layers
         self.stages = tiling.stages
+        self.kept = tiling.kept
         self.run = run
+        self.ranks = ranks
+        self.graphs: dict[Stage, tuple[Tensor, Tensor]] = {}  # of kept stages: crop and features
+        shares = [self._shares(stage, below) for stage, below in self._sized(size)]
+        if not all(shares):
+            self.ranks = ALONE
+            shares = [self._shares(stage, below) for stage, below in self._sized(size)]
+        # of every stage and process
+        self.shares: dict[Stage, list[list[Tile]]] = dict(zip(self.stages, shares, strict=True))
 
     def forward(self, image: Tensor) -> None:
         """image: (3, H, W).  Gives the losses their values, or captures their targets."""
-        features: Any = image.unsqueeze(0)
+        features = Band(image.unsqueeze(0))
         for stage in self.stages:
-            if stage.side or stage is not self.stages[-1]:
+            if self._goes_up(stage):
                 features = self._up(stage, features)
             else:
-                self.run(self._layers(stage), features)
+                self.run(self._layers(stage), features.rows)
 
     def gradient(self, image: Tensor) -> Tensor:
         """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
-        maps: list[Tensor] = [image.detach().unsqueeze(0)]
-        for stage in self.stages[:-1]:
-            maps.append(self._up(stage, maps[-1]))
-            self._normalize(stage, maps[-2])
-        top = self.stages[-1]
-        if top.side:
-            self._up(top, maps[-1])
-            self._normalize(top, maps[-1])
-        gradient: Tensor | None = None
+        maps = [Band(image.detach().unsqueeze(0))]
+        for stage in self.stages:
+            if self._goes_up(stage):
+                above = self._up(stage, maps[-1], graph=self.kept)
+                self._normalize(stage, maps[-1])
+                maps.append(above)
+        gradient: Band | None = None
         for stage in reversed(self.stages):
-            down = self._down if stage.side or stage is not top else self._whole
-            gradient = down(stage, maps.pop(), gradient)
+            if self._goes_up(stage):
+                maps.pop()  # the features above
+                gradient = self._down(stage, maps[-1], gradient)
+            else:
+                gradient = Band(self._whole(stage, maps[-1].rows))
         assert gradient is not None
+        total = gradient.rows
+        self.ranks.add(total)
         for layer in self.layers:
             if isinstance(layer, TVLoss):
-                gradient = layer.add_gradient(image.detach().unsqueeze(0), gradient)
-        return gradient[0]
+                total = layer.add_gradient(image.detach().unsqueeze(0), total)
+        return total[0]
+
+    def _goes_up(self, stage: Stage) -> bool:
+        """Whether a stage's losses are summed up before the way down: all but a last, whole one."""
+        return stage is not self.stages[-1] or stage.side > 0 or self.ranks.size > 1
 
     def _layers(self, stage: Stage) -> list[nn.Module]:
         # TV is the image's own; added at the end.
@@ -114,23 +160,26 @@ class TiledEvaluation:
         found = [layer for layer in self._layers(stage) if isinstance(layer, Loss)]
         return [loss for loss in found if loss.mode != 'none']
 
-    def _tiles(self, stage: Stage, features: Tensor) -> list[Tile]:
-        side = stage.side or max(features.shape[2:])
-        above = stage is not self.stages[-1]
-        return tiles(self._layers(stage), features.shape[2:], side, above)
+    def _tiles(self, stage: Stage) -> list[Tile]:
+        return self.shares[stage][self.ranks.rank]
 
-    def _up(self, stage: Stage, features: Tensor) -> Tensor:
-        """The features above a stage, and the statistics of its losses."""
+    def _up(self, stage: Stage, features: Band, graph: bool = False) -> Band:
+        """The features above a stage, and the statistics of its losses.
+
+        graph: of one tile, keep what the way down needs.
+        """
         losses = self._losses(stage)
         modes = [loss.mode for loss in losses]
         for loss, mode in zip(losses, modes, strict=True):
             loss.mode = 'sum' if mode == 'loss' else mode
-        above = self._sum(stage, features)
+        above = self._sum(stage, features, graph and len(self._tiles(stage)) == 1)
         for loss, mode in zip(losses, modes, strict=True):
             loss.mode = mode
+        if self.ranks.size > 1 and stage is not self.stages[-1]:
+            self.ranks.spread(above.rows, above.first, self._own(stage), self._held(stage))
         return above
 
-    def _normalize(self, stage: Stage, features: Tensor) -> None:
+    def _normalize(self, stage: Stage, features: Band) -> None:
         """The norms that the gradients of a stage's losses are divided by."""
         losses = [loss for loss in self._losses(stage) if loss.normalize]
         if not losses:
@@ -144,55 +193,117 @@ class TiledEvaluation:
         for loss in self._losses(stage) + others:
             loss.mode = 'loss'
 
-    @torch.no_grad()
-    def _sum(self, stage: Stage, features: Tensor) -> Tensor:
+    def _sum(self, stage: Stage, features: Band, graph: bool = False) -> Band:
         """Run every tile: the losses add up, and their shares of the features above are joined."""
-        layers, above = self._layers(stage), torch.empty(0)
+        layers, above = self._layers(stage), Band(torch.empty(0))
         losses = self._losses(stage)
-        for tile in self._tiles(stage, features):
-            found = self.run(layers, self._crop(layers, tile, features))
+        for tile in self._tiles(stage):
+            _tell_losses(layers, tile)
+            crop = _copied(features.piece(tile.crop)).requires_grad_(graph)
+            with torch.set_grad_enabled(graph):
+                found = self.run(layers, crop)
+            if graph:
+                self.graphs[stage] = crop, found
+            found = found.detach()
             if stage is not self.stages[-1]:
                 part = tile.parts[len(layers) - 1]
-                if not above.numel():
-                    above = found.new_empty(1, found.shape[1], *part.size)
-                    above = above.contiguous(memory_format=torch.channels_last)
-                piece(above, part.place).copy_(piece(found, part.own))
+                if not above.rows.numel():
+                    above = self._band_above(stage, found, part.size[1])
+                above.piece(part.place).copy_(piece(found, part.own))
             del found
         for loss in losses:
+            if loss.sum is not None:
+                self.ranks.add(loss.sum)
             loss.settle()
         _forget_parts(layers)
         return above
 
-    def _down(self, stage: Stage, features: Tensor, above: Tensor | None) -> Tensor:
+    def _down(self, stage: Stage, features: Band, above: Band | None) -> Band:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
-        total = torch.zeros_like(features)
-        for tile in self._tiles(stage, features):
-            crop = self._crop(layers, tile, features).requires_grad_()
-            found = self.run(layers, crop)
+        total = Band(torch.zeros_like(features.rows), features.first)
+        if above is not None and self.ranks.size > 1:
+            self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
+        for tile in self._tiles(stage):
+            _tell_losses(layers, tile)
+            if stage in self.graphs:
+                crop, found = self.graphs.pop(stage)
+            else:
+                crop = _copied(features.piece(tile.crop)).requires_grad_()
+                found = self.run(layers, crop)
             gradient = torch.zeros_like(found)
             if above is not None:
                 part = tile.parts[len(layers) - 1]
-                piece(gradient, part.own).copy_(piece(above, part.place))
+                piece(gradient, part.own).copy_(above.piece(part.place))
             (own,) = torch.autograd.grad(found, crop, gradient)
             del found, gradient
-            piece(total, tile.crop).add_(own)
+            total.piece(tile.crop).add_(own)
         _forget_parts(layers)
         return total
 
-    def _whole(self, stage: Stage, features: Tensor, above: Tensor | None) -> Tensor:
+    def _whole(self, stage: Stage, features: Tensor) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
         features = features.requires_grad_()
         found = self.run(self._layers(stage), features)
         return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
 
-    def _crop(self, layers: Sequence[nn.Module], tile: Tile, features: Tensor) -> Tensor:
-        """A copy of a tile's input; its losses learn which part of their layer they get."""
-        for number, layer in enumerate(layers):
-            if isinstance(layer, Loss):
-                layer.part = tile.parts[number]
-        crop = piece(features, tile.crop).detach()
-        return crop.clone(memory_format=torch.channels_last)
+    def _shares(self, stage: Stage, size: tuple[int, int]) -> list[list[Tile]]:
+        """The tiles of every process, whole rows of them; none at all if there are too few rows."""
+        if not self._goes_up(stage):
+            return [[]] * self.ranks.size
+        above = stage is not self.stages[-1]
+        side = stage.side or max(size)
+        found = tiles(self._layers(stage), size, side, above, self.ranks.size)
+        rows = [list(row) for _, row in groupby(found, lambda tile: tile.crop[0].indices(size[0]))]
+        if found and len(rows) < self.ranks.size:
+            return []
+        bounds = [len(rows) * rank // self.ranks.size for rank in range(self.ranks.size + 1)]
+        return [list(chain(*rows[a:b])) for a, b in pairwise(bounds)]
+
+    def _sized(self, size: tuple[int, int]) -> Iterator[tuple[Stage, tuple[int, int]]]:
+        """Every stage, and the (H, W) of its input."""
+        for stage in self.stages:
+            yield stage, size
+            if stage is not self.stages[-1]:
+                layers = self._layers(stage)
+                height, width = (output_sizes(layers, k, size[k])[-1] for k in (0, 1))
+                size = height, width
+
+    def _own(self, stage: Stage) -> list[Rows]:
+        """Which rows of the features above a stage each process works out."""
+        number = len(self._layers(stage)) - 1
+        shares = self.shares[stage]
+        return [_covered(tile.parts[number].place[0] for tile in share) for share in shares]
+
+    def _held(self, stage: Stage) -> list[Rows]:
+        """Which rows of the features above a stage each process needs."""
+        above = self.stages[self.stages.index(stage) + 1]
+        return [_covered(tile.crop[0] for tile in share) for share in self.shares[above]]
+
+    def _band_above(self, stage: Stage, like: Tensor, width: int) -> Band:
+        """Room for the features above a stage."""
+        rank = self.ranks.rank
+        needed = self._own(stage)[rank], self._held(stage)[rank]
+        first, last = _covered(slice(*rows) for rows in needed)
+        rows = like.new_empty(1, like.shape[1], last - first, width)
+        return Band(rows.contiguous(memory_format=torch.channels_last), first)
+
+
+def _copied(crop: Tensor) -> Tensor:
+    return crop.detach().clone(memory_format=torch.channels_last)
+
+
+def _covered(slices: Iterable[slice]) -> Rows:
+    """From the first to the last row of several."""
+    found = [(rows.start, rows.stop) for rows in slices if rows.start < rows.stop]
+    return (min(a for a, _ in found), max(b for _, b in found)) if found else (0, 0)
+
+
+def _tell_losses(layers: Sequence[nn.Module], tile: Tile) -> None:
+    """Which part of their layer they get."""
+    for number, layer in enumerate(layers):
+        if isinstance(layer, Loss):
+            layer.part = tile.parts[number]
 
 
 def _forget_parts(layers: Sequence[nn.Module]) -> None:
@@ -201,16 +312,19 @@ def _forget_parts(layers: Sequence[nn.Module]) -> None:
             layer.part = None
 
 
-def tiles(layers: Sequence[nn.Module], size: Sequence[int], side: int, above: bool) -> list[Tile]:
-    """The tiles of a stage.
+def tiles(
+    layers: Sequence[nn.Module], size: Sequence[int], side: int, above: bool, least: int = 1
+) -> list[Tile]:
+    """The tiles of a stage, row after row.
 
     size: (H, W) of its input.  side: of a tile, about, without its halo.  above: whether the
-    features above the stage are wanted.
+    features above the stage are wanted.  least: rows of tiles, if the size allows.
     """
     wanted = {number for number, layer in enumerate(layers) if isinstance(layer, Loss)}
     if above:
         wanted.add(len(layers) - 1)
-    rows, columns = (_spans(layers, axis, size[axis], side, wanted) for axis in (0, 1))
+    rows = _spans(layers, 0, size[0], side, wanted, least)
+    columns = _spans(layers, 1, size[1], side, wanted)
     heights, widths = (output_sizes(layers, axis, size[axis])[1:] for axis in (0, 1))
     found = []
     for (top, row), (left, column) in product(rows, columns):
@@ -227,7 +341,7 @@ def tiles(layers: Sequence[nn.Module], size: Sequence[int], side: int, above: bo
 
 
 def _spans(
-    layers: Sequence[nn.Module], axis: int, size: int, side: int, wanted: set[int]
+    layers: Sequence[nn.Module], axis: int, size: int, side: int, wanted: set[int], least: int = 1
 ) -> list[tuple[slice, dict[int, tuple[slice, slice]]]]:
     """The tiles of one axis: the crop, and what it owns of the outputs of wanted layers.
 
@@ -239,7 +353,7 @@ def _spans(
     strides = [1]
     for _, stride, _ in windows:
         strides.append(strides[-1] * stride)
-    count = max(1, math.ceil(size / max(side, strides[-1])))
+    count = max(least, math.ceil(size / max(side, strides[-1])))
     step = math.ceil(size / count / strides[-1]) * strides[-1]
     count = math.ceil(size / step)
     spans = []

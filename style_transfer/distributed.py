@@ -1,0 +1,146 @@
+"""The processes that share a run, on one machine or several: torch.distributed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+Rows = tuple[int, int]  # of a feature map, the second excluded
+
+
+class RankLostError(ConnectionError):
+    """Another process of the run has ended, or cannot be reached."""
+
+
+class Ranks:
+    """This process among those that share a run.
+
+    rank: its number, from 0.  size: how many there are.  With one, nothing is sent.
+    The others are those of torch.distributed's default group, which must have been made.  Every
+    method but share is called by all of them alike.  Raises RankLostError if one is gone.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1):
+        self.rank = rank
+        self.size = size
+
+    def add(self, tensor: Tensor) -> Tensor:
+        """The sum of every process's tensor, written over it."""
+        if self.size > 1:
+            _guarded(dist.all_reduce, tensor)
+        return tensor
+
+    def most(self, number: int) -> int:
+        """The largest of every process's number."""
+        if self.size == 1:
+            return number
+        found = torch.tensor(number, device=_device())
+        _guarded(dist.all_reduce, found, dist.ReduceOp.MAX)
+        return int(found)
+
+    def same(self, value: Any) -> Any:
+        """What process 0 has: a tensor, written over the others', or something small."""
+        if self.size == 1:
+            return value
+        if isinstance(value, Tensor):
+            value = value.contiguous()
+            _guarded(dist.broadcast, value, 0)
+            return value
+        box = [value]
+        _guarded(dist.broadcast_object_list, box, 0)
+        return box[0]
+
+    def share(self, whole: Tensor) -> Tensor:
+        """This process's part of a tensor, as a vector of its own; ends are filled with zeros."""
+        length = -(-whole.numel() // self.size)
+        part = whole.reshape(-1)[self.rank * length : (self.rank + 1) * length]
+        return torch.cat((part, part.new_zeros(length - len(part))))
+
+    def join(self, part: Tensor, shape: Sequence[int]) -> Tensor:
+        """The tensor of the parts that the processes have."""
+        whole = part.new_empty(self.size * len(part))
+        _guarded(dist.all_gather, list(whole.split(len(part))), part)
+        return whole[: torch.Size(shape).numel()].view(*shape)
+
+    def spread(self, rows: Tensor, first: int, own: Sequence[Rows], held: Sequence[Rows]) -> None:
+        """Fill in rows that other processes own.
+
+        rows: (1, C, H, W), the rows of a feature map from number first on.  own: which of them
+        each process has worked out; held: which it needs.
+        """
+        arriving = []
+        sent, received = own[self.rank], held[self.rank]
+        with _Messages(self) as messages:
+            for other in messages.others:
+                messages.send(other, rows, first, _common(sent, held[other]))
+                arriving.append(messages.receive(other, rows, first, _common(own[other], received)))
+        for place, message in filter(None, arriving):
+            rows[..., place, :] = message
+
+    def collect(self, rows: Tensor, first: int, own: Sequence[Rows], held: Sequence[Rows]) -> None:
+        """The way back of spread: add what other processes have of the rows owned here."""
+        arriving = []
+        sent, received = held[self.rank], own[self.rank]
+        with _Messages(self) as messages:
+            for other in messages.others:
+                messages.send(other, rows, first, _common(sent, own[other]))
+                arriving.append(
+                    messages.receive(other, rows, first, _common(held[other], received))
+                )
+        for place, message in filter(None, arriving):
+            rows[..., place, :] += message
+
+
+ALONE = Ranks()
+
+
+class _Messages:
+    """Rows on their way between processes; all have arrived at the end of the block."""
+
+    def __init__(self, ranks: Ranks):
+        self.others = [other for other in range(ranks.size) if other != ranks.rank]
+        self.pending: list[dist.P2POp] = []
+
+    def send(self, other: int, rows: Tensor, first: int, place: Rows) -> None:
+        if place[0] < place[1]:
+            message = rows[..., place[0] - first : place[1] - first, :].contiguous()
+            self.pending.append(dist.P2POp(dist.isend, message.view(torch.uint8), other))
+
+    def receive(
+        self, other: int, rows: Tensor, first: int, place: Rows
+    ) -> tuple[slice, Tensor] | None:
+        if place[0] >= place[1]:
+            return None
+        where = slice(place[0] - first, place[1] - first)
+        message = torch.empty_like(rows[..., where, :], memory_format=torch.contiguous_format)
+        self.pending.append(dist.P2POp(dist.irecv, message.view(torch.uint8), other))
+        return where, message
+
+    def __enter__(self) -> '_Messages':
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None and self.pending:
+            for work in _guarded(dist.batch_isend_irecv, self.pending):
+                _guarded(work.wait)
+
+
+def _common(a: Rows, b: Rows) -> Rows:
+    return max(a[0], b[0]), min(a[1], b[1])
+
+
+def _device() -> torch.device:
+    """Where the group wants its tensors."""
+    cuda = dist.get_backend() == 'nccl'
+    return torch.device('cuda', torch.cuda.current_device()) if cuda else torch.device('cpu')
+
+
+def _guarded(call: Callable, *words: Any) -> Any:
+    try:
+        return call(*words)
+    except RuntimeError as error:
+        raise RankLostError(
+            'another process of this run has ended, or its machine cannot be reached'
+        ) from error
