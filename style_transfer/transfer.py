@@ -13,7 +13,7 @@ from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
 from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import optimize
-from style_transfer.precision import choose_precision
+from style_transfer.precision import LOW_MAX_STEP, choose_precision
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
 from torch7.random import Generator
@@ -156,6 +156,9 @@ def stylize(
 
     # Set up the network, with style and content losses inserted.
     generator = Generator()
+    precision = choose_precision(precision, torch.device(devices[0]))
+    if precision != 'fp32' and lbfgs_max_step == 0:
+        lbfgs_max_step = LOW_MAX_STEP
     network = LossNetwork(
         cnn,
         content_weight=content_weight,
@@ -172,7 +175,7 @@ def stylize(
         content_layer_weights=content_layer_weights,
         style_layer_weights=style_layer_weights,
         missing_layers=missing_layers,
-        precision=choose_precision(precision, torch.device(devices[0])),
+        precision=precision,
     )
     del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]
