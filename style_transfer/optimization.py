@@ -24,12 +24,13 @@ def optimize(
     adam_beta1: float = 0.9,
     adam_beta2: float = 0.999,
     adam_epsilon: float = 1e-8,
+    total: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Minimise feval, starting from image, which is changed in place and returned.
 
     feval(x) gives the loss and its gradient.  L-BFGS takes no learning rate, as in the original.
     optimizer: 'lbfgs' or 'adam'; ValueError otherwise.  state: the optimiser's, to go on with;
-    empty at the start, and kept up to date.
+    empty at the start, and kept up to date.  total: where image is one of several parts.
     Source: neural_style.lua: main.
     """
     state = {} if state is None else state
@@ -44,6 +45,7 @@ def optimize(
             tol_x=-1,
             tol_fun=-1,
             max_step=lbfgs_max_step,
+            total=total,
             verbose=True,
         )
     elif optimizer == 'adam':

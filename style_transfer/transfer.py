@@ -11,13 +11,15 @@ from torch import Tensor, nn
 
 from style_transfer.checkpoint import Checkpoint, moved
 from style_transfer.color import grey, recolor
+from style_transfer.distributed import ALONE, Ranks
 from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
 from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import optimize
-from style_transfer.precision import choose_precision
+from style_transfer.precision import LOW_MAX_STEP, choose_precision
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
+from torch7.optim import LONG
 from torch7.random import Generator
 
 logger = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ def stylize(
     callback: Callable[[Iterate], None] | None = None,
     before: Callable[[Checkpoint], None] | None = None,
     state: Mapping[str, Any] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """Paint the content of one image in the style of others.
 
@@ -101,11 +104,15 @@ def stylize(
     state: of a Checkpoint, to go on from there: with the same images and settings, num_iterations
         apart, the result is that of a run without interruption, to the last bit on a CPU.  Its
         tensors become the run's own.
+    ranks: the processes that share the run, each of which calls stylize with the same images and
+        settings; an image that is too small to share is worked out by all of them alike.  Callbacks
+        are called everywhere; a Checkpoint holds what one process has of the optimiser's vectors.
     The other keywords are the flags of the command, with their names, defaults and meaning.
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which is
     what the command saves last (the original takes one more L-BFGS step and drops it).
-    Raises ValueError, naming the flag, for values that make no sense.
+    Raises ValueError, naming the flag, for values that make no sense; RankLostError if another
+    process has ended.
     """
     # Check what the original would only notice after the long captures.
     if init not in ('random', 'image'):
@@ -174,8 +181,10 @@ def stylize(
         generator.restore(state['begun'])  # dropout draws from it for the targets already
         precision = state['precision']
     else:
-        precision = choose_precision(precision, torch.device(devices[0]))
+        precision = ranks.same(choose_precision(precision, torch.device(devices[0])))
     begun = generator.state()
+    if precision != 'fp32' and lbfgs_max_step == 0:
+        lbfgs_max_step = LOW_MAX_STEP
     network = LossNetwork(
         cnn,
         content_weight=content_weight,
@@ -193,6 +202,7 @@ def stylize(
         style_layer_weights=style_layer_weights,
         missing_layers=missing_layers,
         precision=precision,
+        ranks=ranks,
     )
     del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]
@@ -225,6 +235,7 @@ def stylize(
         img = canvas.start(img.to(device))
         # As in the original; it draws the masks of dropout layers once more.
         network.start(canvas.image(img))
+        img = ranks.same(img)
         progress: dict[str, Any] = {}
         evaluations = 0
     else:
@@ -234,20 +245,29 @@ def stylize(
         progress = moved(state['optimizer'], device)
         evaluations = state['iteration']
 
+    # The optimiser's vectors are shared too; of small images, everything is everywhere.
+    shared = ranks if img.numel() > LONG else ALONE
+    shape = (1 if luminance_only else 3, height, width)
+    if shared.size > 1 and state is None:
+        img = shared.share(img)
     last = None
+
+    def whole_image(z: Tensor) -> Tensor:
+        return canvas.image(shared.join(z, shape) if shared.size > 1 else z)
 
     def feval(z: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal evaluations, last
         if before is not None:
             before(Checkpoint(evaluations, z, progress, network.scale, precision, generator, begun))
         evaluations += 1
-        x = canvas.image(z)
+        x = whole_image(z)
         loss, gradient = evaluate(network, x)
         if callback is not None:
             callback(Iterate(evaluations, num_iterations, x, loss, gradient, network))
         if evaluations >= num_iterations - 1:
             last = x.clone()
-        return loss, canvas.gradient(gradient)
+        gradient = canvas.gradient(gradient)
+        return loss, gradient if shared.size == 1 else shared.share(gradient)
 
     optimize(
         feval,
@@ -261,8 +281,9 @@ def stylize(
         adam_beta1=adam_beta1,
         adam_beta2=adam_beta2,
         adam_epsilon=adam_epsilon,
+        total=None if shared.size == 1 else shared.add,
     )
-    return deprocess((canvas.image(img) if last is None else last).cpu().double())
+    return deprocess((whole_image(img) if last is None else last).cpu().double())
 
 
 def _normalized(blend_weights: Sequence[float] | None, n_styles: int) -> list[float]:

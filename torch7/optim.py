@@ -33,6 +33,7 @@ def lbfgs(
     n_correction: int = 100,
     learning_rate: float = 1,
     max_step: float = 0,
+    total: Callable[[Tensor], Tensor] | None = None,
     verbose: bool = False,
 ) -> tuple[Tensor, list]:
     """Minimise with limited-memory BFGS and fixed steps, without a line search.
@@ -44,6 +45,8 @@ def lbfgs(
     max_step: the longest step, root mean square over x; until the first pair is kept, the length of
     every step.  0: no limit, as in the original, whose step along a direction of little
     curvature may throw x far away.
+    total: where x is one part of several, each with a call of its own: turns a sum over one part
+    into that over all, the same to the last bit for every part.
     state: a dict, empty before the first call, of tensors and numbers.  It is whole whenever feval
     is called: with it and the x of that call, another call goes on from there, to the same bits,
     and max_iter and max_eval count from the first call on.  Its tensors are in use.
@@ -59,6 +62,9 @@ def lbfgs(
         if verbose:
             logger.info('<optim.lbfgs> \t%s', text)
 
+    def whole(found: Tensor) -> Tensor:
+        return found if total is None else total(found)
+
     state = {} if state is None else state
     point = x.detach()  # the same memory: x may require a gradient
     loss, g = _evaluate(feval, x)
@@ -67,13 +73,16 @@ def lbfgs(
 
     # is the initial point optimal already?
     if not state:
-        if tol_fun >= 0 and _norm(g) <= tol_fun:
+        if tol_fun >= 0 and whole(_norm(g)) <= tol_fun:
             tell('optimality condition below tolFun')
             return x, losses
         tell('creating recyclable direction/step/history buffers')
 
-    kind = _History if g.numel() <= LONG else _HistoryBlocks
-    history = kind(g, n_correction, state.get('history'))
+    history: Any
+    if g.numel() <= LONG and total is None:
+        history = _History(g, n_correction, state.get('history'))
+    else:
+        history = _HistoryBlocks(g, n_correction, state.get('history'), whole)
     d: Any = state.get('d')
     g_old: Any = state.get('g_old')
     t: float = state.get('t', learning_rate)  # length of the step taken last
@@ -85,9 +94,9 @@ def lbfgs(
             return 'reached max number of iterations'
         if before + len(losses) >= max_eval:
             return 'max nb of function evals'
-        if tol_fun >= 0 and _norm(g) <= tol_fun:
+        if tol_fun >= 0 and whole(_norm(g)) <= tol_fun:
             return 'optimality condition below tolFun'
-        if tol_x >= 0 and _norm(d * t) <= tol_x:
+        if tol_x >= 0 and whole(_norm(d * t)) <= tol_x:
             return 'step size below tolX'
         if tol_x > 0 and abs(loss - loss_old) < tol_x:
             return 'function value changing less than tolX'
@@ -111,17 +120,19 @@ def lbfgs(
         loss_old = loss
 
         # no progress is possible along this direction
-        if torch.dot(g, d) > -tol_x:
+        if whole(torch.dot(g, d)) > -tol_x:
             break
 
         # step length
         t = learning_rate
         if max_step > 0:
-            length = max(torch.linalg.vector_norm(d).item(), TINY)
-            longest = max_step * math.sqrt(d.numel()) / length
+            norm = torch.linalg.vector_norm(d).to(_precise(d))
+            sums = whole(torch.stack((norm.square(), torch.full_like(norm, d.numel()))))
+            squares, count = sums.tolist()
+            longest = max_step * math.sqrt(count) / max(math.sqrt(squares), TINY)
             t = min(t, longest) if history.begun else longest
         elif n_iter == 1:
-            t *= min(1.0, (1 / _norm(g)).item())
+            t *= min(1.0, (1 / whole(_norm(g))).item())
         point.add_(d.view(x.shape), alpha=t)
         if n_iter != max_iter:  # the point after the last step is not evaluated
             state.update(n_iter=n_iter, d=d, g_old=g_old, t=t, loss=loss, history=history.state())
@@ -209,8 +220,15 @@ class _HistoryBlocks:
     S Yᵀ and Y Yᵀ grow by one row a pass.  Pairs lie in blocks that are made as they are needed.
     """
 
-    def __init__(self, like: Tensor, n_correction: int, state: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        like: Tensor,
+        n_correction: int,
+        state: Mapping[str, Any] | None,
+        whole: Callable[[Tensor], Tensor],
+    ):
         self.n_correction = n_correction
+        self.whole = whole  # of sums
         self.blocks: list[Tensor] = []  # (BLOCK, 2, n): s and y of each slot
         self.order: list[int] = []  # slots in use, oldest first
         slots = -(-(n_correction + 1) // BLOCK) * BLOCK
@@ -255,6 +273,7 @@ class _HistoryBlocks:
         top = max([*used, slot]) + 1
         against = torch.stack((g, y))  # (2, n)
         found = torch.cat([against @ rows.t() for rows in self._rows(top)], 1).to(self.sy)
+        found = self.whole(found)
         found = found.t().reshape(top, 2, 2)
         self.products[:top] = found[:, :, 0]
         ys, yy = found[slot, 0, 1], found[slot, 1, 1]
