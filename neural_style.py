@@ -26,7 +26,8 @@ import neural_style_checkpoint as checkpoints
 from style_transfer import Iterate, deprocess, original_colors, stylize
 from style_transfer.checkpoint import Checkpoint
 from style_transfer.color import luminance, style_tint
-from style_transfer.devices import choose_devices
+from style_transfer.devices import choose_devices, own_gpu
+from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
 from style_transfer.divergence import Diverged, Watch
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
 from torch7 import image
@@ -111,6 +112,7 @@ def command_line() -> CmdLine:
     cmd.option('-checkpoint', '', 'file for the state of the run')
     cmd.option('-checkpoint_iter', 100)
     cmd.option('-resume', '', 'go on from a checkpoint')
+    cmd.option('-parallel', 'layers', 'layers|tiles: what several GPUs share')
     return cmd
 
 
@@ -142,47 +144,74 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f'neural_style: {error}', file=sys.stderr)
         return 1
+    if params.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
+        words = [sys.executable, os.path.abspath(__file__), *argv]
+        return launch(words, max(len(split(params.gpu)), 1))
+    try:
+        ranks = join()
+    except ValueError as error:
+        print(f'neural_style: {error}', file=sys.stderr)
+        return 1
+    name = 'neural_style'
+    if ranks.rank:  # the first process speaks for all
+        name += f': process {ranks.rank + 1} of {ranks.size}'
+        sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
     if (
         params.resume == ''
         and 'model_file' not in cmd.given
         and not os.path.exists(params.model_file)
     ):
-        print(
-            f'neural_style: there is no {params.model_file} (sh models/download_models.sh fetches'
-            ' VGG-19): using the small embedded network',
-            file=sys.stderr,
-        )
+        if ranks.rank == 0:
+            print(
+                f'neural_style: there is no {params.model_file} (sh models/download_models.sh'
+                ' fetches VGG-19): using the small embedded network',
+                file=sys.stderr,
+            )
         params.proto_file, params.model_file = embedded_network()
     keep_memory()
     try:
-        with terminal(), Interruption() as interruption:
+        level = logging.ERROR if ranks.rank else logging.INFO
+        with terminal(level=level), Interruption() as interruption:
             resumed = None
             if params.resume != '':
-                params, resumed = checkpoints.read(params, cmd.given)
-            run(params, interruption, resumed)
+                params, resumed = checkpoints.read(params, cmd.given, ranks)
+            run(params, interruption, resumed, ranks)
+        leave(ranks)
     except Interrupted as interrupted:
-        print(f'neural_style: {interrupted}', file=sys.stderr)
+        if ranks.rank == 0:
+            print(f'{name}: {interrupted}', file=sys.stderr)
         return interrupted.status
+    except RankLostError as error:
+        text = f'{name}: {error}'
+        if params.checkpoint != '':
+            text += (
+                f'; go on from the last state, if there is one, with -resume {params.checkpoint}'
+            )
+        print(text, file=sys.stderr)
+        return 1
     except (ValueError, OSError) as error:
-        print(f'neural_style: {error}', file=sys.stderr)
+        print(f'{name}: {error}', file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
         print(
-            'neural_style: out of memory: give a smaller -image_size, or -optimizer adam,'
+            f'{name}: out of memory: give a smaller -image_size, or -optimizer adam,'
             ' which keeps less',
             file=sys.stderr,
         )
         return 1
     except KeyboardInterrupt:
-        print('neural_style: interrupted', file=sys.stderr)
+        print(f'{name}: interrupted', file=sys.stderr)
         return 130
     return 0
 
 
 def run(
-    params: SimpleNamespace, interruption: 'Interruption', resumed: dict[str, Any] | None = None
+    params: SimpleNamespace,
+    interruption: 'Interruption',
+    resumed: dict[str, Any] | None = None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """What main(params) of neural_style.lua does; resumed: a checkpoint to go on from."""
     check_output('-output_image', params.output_image)
@@ -199,7 +228,10 @@ def run(
     if resumed is not None and sums is not None:
         checkpoints.check_inputs(params, sums, resumed['sums'])
         state = resumed['state']
-    devices = choose_devices(params.gpu, params.backend, params.cudnn_autotune)
+    gpu = params.gpu if ranks.size == 1 else own_gpu(params.gpu, ranks.local)
+    devices = choose_devices(gpu, params.backend, params.cudnn_autotune)
+    if devices[0].type == 'cuda':
+        torch.cuda.set_device(devices[0])
     on_gpu = devices[0].type != 'cpu'
 
     # The original loads the network first; here a missing picture is found before that.
@@ -266,6 +298,8 @@ def run(
         return often or t == params.num_iterations
 
     def save(iterate: Iterate) -> None:
+        if ranks.rank:
+            return
         disp = painted(iterate.x)
         if iterate.iteration == params.num_iterations:
             save_last(params.output_image, disp, params.jpeg_quality)
@@ -281,7 +315,7 @@ def run(
     saved = ''  # where the picture is, once a signal has come
     evaluated = False
 
-    with progress_bar(evaluations(sizes, params.num_iterations)) as bar:
+    with progress_bar(evaluations(sizes, params.num_iterations), ranks.rank > 0) as bar:
         if state is not None:
             before_it = iterations(sizes, params.num_iterations)[: state['scale']]
             bar.update(int(sum(before_it) + state['iteration']))
@@ -289,13 +323,14 @@ def run(
         def report(iterate: Iterate) -> None:
             nonlocal saved, evaluated
             evaluated = True
+            interruption.signal = ranks.most(interruption.signal)
             saving = should_save(iterate)
             watch(iterate, now=saving or interruption.signal != 0)
             maybe_print(iterate)
             if saving:
                 save(iterate)
             if interruption.signal:
-                saved = save_now(params, painted(iterate.x))
+                saved = 'saved elsewhere' if ranks.rank else save_now(params, painted(iterate.x))
             bar.update()
 
         def before(checkpoint: Checkpoint) -> None:
@@ -304,10 +339,10 @@ def run(
             often = params.checkpoint_iter > 0 and modulo(t, params.checkpoint_iter) == 0
             last = checkpoint.scale == len(sizes) - 1 and t == params.num_iterations - 1
             if saved:
-                raise interrupted(params, sums, checkpoint, interruption, saved)
+                raise interrupted(params, sums, checkpoint, interruption, saved, ranks)
             if sums is not None and params.checkpoint != '' and evaluated and (often or last):
                 try:
-                    checkpoints.write(params.checkpoint, params, sums, checkpoint)
+                    checkpoints.write(params.checkpoint, params, sums, checkpoint, ranks)
                 except OSError as error:
                     warn(f'{error}; going on without it')
 
@@ -353,9 +388,10 @@ def run(
                 callback=report,
                 before=before,
                 state=state,
+                ranks=ranks,
             )
         except Diverged as error:
-            saved = save_now(params, painted(error.good))
+            saved = 'saved elsewhere' if ranks.rank else save_now(params, painted(error.good))
             raise ValueError(
                 f'{error}; {likely_cause(params)}; {saved}: that of iteration {error.iteration},'
                 ' of the lowest loss'
@@ -403,13 +439,16 @@ def interrupted(
     checkpoint: Checkpoint,
     interruption: 'Interruption',
     saved: str,
+    ranks: Ranks,
 ) -> 'Interrupted':
     """Write the state of a run that is to end, and say how to go on."""
     path: str | None
     path = params.checkpoint or os.path.splitext(params.output_image)[0] + '.checkpoint'
     text = f'interrupted after iteration {checkpoint.iteration}; {saved}'
     sums = sums or checkpoints.input_sums(params)
-    write = functools.partial(checkpoints.write, params=params, sums=sums, checkpoint=checkpoint)
+    write = functools.partial(
+        checkpoints.write, params=params, sums=sums, checkpoint=checkpoint, ranks=ranks
+    )
     try:
         write(path)
     except OSError as error:
@@ -627,6 +666,8 @@ def check_sizes(image_size: float, style_scale: float) -> None:
 
 def check_further(params: SimpleNamespace) -> None:
     """Refuse what stylize does not see."""
+    if params.parallel not in ('layers', 'tiles'):
+        raise ValueError(f'-parallel {params.parallel}: choose layers or tiles')
     quality = params.jpeg_quality
     if not (isinstance(quality, int) and 1 <= quality <= 100):
         raise ValueError(f'-jpeg_quality {quality}: give a whole number from 1 to 100')
@@ -671,10 +712,10 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def progress_bar(num_iterations: float) -> tqdm:
-    """A bar on stderr when that is a terminal, nothing otherwise."""
+def progress_bar(num_iterations: float, hidden: bool = False) -> tqdm:
+    """A bar on stderr when that is a terminal, nothing otherwise, nor when hidden."""
     total = max(int(num_iterations), 1) if math.isfinite(num_iterations) else 0
-    return tqdm(total=total, disable=not sys.stderr.isatty(), unit='it', file=sys.stderr)
+    return tqdm(total=total, disable=hidden or not sys.stderr.isatty(), unit='it', file=sys.stderr)
 
 
 class Terminal(logging.Handler):

@@ -6,11 +6,16 @@ The file is a .safetensors with the tensors of style_transfer.checkpoint.  Its m
     settings        of the flags, paths as they were given
     sums            SHA-256 of the files that the result depends on, by flag
     state           the numbers of the state
+
+Of several processes each has a file of its own, with what it has of the optimiser's vectors:
+FILE.1of4.  A new one appears as FILE.1of4.next until all are written.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +23,7 @@ from typing import Any
 import torch
 
 from style_transfer.checkpoint import Checkpoint, put_together, take_apart
+from style_transfer.distributed import ALONE, Ranks
 from torch7.cmdline import split
 from torch7.file import read_tensors, write_tensors
 
@@ -28,8 +34,9 @@ INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', 'model_fil
 # Flags that may change when a run goes on: they have no part in its numbers.
 FREE = {'resume', 'preset', 'num_iterations', 'print_iter', 'save_iter', 'output_image'}
 FREE |= {'checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'}
-FREE |= {'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'}
+FREE |= {'parallel', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'}
 FORMAT = 1
+NEXT = '.next'
 
 Sums = dict[str, list[str | None]]
 
@@ -74,8 +81,32 @@ def check_inputs(params: SimpleNamespace, sums: Sums, recorded: dict[str, list])
         raise ValueError(f'-resume {params.resume}: -{name}: {fault}')
 
 
-def write(path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint) -> None:
+def own_file(path: str, ranks: Ranks) -> str:
+    """Where a process keeps its part of a state."""
+    return path if ranks.size == 1 else f'{path}.{ranks.rank + 1}of{ranks.size}'
+
+
+def write(
+    path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint, ranks: Ranks = ALONE
+) -> None:
     """Write the state of a run, whole or not at all.  Raises OSError if the disk refuses."""
+    own = own_file(path, ranks)
+    if ranks.size == 1:
+        _write(own, params, sums, checkpoint)
+        return
+    refused: OSError | None = None
+    try:
+        _write(own + NEXT, params, sums, checkpoint)
+    except OSError as error:
+        refused = error
+    if ranks.most(int(refused is not None)):
+        with contextlib.suppress(OSError):
+            os.remove(own + NEXT)
+        raise refused or OSError(f'{path}: another process cannot write its part of the state')
+    os.replace(own + NEXT, own)
+
+
+def _write(path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint) -> None:
     tensors, rest = take_apart(checkpoint.state())
     settings = {name: value for name, value in vars(params).items() if name != 'resume'}
     content = {
@@ -91,26 +122,28 @@ def write(path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint
         raise type(error)(f'{path}: cannot write the state: {error.strerror}') from error
 
 
-def read(params: SimpleNamespace, given: Collection[str]) -> tuple[SimpleNamespace, dict[str, Any]]:
+def read(
+    params: SimpleNamespace, given: Collection[str], ranks: Ranks = ALONE
+) -> tuple[SimpleNamespace, dict[str, Any]]:
     """What -resume names: the settings of the run, the free ones as given anew, and the content.
 
     params: of the command line; given: the names of the flags on it.
     Raises ValueError for files that are no checkpoints, and settings that are not the run's.
     """
-    path = params.resume
-    try:
-        tensors, metadata = read_tensors(path)
-        content = json.loads(metadata['neural_style'])
-        content['state'] = put_together(tensors, content['state'])
-        settings = content['settings']
-        if content['format'] != FORMAT or not settings.keys() <= vars(params).keys():
-            raise ValueError(f'{path}: written by another version of the program; use that one')
-    except OSError as error:
-        raise ValueError(f'-resume {path}: {error.strerror}; name a checkpoint') from error
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'-resume {path}: not a checkpoint of this program') from error
-    except ValueError as error:
-        raise ValueError(f'-resume {error}') from error
+    path = own_file(params.resume, ranks)
+    content = _read(path, params)
+    if ranks.size > 1:
+        # The last state that all have: some may have been stopped before they renamed theirs.
+        found = [content]
+        if os.path.exists(path + NEXT):
+            with contextlib.suppress(ValueError):
+                found.append(_read(path + NEXT, params))
+        latest = -ranks.most(-max(map(_progress, found)))
+        common = [content for content in found if _progress(content) == latest]
+        if not common:
+            raise ValueError(f'-resume {path}: not of the same iteration as the other processes')
+        content = common[0]
+    settings = content['settings']
     for name in sorted(given):
         changed = getattr(params, name) != settings.get(name)
         files = name in INPUTS and input_files(params, name) != []
@@ -127,3 +160,24 @@ def read(params: SimpleNamespace, given: Collection[str]) -> tuple[SimpleNamespa
         if name not in given:
             setattr(params, name, value)
     return params, content
+
+
+def _read(path: str, params: SimpleNamespace) -> dict[str, Any]:
+    try:
+        tensors, metadata = read_tensors(path)
+        content = json.loads(metadata['neural_style'])
+        content['state'] = put_together(tensors, content['state'])
+        if content['format'] != FORMAT or not content['settings'].keys() <= vars(params).keys():
+            raise ValueError(f'{path}: written by another version of the program; use that one')
+    except OSError as error:
+        raise ValueError(f'-resume {path}: {error.strerror}; name a checkpoint') from error
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'-resume {path}: not a checkpoint of this program') from error
+    except ValueError as error:
+        raise ValueError(f'-resume {error}') from error
+    return content
+
+
+def _progress(content: dict[str, Any]) -> int:
+    """How far a state is, scale before iteration."""
+    return (content['state']['scale'] << 32) + content['state']['iteration']

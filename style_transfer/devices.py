@@ -50,6 +50,20 @@ def choose_devices(
     return [torch.device('cuda', index) for index in indices]
 
 
+def own_gpu(gpu: str, number: int) -> str:
+    """What -gpu says to the number-th process, from 0, of several on a machine.
+
+    Of several GPUs one each; with a single one named, that one and those after it; -1 for all.
+    """
+    items = split(gpu)
+    if len(items) > 1:
+        if number >= len(items):
+            raise ValueError(f'-gpu {gpu}: there are more processes than that; name as many')
+        return items[number]
+    first = tonumber(gpu)
+    return str(first + number) if isinstance(first, int) and first >= 0 else gpu
+
+
 def _other_accelerators(gpu: str, indices: list[int]) -> list[torch.device]:
     if torch.xpu.is_available():
         _check_count(gpu, indices, torch.xpu.device_count(), 'xpu')

@@ -1,11 +1,19 @@
 """The processes that share a run, on one machine or several: torch.distributed."""
 
+import math
+import os
+import signal
+import socket
+import subprocess
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+GRACE = 20  # seconds that processes may go on when another has failed
 
 Rows = tuple[int, int]  # of a feature map, the second excluded
 
@@ -18,13 +26,15 @@ class Ranks:
     """This process among those that share a run.
 
     rank: its number, from 0.  size: how many there are.  With one, nothing is sent.
+    local: its number among those on its machine.
     The others are those of torch.distributed's default group, which must have been made.  Every
     method but share is called by all of them alike.  Raises RankLostError if one is gone.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1):
+    def __init__(self, rank: int = 0, size: int = 1, local: int = 0):
         self.rank = rank
         self.size = size
+        self.local = local
 
     def add(self, tensor: Tensor) -> Tensor:
         """The sum of every process's tensor, written over it."""
@@ -36,7 +46,7 @@ class Ranks:
         """The largest of every process's number."""
         if self.size == 1:
             return number
-        found = torch.tensor(number, device=_device())
+        found = torch.tensor(number)
         _guarded(dist.all_reduce, found, dist.ReduceOp.MAX)
         return int(found)
 
@@ -96,6 +106,66 @@ class Ranks:
 ALONE = Ranks()
 
 
+def join() -> Ranks:
+    """The processes that torchrun or launch has started; this one alone if they have not.
+
+    Raises ValueError if they cannot be reached.
+    """
+    if int(os.environ.get('WORLD_SIZE', 1)) == 1:
+        return ALONE
+    try:
+        dist.init_process_group('cpu:gloo,cuda:nccl' if torch.cuda.is_available() else 'gloo')
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f'cannot join the other processes: {error}') from error
+    return Ranks(dist.get_rank(), dist.get_world_size(), int(os.environ.get('LOCAL_RANK', 0)))
+
+
+def leave(ranks: Ranks) -> None:
+    """Undo join."""
+    if ranks.size > 1:
+        dist.destroy_process_group()
+
+
+def launch(words: Sequence[str], count: int) -> int:
+    """Run a command in count processes on this machine, which join then finds.
+
+    Returns the first status that is not 0.  When a process fails, the others get a while to say so.
+    """
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    settings = {'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port, 'WORLD_SIZE': count}
+    if 'OMP_NUM_THREADS' not in os.environ:
+        settings['OMP_NUM_THREADS'] = max(1, (os.cpu_count() or 1) // count)
+    processes = []
+    for rank in range(count):
+        own = settings | {'RANK': rank, 'LOCAL_RANK': rank}
+        environment = os.environ | {key: str(value) for key, value in own.items()}
+        processes.append(subprocess.Popen(words, env=environment))
+
+    def pass_on(number: int, frame: Any) -> None:
+        for process in processes:
+            process.send_signal(number)
+
+    # A terminal's Ctrl-C reaches them as it is.
+    former = signal.signal(signal.SIGINT, lambda number, frame: None)
+    signal.signal(signal.SIGTERM, pass_on)
+    try:
+        status, deadline = 0, math.inf
+        while any(process.poll() is None for process in processes):
+            failed = [process.returncode for process in processes if process.poll()]
+            if failed and deadline == math.inf:
+                status, deadline = failed[0], time.monotonic() + GRACE
+            if time.monotonic() > deadline:
+                for process in processes:
+                    process.kill()
+            time.sleep(0.05)
+        return status or next((p.returncode for p in processes if p.returncode), 0)
+    finally:
+        signal.signal(signal.SIGINT, former)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 class _Messages:
     """Rows on their way between processes; all have arrived at the end of the block."""
 
@@ -129,12 +199,6 @@ class _Messages:
 
 def _common(a: Rows, b: Rows) -> Rows:
     return max(a[0], b[0]), min(a[1], b[1])
-
-
-def _device() -> torch.device:
-    """Where the group wants its tensors."""
-    cuda = dist.get_backend() == 'nccl'
-    return torch.device('cuda', torch.cuda.current_device()) if cuda else torch.device('cpu')
 
 
 def _guarded(call: Callable, *words: Any) -> Any:
