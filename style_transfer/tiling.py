@@ -353,17 +353,17 @@ def _spans(
     strides = [1]
     for _, stride, _ in windows:
         strides.append(strides[-1] * stride)
-    count = max(least, math.ceil(size / max(side, strides[-1])))
-    step = math.ceil(size / count / strides[-1]) * strides[-1]
-    count = math.ceil(size / step)
+    units = math.ceil(size / strides[-1])
+    count = min(max(least, math.ceil(size / max(side, strides[-1]))), units)
+    bounds = [units * number // count * strides[-1] for number in range(count + 1)]
     spans = []
     for number in range(count):
         owned = {}
         for k in wanted:
             end = sizes[k + 1]
-            begin = min(number * step // strides[k + 1], end)
+            begin = min(bounds[number] // strides[k + 1], end)
             if number < count - 1:
-                end = min((number + 1) * step // strides[k + 1], end)
+                end = min(bounds[number + 1] // strides[k + 1], end)
             owned[k] = (begin, end)
         need: tuple[int, int] | None = None
         for k in reversed(range(len(layers))):

@@ -246,8 +246,8 @@ def stylize(
         evaluations = state['iteration']
 
     # The optimiser's vectors are shared too; of small images, everything is everywhere.
-    shared = ranks if img.numel() > LONG else ALONE
     shape = (1 if luminance_only else 3, height, width)
+    shared = ranks if math.prod(shape) > LONG else ALONE
     if shared.size > 1 and state is None:
         img = shared.share(img)
     last = None

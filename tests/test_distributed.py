@@ -1,0 +1,215 @@
+"""Several processes that share a run: the numbers of one, and an end when one of them dies."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import DATA, ROOT
+
+import loadcaffe
+from style_transfer import LossNetwork, evaluate
+from style_transfer.devices import own_gpu
+from style_transfer.distributed import ALONE, Ranks, join, launch, leave
+from torch7.optim import lbfgs
+from torch7.random import Generator
+
+MODEL = DATA / 'models' / 'mini_vgg19_conv'
+RELUS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
+CASES = [
+    ((160, 131), {}),
+    ((97, 64), {'normalize_gradients': True, 'pooling': 'avg'}),
+    ((113, 40), {'losses': 'paper', 'content_layers': ['conv3_2'], 'style_layers': ['pool1']}),
+]
+
+
+def noise(height, width, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(3, height, width, generator=generator, dtype=torch.float64) * 50
+
+
+def evaluated(ranks, size, settings):
+    """Loss and gradient, the targets captured by the same processes; and whether they shared."""
+    defaults = {
+        'content_weight': 5.0,
+        'style_weight': 100.0,
+        'tv_weight': 1e-3,
+        'normalize_gradients': False,
+        'pooling': 'max',
+        'generator': Generator(),
+        'content_layers': ['relu4_2'],
+        'style_layers': RELUS,
+    }
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel').double()
+    network = LossNetwork(cnn, **defaults | settings, ranks=ranks)
+    network.capture_content(noise(*size, 1))
+    network.capture_style(noise(90, 120, 2), 0.7)
+    network.capture_style(noise(20, 120, 3), 0.3)  # too few rows to share
+    x = noise(*size, 4)
+    tiles = network._tiles(x)
+    return *evaluate(network, x), tiles is not None and tiles.ranks.size == ranks.size
+
+
+def minimised(ranks):
+    """A stretched bowl, by L-BFGS over the parts that the processes have."""
+    start = noise(30, 700, 5).flatten()
+    scales = torch.linspace(1, 300, len(start), dtype=torch.float64)
+
+    def feval(part):
+        x = ranks.join(part, start.shape) if ranks.size > 1 else part
+        x = x + 0.3 * x.roll(1)
+        gradient = scales * x
+        gradient = gradient + 0.3 * gradient.roll(-1)
+        return x @ (scales * x) / 2, ranks.share(gradient) if ranks.size > 1 else gradient
+
+    part = ranks.share(start) if ranks.size > 1 else start.clone()
+    total = ranks.add if ranks.size > 1 else None
+    lbfgs(feval, part, max_iter=40, n_correction=7, max_step=20.0, total=total, tol_x=-1)
+    return ranks.join(part, start.shape) if ranks.size > 1 else part
+
+
+def work(folder):
+    """What every process of the test below does."""
+    torch.set_num_threads(1)
+    ranks = join()
+    found = [evaluated(ranks, size, settings) for size, settings in CASES]
+    sums = minimised(ranks), ranks.most(ranks.rank), ranks.same(f'of {ranks.rank}')
+    torch.save((found, sums), f'{folder}/{ranks.rank}.pt')
+    leave(ranks)
+
+
+@pytest.fixture
+def one_thread(monkeypatch):
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    monkeypatch.setenv('PYTHONPATH', f'{ROOT}{os.pathsep}{ROOT / "tests"}')
+
+
+@pytest.mark.parametrize('count', [2, 4])
+def test_processes_find_what_one_finds(tmp_path, one_thread, count):
+    assert launch([sys.executable, __file__, str(tmp_path)], count) == 0
+    parts = [torch.load(path) for path in sorted(tmp_path.iterdir())]
+    assert len(parts) == count
+    for number, (size, settings) in enumerate(CASES):
+        total, gradient, _ = evaluated(ALONE, size, settings)
+        for found, _ in parts:
+            loss, own, shared = found[number]
+            assert shared
+            assert float(loss) == pytest.approx(float(total), rel=1e-12)
+            assert (own - gradient).norm() <= 1e-12 * gradient.norm()
+    alone = minimised(ALONE)
+    for _, (point, most, same) in parts:
+        assert torch.equal(point, parts[0][1][0])
+        # what is left of the start, and of another order of summation
+        assert (point - alone).norm() <= 1e-6 * noise(30, 700, 5).norm()
+        assert (most, same) == (count - 1, 'of 0')
+
+
+def test_a_network_that_cannot_be_cut_in_strips_is_refused():
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
+    layers = [*list(cnn.children())[:4], torch.nn.Dropout(0.5), *list(cnn.children())[4:8]]
+    with pytest.raises(ValueError, match='several processes: '):
+        LossNetwork(
+            torch.nn.Sequential(*layers),
+            content_weight=5.0,
+            style_weight=100.0,
+            tv_weight=1e-3,
+            content_layers=['7'],
+            style_layers=['1'],
+            normalize_gradients=False,
+            pooling='max',
+            generator=Generator(),
+            ranks=Ranks(0, 2),
+        )
+
+
+@pytest.mark.parametrize(
+    ('gpu', 'number', 'own'),
+    [('0', 0, '0'), ('0', 2, '2'), ('4', 1, '5'), ('2,5,7', 1, '5'), ('-1', 3, '-1')],
+)
+def test_every_process_has_a_gpu_of_its_own(gpu, number, own):
+    assert own_gpu(gpu, number) == own
+
+
+def test_more_processes_than_gpus_are_refused():
+    with pytest.raises(ValueError, match='-gpu 0,1: '):
+        own_gpu('0,1', 2)
+
+
+FLAGS = [
+    *('-content_image', str(DATA / 'inputs' / 'scene.jpg'), '-image_size', '200', '-seed', '1'),
+    *('-style_image', str(DATA / 'inputs' / 'strokes.jpg'), '-init', 'image'),
+    *('-proto_file', f'{MODEL}.prototxt', '-model_file', f'{MODEL}.caffemodel'),
+]
+
+
+def command(folder, *flags, gpu='-1,-1'):
+    parallel = ['-parallel', 'tiles'] if ',' in gpu else []
+    words = [sys.executable, ROOT / 'neural_style.py', *FLAGS, '-gpu', gpu, *parallel, *flags]
+    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
+    return subprocess.Popen(words, cwd=folder, **pipes)
+
+
+def losses(out):
+    return [float(number) for number in re.findall(r'loss: (\S+)', out)]
+
+
+def test_the_command_prints_what_one_process_prints(tmp_path, one_thread):
+    flags = ('-num_iterations', '6', '-print_iter', '1')
+    found = []
+    for gpu in ('-1', '-1,-1'):
+        process = command(tmp_path, *flags, '-output_image', f'{gpu}.png', gpu=gpu)
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, '')
+        found.append(out)
+    assert re.sub(r'loss: .*', '', found[0]) == re.sub(r'loss: .*', '', found[1])
+    assert losses(found[0])[:7] == pytest.approx(losses(found[1])[:7], rel=2e-5)
+    assert losses(found[0])[-7:] == pytest.approx(losses(found[1])[-7:], rel=1e-3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['-1,-1.png', '-1.png']
+
+
+def descendants(pid):
+    """Of a process, on Linux."""
+    children = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
+    return [int(child) for child in children]
+
+
+@pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='needs /proc of Linux')
+@pytest.mark.parametrize('victim', [0])
+def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path, one_thread, victim):
+    endless = ('-num_iterations', '100000', '-checkpoint', 'run', '-checkpoint_iter', '1')
+    process = command(tmp_path, *endless)
+    deadline = time.monotonic() + 100
+    while not all((tmp_path / f'run.{k}of2').exists() for k in (1, 2)):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    os.kill(descendants(process.pid)[victim], signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert 'another process of this run has ended' in err and 'Traceback' not in err
+    assert '-resume run' in err
+    done = int(re.search(rb'"iteration\\": (\d+)', (tmp_path / 'run.1of2').read_bytes())[1])
+    process = command(tmp_path, '-resume', 'run', '-num_iterations', str(done + 3))
+    out, err = process.communicate(timeout=100)
+    assert (process.returncode, err) == (0, '')
+    assert (tmp_path / 'out.png').exists()
+
+
+def test_resumed_processes_paint_what_they_would_have_painted(tmp_path, one_thread):
+    endings = [
+        ('-num_iterations', '5', '-checkpoint', 'run', '-checkpoint_iter', '4'),
+        ('-resume', 'run', '-num_iterations', '9', '-output_image', 'resumed.png'),
+        ('-num_iterations', '9', '-output_image', 'whole.png'),
+    ]
+    for ending in endings:
+        _, err = (process := command(tmp_path, *ending)).communicate(timeout=100)
+        assert (process.returncode, err) == (0, '')
+    assert (tmp_path / 'resumed.png').read_bytes() == (tmp_path / 'whole.png').read_bytes()
+
+
+if __name__ == '__main__':
+    work(sys.argv[1])
