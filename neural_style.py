@@ -11,6 +11,7 @@ import shlex
 import site
 import sys
 import tempfile
+import unicodedata
 from types import SimpleNamespace
 
 import torch
@@ -21,7 +22,7 @@ from style_transfer import Iterate, original_colors, stylize
 from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices
 from style_transfer.multiscale import evaluations, scales, stylize_multiscale
-from torch7 import image
+from torch7 import image, picture
 from torch7.cmdline import (
     CmdLine,
     CommandLineError,
@@ -35,6 +36,7 @@ from torch7.cmdline import (
 EMBEDDED = 'small_vgg19'
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
+LONGEST_NAME = 245  # of an -output_image, in bytes; file systems allow 255
 
 
 def command_line() -> CmdLine:
@@ -98,6 +100,9 @@ def command_line() -> CmdLine:
     cmd.option('-paper_mask', '', 'auto, or a picture: white stays paper')
     cmd.option('-paper_range', '0.7,0.9', 'luminances of -paper_mask auto')
     cmd.option('-jpeg_quality', 75)
+    cmd.option('-exif_orientation', 0)
+    cmd.option('-icc_profile', 0)
+    cmd.option('-keep_alpha', 0)
     return cmd
 
 
@@ -167,31 +172,35 @@ def run(params: SimpleNamespace) -> None:
     on_gpu = devices[0].type != 'cpu'
 
     # The original loads the network first; here a missing picture is found before that.
-    content_image = load_image('-content_image', params.content_image)
+    load = functools.partial(
+        load_image, exif_orientation=params.exif_orientation, icc_profile=params.icc_profile
+    )
+    content_image = load('-content_image', params.content_image, keep_alpha=params.keep_alpha)
     content_image = image.scale(content_image, params.image_size)
+    content_image, alpha = content_image[:3], content_image[3:]
     style_size = math.ceil(params.style_scale * params.image_size)
-    style_image_list = split(params.style_image)
+    style_image_list = style_paths(params.style_image)
     if not style_image_list:
         raise ValueError(f'-style_image {params.style_image}: name at least one picture')
     style_images = []
     for path in style_image_list:
-        picture = load_image('-style_image', path)
+        style_image = load('-style_image', path)
         if params.style_size_by == 'width':
             width = int(max(params.style_scale * content_image.shape[2], 1))
-            picture = scale_to_width(picture, width)
+            style_image = scale_to_width(style_image, width)
         else:
-            picture = image.scale(picture, style_size)
-        style_images.append(picture)
+            style_image = image.scale(style_image, style_size)
+        style_images.append(style_image)
     init_image = None
     if params.init_image != '':
         height, width = content_image.shape[1:]
-        init_image = load_image('-init_image', params.init_image)
+        init_image = load('-init_image', params.init_image)
         init_image = image.scale_to(init_image, width, height)
 
     mask = params.paper_mask
     if mask not in ('', 'auto'):
         height, width = content_image.shape[1:]
-        mask = luminance(load_image('-paper_mask', mask))
+        mask = luminance(load('-paper_mask', mask))
         mask = image.scale_to(mask, width, height)
 
     # Handle style blending weights for multiple style inputs
@@ -227,7 +236,7 @@ def run(params: SimpleNamespace) -> None:
             elif params.style_tint == 1:
                 disp = style_tint(style_images[0], disp)
 
-            image.save(filename, disp, params.jpeg_quality)
+            image.save(filename, disp, params.jpeg_quality, alpha if len(alpha) else None)
 
     sizes = scales(params.multiscale, max(content_image.shape[1:]))
     with progress_bar(evaluations(sizes, params.num_iterations)) as bar:
@@ -354,17 +363,46 @@ def list_presets() -> None:
                 print(f'    {line[1:].strip()}')
 
 
-def load_image(flag: str, path: str) -> torch.Tensor:
-    """image.load, with the flag in its errors."""
+def load_image(
+    flag: str, path: str, exif_orientation: float = 0, icc_profile: float = 0, keep_alpha: float = 0
+) -> torch.Tensor:
+    """picture.read, with the flag in its errors; the keywords are flags."""
     try:
-        return image.load(path)
+        return picture.read(
+            as_stored(path),
+            exif_orientation=exif_orientation == 1,
+            icc_profile=icc_profile == 1,
+            alpha=keep_alpha == 1,
+        )
     except FileNotFoundError:
-        remedy = 'name a JPEG, PNG or PPM file'
+        remedy = 'name a JPEG, PNG, PPM, WebP, TIFF, BMP or GIF file'
         if path.startswith('examples/inputs/'):
             remedy += "; sh examples/fetch_inputs.sh fetches the original's examples"
+        if flag == '-style_image':
+            remedy += r'; a comma in a name is written \,'
         raise FileNotFoundError(f'{flag} {path}: no such file; {remedy}') from None
     except (OSError, ValueError) as error:
         raise ValueError(f'{flag}: {error}') from error
+
+
+def as_stored(path: str) -> str:
+    """The name that a file has: ü may be stored as one character or as u and its dots."""
+    forms = [path, *(unicodedata.normalize(form, path) for form in ('NFC', 'NFD'))]
+    return next((form for form in forms if os.path.exists(form)), path)
+
+
+def style_paths(text: str) -> list[str]:
+    r"""The pictures of -style_image: a,b is two, a\,b one with a comma in its name.
+
+    What the original splits into files that are all there is split so; else a file of the whole
+    name wins, commas and all.
+    """
+    pieces = split(text)
+    if not all(os.path.exists(as_stored(piece)) for piece in pieces):
+        if os.path.exists(as_stored(text)):
+            return [text]
+        pieces = [piece.replace('\0', ',') for piece in split(text.replace('\\,', '\0'))]
+    return pieces
 
 
 def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
@@ -400,6 +438,12 @@ def check_output(output_image: str) -> None:
     directory = os.path.dirname(output_image) or '.'
     if os.path.isdir(output_image):
         raise ValueError(f'-output_image {output_image}: this is a directory; name a file')
+    name = os.path.basename(output_image)
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise ValueError(
+            f'-output_image {output_image}: the name is too long; {LONGEST_NAME} bytes leave room'
+            ' for the number of the iteration'
+        )
     try:
         with tempfile.TemporaryFile(dir=directory):
             pass
@@ -426,14 +470,19 @@ def check_further(params: SimpleNamespace) -> None:
         raise ValueError(f'-jpeg_quality {quality}: give a whole number from 1 to 100')
     if params.style_size_by not in ('side', 'width'):
         raise ValueError(f'-style_size_by {params.style_size_by}: choose side or width')
-    if params.style_tint not in (0, 1):
-        raise ValueError(f'-style_tint {params.style_tint}: give 0 or 1')
+    for flag in ('style_tint', 'exif_orientation', 'icc_profile', 'keep_alpha'):
+        if getattr(params, flag) not in (0, 1):
+            raise ValueError(f'-{flag} {getattr(params, flag)}: give 0 or 1')
+    if params.keep_alpha == 1 and not params.output_image.lower().endswith('.png'):
+        raise ValueError(
+            f'-keep_alpha 1: -output_image {params.output_image} holds no transparency; name a .png'
+        )
 
 
-def scale_to_width(picture: torch.Tensor, width: int) -> torch.Tensor:
+def scale_to_width(style_image: torch.Tensor, width: int) -> torch.Tensor:
     """image.scale_to with the height that keeps the picture's shape, truncated."""
-    height = int(max(width * picture.shape[1] / picture.shape[2], 1))
-    return image.scale_to(picture, width, height)
+    height = int(max(width * style_image.shape[1] / style_image.shape[2], 1))
+    return image.scale_to(style_image, width, height)
 
 
 def numbers(flag: str, text: str) -> list[float]:

@@ -3,13 +3,15 @@
 Images are tensors (channels, H, W), float64, RGB in [0, 1].
 """
 
+import contextlib
 import io
 import os
 import re
 import secrets
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import PIL.Image
@@ -46,34 +48,50 @@ def load(path: str | Path) -> Tensor:
     the file cannot be opened, ValueError if it holds no image that we read.
     Source: image/init.lua: load with depth 3.
     """
+    with opened(path) as file:
+        kind = kind_of(file)
+        if kind is None:
+            raise ValueError(f'{path}: not a JPEG, PNG or PPM image: convert it to PNG or JPEG')
+        head = file.read(PNG_COLOR_TYPE.stop)
+        file.seek(0)
+        is_png = kind == 'PNG'
+        if is_png and head[PNG_COLOR_TYPE] == GREY_WITH_ALPHA:
+            # The original says no more than that the image has a wrong number of channels.
+            raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
+        with decoding(path, kind):
+            if is_png and head[PNG_DEPTH] == SIXTEEN_BITS:
+                return from_integers(_pixels16(file), 65535)
+            return from_integers(_pixels8(PIL.Image.open(file, formats=(kind,))), 255)
+
+
+@contextlib.contextmanager
+def opened(path: str | Path) -> Iterator[BinaryIO]:
+    """Open an image file; the OSError of what fails then names it."""
     try:
         with open(path, 'rb') as file:
-            head = file.read(PNG_COLOR_TYPE.stop)
-            kind = next((MAGIC[magic] for magic in MAGIC if head.startswith(magic)), None)
-            if kind is None:
-                raise ValueError(f'{path}: not a JPEG, PNG or PPM image: convert it to PNG or JPEG')
-            file.seek(0)
-            return _decode(path, file, kind, head)
+            yield file
     except FileNotFoundError:
         raise FileNotFoundError(f'{path}: no such image file') from None
     except OSError as error:
         raise type(error)(f'{path}: cannot read the image: {error.strerror}') from None
 
 
-def _decode(path, file, kind, head):
-    """An open file's image, as load returns it."""
-    is_png = kind == 'PNG'
-    if is_png and head[PNG_COLOR_TYPE] == GREY_WITH_ALPHA:
-        # The original says no more than that the image has a wrong number of channels.
-        raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
+def kind_of(file: BinaryIO) -> str | None:
+    """What an open file is, 'JPEG', 'PNG' or 'PPM', told by its first bytes; None for others."""
+    head = file.read(max(map(len, MAGIC)))
+    file.seek(0)
+    return next((MAGIC[magic] for magic in MAGIC if head.startswith(magic)), None)
+
+
+@contextlib.contextmanager
+def decoding(path: str | Path, kind: str) -> Iterator[None]:
+    """Turn what a decoder fails with into a ValueError that names the file."""
     try:
         with warnings.catch_warnings():
             # Pillow warns above 90 million pixels, refuses above 179 million and warns of
             # odd metadata; the first and the last are no concern of ours.
             warnings.simplefilter('ignore')
-            if is_png and head[PNG_DEPTH] == SIXTEEN_BITS:
-                return _from_bytes(_pixels16(file), 65535)
-            return _from_bytes(_pixels8(PIL.Image.open(file, formats=(kind,))), 255)
+            yield
     except PIL.Image.DecompressionBombError:
         raise ValueError(f'{path}: too many pixels: scale it down first') from None
     except MemoryError:
@@ -112,7 +130,7 @@ def _pixels16(file):
     return high << 8 | np.asarray(image)[..., :3]
 
 
-def _from_bytes(pixels, maximum):
+def from_integers(pixels: np.ndarray, maximum: int) -> Tensor:
     """(H, W) or (H, W, 3) integers -> (3, H, W), times the reciprocal of the maximum."""
     if pixels.ndim == 2:
         pixels = np.broadcast_to(pixels[..., None], (*pixels.shape, 3))
@@ -205,12 +223,15 @@ def _extension(path):
     return match[1] if match else None
 
 
-def save(path: str | Path, image: Tensor, jpeg_quality: int = 75) -> None:
+def save(
+    path: str | Path, image: Tensor, jpeg_quality: int = 75, alpha: Tensor | None = None
+) -> None:
     """Write an image in the format of the path's extension (see is_supported).
 
     image: (3, H, W), RGB; cut to [0, 1], times 255, truncated; nan becomes 0. jpeg_quality: 1 to
-    100, for JPEG alone. The file appears whole or, if an error occurs, not at all. Raises
-    ValueError for an extension or image that cannot be written, OSError if the disk refuses.
+    100, for JPEG alone. alpha: (1, H, W) in [0, 1], for PNG alone. The file appears whole or, if
+    an error occurs, not at all. Raises ValueError for an extension or image that cannot be
+    written, OSError if the disk refuses.
     Source: image/init.lua: save, clampImage.
     """
     if not is_supported(path):
@@ -221,10 +242,14 @@ def save(path: str | Path, image: Tensor, jpeg_quality: int = 75) -> None:
     if image.ndim != 3 or len(image) != 3:
         raise ValueError(f'{path}: an image of shape {tuple(image.shape)} is not (3, H, W)')
     values = image.detach().cpu().double().clamp(0, 1).mul(255).nan_to_num(nan=0)
+    options = SAVERS[_extension(path)]
+    if alpha is not None:
+        if options is not PNG:
+            raise ValueError(f'{path}: only a .png holds transparency')
+        values = torch.cat([values, alpha.double().clamp(0, 1).mul(255).round()])
     pixels = values.permute(1, 2, 0).to(torch.uint8).numpy()
     encoded = io.BytesIO()
     try:
-        options = SAVERS[_extension(path)]
         if options is JPEG:
             options = JPEG | {'quality': jpeg_quality}
         PIL.Image.fromarray(pixels).save(encoded, **options)

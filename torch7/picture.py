@@ -1,0 +1,147 @@
+"""Pictures that Torch7's image package could not read, and what it did not look at in the others.
+
+What image.load reads has its numbers; the rest, and orientation, colour profile and transparency
+of all of them, is Pillow's.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import torch
+from PIL import ImageCms
+from torch import Tensor
+
+from torch7 import image
+
+# Besides what image.load reads.  TGA comes last: it has no magic number.
+FORMATS = ('BMP', 'GIF', 'ICO', 'PPM', 'TIFF', 'WEBP', 'TGA')
+ORIENTATION = 0x0112  # EXIF's
+# The kinds of pictures that a profile for a colour space can belong to.
+PROFILED = {
+    'RGB ': ('RGB', {'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'I;16'}),
+    'GRAY': ('L', {'1', 'L', 'LA', 'I;16'}),
+    'CMYK': ('CMYK', {'CMYK'}),
+}
+
+
+def read(
+    path: str | Path,
+    *,
+    exif_orientation: bool = False,
+    icc_profile: bool = False,
+    alpha: bool = False,
+) -> Tensor:
+    """Read a picture: (3, H, W), float64, RGB in [0, 1], or (4, H, W) with its transparency.
+
+    JPEG, PNG, PPM and PGM are image.load's; besides them BMP, GIF, ICO, PBM, PFM, TIFF, WebP and
+    TGA, and PNG of grey with alpha.  Of several frames the first counts.  16 bits of grey are
+    kept, floating-point numbers must lie in [0, 1]; the orientation of a TIFF always counts.
+    exif_orientation: turn and mirror the picture as its EXIF data say.
+    icc_profile: convert the colours from the picture's ICC profile, if it has one, to sRGB, at 8
+    bits a channel.
+    alpha: add a fourth channel, if the picture has transparency.
+    Raises FileNotFoundError or another OSError if the file cannot be opened, ValueError if it
+    holds no picture that we read.
+    """
+    with image.opened(path) as file:
+        kind = image.kind_of(file)
+        picture = _open(path, file, kind)
+        profile = picture.info.get('icc_profile') if icc_profile else None
+        as_torch7 = kind is not None and picture.mode != 'LA' and not profile
+        if not as_torch7:
+            with image.decoding(path, picture.format):
+                picture.load()
+        if as_torch7:
+            result = image.load(path)
+        elif profile:
+            result = _to_srgb(path, picture, profile)
+        else:
+            result = _rgb(path, picture)
+        if alpha and picture.has_transparency_data:
+            result = torch.cat([result, _alpha(picture)])
+        if exif_orientation:
+            result = _turned(result, picture.getexif().get(ORIENTATION, 1))
+    return result
+
+
+def _open(path, file, kind):
+    """Pillow's image of an open file, not yet decoded.  kind: of image.kind_of."""
+    formats = FORMATS if kind is None else (kind,)
+    try:
+        with image.decoding(path, kind or 'image'):
+            return PIL.Image.open(file, formats=formats)
+    except ValueError as error:
+        if kind is None and isinstance(error.__cause__, PIL.UnidentifiedImageError):
+            raise ValueError(
+                f'{path}: not a picture that can be read: convert it to PNG or JPEG'
+            ) from error
+        raise
+
+
+def _rgb(path, picture):
+    """(3, H, W) of what image.load does not read."""
+    if picture.mode.startswith('I;16'):
+        return image.from_integers(np.asarray(picture), 65535)
+    if picture.mode == 'F':
+        values = np.asarray(picture, np.float64)
+        if not (values.min() >= 0 and values.max() <= 1):
+            raise ValueError(
+                f'{path}: numbers from {values.min():g} to {values.max():g}: scale them to 0 to 1,'
+                ' or convert the picture to PNG'
+            )
+        return image.from_integers(values, 1)
+    if picture.mode == 'I':
+        raise ValueError(f'{path}: 32-bit integers: convert it to PNG, with 8 or 16 bits')
+    with image.decoding(path, picture.format):
+        return image.from_integers(np.asarray(_opaque(picture).convert('RGB')), 255)
+
+
+def _opaque(picture):
+    """The picture with its colours as stored, whatever is transparent."""
+    if picture.mode in ('La', 'RGBa'):  # colours multiplied with alpha
+        picture = picture.convert(picture.mode.upper())
+    if 'transparency' in picture.info:
+        picture = picture.copy()
+        del picture.info['transparency']
+    return picture
+
+
+def _to_srgb(path, picture, profile):
+    """(3, H, W) in the colours that the profile means."""
+    if picture.mode.startswith('I;16'):
+        values = np.rint(np.asarray(picture) / 257).astype(np.uint8)
+        picture = PIL.Image.fromarray(values)
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode, pictures = PROFILED.get(source.profile.xcolor_space, ('', set()))
+        if picture.mode not in pictures:
+            raise ValueError(f'is for {source.profile.xcolor_space.strip()}, not {picture.mode}')
+        srgb = ImageCms.createProfile('sRGB')
+        picture = _opaque(picture).convert(mode)
+        converted = ImageCms.profileToProfile(picture, source, srgb, outputMode='RGB')
+    except (OSError, ValueError, ImageCms.PyCMSError) as error:
+        raise ValueError(
+            f'{path}: its ICC profile cannot be used ({error}): take it out, or give -icc_profile 0'
+        ) from error
+    return image.from_integers(np.asarray(converted), 255)
+
+
+def _alpha(picture):
+    """(1, H, W): 0 where the picture is transparent, 1 where it is opaque."""
+    if picture.mode.startswith('I'):  # one value stands for transparent
+        opaque = np.asarray(picture) != picture.info['transparency']
+        return torch.from_numpy(opaque)[None].double()
+    return image.from_integers(np.asarray(picture.convert('RGBA'))[..., 3], 255)[:1]
+
+
+def _turned(result, orientation):
+    """Show (C, H, W) stored in one of EXIF's eight orientations upright."""
+    if orientation in (5, 6, 7, 8):  # rows are columns
+        result = result.mT
+    if orientation in (2, 3, 6, 7):
+        result = result.flip(2)
+    if orientation in (3, 4, 7, 8):
+        result = result.flip(1)
+    return result.contiguous()
