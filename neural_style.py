@@ -36,6 +36,7 @@ from torch7.cmdline import (
 EMBEDDED = 'small_vgg19'
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
+JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
 LONGEST_NAME = 245  # of an -output_image, in bytes; file systems allow 255
 
 
@@ -176,7 +177,9 @@ def run(params: SimpleNamespace) -> None:
         load_image, exif_orientation=params.exif_orientation, icc_profile=params.icc_profile
     )
     content_image = load('-content_image', params.content_image, keep_alpha=params.keep_alpha)
-    content_image = image.scale(content_image, params.image_size)
+    with named(f'-image_size {params.image_size}'):
+        content_image = image.scale(content_image, params.image_size)
+    check_sides(params.output_image, *content_image.shape[1:])
     content_image, alpha = content_image[:3], content_image[3:]
     style_size = math.ceil(params.style_scale * params.image_size)
     style_image_list = style_paths(params.style_image)
@@ -185,11 +188,12 @@ def run(params: SimpleNamespace) -> None:
     style_images = []
     for path in style_image_list:
         style_image = load('-style_image', path)
-        if params.style_size_by == 'width':
-            width = int(max(params.style_scale * content_image.shape[2], 1))
-            style_image = scale_to_width(style_image, width)
-        else:
-            style_image = image.scale(style_image, style_size)
+        with named(f'-style_scale {params.style_scale}'):
+            if params.style_size_by == 'width':
+                width = int(max(params.style_scale * content_image.shape[2], 1))
+                style_image = scale_to_width(style_image, width)
+            else:
+                style_image = image.scale(style_image, style_size)
         style_images.append(style_image)
     init_image = None
     if params.init_image != '':
@@ -238,6 +242,13 @@ def run(params: SimpleNamespace) -> None:
 
             image.save(filename, disp, params.jpeg_quality, alpha if len(alpha) else None)
 
+    number = params.num_iterations
+    if math.isfinite(number) and not (number >= 1 and float(number).is_integer()):
+        print(
+            f'neural_style: -num_iterations {number}: no evaluation has this number,'
+            f' so that {params.output_image} is not written, as in the original',
+            file=sys.stderr,
+        )
     sizes = scales(params.multiscale, max(content_image.shape[1:]))
     with progress_bar(evaluations(sizes, params.num_iterations)) as bar:
 
@@ -250,7 +261,7 @@ def run(params: SimpleNamespace) -> None:
         if params.multiscale != '':
             paint = functools.partial(stylize_multiscale, multiscale=params.multiscale)
         paint(
-            load_network(params.proto_file, params.model_file),
+            functools.partial(load_network, params.proto_file, params.model_file),
             content_image,
             style_images,
             style_blend_weights=style_blend_weights,
@@ -363,6 +374,15 @@ def list_presets() -> None:
                 print(f'    {line[1:].strip()}')
 
 
+@contextlib.contextmanager
+def named(flag: str):
+    """Put a flag before what a ValueError says."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f'{flag}: {error}') from error
+
+
 def load_image(
     flag: str, path: str, exif_orientation: float = 0, icc_profile: float = 0, keep_alpha: float = 0
 ) -> torch.Tensor:
@@ -459,8 +479,23 @@ def check_sizes(image_size: float, style_scale: float) -> None:
     for flag, value in (('-image_size', image_size), ('-style_scale', style_scale)):
         if not math.isfinite(value):
             raise ValueError(f'{flag} {value}: give a finite number')
-    if not math.isfinite(style_scale * image_size):
-        raise ValueError(f'-style_scale {style_scale}: too large for -image_size {image_size}')
+    for flag, value, size in (
+        ('-image_size', image_size, image_size),
+        ('-style_scale', style_scale, style_scale * image_size),
+    ):
+        if not size <= image.MOST_PIXELS:
+            raise ValueError(
+                f'{flag} {value}: too large: {image.MOST_PIXELS:,} pixels are the limit'
+            )
+
+
+def check_sides(output_image: str, height: int, width: int) -> None:
+    """Refuse a picture that its format cannot hold."""
+    if output_image.lower().endswith(('.jpg', '.jpeg')) and max(height, width) > JPEG_SIDE:
+        raise ValueError(
+            f'-output_image {output_image}: {width} x {height} pixels; JPEG has {JPEG_SIDE} a side'
+            ' at most; name a .png'
+        )
 
 
 def check_further(params: SimpleNamespace) -> None:
@@ -490,8 +525,8 @@ def numbers(flag: str, text: str) -> list[float]:
     values = []
     for item in split(text):
         value = tonumber(item)
-        if value is None:
-            raise ValueError(f'{flag} {text}: {item!r} is not a number')
+        if value is None or not math.isfinite(value):
+            raise ValueError(f'{flag} {text}: {item!r} is not a finite number')
         values.append(value)
     return values
 

@@ -1,5 +1,6 @@
 """Coarse to fine: a run at each of several sizes, every one from the picture of the last."""
 
+import functools
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -56,7 +57,7 @@ def evaluations(sizes: Sequence[int], num_iterations: float) -> float:
 
 
 def stylize_multiscale(
-    cnn: nn.Sequential,
+    cnn: nn.Sequential | Callable[[], nn.Sequential],
     content_image: Tensor,
     style_images: Sequence[Tensor],
     *,
@@ -79,6 +80,8 @@ def stylize_multiscale(
     not change with the size of a smooth picture either, so the weights stay; the paper's content
     loss is a sum, and its weight grows as the pixels get fewer.
     """
+    if not isinstance(cnn, nn.Sequential):
+        cnn = functools.cache(cnn)
     full = max(content_image.shape[1:])
     result = init_image if init == 'image' else None
     sizes = scales(multiscale, full)

@@ -27,6 +27,7 @@ MAGIC = {
     b'P5': 'PPM',
     b'P6': 'PPM',
 }
+MOST_PIXELS = 178_956_970  # that Pillow reads: 2 MAX_IMAGE_PIXELS; we make no larger ones either
 PNG_DEPTH, PNG_COLOR_TYPE = slice(24, 25), slice(25, 26)  # where they stand in a PNG file
 SIXTEEN_BITS, GREY_WITH_ALPHA = b'\x10', b'\x04'
 
@@ -144,7 +145,7 @@ def scale(image: Tensor, size: float) -> Tensor:
     """
     _, height, width = image.shape
     longer = max(width, height)
-    if not np.isfinite(size):
+    if not abs(size) <= MOST_PIXELS:
         raise ValueError(f'cannot scale an image to size {size}')
     return scale_to(image, int(max(width * size / longer, 1)), int(max(height * size / longer, 1)))
 
@@ -154,10 +155,15 @@ def scale_to(image: Tensor, width: int, height: int) -> Tensor:
 
     image: (C, H, W), any C, taken as float64. Each axis is enlarged by linear interpolation
     with the corners aligned, or reduced by a box average. Returns (C, height, width), float64.
+    Raises ValueError for sides below 1, or more than MOST_PIXELS.
     Source: image/generic/image.c: Main_scaleBilinear.
     """
     if width < 1 or height < 1:
         raise ValueError(f'cannot scale an image to {width} x {height}')
+    if width * height > MOST_PIXELS:
+        raise ValueError(
+            f'too many pixels: {width} x {height}; {MOST_PIXELS:,} in all are the limit'
+        )
     scaled = np.empty((len(image), height, width))
     for channel, result in zip(image.double().numpy(), scaled, strict=True):
         rows = _scale_lines(np.ascontiguousarray(channel.T), width)  # (width, H)
