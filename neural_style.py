@@ -11,13 +11,13 @@ import shlex
 import site
 import sys
 import tempfile
-import unicodedata
 from types import SimpleNamespace
 
 import torch
 from tqdm import tqdm
 
 import loadcaffe
+import neural_style_recipe as recipes
 from style_transfer import Iterate, original_colors, stylize
 from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices
@@ -32,6 +32,7 @@ from torch7.cmdline import (
     split,
     tonumber,
 )
+from torch7.random import Generator
 
 EMBEDDED = 'small_vgg19'
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
@@ -104,6 +105,7 @@ def command_line() -> CmdLine:
     cmd.option('-exif_orientation', 0)
     cmd.option('-icc_profile', 0)
     cmd.option('-keep_alpha', 0)
+    cmd.option('-rerun', '', 'a picture whose run is repeated')
     return cmd
 
 
@@ -118,7 +120,12 @@ def main(argv: list[str] | None = None) -> int:
             list_presets()
             return 0
         if params.preset != '':
-            params = cmd.parse(read_preset(params.preset) + argv)
+            argv = read_preset(params.preset) + argv
+            params = cmd.parse(argv)
+        generator = None
+        if params.rerun != '':
+            words, generator = repeated(params, cmd.given)
+            params = cmd.parse(words + argv)
     except HelpRequested:
         print(cmd.help_text(program), end='')
         # stdout is the original's; a person at a terminal sees both
@@ -145,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
     keep_memory()
     try:
         with terminal():
-            run(params)
+            run(params, generator)
     except (ValueError, OSError) as error:
         print(f'neural_style: {error}', file=sys.stderr)
         return 1
@@ -164,8 +171,11 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def run(params: SimpleNamespace) -> None:
-    """What main(params) of neural_style.lua does."""
+def run(params: SimpleNamespace, generator_seed: int | None = None) -> None:
+    """What main(params) of neural_style.lua does.
+
+    generator_seed: what the random numbers begin with, in the place of the operating system's.
+    """
     check_output(params.output_image)
     check_sizes(params.image_size, params.style_scale)
     check_further(params)
@@ -207,6 +217,18 @@ def run(params: SimpleNamespace) -> None:
         mask = luminance(load('-paper_mask', mask))
         mask = image.scale_to(mask, width, height)
 
+    generator = Generator()
+    if generator_seed is None:
+        generator_seed = generator.seed() % 2**32
+    generator.manual_seed(generator_seed)
+    recipe = recipes.record(
+        params, vars(command_line().parse([])), inputs(params, style_image_list), generator_seed
+    )
+    if recipe is None:
+        print(
+            'neural_style: the settings are too long for a recipe in the picture', file=sys.stderr
+        )
+
     # Handle style blending weights for multiple style inputs
     style_blend_weights = None
     if params.style_blend_weights != 'nil':
@@ -240,7 +262,13 @@ def run(params: SimpleNamespace) -> None:
             elif params.style_tint == 1:
                 disp = style_tint(style_images[0], disp)
 
-            image.save(filename, disp, params.jpeg_quality, alpha if len(alpha) else None)
+            image.save(
+                filename,
+                disp,
+                params.jpeg_quality,
+                alpha=alpha if len(alpha) else None,
+                comment=None if recipe is None else recipe(t),
+            )
 
     number = params.num_iterations
     if math.isfinite(number) and not (number >= 1 and float(number).is_integer()):
@@ -294,6 +322,7 @@ def run(params: SimpleNamespace) -> None:
             paper_mask=mask,
             paper_range=params.paper_range,
             devices=devices,
+            generator=generator,
             callback=report,
         )
 
@@ -303,6 +332,54 @@ def build_filename(output_image: str, iteration: int) -> str:
     directory, name = os.path.split(output_image)
     basename, _, extension = name.rpartition('.')
     return f'{directory or "."}/{basename}_{iteration}.{extension}'
+
+
+def inputs(params: SimpleNamespace, style_image_list: list[str]) -> list[tuple[str, str]]:
+    """Flag and path of every file that goes into a picture."""
+    files = [('content_image', params.content_image)]
+    files += [('style_image', path) for path in style_image_list]
+    files += [('init_image', params.init_image), ('paper_mask', params.paper_mask)]
+    files += [('proto_file', params.proto_file), ('model_file', params.model_file)]
+    return [(flag, picture.as_stored(path)) for flag, path in files if path not in ('', 'auto')]
+
+
+def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int | None]:
+    """The words that repeat the run of -rerun, and the seed of its generator.
+
+    Flags in given win: those that name inputs say where these are, the others change the run.
+    """
+    path = params.rerun
+    try:
+        recipe = recipes.read(path, command_line())
+        made = (recipe.program, recipe.torch)
+        here = (f'{recipes.PROGRAM} {recipes.version() or ""}'.strip(), torch.__version__)
+        if made != here:
+            print(
+                f'neural_style: -rerun {path}: made by {" with torch ".join(made)}, not'
+                f' {" with torch ".join(here)}: the last bits may differ',
+                file=sys.stderr,
+            )
+        places = {
+            flag: [] if (value := getattr(params, flag)) in ('', 'auto') else [value]
+            for flag in given.intersection(recipes.INPUTS)
+        }
+        if 'style_image' in places:
+            places['style_image'] = style_paths(params.style_image)
+        pictures = ['', os.path.dirname(path)]
+        networks = [*pictures, 'models', *shipped('models')]
+        words = recipe.flags + recipes.find(
+            recipe,
+            places,
+            {flag: networks if flag.endswith('_file') else pictures for flag in recipes.INPUTS},
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(f'-rerun: {error}') from error
+    output = recipes.output_name(path)
+    if 'output_image' in given:
+        output = params.output_image
+    if recipes.overwrites(output, path):
+        raise ValueError(f'-rerun: -output_image {output} would write over {path}; name another')
+    return [*words, '-output_image', output], None if 'seed' in given else recipe.generator
 
 
 def shipped(folder: str) -> list[str]:
@@ -389,7 +466,7 @@ def load_image(
     """picture.read, with the flag in its errors; the keywords are flags."""
     try:
         return picture.read(
-            as_stored(path),
+            picture.as_stored(path),
             exif_orientation=exif_orientation == 1,
             icc_profile=icc_profile == 1,
             alpha=keep_alpha == 1,
@@ -405,12 +482,6 @@ def load_image(
         raise ValueError(f'{flag}: {error}') from error
 
 
-def as_stored(path: str) -> str:
-    """The name that a file has: ü may be stored as one character or as u and its dots."""
-    forms = [path, *(unicodedata.normalize(form, path) for form in ('NFC', 'NFD'))]
-    return next((form for form in forms if os.path.exists(form)), path)
-
-
 def style_paths(text: str) -> list[str]:
     r"""The pictures of -style_image: a,b is two, a\,b one with a comma in its name.
 
@@ -418,8 +489,8 @@ def style_paths(text: str) -> list[str]:
     name wins, commas and all.
     """
     pieces = split(text)
-    if not all(os.path.exists(as_stored(piece)) for piece in pieces):
-        if os.path.exists(as_stored(text)):
+    if not all(os.path.exists(picture.as_stored(piece)) for piece in pieces):
+        if os.path.exists(picture.as_stored(text)):
             return [text]
         pieces = [piece.replace('\0', ',') for piece in split(text.replace('\\,', '\0'))]
     return pieces

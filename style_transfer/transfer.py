@@ -80,6 +80,7 @@ def stylize(
     paper_mask: str | Tensor = '',
     paper_range: str = '0.7,0.9',
     devices: Sequence[torch.device | str] = ('cpu',),
+    generator: Generator | None = None,
     callback: Callable[[Iterate], None] | None = None,
 ) -> Tensor:
     """Paint the content of one image in the style of others.
@@ -92,6 +93,7 @@ def stylize(
         mean colour of the style's brightest tenth, where it is 0 it is painted.  Style is then
         compared over what is painted, in the style images as well.
     devices: one, or several to cut the network across.
+    generator: of the random numbers before the seed counts, and without one; a new one by default.
     callback: called with an Iterate after every evaluation.
     The other keywords are the flags of the command, with their names, defaults and meaning.
 
@@ -160,7 +162,7 @@ def stylize(
     cuts = _layer_numbers(multigpu_strategy)
 
     # Set up the network, with style and content losses inserted.
-    generator = Generator()
+    generator = generator or Generator()
     network = LossNetwork(
         cnn if isinstance(cnn, nn.Sequential) else cnn(),
         content_weight=content_weight,

@@ -15,6 +15,7 @@ from style_transfer import stylize
 STOREYS = {
     'neural_style_figures': 4,
     'neural_style': 3,
+    'neural_style_recipe': 2,
     'style_transfer': 2,
     'torch7': 1,
     'loadcaffe': 1,
@@ -23,7 +24,10 @@ STOREYS = {
 FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'h5py', 'safetensors'}
 
 MODULES = sorted(
-    [ROOT / 'neural_style.py', *(path for room in STOREYS for path in (ROOT / room).rglob('*.py'))]
+    [
+        *ROOT.glob('neural_style*.py'),
+        *(path for room in STOREYS for path in (ROOT / room).rglob('*.py')),
+    ]
 )
 
 
@@ -80,7 +84,7 @@ def test_importing_has_no_effect():
 def test_keywords_of_stylize_are_the_flags_with_their_defaults():
     defaults = vars(neural_style.command_line().parse([]))
     # These are the caller's, or stand for what has no flag.
-    own = {'devices', 'callback', 'init_image', 'style_blend_weights'}
+    own = {'devices', 'generator', 'callback', 'init_image', 'style_blend_weights'}
     keywords = {
         name: parameter.default
         for name, parameter in inspect.signature(stylize).parameters.items()

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import PIL.Image
 import torch
+from PIL import PngImagePlugin
 from torch import Tensor
 
 # What a file begins with, whatever its name: image/init.lua: load.
@@ -230,14 +231,19 @@ def _extension(path):
 
 
 def save(
-    path: str | Path, image: Tensor, jpeg_quality: int = 75, alpha: Tensor | None = None
+    path: str | Path,
+    image: Tensor,
+    jpeg_quality: int = 75,
+    alpha: Tensor | None = None,
+    comment: str | None = None,
 ) -> None:
     """Write an image in the format of the path's extension (see is_supported).
 
     image: (3, H, W), RGB; cut to [0, 1], times 255, truncated; nan becomes 0. jpeg_quality: 1 to
-    100, for JPEG alone. alpha: (1, H, W) in [0, 1], for PNG alone. The file appears whole or, if
-    an error occurs, not at all. Raises ValueError for an extension or image that cannot be
-    written, OSError if the disk refuses.
+    100, for JPEG alone. alpha: (1, H, W) in [0, 1], for PNG alone. comment: ASCII, below 64 KB,
+    kept beside the pixels; PPM goes without. The file appears whole or, if an error occurs, not at
+    all. Raises ValueError for an extension or image that cannot be written, OSError if the disk
+    refuses.
     Source: image/init.lua: save, clampImage.
     """
     if not is_supported(path):
@@ -257,7 +263,11 @@ def save(
     encoded = io.BytesIO()
     try:
         if options is JPEG:
-            options = JPEG | {'quality': jpeg_quality}
+            options = JPEG | {'quality': jpeg_quality} | ({'comment': comment} if comment else {})
+        elif options is PNG and comment:
+            chunks = PngImagePlugin.PngInfo()
+            chunks.add_text('Comment', comment)
+            options = PNG | {'pnginfo': chunks}
         PIL.Image.fromarray(pixels).save(encoded, **options)
     except (OSError, ValueError) as error:  # more pixels a side than the format can count
         raise ValueError(f'{path}: cannot encode the image: {error}') from error

@@ -5,6 +5,8 @@ of all of them, is Pillow's.
 """
 
 import io
+import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,26 @@ def read(
         if exif_orientation:
             result = _turned(result, picture.getexif().get(ORIENTATION, 1))
     return result
+
+
+def comment(path: str | Path) -> str | None:
+    """What image.save kept in a PNG or JPEG beside the pixels; None if there is nothing.
+
+    Raises as read does.
+    """
+    with image.opened(path) as file:
+        kind = image.kind_of(file)
+        if kind not in ('JPEG', 'PNG'):
+            raise ValueError(f'{path}: not a JPEG or PNG image')
+        found = _open(path, file, kind).info
+    text = found.get('Comment', found.get('comment'))
+    return text.decode('latin-1') if isinstance(text, bytes) else text
+
+
+def as_stored(path: str) -> str:
+    """The name that a file has: ü may be stored as one character or as u and its dots."""
+    forms = [path, *(unicodedata.normalize(form, path) for form in ('NFC', 'NFD'))]
+    return next((form for form in forms if os.path.exists(form)), path)
 
 
 def _open(path, file, kind):
