@@ -505,6 +505,8 @@ def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
         raise FileNotFoundError(f'-model_file {model_file}: no such file ({remedy})') from error
     except loadcaffe.CaffeFormatError as error:
         raise ValueError(f'-model_file: {error} ({remedy})') from error
+    except OSError as error:
+        raise ValueError(f'-model_file {model_file}: {error.strerror} ({remedy})') from error
 
 
 def keep_memory() -> None:

@@ -139,6 +139,7 @@ BAD = [
     ('-content_image .', ['-content_image', 'irectory']),
     ('-model_file nosuch.caffemodel', ['nosuch.caffemodel', 'download_models.sh']),
     ('-model_file {models}/mini_vgg19.prototxt', ['mini_vgg19.prototxt']),
+    ('-model_file ' + 'x' * 300, ['-model_file', 'name too long']),
     ('-output_image nosuchdir/out.png', ['-output_image', 'nosuchdir']),
     ('-output_image out', ['-output_image', '.png']),
     ('-output_image out.bmp', ['-output_image', '.png']),
