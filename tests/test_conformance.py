@@ -71,7 +71,7 @@ def test_the_judge_holds_the_picture_to_the_noise_floor(recordings):
 
 
 def test_the_judge_notices_a_traceback(recordings, monkeypatch):
-    def fail(params):
+    def fail(*_):
         raise KeyError('no such thing')
 
     monkeypatch.setattr(neural_style, 'run', fail)

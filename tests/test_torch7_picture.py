@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import unicodedata
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from conftest import SHARED
 from PIL import ImageCms, ImageOps
+from test_torch7_image import png
 
 import neural_style
 from neural_style import main
@@ -136,6 +138,29 @@ def test_read_takes_grey_with_alpha_for_grey(data):
     with PIL.Image.open(data / 'inputs' / 'harbour_la.png') as found:
         grey = np.asarray(found)[..., 0]
     assert (bytes_of(picture.read(data / 'inputs' / 'harbour_la.png')) == grey).all()
+
+
+def test_read_takes_the_high_bytes_of_grey_with_alpha_at_16_bits(tmp_path):
+    path = tmp_path / 'picture.png'
+    path.write_bytes(png(2, 1, 16, 4, b'\0' + bytes([100, 200, 255, 255, 7, 0, 0, 0])))
+    assert bytes_of(picture.read(path, alpha=True))[:, 0].T.tolist() == [
+        [100, 100, 100, 255],
+        [7, 7, 7, 0],
+    ]
+
+
+@pytest.mark.parametrize('kind', ['BMP', 'GIF', 'PNG', 'TIFF'])
+def test_read_refuses_a_decompression_bomb_by_its_header(tmp_path, kind):
+    path = stored(tmp_path, PIL.Image.new('L', (300, 300)), kind)
+    content = path.read_bytes()
+    for form in ('HH', 'II', 'H', 'I'):  # as the formats store sizes; TIFF has one at a time
+        old, new = (struct.pack('<' + form, *[side] * len(form)) for side in (300, 50000))
+        content = content.replace(old, new)
+    if kind == 'PNG':
+        content = png(50000, 50000, 8, 0, b'\0')
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match='picture: too many pixels'):
+        picture.read(path)
 
 
 @pytest.mark.parametrize('kind', ['GIF', 'WEBP', 'TIFF', 'PNG'])

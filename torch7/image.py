@@ -54,14 +54,12 @@ def load(path: str | Path) -> Tensor:
         kind = kind_of(file)
         if kind is None:
             raise ValueError(f'{path}: not a JPEG, PNG or PPM image: convert it to PNG or JPEG')
-        head = file.read(PNG_COLOR_TYPE.stop)
-        file.seek(0)
-        is_png = kind == 'PNG'
-        if is_png and head[PNG_COLOR_TYPE] == GREY_WITH_ALPHA:
+        head = _head(file)
+        if is_grey_with_alpha(file):
             # The original says no more than that the image has a wrong number of channels.
             raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
         with decoding(path, kind):
-            if is_png and head[PNG_DEPTH] == SIXTEEN_BITS:
+            if kind == 'PNG' and head[PNG_DEPTH] == SIXTEEN_BITS:
                 return from_integers(_pixels16(file), 65535)
             return from_integers(_pixels8(PIL.Image.open(file, formats=(kind,))), 255)
 
@@ -80,9 +78,19 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
 
 def kind_of(file: BinaryIO) -> str | None:
     """What an open file is, 'JPEG', 'PNG' or 'PPM', told by its first bytes; None for others."""
-    head = file.read(max(map(len, MAGIC)))
-    file.seek(0)
+    head = _head(file)
     return next((MAGIC[magic] for magic in MAGIC if head.startswith(magic)), None)
+
+
+def is_grey_with_alpha(file: BinaryIO) -> bool:
+    """Whether an open file is a PNG of the one kind that the original refuses."""
+    return kind_of(file) == 'PNG' and _head(file)[PNG_COLOR_TYPE] == GREY_WITH_ALPHA
+
+
+def _head(file):
+    head = file.read(PNG_COLOR_TYPE.stop)
+    file.seek(0)
+    return head
 
 
 @contextlib.contextmanager

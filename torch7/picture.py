@@ -48,10 +48,10 @@ def read(
     holds no picture that we read.
     """
     with image.opened(path) as file:
-        kind = image.kind_of(file)
+        kind, grey_with_alpha = image.kind_of(file), image.is_grey_with_alpha(file)
         picture = _open(path, file, kind)
         profile = picture.info.get('icc_profile') if icc_profile else None
-        as_torch7 = kind is not None and picture.mode != 'LA' and not profile
+        as_torch7 = kind and not profile and not grey_with_alpha
         if not as_torch7:
             with image.decoding(path, picture.format):
                 picture.load()
