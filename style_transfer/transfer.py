@@ -72,6 +72,7 @@ def stylize(
     precision: str = 'fp32',
     noise_scale: float = 0.001,
     lbfgs_max_step: float = 0,
+    fourier_decay: float = 0,
     adam_beta1: float = 0.9,
     adam_beta2: float = 0.999,
     adam_epsilon: float = 1e-8,
@@ -124,6 +125,7 @@ def stylize(
             raise ValueError(f'{flag} {number}: give a finite number')
     for flag, number, valid, want in (
         ('-lbfgs_max_step', lbfgs_max_step, 0 <= lbfgs_max_step < math.inf, 'a number from 0'),
+        ('-fourier_decay', fourier_decay, 0 <= fourier_decay <= 1, 'a number from 0 to 1'),
         ('-adam_beta1', adam_beta1, 0 <= adam_beta1 < 1, 'a number from 0 to below 1'),
         ('-adam_beta2', adam_beta2, 0 <= adam_beta2 < 1, 'a number from 0 to below 1'),
         ('-adam_epsilon', adam_epsilon, 0 < adam_epsilon < math.inf, 'a number above 0'),
@@ -205,7 +207,7 @@ def stylize(
         network.guide_style(1 - mask)
         mask = mask.float().to(device)
         paper = preprocess(paper_color(style_images, weights)).float().to(device)
-    canvas = Canvas(bool(luminance_only), mask, paper)
+    canvas = Canvas(bool(luminance_only), mask, paper, fourier_decay)
     img = canvas.start(img.to(device))
     with torch.no_grad():
         # As in the original; it draws the masks of dropout layers once more.
