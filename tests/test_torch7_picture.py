@@ -57,12 +57,8 @@ def stored(tmp_path, picture, kind='PNG', name='picture', **options):
 
 def colours(seed=0, mode='RGB', size=(7, 5)):
     """A picture of random bytes."""
-    depth = len(PIL.Image.new(mode, (1, 1)).getbands())
-    shape = (size[1], size[0], depth) if depth > 1 else (size[1], size[0])
-    values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    return (
-        PIL.Image.fromarray(values, mode='CMYK') if mode == 'CMYK' else PIL.Image.fromarray(values)
-    )
+    count = size[0] * size[1] * len(PIL.Image.new(mode, (1, 1)).getbands())
+    return PIL.Image.frombytes(mode, size, np.random.default_rng(seed).bytes(count))
 
 
 def opened(path):
@@ -269,6 +265,22 @@ def test_icc_profile_of_srgb_changes_nothing(tmp_path, mode):
     path = stored(tmp_path, colours(mode=mode), icc_profile=srgb())
     difference = bytes_of(picture.read(path, icc_profile=True)) - bytes_of(picture.read(path))
     assert np.abs(difference).max() <= 1
+
+
+def test_icc_profile_of_grey_is_converted(tmp_path):
+    linear = bytes.fromhex('63757276 00000000 00000001 0100 0000')  # curv: a gamma of 1
+    content = srgb().replace(b'RGB ', b'GRAY', 1).replace(b'rTRC', b'kTRC')
+    at = int.from_bytes(content[content.index(b'kTRC') + 4 :][:4], 'big')
+    content = content[:at] + linear + content[at + len(linear) :]
+    path = stored(tmp_path, PIL.Image.new('L', (2, 2), 55), icc_profile=content)
+    # 55 / 255 of the light is 128 in sRGB
+    assert bytes_of(picture.read(path, icc_profile=True))[:, 0, 0] == pytest.approx(128, abs=2)
+
+
+def test_icc_profile_for_other_colours_is_named(tmp_path):
+    path = stored(tmp_path, colours(mode='CMYK'), 'TIFF', icc_profile=srgb())
+    with pytest.raises(ValueError, match='is for RGB, not CMYK'):
+        picture.read(path, icc_profile=True)
 
 
 def test_icc_profile_of_a_16_bit_picture_is_converted_at_8_bits(tmp_path):
