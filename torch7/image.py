@@ -8,6 +8,7 @@ import io
 import os
 import re
 import secrets
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +61,7 @@ def load(path: str | Path) -> Tensor:
             raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
         with decoding(path, kind):
             if kind == 'PNG' and head[PNG_DEPTH] == SIXTEEN_BITS:
-                return from_integers(_pixels16(file), 65535)
+                return from_integers(pixels16(file, 'PNG'), 65535)
             return from_integers(_pixels8(PIL.Image.open(file, formats=(kind,))), 255)
 
 
@@ -94,8 +95,8 @@ def _head(file):
 
 
 @contextlib.contextmanager
-def decoding(path: str | Path, kind: str) -> Iterator[None]:
-    """Turn what a decoder fails with into a ValueError that names the file."""
+def decoding(path: str | Path, kind: str | None) -> Iterator[None]:
+    """Turn what a decoder fails with into a ValueError that names the file, and its kind."""
     try:
         with warnings.catch_warnings():
             # Pillow warns above 90 million pixels, refuses above 179 million and warns of
@@ -108,8 +109,9 @@ def decoding(path: str | Path, kind: str) -> Iterator[None]:
         raise
     except Exception as error:  # a decoder fails in any way that a broken file makes it fail
         reason = '' if isinstance(error, PIL.UnidentifiedImageError) else f' ({error})'
+        what = f'{kind} image' if kind else 'image'
         raise ValueError(
-            f'{path}: damaged or unsupported {kind} image{reason}: convert it to PNG or JPEG'
+            f'{path}: damaged or unsupported {what}{reason}: convert it to PNG or JPEG'
         ) from error
 
 
@@ -125,19 +127,36 @@ def _pixels8(image):
     return np.asarray(image.convert('RGB'))
 
 
-def _pixels16(file):
-    """A 16-bit PNG's values: (H, W) or (H, W, 3) uint16.
+def pixels16(file: BinaryIO, kind: str) -> np.ndarray:
+    """Values of a picture with 16 bits a channel: (H, W) or (H, W, 3) uint16.
 
     Pillow cuts 16-bit colours to their high byte. Told that the low byte came first, it cuts
-    them to the other one, so that two passes read both.
+    them to the other one, so that two passes read both. kind: 'PNG', or 'TIFF' where rawmode
+    says RGB, RGBX or RGBA.
     """
-    image = PIL.Image.open(file, formats=('PNG',))
+    file.seek(0)
+    content = file.read()  # libtiff leaves a file unfit for a second pass
+    image = PIL.Image.open(io.BytesIO(content), formats=(kind,))
     if image.mode.startswith('I'):  # grey
         return np.asarray(image)
     high = np.asarray(image)[..., :3].astype(np.uint16)
-    image = PIL.Image.open(file, formats=('PNG',))
-    image.tile = [(*tile[:3], tile[3].replace('16B', '16L')) for tile in image.tile]
+    image = PIL.Image.open(io.BytesIO(content), formats=(kind,))
+    image.tile = [_low_bytes(tile) for tile in image.tile]
     return high << 8 | np.asarray(image)[..., :3]
+
+
+def rawmode(tile: Any) -> str:
+    """What Pillow takes the bytes of a tile for, such as RGB;16B."""
+    return tile[3] if isinstance(tile[3], str) else tile[3][0]
+
+
+def _low_bytes(tile):
+    """A tile, with the order of its bytes reversed."""
+    stored = rawmode(tile)
+    order = stored[-1].replace('N', 'L' if sys.byteorder == 'little' else 'B')
+    swapped = stored[:-1] + ('B' if order == 'L' else 'L')
+    parts = (*tile[:3], swapped if isinstance(tile[3], str) else (swapped, *tile[3][1:]))
+    return parts if type(tile) is tuple else type(tile)(*parts)  # Pillow 11 made it a named one
 
 
 def from_integers(pixels: np.ndarray, maximum: int) -> Tensor:

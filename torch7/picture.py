@@ -6,6 +6,7 @@ of all of them, is Pillow's.
 
 import io
 import os
+import re
 import unicodedata
 from pathlib import Path
 
@@ -38,8 +39,8 @@ def read(
     """Read a picture: (3, H, W), float64, RGB in [0, 1], or (4, H, W) with its transparency.
 
     JPEG, PNG, PPM and PGM are image.load's; besides them BMP, GIF, ICO, PBM, PFM, TIFF, WebP and
-    TGA, and PNG of grey with alpha.  Of several frames the first counts.  16 bits of grey are
-    kept, floating-point numbers must lie in [0, 1]; the orientation of a TIFF always counts.
+    TGA, and PNG of grey with alpha.  Of several frames the first counts.  16 bits are kept, but
+    for grey with alpha; floating-point numbers must lie in [0, 1]; a TIFF's own orientation counts.
     exif_orientation: turn and mirror the picture as its EXIF data say.
     icc_profile: convert the colours from the picture's ICC profile, if it has one, to sRGB, at 8
     bits a channel.
@@ -52,6 +53,7 @@ def read(
         picture = _open(path, file, kind)
         profile = picture.info.get('icc_profile') if icc_profile else None
         as_torch7 = kind and not profile and not grey_with_alpha
+        wide = picture.format == 'TIFF' and all(map(_wide, picture.tile))
         if not as_torch7:
             with image.decoding(path, picture.format):
                 picture.load()
@@ -59,6 +61,9 @@ def read(
             result = image.load(path)
         elif profile:
             result = _to_srgb(path, picture, profile)
+        elif wide:
+            with image.decoding(path, picture.format):
+                result = image.from_integers(image.pixels16(file, 'TIFF'), 65535)
         else:
             result = _rgb(path, picture)
         if alpha and picture.has_transparency_data:
@@ -92,7 +97,7 @@ def _open(path, file, kind):
     """Pillow's image of an open file, not yet decoded.  kind: of image.kind_of."""
     formats = FORMATS if kind is None else (kind,)
     try:
-        with image.decoding(path, kind or 'image'):
+        with image.decoding(path, kind):
             return PIL.Image.open(file, formats=formats)
     except ValueError as error:
         if kind is None and isinstance(error.__cause__, PIL.UnidentifiedImageError):
@@ -100,6 +105,11 @@ def _open(path, file, kind):
                 f'{path}: not a picture that can be read: convert it to PNG or JPEG'
             ) from error
         raise
+
+
+def _wide(tile):
+    """Whether Pillow would cut the colours of a TIFF's tile from 16 bits to 8."""
+    return re.match('RGB[AX]?;16', image.rawmode(tile)) is not None
 
 
 def _rgb(path, picture):
