@@ -53,23 +53,24 @@ def read(
         picture = _open(path, file, kind)
         profile = picture.info.get('icc_profile') if icc_profile else None
         as_torch7 = kind and not profile and not grey_with_alpha
-        wide = picture.format == 'TIFF' and all(map(_wide, picture.tile))
-        if not as_torch7:
-            with image.decoding(path, picture.format):
-                picture.load()
         if as_torch7:
             result = image.load(path)
-        elif profile:
-            result = _to_srgb(path, picture, profile)
-        elif wide:
-            with image.decoding(path, picture.format):
-                result = image.from_integers(image.pixels16(file, 'TIFF'), 65535)
         else:
-            result = _rgb(path, picture)
-        if alpha and picture.has_transparency_data:
-            result = torch.cat([result, _alpha(picture)])
-        if exif_orientation:
-            result = _turned(result, picture.getexif().get(ORIENTATION, 1))
+            with image.decoding(path, picture.format):
+                wide = picture.format == 'TIFF' and all(map(_wide, picture.tile))
+                picture.load()
+            if profile:
+                result = _to_srgb(path, picture, profile)
+            elif wide:
+                with image.decoding(path, picture.format):
+                    result = image.from_integers(image.pixels16(file, 'TIFF'), 65535)
+            else:
+                result = _rgb(path, picture)
+        with image.decoding(path, picture.format):
+            if alpha and picture.has_transparency_data:
+                result = torch.cat([result, _alpha(picture)])
+            if exif_orientation:
+                result = _turned(result, picture.getexif().get(ORIENTATION, 1))
     return result
 
 
