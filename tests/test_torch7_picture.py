@@ -160,6 +160,15 @@ def test_read_refuses_a_decompression_bomb_by_its_header(tmp_path, kind):
         picture.read(path)
 
 
+def test_read_refuses_a_small_file_of_very_many_pixels(tmp_path):
+    rows = b'\0' * (1 + 13000 // 8) * 13000
+    path = tmp_path / 'picture'
+    path.write_bytes(png(13000, 13000, 1, 0, rows))
+    for read in (picture.read, image.load):
+        with pytest.raises(ValueError, match='picture: too many pixels'):
+            read(path)
+
+
 @pytest.mark.parametrize('kind', ['GIF', 'WEBP', 'TIFF', 'PNG'])
 def test_read_takes_the_first_frame(tmp_path, kind):
     frames = [PIL.Image.new('RGB', (6, 4), colour) for colour in ('#ff0000', '#00ff00')]

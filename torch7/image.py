@@ -30,6 +30,9 @@ MAGIC = {
     b'P6': 'PPM',
 }
 MOST_PIXELS = 178_956_970  # that Pillow reads: 2 MAX_IMAGE_PIXELS; we make no larger ones either
+# Above half of that, a file of fewer bytes is taken for a decompression bomb: a white JPEG has up to
+# 170 pixels a byte, an empty bitmap of 13,000 x 13,000 has 8,200.
+PIXELS_PER_BYTE = 1000
 PNG_DEPTH, PNG_COLOR_TYPE = slice(24, 25), slice(25, 26)  # where they stand in a PNG file
 SIXTEEN_BITS, GREY_WITH_ALPHA = b'\x10', b'\x04'
 
@@ -60,9 +63,10 @@ def load(path: str | Path) -> Tensor:
             # The original says no more than that the image has a wrong number of channels.
             raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
         with decoding(path, kind):
+            found = pillow(file, (kind,))
             if kind == 'PNG' and head[PNG_DEPTH] == SIXTEEN_BITS:
                 return from_integers(pixels16(file, 'PNG'), 65535)
-            return from_integers(_pixels8(PIL.Image.open(file, formats=(kind,))), 255)
+            return from_integers(_pixels8(found), 255)
 
 
 @contextlib.contextmanager
@@ -86,6 +90,15 @@ def kind_of(file: BinaryIO) -> str | None:
 def is_grey_with_alpha(file: BinaryIO) -> bool:
     """Whether an open file is a PNG of the one kind that the original refuses."""
     return kind_of(file) == 'PNG' and _head(file)[PNG_COLOR_TYPE] == GREY_WITH_ALPHA
+
+
+def pillow(file: BinaryIO, formats: tuple[str, ...]) -> PIL.Image.Image:
+    """Pillow's image of an open file, not yet decoded; no decompression bomb."""
+    image = PIL.Image.open(file, formats=formats)
+    pixels = image.width * image.height
+    if pixels > MOST_PIXELS // 2 and pixels > PIXELS_PER_BYTE * os.fstat(file.fileno()).st_size:
+        raise PIL.Image.DecompressionBombError
+    return image
 
 
 def _head(file):

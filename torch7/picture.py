@@ -99,7 +99,7 @@ def _open(path, file, kind):
     formats = FORMATS if kind is None else (kind,)
     try:
         with image.decoding(path, kind):
-            return PIL.Image.open(file, formats=formats)
+            return image.pillow(file, formats)
     except ValueError as error:
         if kind is None and isinstance(error.__cause__, PIL.UnidentifiedImageError):
             raise ValueError(
