@@ -13,7 +13,7 @@ from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
 from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import optimize
-from style_transfer.precision import choose_precision
+from style_transfer.precision import LOW_MAX_STEP, choose_precision
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
 from torch7.random import Generator
@@ -161,6 +161,8 @@ def stylize(
         contents.append(content_image)
     mask, style_guides = choose_paper(paper_mask, paper_range, contents, style_images)
     precision = choose_precision(precision, torch.device(devices[0]))
+    if precision != 'fp32' and lbfgs_max_step == 0:
+        lbfgs_max_step = LOW_MAX_STEP
     cuts = _layer_numbers(multigpu_strategy)
 
     # Set up the network, with style and content losses inserted.

@@ -30,8 +30,8 @@ MAGIC = {
     b'P6': 'PPM',
 }
 MOST_PIXELS = 178_956_970  # that Pillow reads: 2 MAX_IMAGE_PIXELS; we make no larger ones either
-# Above half of that, a file of fewer bytes is taken for a decompression bomb: a white JPEG has up to
-# 170 pixels a byte, an empty bitmap of 13,000 x 13,000 has 8,200.
+# Above half of that, a file of fewer bytes is taken for a decompression bomb: a white JPEG has up
+# to 170 pixels a byte, an empty bitmap of 13,000 x 13,000 has 8,200.
 PIXELS_PER_BYTE = 1000
 PNG_DEPTH, PNG_COLOR_TYPE = slice(24, 25), slice(25, 26)  # where they stand in a PNG file
 SIXTEEN_BITS, GREY_WITH_ALPHA = b'\x10', b'\x04'
