@@ -123,10 +123,11 @@ def main(argv: list[str] | None = None) -> int:
         if params.preset != '':
             argv = read_preset(params.preset) + argv
             params = cmd.parse(argv)
-        generator = None
+        generator_seed = None
         if params.rerun != '':
-            words, generator = repeated(params, cmd.given)
+            words, generator_seed = repeated(params, cmd.given)
             params = cmd.parse(words + argv)
+        params.generator_seed = generator_seed
     except HelpRequested:
         print(cmd.help_text(program), end='')
         # stdout is the original's; a person at a terminal sees both
@@ -153,7 +154,7 @@ def main(argv: list[str] | None = None) -> int:
     keep_memory()
     try:
         with terminal():
-            run(params, generator)
+            run(params)
     except (ValueError, OSError) as error:
         print(f'neural_style: {error}', file=sys.stderr)
         return 1
@@ -172,10 +173,11 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def run(params: SimpleNamespace, generator_seed: int | None = None) -> None:
+def run(params: SimpleNamespace) -> None:
     """What main(params) of neural_style.lua does.
 
-    generator_seed: what the random numbers begin with, in the place of the operating system's.
+    params: the flags, and generator_seed: what the random numbers begin with, or None for what the
+    operating system gives.
     """
     check_output(params.output_image)
     check_sizes(params.image_size, params.style_scale)
@@ -219,12 +221,11 @@ def run(params: SimpleNamespace, generator_seed: int | None = None) -> None:
         mask = image.scale_to(mask, width, height)
 
     generator = Generator()
-    if generator_seed is None:
-        generator_seed = generator.seed() % 2**32
-    generator.manual_seed(generator_seed)
-    recipe = recipes.record(
-        params, vars(command_line().parse([])), inputs(params, style_image_list), generator_seed
-    )
+    if params.generator_seed is None:
+        params.generator_seed = generator.seed() % 2**32
+    generator.manual_seed(params.generator_seed)
+    defaults = vars(command_line().parse([]))
+    recipe = recipes.record(params, defaults, inputs(params, style_image_list))
     if recipe is None:
         print(
             'neural_style: the settings are too long for a recipe in the picture', file=sys.stderr

@@ -83,12 +83,11 @@ def record(
     params: SimpleNamespace,
     defaults: Mapping[str, Any],
     files: Sequence[tuple[str, str]],
-    generator: int,
 ) -> Callable[[int], str] | None:
     """The recipe of a run: a function of the iteration that gives the text; None if it is too long.
 
-    files: flag, without dash, and path of what goes in; those that are there are summed now, beside
-    the work that follows.  generator: the seed that the random numbers began with.
+    params: of the command, with generator_seed.  files: flag, without dash, and path of what goes
+    in; those that are there are summed now, beside the work that follows.
     """
     names = [(flag, os.path.basename(path)) for flag, path in files if os.path.isfile(path)]
 
@@ -96,8 +95,8 @@ def record(
         content = {
             'program': f'{PROGRAM} {version() or ""}'.strip(),
             'torch': torch.__version__,
-            'seed': params.seed if params.seed >= 0 else generator,
-            'generator': generator,
+            'seed': params.seed if params.seed >= 0 else params.generator_seed,
+            'generator': params.generator_seed,
             'iteration': iteration,
             'flags': flags(params, defaults),
             'inputs': [[*name, found] for name, found in zip(names, sums, strict=True)],
