@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 import loadcaffe
 import neural_style_checkpoint as checkpoints
+import neural_style_recipe as recipes
 from style_transfer import Iterate, deprocess, original_colors, stylize
 from style_transfer.checkpoint import Checkpoint
 from style_transfer.color import luminance, style_tint
@@ -30,7 +31,7 @@ from style_transfer.devices import choose_devices, own_gpu
 from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
 from style_transfer.divergence import Diverged, Watch
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
-from torch7 import image
+from torch7 import image, picture
 from torch7.cmdline import (
     CmdLine,
     CommandLineError,
@@ -40,11 +41,14 @@ from torch7.cmdline import (
     split,
     tonumber,
 )
+from torch7.random import Generator
 
 EMBEDDED = 'small_vgg19'
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
 LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
+JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
+LONGEST_NAME = 245  # of an -output_image, in bytes; file systems allow 255
 
 
 def command_line() -> CmdLine:
@@ -113,6 +117,10 @@ def command_line() -> CmdLine:
     cmd.option('-checkpoint_iter', 100)
     cmd.option('-resume', '', 'go on from a checkpoint')
     cmd.option('-parallel', 'layers', 'layers|tiles: what several GPUs share')
+    cmd.option('-exif_orientation', 0)
+    cmd.option('-icc_profile', 0)
+    cmd.option('-keep_alpha', 0)
+    cmd.option('-rerun', '', 'a picture whose run is repeated')
     return cmd
 
 
@@ -127,7 +135,13 @@ def main(argv: list[str] | None = None) -> int:
             list_presets()
             return 0
         if params.preset != '':
-            params = cmd.parse(read_preset(params.preset) + argv)
+            argv = read_preset(params.preset) + argv
+            params = cmd.parse(argv)
+        generator_seed = None
+        if params.rerun != '':
+            words, generator_seed = repeated(params, cmd.given)
+            params = cmd.parse(words + argv)
+        params.generator_seed = generator_seed
     except HelpRequested:
         print(cmd.help_text(program), end='')
         # stdout is the original's; a person at a terminal sees both
@@ -213,7 +227,11 @@ def run(
     resumed: dict[str, Any] | None = None,
     ranks: Ranks = ALONE,
 ) -> None:
-    """What main(params) of neural_style.lua does; resumed: a checkpoint to go on from."""
+    """What main(params) of neural_style.lua does.
+
+    params: the flags, and generator_seed: what the random numbers begin with, or None for what the
+    operating system gives.  resumed: a checkpoint to go on from.
+    """
     check_output('-output_image', params.output_image)
     if params.checkpoint != '':
         check_output('-checkpoint', params.checkpoint)
@@ -235,32 +253,50 @@ def run(
     on_gpu = devices[0].type != 'cpu'
 
     # The original loads the network first; here a missing picture is found before that.
-    content_image = load_image('-content_image', params.content_image)
-    content_image = image.scale(content_image, params.image_size)
+    load = functools.partial(
+        load_image, exif_orientation=params.exif_orientation, icc_profile=params.icc_profile
+    )
+    content_image = load('-content_image', params.content_image, keep_alpha=params.keep_alpha)
+    with named(f'-image_size {params.image_size}'):
+        content_image = image.scale(content_image, params.image_size)
+    check_sides(params.output_image, *content_image.shape[1:])
+    content_image, alpha = content_image[:3], content_image[3:]
     style_size = math.ceil(params.style_scale * params.image_size)
-    style_image_list = split(params.style_image)
+    style_image_list = picture.split_paths(params.style_image)
     if not style_image_list:
         raise ValueError(f'-style_image {params.style_image}: name at least one picture')
     style_images = []
     for path in style_image_list:
-        picture = load_image('-style_image', path)
-        if params.style_size_by == 'width':
-            width = int(max(params.style_scale * content_image.shape[2], 1))
-            picture = scale_to_width(picture, width)
-        else:
-            picture = image.scale(picture, style_size)
-        style_images.append(picture)
+        style_image = load('-style_image', path)
+        with named(f'-style_scale {params.style_scale}'):
+            if params.style_size_by == 'width':
+                width = int(max(params.style_scale * content_image.shape[2], 1))
+                style_image = scale_to_width(style_image, width)
+            else:
+                style_image = image.scale(style_image, style_size)
+        style_images.append(style_image)
     init_image = None
     if params.init_image != '':
         height, width = content_image.shape[1:]
-        init_image = load_image('-init_image', params.init_image)
+        init_image = load('-init_image', params.init_image)
         init_image = image.scale_to(init_image, width, height)
 
     mask = params.paper_mask
     if mask not in ('', 'auto'):
         height, width = content_image.shape[1:]
-        mask = luminance(load_image('-paper_mask', mask))
+        mask = luminance(load('-paper_mask', mask))
         mask = image.scale_to(mask, width, height)
+
+    generator = Generator()
+    if params.generator_seed is None:
+        params.generator_seed = generator.seed() % 2**32
+    generator.manual_seed(params.generator_seed)
+    defaults = vars(command_line().parse([]))
+    recipe = recipes.record(params, defaults, inputs(params, style_image_list))
+    if recipe is None:
+        print(
+            'neural_style: the settings are too long for a recipe in the picture', file=sys.stderr
+        )
 
     # Handle style blending weights for multiple style inputs
     style_blend_weights = None
@@ -297,19 +333,42 @@ def run(
         often = params.save_iter > 0 and modulo(t, params.save_iter) == 0
         return often or t == params.num_iterations
 
+    def saver(iteration: int, x: torch.Tensor) -> Callable[[str], None]:
+        """What writes the picture of an x under a name."""
+        return functools.partial(
+            image.save,
+            image=painted(x),
+            jpeg_quality=params.jpeg_quality,
+            alpha=alpha if len(alpha) else None,
+            comment=None if recipe is None else recipe(iteration),
+        )
+
     def save(iterate: Iterate) -> None:
         if ranks.rank:
             return
-        disp = painted(iterate.x)
+        write = saver(iterate.iteration, iterate.x)
         if iterate.iteration == params.num_iterations:
-            save_last(params.output_image, disp, params.jpeg_quality)
+            save_last(params.output_image, write)
             return
         filename = build_filename(params.output_image, iterate.iteration)
         try:
-            image.save(filename, disp, params.jpeg_quality)
+            write(filename)
         except (ValueError, OSError) as error:
             warn(f'{error}; going on without it')
 
+    def save_here(iteration: int, x: torch.Tensor) -> str:
+        """Save a picture that may be the last; says where it is."""
+        if ranks.rank:
+            return 'the first process saves the picture'
+        return save_now(params.output_image, saver(iteration, x))
+
+    number = params.num_iterations
+    if math.isfinite(number) and not (number >= 1 and float(number).is_integer()):
+        print(
+            f'neural_style: -num_iterations {number}: no evaluation has this number,'
+            f' so that {params.output_image} is not written, as in the original',
+            file=sys.stderr,
+        )
     sizes = scales(params.multiscale, max(content_image.shape[1:]))
     watch = Watch()
     saved = ''  # where the picture is, once a signal has come
@@ -330,7 +389,7 @@ def run(
             if saving:
                 save(iterate)
             if interruption.signal:
-                saved = 'saved elsewhere' if ranks.rank else save_now(params, painted(iterate.x))
+                saved = save_here(iterate.iteration, iterate.x)
             bar.update()
 
         def before(checkpoint: Checkpoint) -> None:
@@ -351,7 +410,7 @@ def run(
             paint = functools.partial(stylize_multiscale, multiscale=params.multiscale)
         try:
             paint(
-                load_network(params.proto_file, params.model_file),
+                functools.partial(load_network, params.proto_file, params.model_file),
                 content_image,
                 style_images,
                 style_blend_weights=style_blend_weights,
@@ -385,13 +444,14 @@ def run(
                 paper_mask=mask,
                 paper_range=params.paper_range,
                 devices=devices,
+                generator=generator,
                 callback=report,
                 before=before,
                 state=state,
                 ranks=ranks,
             )
         except Diverged as error:
-            saved = 'saved elsewhere' if ranks.rank else save_now(params, painted(error.good))
+            saved = save_here(error.iteration, error.good)
             raise ValueError(
                 f'{error}; {likely_cause(params)}; {saved}: that of iteration {error.iteration},'
                 ' of the lowest loss'
@@ -400,9 +460,8 @@ def run(
         raise Interrupted(f'interrupted, but {params.output_image} is ready', interruption.signal)
 
 
-def save_last(path: str, picture: torch.Tensor, jpeg_quality: int) -> None:
+def save_last(path: str, write: Callable[[str], None]) -> None:
     """Save the picture; where the disk refuses, save it in another place, and raise OSError."""
-    write = functools.partial(image.save, image=picture, jpeg_quality=jpeg_quality)
     try:
         write(path)
     except OSError as error:
@@ -411,13 +470,13 @@ def save_last(path: str, picture: torch.Tensor, jpeg_quality: int) -> None:
         raise OSError(f'{error}; {where}') from error
 
 
-def save_now(params: SimpleNamespace, picture: torch.Tensor) -> str:
+def save_now(path: str, write: Callable[[str], None]) -> str:
     """Save the picture under the output name, as well as may be; says where it is."""
     try:
-        save_last(params.output_image, picture, params.jpeg_quality)
+        save_last(path, write)
     except OSError as error:
         return str(error)
-    return f'the picture is in {params.output_image}'
+    return f'the picture is in {path}'
 
 
 def write_elsewhere(path: str, write: Callable[[str], None]) -> str | None:
@@ -527,6 +586,54 @@ def build_filename(output_image: str, iteration: int) -> str:
     return f'{directory or "."}/{basename}_{iteration}.{extension}'
 
 
+def inputs(params: SimpleNamespace, style_image_list: list[str]) -> list[tuple[str, str]]:
+    """Flag and path of every file that goes into a picture."""
+    files = [('content_image', params.content_image)]
+    files += [('style_image', path) for path in style_image_list]
+    files += [('init_image', params.init_image), ('paper_mask', params.paper_mask)]
+    files += [('proto_file', params.proto_file), ('model_file', params.model_file)]
+    return [(flag, picture.as_stored(path)) for flag, path in files if path not in ('', 'auto')]
+
+
+def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int | None]:
+    """The words that repeat the run of -rerun, and the seed of its generator.
+
+    Flags in given win: those that name inputs say where these are, the others change the run.
+    """
+    path = params.rerun
+    try:
+        recipe = recipes.read(path, command_line())
+        made = (recipe.program, recipe.torch)
+        here = (f'{recipes.PROGRAM} {recipes.version() or ""}'.strip(), torch.__version__)
+        if made != here:
+            print(
+                f'neural_style: -rerun {path}: made by {" with torch ".join(made)}, not'
+                f' {" with torch ".join(here)}: the last bits may differ',
+                file=sys.stderr,
+            )
+        places = {
+            flag: [] if (value := getattr(params, flag)) in ('', 'auto') else [value]
+            for flag in given.intersection(recipes.INPUTS)
+        }
+        if 'style_image' in places:
+            places['style_image'] = picture.split_paths(params.style_image)
+        pictures = ['', os.path.dirname(path)]
+        networks = [*pictures, 'models', *shipped('models')]
+        words = recipe.flags + recipes.find(
+            recipe,
+            places,
+            {flag: networks if flag.endswith('_file') else pictures for flag in recipes.INPUTS},
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(f'-rerun: {error}') from error
+    output = recipes.output_name(path)
+    if 'output_image' in given:
+        output = params.output_image
+    if recipes.overwrites(output, path):
+        raise ValueError(f'-rerun: -output_image {output} would write over {path}; name another')
+    return [*words, '-output_image', output], None if 'seed' in given else recipe.generator
+
+
 def shipped(folder: str) -> list[str]:
     """Where a folder of the project may be: in the checkout, or where pip puts data."""
     bases = [os.path.dirname(os.path.abspath(__file__))]
@@ -596,14 +703,32 @@ def list_presets() -> None:
                 print(f'    {line[1:].strip()}')
 
 
-def load_image(flag: str, path: str) -> torch.Tensor:
-    """image.load, with the flag in its errors."""
+@contextlib.contextmanager
+def named(flag: str):
+    """Put a flag before what a ValueError says."""
     try:
-        return image.load(path)
+        yield
+    except ValueError as error:
+        raise ValueError(f'{flag}: {error}') from error
+
+
+def load_image(
+    flag: str, path: str, exif_orientation: float = 0, icc_profile: float = 0, keep_alpha: float = 0
+) -> torch.Tensor:
+    """picture.read, with the flag in its errors; the keywords are flags."""
+    try:
+        return picture.read(
+            picture.as_stored(path),
+            exif_orientation=exif_orientation == 1,
+            icc_profile=icc_profile == 1,
+            alpha=keep_alpha == 1,
+        )
     except FileNotFoundError:
-        remedy = 'name a JPEG, PNG or PPM file'
+        remedy = 'name a JPEG, PNG, PPM, WebP, TIFF, BMP or GIF file'
         if path.startswith('examples/inputs/'):
             remedy += "; sh examples/fetch_inputs.sh fetches the original's examples"
+        if flag == '-style_image':
+            remedy += r'; a comma in a name is written \,'
         raise FileNotFoundError(f'{flag} {path}: no such file; {remedy}') from None
     except (OSError, ValueError) as error:
         raise ValueError(f'{flag}: {error}') from error
@@ -618,6 +743,8 @@ def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
         raise FileNotFoundError(f'-model_file {model_file}: no such file ({remedy})') from error
     except loadcaffe.CaffeFormatError as error:
         raise ValueError(f'-model_file: {error} ({remedy})') from error
+    except OSError as error:
+        raise ValueError(f'-model_file {model_file}: {error.strerror} ({remedy})') from error
 
 
 def keep_memory() -> None:
@@ -639,6 +766,12 @@ def check_output(flag: str, path: str) -> None:
     """Refuse at the start what could not be saved at the end."""
     if flag == '-output_image' and not image.is_supported(path):
         raise ValueError(f'{flag} {path}: name a .png, .jpg, .jpeg or .ppm file')
+    name = os.path.basename(path)
+    if flag == '-output_image' and len(os.fsencode(name)) > LONGEST_NAME:
+        raise ValueError(
+            f'{flag} {path}: the name is too long; {LONGEST_NAME} bytes leave room for the number'
+            ' of the iteration'
+        )
     if os.path.isdir(path):
         raise ValueError(f'{flag} {path}: this is a directory; name a file')
     if os.path.exists(path) and not os.access(path, os.W_OK):
@@ -660,8 +793,23 @@ def check_sizes(image_size: float, style_scale: float) -> None:
     for flag, value in (('-image_size', image_size), ('-style_scale', style_scale)):
         if not math.isfinite(value):
             raise ValueError(f'{flag} {value}: give a finite number')
-    if not math.isfinite(style_scale * image_size):
-        raise ValueError(f'-style_scale {style_scale}: too large for -image_size {image_size}')
+    for flag, value, size in (
+        ('-image_size', image_size, image_size),
+        ('-style_scale', style_scale, style_scale * image_size),
+    ):
+        if not size <= image.MOST_PIXELS:
+            raise ValueError(
+                f'{flag} {value}: too large: {image.MOST_PIXELS:,} pixels are the limit'
+            )
+
+
+def check_sides(output_image: str, height: int, width: int) -> None:
+    """Refuse a picture that its format cannot hold."""
+    if output_image.lower().endswith(('.jpg', '.jpeg')) and max(height, width) > JPEG_SIDE:
+        raise ValueError(
+            f'-output_image {output_image}: {width} x {height} pixels; JPEG has {JPEG_SIDE} a side'
+            ' at most; name a .png'
+        )
 
 
 def check_further(params: SimpleNamespace) -> None:
@@ -673,14 +821,19 @@ def check_further(params: SimpleNamespace) -> None:
         raise ValueError(f'-jpeg_quality {quality}: give a whole number from 1 to 100')
     if params.style_size_by not in ('side', 'width'):
         raise ValueError(f'-style_size_by {params.style_size_by}: choose side or width')
-    if params.style_tint not in (0, 1):
-        raise ValueError(f'-style_tint {params.style_tint}: give 0 or 1')
+    for flag in ('style_tint', 'exif_orientation', 'icc_profile', 'keep_alpha'):
+        if getattr(params, flag) not in (0, 1):
+            raise ValueError(f'-{flag} {getattr(params, flag)}: give 0 or 1')
+    if params.keep_alpha == 1 and not params.output_image.lower().endswith('.png'):
+        raise ValueError(
+            f'-keep_alpha 1: -output_image {params.output_image} holds no transparency; name a .png'
+        )
 
 
-def scale_to_width(picture: torch.Tensor, width: int) -> torch.Tensor:
+def scale_to_width(style_image: torch.Tensor, width: int) -> torch.Tensor:
     """image.scale_to with the height that keeps the picture's shape, truncated."""
-    height = int(max(width * picture.shape[1] / picture.shape[2], 1))
-    return image.scale_to(picture, width, height)
+    height = int(max(width * style_image.shape[1] / style_image.shape[2], 1))
+    return image.scale_to(style_image, width, height)
 
 
 def numbers(flag: str, text: str) -> list[float]:
@@ -688,8 +841,8 @@ def numbers(flag: str, text: str) -> list[float]:
     values = []
     for item in split(text):
         value = tonumber(item)
-        if value is None:
-            raise ValueError(f'{flag} {text}: {item!r} is not a number')
+        if value is None or not math.isfinite(value):
+            raise ValueError(f'{flag} {text}: {item!r} is not a finite number')
         values.append(value)
     return values
 

@@ -12,7 +12,6 @@ FILE.1of4.  A new one appears as FILE.1of4.next until all are written.
 """
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -24,8 +23,8 @@ import torch
 
 from style_transfer.checkpoint import Checkpoint, put_together, take_apart
 from style_transfer.distributed import ALONE, Ranks
-from torch7.cmdline import split
-from torch7.file import read_tensors, write_tensors
+from torch7 import picture
+from torch7.file import read_tensors, sha256, write_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -43,27 +42,22 @@ Sums = dict[str, list[str | None]]
 
 def input_sums(params: SimpleNamespace) -> Sums:
     """SHA-256 of the files that the flags of INPUTS name; None for one that is not there."""
-    return {name: [sha256(path) for path in input_files(params, name)] for name in INPUTS}
+    return {name: [_sum(path) for path in input_files(params, name)] for name in INPUTS}
 
 
 def input_files(params: SimpleNamespace, name: str) -> list[str]:
     """The paths that a flag of INPUTS gives."""
     value = getattr(params, name)
     if name == 'style_image':
-        return split(value)
+        return picture.split_paths(value)
     return [] if value == '' or (name, value) == ('paper_mask', 'auto') else [value]
 
 
-def sha256(path: str) -> str | None:
-    """Of a file, in hexadecimal."""
-    digest = hashlib.sha256()
+def _sum(path: str) -> str | None:
     try:
-        with open(path, 'rb') as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
+        return sha256(path)
     except OSError:
         return None
-    return digest.hexdigest()
 
 
 def check_inputs(params: SimpleNamespace, sums: Sums, recorded: dict[str, list]) -> None:

@@ -13,12 +13,13 @@ import neural_style
 from neural_style_figures.description import caption, settings
 from neural_style_figures.figures import FIGURES, PaperFigure, title
 from neural_style_figures.page import page
-from neural_style_figures.painting import Studio, finished, paint, scaled, sha256
+from neural_style_figures.painting import Studio, finished, paint, scaled
 from neural_style_figures.paper import FEATURES, READINGS, Setting
 from neural_style_figures.pictures import choose
 from neural_style_figures.plan import Plan
 from neural_style_figures.preparation import check_sizes, normalize_if_needed, shorten
 from neural_style_figures.sheet import Sheet
+from neural_style_recipe import sha256
 from style_transfer.devices import choose_devices
 from torch7 import image
 from torch7.cmdline import CmdLine, CommandLineError, HelpRequested, split

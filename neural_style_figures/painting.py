@@ -4,8 +4,6 @@ NAME.png is the picture, NAME.json what it was made with and its losses.  The JS
 so that a picture without it does not count.
 """
 
-import hashlib
-import importlib.metadata
 import json
 import math
 import os
@@ -22,6 +20,7 @@ import neural_style
 from neural_style_figures.pictures import Picture
 from neural_style_figures.plan import Painting
 from neural_style_figures.preparation import layers
+from neural_style_recipe import version
 from style_transfer import Iterate, deprocess, original_colors, stylize
 from torch7 import image
 from torch7.file import write_whole
@@ -151,22 +150,6 @@ def paint(painting: Painting, studio: Studio, evaluated: Callable[[], object]) -
 def scaled(picture: Picture, size: float) -> torch.Tensor:
     """(3, H, W) in [0, 1], the longer side size pixels; errors name the flag."""
     return image.scale(neural_style.load_image(picture.flag, picture.path), size)
-
-
-def sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def version() -> str | None:
-    """The program's, where it is installed."""
-    try:
-        return importlib.metadata.version('neural_style')
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _finite(value: float) -> float | None:

@@ -63,13 +63,18 @@ def _match_covariance(content: Tensor, pixels: Tensor) -> Tensor:
     """The linear map of least change between two normal distributions of colours."""
     flat = content.flatten(1).double()
     noise = 1e-6 * torch.eye(3, dtype=torch.float64)  # a picture may be of one colour
-    source, target = flat.cov() + noise, pixels.double().cov() + noise
+    source, target = _covariance(flat) + noise, _covariance(pixels.double()) + noise
     root = _square_root(source)
     inverse = torch.linalg.inv(root)
     mapping = inverse @ _square_root(root @ target @ root) @ inverse
     mean = pixels.double().mean(1, keepdim=True)
     matched = mapping @ (flat - flat.mean(1, keepdim=True)) + mean
     return matched.view_as(content).to(content)
+
+
+def _covariance(pixels: Tensor) -> Tensor:
+    """Of (3, N); 0 for a single pixel."""
+    return pixels.cov(correction=min(1, pixels.shape[1] - 1))
 
 
 def _square_root(matrix: Tensor) -> Tensor:

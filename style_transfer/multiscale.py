@@ -59,7 +59,7 @@ def evaluations(sizes: Sequence[int], num_iterations: float) -> float:
 
 
 def stylize_multiscale(
-    cnn: nn.Sequential,
+    cnn: nn.Sequential | Callable[[], nn.Sequential],
     content_image: Tensor,
     style_images: Sequence[Tensor],
     *,
@@ -87,6 +87,8 @@ def stylize_multiscale(
     been enlarged, the details of the content image, is added to it: with the genuine VGG-19 to
     relu3_1 the loss starts at a third or less of that without, and ends 2 to 6 % lower after 100.
     """
+    if not isinstance(cnn, nn.Sequential):
+        cnn = functools.cache(cnn)
     full = max(content_image.shape[1:])
     result = init_image if init == 'image' else None
     coarser: Tensor | None = None

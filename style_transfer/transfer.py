@@ -50,7 +50,7 @@ class Iterate:
 
 
 def stylize(
-    cnn: nn.Sequential,
+    cnn: nn.Sequential | Callable[[], nn.Sequential],
     content_image: Tensor,
     style_images: Sequence[Tensor],
     *,
@@ -85,6 +85,7 @@ def stylize(
     paper_mask: str | Tensor = '',
     paper_range: str = '0.7,0.9',
     devices: Sequence[torch.device | str] = ('cpu',),
+    generator: Generator | None = None,
     callback: Callable[[Iterate], None] | None = None,
     before: Callable[[Checkpoint], None] | None = None,
     state: Mapping[str, Any] | None = None,
@@ -92,13 +93,15 @@ def stylize(
 ) -> Tensor:
     """Paint the content of one image in the style of others.
 
-    cnn: what loadcaffe.load returns.
+    cnn: what loadcaffe.load returns, or a function that loads it: called when the settings have
+        been found good.
     content_image: (3, H, W), RGB in [0, 1].  style_images: likewise, of any sizes.
     init_image: the start when init is 'image', of the content's size; by default the content.
     paper_mask: '', 'auto', or (1, H, W) in [0, 1]: where it is 1 the image is bare paper, of the
         mean colour of the style's brightest tenth, where it is 0 it is painted.  Style is then
         compared over what is painted, in the style images as well.
     devices: one, or several to cut the network across.
+    generator: of the random numbers before the seed counts, and without one; a new one by default.
     callback: called with an Iterate after every evaluation.
     before: called with a Checkpoint before every evaluation; what it raises ends the run.
     state: of a Checkpoint, to go on from there: with the same images and settings, num_iterations
@@ -123,15 +126,19 @@ def stylize(
         raise ValueError(f'-losses {losses}: choose neural_style or paper')
     if missing_layers not in ('warn', 'error'):
         raise ValueError(f'-missing_layers {missing_layers}: choose warn or error')
+    for flag, number in (
+        ('-content_weight', content_weight),
+        ('-style_weight', style_weight),
+        ('-tv_weight', tv_weight),
+        ('-num_iterations', num_iterations),
+        ('-learning_rate', learning_rate),
+        ('-lbfgs_num_correction', lbfgs_num_correction),
+        ('-noise_scale', noise_scale),
+        ('-seed', seed),
+    ):
+        if not math.isfinite(number):
+            raise ValueError(f'{flag} {number}: give a finite number')
     for flag, number, valid, want in (
-        ('-num_iterations', num_iterations, math.isfinite(num_iterations), 'a finite number'),
-        (
-            '-lbfgs_num_correction',
-            lbfgs_num_correction,
-            math.isfinite(lbfgs_num_correction),
-            'a finite number',
-        ),
-        ('-noise_scale', noise_scale, math.isfinite(noise_scale), 'a finite number'),
         ('-lbfgs_max_step', lbfgs_max_step, 0 <= lbfgs_max_step < math.inf, 'a number from 0'),
         ('-fourier_decay', fourier_decay, 0 <= fourier_decay <= 1, 'a number from 0 to 1'),
         ('-adam_beta1', adam_beta1, 0 <= adam_beta1 < 1, 'a number from 0 to below 1'),
@@ -174,19 +181,21 @@ def stylize(
         content_image = recolor(content_image, style_images, recolor_content)
         contents.append(content_image)
     mask, style_guides = choose_paper(paper_mask, paper_range, contents, style_images)
-
-    # Set up the network, with style and content losses inserted.
-    generator = Generator()
-    if state is not None:
-        generator.restore(state['begun'])  # dropout draws from it for the targets already
-        precision = state['precision']
-    else:
+    if state is None:
         precision = ranks.same(choose_precision(precision, torch.device(devices[0])))
-    begun = generator.state()
+    else:
+        precision = state['precision']
     if precision != 'fp32' and lbfgs_max_step == 0:
         lbfgs_max_step = LOW_MAX_STEP
+    cuts = _layer_numbers(multigpu_strategy)
+
+    # Set up the network, with style and content losses inserted.
+    generator = generator or Generator()
+    if state is not None:
+        generator.restore(state['begun'])  # dropout draws from it for the targets already
+    begun = generator.state()
     network = LossNetwork(
-        cnn,
+        cnn if isinstance(cnn, nn.Sequential) else cnn(),
         content_weight=content_weight,
         style_weight=style_weight,
         tv_weight=tv_weight,
@@ -196,7 +205,7 @@ def stylize(
         pooling=pooling,
         generator=generator,
         devices=devices,
-        multigpu_strategy=_layer_numbers(multigpu_strategy),
+        multigpu_strategy=cuts,
         losses=losses,
         content_layer_weights=content_layer_weights,
         style_layer_weights=style_layer_weights,

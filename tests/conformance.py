@@ -8,7 +8,8 @@ built with other BLAS kernels drifts from itself.  Nothing is written there.
 
 What a run is held to:
   status   the exit status; where the original died of an error, ours is 1 with a message and
-           no traceback.  Where the recording machine lacked a GPU module, ours may run.
+           no traceback.  Where the recording machine lacked a GPU module, or the original could not
+           read a picture (grey with alpha), ours may run.
   text     stdout line by line, the numbers of losses aside; where the original died, ours may
            stop earlier (a fault is found before the long work), never say anything else.
   files    the names of the files written, and the sizes of the pictures.
@@ -181,6 +182,8 @@ def judge_status(verdict: Verdict, recorded: Path, ours: Replay) -> None:
         verdict.notes.append(f'recorded without a GPU module; ours exits {ours.status}')
         verdict.check(bool(ours.stderr.strip()), 'says nothing on stderr about the missing GPU')
         verdict.check(ours.status in (0, 1), f'exit status {ours.status}')
+    elif 'image loaded has wrong #channels' in read_stderr(recorded) and ours.status == 0:
+        verdict.notes.append('a picture that the original could not read')
     else:
         want = read_status(recorded)
         verdict.check(ours.status == want, f'exit status {ours.status}, recorded {want}')

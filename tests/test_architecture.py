@@ -16,6 +16,7 @@ STOREYS = {
     'neural_style_figures': 5,
     'neural_style': 4,
     'neural_style_checkpoint': 3,
+    'neural_style_recipe': 3,
     'style_transfer': 2,
     'torch7': 1,
     'loadcaffe': 1,
@@ -84,7 +85,8 @@ def test_importing_has_no_effect():
 def test_keywords_of_stylize_are_the_flags_with_their_defaults():
     defaults = vars(neural_style.command_line().parse([]))
     # These are the caller's, or stand for what has no flag.
-    own = {'devices', 'ranks', 'callback', 'before', 'state', 'init_image', 'style_blend_weights'}
+    own = {'devices', 'ranks', 'generator', 'callback', 'before', 'state', 'init_image'}
+    own.add('style_blend_weights')
     keywords = {
         name: parameter.default
         for name, parameter in inspect.signature(stylize).parameters.items()

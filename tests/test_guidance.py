@@ -230,6 +230,12 @@ def test_recolor_gives_the_mean_and_covariance_of_the_style():
     torch.testing.assert_close(pixels.cov(), want.cov(), rtol=0, atol=1e-5)
 
 
+def test_recolor_takes_a_style_of_one_pixel():
+    style = torch.tensor([0.2, 0.4, 0.6], dtype=torch.float64).view(3, 1, 1)
+    recolored = recolor(noise(3, 8, 9), [style], 1)
+    assert torch.allclose(recolored, style.expand(3, 8, 9), atol=2e-3)
+
+
 def test_recolor_of_one_colour_is_finite():
     content = torch.full((3, 5, 5), 0.5, dtype=torch.float64)
     content[0] = 0.25

@@ -114,6 +114,7 @@ BAD = [
     ('-content_image .', ['-content_image', 'irectory']),
     ('-model_file nosuch.caffemodel', ['nosuch.caffemodel', 'download_models.sh']),
     ('-model_file {models}/mini_vgg19.prototxt', ['mini_vgg19.prototxt']),
+    ('-model_file ' + 'x' * 300, ['-model_file', 'name too long']),
     ('-output_image nosuchdir/out.png', ['-output_image', 'nosuchdir']),
     ('-output_image out', ['-output_image', '.png']),
     ('-output_image out.bmp', ['-output_image', '.png']),
@@ -148,6 +149,63 @@ def test_bad_input_is_named_with_its_remedy(command, data, capsys, flags, named)
     assert 'Traceback' not in captured.err
     assert 'Iteration' not in captured.out
     assert files() == []
+
+
+NOT_FINITE = ['content_weight', 'style_weight', 'tv_weight', 'num_iterations', 'learning_rate']
+NOT_FINITE += ['lbfgs_num_correction', 'noise_scale', 'seed', 'image_size', 'style_scale']
+VALUES = [f'-{flag} {value}' for flag in NOT_FINITE for value in ('nan', 'inf', '-inf')]
+VALUES += [
+    f'-{flag} {value}' for flag in ('image_size', 'style_scale') for value in ('1e30', '1e308')
+]
+VALUES += ['-image_size 20000', '-style_scale 1e3', '-style_size_by width -style_scale 1e3']
+VALUES += ['-image_size 0', '-image_size 0.5', '-image_size -3']
+VALUES += [f'-style_blend_weights {value}' for value in ('nan', 'inf', '1,2', "''")]
+VALUES += [f'-adam_beta1 {value}' for value in ('nan', '1', '-0.1')] + ['-adam_epsilon 0']
+VALUES += ['-lbfgs_max_step -1', '-lbfgs_max_step nan', '-recolor_content 1.5']
+VALUES += ['-luminance_only 2', '-keep_alpha 0.5', '-exif_orientation -1', '-icc_profile nan']
+VALUES += ['-optimizer sgd', '-init noise', '-precision fp8', '-losses l1', '-missing_layers no']
+VALUES += ['-jpeg_quality 0', '-paper_range 1,0', '-multiscale 0', '-multigpu_strategy x']
+VALUES += ['-content_layers relu4_2:nan', '-gpu 1e30', '-style_tint nan']
+
+
+@pytest.mark.parametrize('flags', VALUES)
+def test_values_without_sense_are_refused_before_the_network_is_loaded(command, capsys, flags):
+    assert command(flags) == 1
+    captured = capsys.readouterr()
+    flag = flags.split()[-2]
+    assert captured.err.startswith(f'neural_style: {flag}')
+    assert captured.err.count('\n') == 1
+    assert captured.out == ''
+    assert files() == []
+
+
+@pytest.mark.parametrize(
+    'flags',
+    [
+        *('-content_weight -1', '-style_weight -1', '-tv_weight -1', '-learning_rate -1'),
+        *('-tv_weight 0 -image_size 0', '-style_scale 0', '-style_scale -1'),
+        *('-lbfgs_num_correction -1', '-lbfgs_num_correction 1e30', '-print_iter nan'),
+        *('-save_iter -1', '-save_iter inf', '-style_blend_weights -2', '-seed 1e30'),
+    ],
+)
+def test_odd_values_that_the_original_takes_are_taken(command, capsys, flags):
+    assert command(flags) == 0
+    assert capsys.readouterr().err == ''
+    assert files() == ['out.png']
+
+
+@pytest.mark.parametrize('number', ['0', '-1', '1.5'])
+def test_iterations_that_never_write_the_picture_are_named(command, capsys, number):
+    assert command(f'-num_iterations {number}') == 0
+    assert f'-num_iterations {number}: no evaluation' in capsys.readouterr().err
+    assert files() == []
+
+
+def test_a_jpeg_wider_than_the_format_is_refused(command, capsys, tmp_path):
+    Image.new('RGB', (4000, 1)).save(tmp_path / 'line.png')
+    flags = '-content_image line.png -image_size 70000 -tv_weight 0'
+    assert command(f'{flags} -output_image out.jpg') == 1
+    assert '65500' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and tensors in them (torch.save, as safetensors)."""
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -156,3 +157,12 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return tensors, file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(f'{path}: damaged, or not a .safetensors file: {error}') from error
+
+
+def sha256(path: str) -> str:
+    """Of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -3,16 +3,20 @@
 Images are tensors (channels, H, W), float64, RGB in [0, 1].
 """
 
+import contextlib
 import io
 import os
 import re
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import PIL.Image
 import torch
+from PIL import PngImagePlugin
 from torch import Tensor
 
 from torch7.file import write_whole
@@ -26,6 +30,10 @@ MAGIC = {
     b'P5': 'PPM',
     b'P6': 'PPM',
 }
+MOST_PIXELS = 178_956_970  # that Pillow reads: 2 MAX_IMAGE_PIXELS; we make no larger ones either
+# Above half of that, a file of fewer bytes is taken for a decompression bomb: a white JPEG has up
+# to 170 pixels a byte, an empty bitmap of 13,000 x 13,000 has 8,200.
+PIXELS_PER_BYTE = 1000
 PNG_DEPTH, PNG_COLOR_TYPE = slice(24, 25), slice(25, 26)  # where they stand in a PNG file
 SIXTEEN_BITS, GREY_WITH_ALPHA = b'\x10', b'\x04'
 
@@ -47,42 +55,77 @@ def load(path: str | Path) -> Tensor:
     the file cannot be opened, ValueError if it holds no image that we read.
     Source: image/init.lua: load with depth 3.
     """
+    with opened(path) as file:
+        kind = kind_of(file)
+        if kind is None:
+            raise ValueError(f'{path}: not a JPEG, PNG or PPM image: convert it to PNG or JPEG')
+        head = _head(file)
+        if is_grey_with_alpha(file):
+            # The original says no more than that the image has a wrong number of channels.
+            raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
+        with decoding(path, kind):
+            found = pillow(file, (kind,))
+            if kind == 'PNG' and head[PNG_DEPTH] == SIXTEEN_BITS:
+                return from_integers(pixels16(file, 'PNG'), 65535)
+            return from_integers(_pixels8(found), 255)
+
+
+@contextlib.contextmanager
+def opened(path: str | Path) -> Iterator[BinaryIO]:
+    """Open an image file; the OSError of what fails then names it."""
     try:
         with open(path, 'rb') as file:
-            head = file.read(PNG_COLOR_TYPE.stop)
-            kind = next((MAGIC[magic] for magic in MAGIC if head.startswith(magic)), None)
-            if kind is None:
-                raise ValueError(f'{path}: not a JPEG, PNG or PPM image: convert it to PNG or JPEG')
-            file.seek(0)
-            return _decode(path, file, kind, head)
+            yield file
     except FileNotFoundError:
         raise FileNotFoundError(f'{path}: no such image file') from None
     except OSError as error:
         raise type(error)(f'{path}: cannot read the image: {error.strerror}') from None
 
 
-def _decode(path, file, kind, head):
-    """An open file's image, as load returns it."""
-    is_png = kind == 'PNG'
-    if is_png and head[PNG_COLOR_TYPE] == GREY_WITH_ALPHA:
-        # The original says no more than that the image has a wrong number of channels.
-        raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
+def kind_of(file: BinaryIO) -> str | None:
+    """What an open file is, 'JPEG', 'PNG' or 'PPM', told by its first bytes; None for others."""
+    head = _head(file)
+    return next((MAGIC[magic] for magic in MAGIC if head.startswith(magic)), None)
+
+
+def is_grey_with_alpha(file: BinaryIO) -> bool:
+    """Whether an open file is a PNG of the one kind that the original refuses."""
+    return kind_of(file) == 'PNG' and _head(file)[PNG_COLOR_TYPE] == GREY_WITH_ALPHA
+
+
+def pillow(file: BinaryIO, formats: tuple[str, ...]) -> PIL.Image.Image:
+    """Pillow's image of an open file, not yet decoded; no decompression bomb."""
+    image = PIL.Image.open(file, formats=formats)
+    pixels = image.width * image.height
+    if pixels > MOST_PIXELS // 2 and pixels > PIXELS_PER_BYTE * os.fstat(file.fileno()).st_size:
+        raise PIL.Image.DecompressionBombError
+    return image
+
+
+def _head(file):
+    head = file.read(PNG_COLOR_TYPE.stop)
+    file.seek(0)
+    return head
+
+
+@contextlib.contextmanager
+def decoding(path: str | Path, kind: str | None) -> Iterator[None]:
+    """Turn what a decoder fails with into a ValueError that names the file, and its kind."""
     try:
         with warnings.catch_warnings():
             # Pillow warns above 90 million pixels, refuses above 179 million and warns of
             # odd metadata; the first and the last are no concern of ours.
             warnings.simplefilter('ignore')
-            if is_png and head[PNG_DEPTH] == SIXTEEN_BITS:
-                return _from_bytes(_pixels16(file), 65535)
-            return _from_bytes(_pixels8(PIL.Image.open(file, formats=(kind,))), 255)
+            yield
     except PIL.Image.DecompressionBombError:
         raise ValueError(f'{path}: too many pixels: scale it down first') from None
     except MemoryError:
         raise
     except Exception as error:  # a decoder fails in any way that a broken file makes it fail
         reason = '' if isinstance(error, PIL.UnidentifiedImageError) else f' ({error})'
+        what = f'{kind} image' if kind else 'image'
         raise ValueError(
-            f'{path}: damaged or unsupported {kind} image{reason}: convert it to PNG or JPEG'
+            f'{path}: damaged or unsupported {what}{reason}: convert it to PNG or JPEG'
         ) from error
 
 
@@ -98,22 +141,39 @@ def _pixels8(image):
     return np.asarray(image.convert('RGB'))
 
 
-def _pixels16(file):
-    """A 16-bit PNG's values: (H, W) or (H, W, 3) uint16.
+def pixels16(file: BinaryIO, kind: str) -> np.ndarray:
+    """Values of a picture with 16 bits a channel: (H, W) or (H, W, 3) uint16.
 
     Pillow cuts 16-bit colours to their high byte. Told that the low byte came first, it cuts
-    them to the other one, so that two passes read both.
+    them to the other one, so that two passes read both. kind: 'PNG', or 'TIFF' where rawmode
+    says RGB, RGBX or RGBA.
     """
-    image = PIL.Image.open(file, formats=('PNG',))
+    file.seek(0)
+    content = file.read()  # libtiff leaves a file unfit for a second pass
+    image = PIL.Image.open(io.BytesIO(content), formats=(kind,))
     if image.mode.startswith('I'):  # grey
         return np.asarray(image)
     high = np.asarray(image)[..., :3].astype(np.uint16)
-    image = PIL.Image.open(file, formats=('PNG',))
-    image.tile = [(*tile[:3], tile[3].replace('16B', '16L')) for tile in image.tile]
+    image = PIL.Image.open(io.BytesIO(content), formats=(kind,))
+    image.tile = [_low_bytes(tile) for tile in image.tile]
     return high << 8 | np.asarray(image)[..., :3]
 
 
-def _from_bytes(pixels, maximum):
+def rawmode(tile: Any) -> str:
+    """What Pillow takes the bytes of a tile for, such as RGB;16B."""
+    return tile[3] if isinstance(tile[3], str) else tile[3][0]
+
+
+def _low_bytes(tile):
+    """A tile, with the order of its bytes reversed."""
+    stored = rawmode(tile)
+    order = stored[-1].replace('N', 'L' if sys.byteorder == 'little' else 'B')
+    swapped = stored[:-1] + ('B' if order == 'L' else 'L')
+    parts = (*tile[:3], swapped if isinstance(tile[3], str) else (swapped, *tile[3][1:]))
+    return parts if type(tile) is tuple else type(tile)(*parts)  # Pillow 11 made it a named one
+
+
+def from_integers(pixels: np.ndarray, maximum: int) -> Tensor:
     """(H, W) or (H, W, 3) integers -> (3, H, W), times the reciprocal of the maximum."""
     if pixels.ndim == 2:
         pixels = np.broadcast_to(pixels[..., None], (*pixels.shape, 3))
@@ -127,7 +187,7 @@ def scale(image: Tensor, size: float) -> Tensor:
     """
     _, height, width = image.shape
     longer = max(width, height)
-    if not np.isfinite(size):
+    if not abs(size) <= MOST_PIXELS:
         raise ValueError(f'cannot scale an image to size {size}')
     return scale_to(image, int(max(width * size / longer, 1)), int(max(height * size / longer, 1)))
 
@@ -137,10 +197,15 @@ def scale_to(image: Tensor, width: int, height: int) -> Tensor:
 
     image: (C, H, W), any C, taken as float64. Each axis is enlarged by linear interpolation
     with the corners aligned, or reduced by a box average. Returns (C, height, width), float64.
+    Raises ValueError for sides below 1, or more than MOST_PIXELS.
     Source: image/generic/image.c: Main_scaleBilinear.
     """
     if width < 1 or height < 1:
         raise ValueError(f'cannot scale an image to {width} x {height}')
+    if width * height > MOST_PIXELS:
+        raise ValueError(
+            f'too many pixels: {width} x {height}; {MOST_PIXELS:,} in all are the limit'
+        )
     scaled = np.empty((len(image), height, width))
     for channel, result in zip(image.double().numpy(), scaled, strict=True):
         rows = _scale_lines(np.ascontiguousarray(channel.T), width)  # (width, H)
@@ -206,12 +271,20 @@ def _extension(path):
     return match[1] if match else None
 
 
-def save(path: str | Path, image: Tensor, jpeg_quality: int = 75) -> None:
+def save(
+    path: str | Path,
+    image: Tensor,
+    jpeg_quality: int = 75,
+    alpha: Tensor | None = None,
+    comment: str | None = None,
+) -> None:
     """Write an image in the format of the path's extension (see is_supported).
 
     image: (3, H, W), RGB; cut to [0, 1], times 255, truncated; nan becomes 0. jpeg_quality: 1 to
-    100, for JPEG alone. The file appears whole or, if an error occurs, not at all. Raises
-    ValueError for an extension or image that cannot be written, OSError if the disk refuses.
+    100, for JPEG alone. alpha: (1, H, W) in [0, 1], for PNG alone. comment: ASCII, below 64 KB,
+    kept beside the pixels; PPM goes without. The file appears whole or, if an error occurs, not at
+    all. Raises ValueError for an extension or image that cannot be written, OSError if the disk
+    refuses.
     Source: image/init.lua: save, clampImage.
     """
     if not is_supported(path):
@@ -222,12 +295,20 @@ def save(path: str | Path, image: Tensor, jpeg_quality: int = 75) -> None:
     if image.ndim != 3 or len(image) != 3:
         raise ValueError(f'{path}: an image of shape {tuple(image.shape)} is not (3, H, W)')
     values = image.detach().cpu().double().clamp(0, 1).mul(255).nan_to_num(nan=0)
+    options = SAVERS[_extension(path)]
+    if alpha is not None:
+        if options is not PNG:
+            raise ValueError(f'{path}: only a .png holds transparency')
+        values = torch.cat([values, alpha.double().clamp(0, 1).mul(255).round()])
     pixels = values.permute(1, 2, 0).to(torch.uint8).numpy()
     encoded = io.BytesIO()
     try:
-        options = SAVERS[_extension(path)]
         if options is JPEG:
-            options = JPEG | {'quality': jpeg_quality}
+            options = JPEG | {'quality': jpeg_quality} | ({'comment': comment} if comment else {})
+        elif options is PNG and comment:
+            chunks = PngImagePlugin.PngInfo()
+            chunks.add_text('Comment', comment)
+            options = PNG | {'pnginfo': chunks}
         PIL.Image.fromarray(pixels).save(encoded, **options)
     except (OSError, ValueError) as error:  # more pixels a side than the format can count
         raise ValueError(f'{path}: cannot encode the image: {error}') from error
