@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,7 @@ from style_transfer.checkpoint import Checkpoint
 from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices
 from style_transfer.divergence import Diverged, Watch
+from style_transfer.memory import bytes_per_pixel
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
 from torch7 import image
 from torch7.cmdline import (
@@ -43,6 +45,16 @@ from torch7.cmdline import (
 EMBEDDED = 'small_vgg19'
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
+# PyTorch, oneDNN, and Python where there is no memory for the exception either.
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    'could not create a memory object',
+    'could not create a primitive',
+    'error return without exception set',
+)
+# Memory that is left over when a size is said to fit, and the share of the pixels that did not fit
+# which should, whatever else is thought to.
+MEMORY_RESERVE, MEMORY_SHARE = 2e8, 0.64
 LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
 
 
@@ -165,7 +177,7 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f'neural_style: {error}', file=sys.stderr)
         return 1
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, SystemError) as error:
         if not out_of_memory(error):
             raise
         print(
@@ -279,6 +291,7 @@ def run(
     watch = Watch()
     saved = ''  # where the picture is, once a signal has come
     evaluated = False
+    latest: Checkpoint | None = None
 
     with progress_bar(evaluations(sizes, params.num_iterations)) as bar:
         if state is not None:
@@ -298,12 +311,15 @@ def run(
             bar.update()
 
         def before(checkpoint: Checkpoint) -> None:
+            nonlocal latest
+            latest = checkpoint
             interruption.gentle = True
             t = checkpoint.iteration
             often = params.checkpoint_iter > 0 and modulo(t, params.checkpoint_iter) == 0
             last = checkpoint.scale == len(sizes) - 1 and t == params.num_iterations - 1
             if saved:
-                raise interrupted(params, sums, checkpoint, interruption, saved)
+                text = f'interrupted after iteration {t}; {saved}; '
+                raise Interrupted(text + keep_state(params, sums, checkpoint), interruption.signal)
             if sums is not None and params.checkpoint != '' and evaluated and (often or last):
                 try:
                     checkpoints.write(params.checkpoint, params, sums, checkpoint)
@@ -313,9 +329,18 @@ def run(
         paint = stylize
         if params.multiscale != '':
             paint = functools.partial(stylize_multiscale, multiscale=params.multiscale)
+        need = room = 0.0
+
+        def network() -> torch.nn.Sequential:
+            nonlocal need, room
+            found = load_network(params.proto_file, params.model_file)
+            need, room = bytes_per_pixel(found, history_pairs(params)), free_memory(devices[0])
+            return found
+
+        lack = False
         try:
             paint(
-                load_network(params.proto_file, params.model_file),
+                network(),
                 content_image,
                 style_images,
                 style_blend_weights=style_blend_weights,
@@ -358,6 +383,16 @@ def run(
                 f'{error}; {likely_cause(params)}; {saved}: that of iteration {error.iteration},'
                 ' of the lowest loss'
             ) from error
+        except (MemoryError, RuntimeError, SystemError) as error:
+            if not out_of_memory(error):
+                raise
+            lack = True
+        if lack:  # and what the error held is free
+            text = too_large(params, content_image, style_images, need, room)
+            if watch.good is not None and latest is not None:
+                saved = save_now(params, painted(watch.good))
+                text += f'; {saved}; {keep_state(params, sums, latest)}'
+            raise ValueError(text)
     if interruption.signal:
         raise Interrupted(f'interrupted, but {params.output_image} is ready', interruption.signal)
 
@@ -395,28 +430,22 @@ def write_elsewhere(path: str, write: Callable[[str], None]) -> str | None:
     return None
 
 
-def interrupted(
-    params: SimpleNamespace,
-    sums: checkpoints.Sums | None,
-    checkpoint: Checkpoint,
-    interruption: 'Interruption',
-    saved: str,
-) -> 'Interrupted':
-    """Write the state of a run that is to end, and say how to go on."""
+def keep_state(
+    params: SimpleNamespace, sums: checkpoints.Sums | None, checkpoint: Checkpoint
+) -> str:
+    """Write the state of a run that is to end, as well as may be; says how to go on."""
     path: str | None
     path = params.checkpoint or os.path.splitext(params.output_image)[0] + '.checkpoint'
-    text = f'interrupted after iteration {checkpoint.iteration}; {saved}'
     sums = sums or checkpoints.input_sums(params)
     write = functools.partial(checkpoints.write, params=params, sums=sums, checkpoint=checkpoint)
     try:
         write(path)
     except OSError as error:
-        warn(str(error))
         path = write_elsewhere(path, write)
-    if path is not None:
-        command = shlex.join([*program(), '-resume', path])
-        text += f'; the state is in {path}; go on with: {command}'
-    return Interrupted(text, interruption.signal)
+        if path is None:
+            return str(error)
+    command = shlex.join([*program(), '-resume', path])
+    return f'the state is in {path}; go on with: {command}'
 
 
 def program() -> list[str]:
@@ -651,10 +680,66 @@ def numbers(flag: str, text: str) -> list[float]:
     return values
 
 
+def history_pairs(params: SimpleNamespace) -> float:
+    """The most pairs of steps and changes that the optimiser keeps."""
+    if params.optimizer != 'lbfgs':
+        return 0
+    pairs = params.lbfgs_num_correction if params.lbfgs_num_correction > 0 else 100
+    return min(pairs, max(params.num_iterations, 0))
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that the process may still take, as far as the system says; inf if it does not."""
+    if device.type == 'cuda':
+        return torch.cuda.mem_get_info(device)[0]
+    free = [math.inf]
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        with open('/proc/meminfo', encoding='ascii') as file:
+            table = dict(line.split(':') for line in file)
+        free.append(float(table['MemAvailable'].split()[0]) * 1024)
+    with contextlib.suppress(OSError, ValueError):
+        groups = '/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory.current'
+        limit, used = (float(Path(path).read_text()) for path in groups)
+        free.append(limit - used)
+    with contextlib.suppress(OSError, ValueError, ImportError):
+        import resource  # not on Windows
+
+        most, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if most != resource.RLIM_INFINITY:
+            pages = int(Path('/proc/self/statm').read_text().split()[0])
+            free.append(most - pages * resource.getpagesize())
+    return min(free)
+
+
+def too_large(
+    params: SimpleNamespace,
+    content_image: torch.Tensor,
+    style_images: list[torch.Tensor],
+    need: float,
+    room: float,
+) -> str:
+    """What to say when memory is out.
+
+    need: bytes for a pixel.  room: bytes that were free when the network was loaded.
+    """
+    height, width = content_image.shape[1:]
+    # a style image is only looked at, which takes half as much
+    pixels = max(height * width, *(picture[0].numel() / 2 for picture in style_images))
+    share = max(room - MEMORY_RESERVE, 0) / (need * pixels)
+    size = int(max(height, width) * math.sqrt(min(share, MEMORY_SHARE))) // 8 * 8
+    text = f'out of memory at {width} x {height}'
+    if math.isfinite(room):
+        text += f', with {room / 1e9:.2g} GB to be had'
+    text += f': -image_size {size} should fit' if size >= 8 else ': too little for any size'
+    if params.optimizer == 'lbfgs':
+        text += ', and more with -optimizer adam or a small -lbfgs_num_correction'
+    return text
+
+
 def out_of_memory(error: Exception) -> bool:
-    """Whether Python, the CPU allocator of PyTorch or a GPU ran out of memory."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        "can't allocate memory" in str(error)
+    """Whether Python, the CPU allocator of PyTorch, oneDNN or a GPU ran out of memory."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        text in str(error) for text in OUT_OF_MEMORY
     )
 
 
