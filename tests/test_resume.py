@@ -307,3 +307,66 @@ def test_a_killed_run_leaves_a_readable_state():
     script = [sys.executable, ROOT / 'tests' / 'kill_checkpoint.py', '--times', '3']
     done = subprocess.run(script, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, '')
+
+
+def fail(error):
+    def do():
+        raise error
+
+    return do
+
+
+def test_a_run_without_memory_names_a_size_and_keeps_picture_and_state(command, at, capsys):
+    command(RUN)
+    want = pixels()
+    at(4, fail(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to")))
+    assert command(RUN) == 1
+    err = capsys.readouterr().err
+    assert re.search(r'out of memory at 48 x 36.*: -image_size 32 should fit.*-optimizer adam', err)
+    (words,) = re.findall(r'go on with: .*?(-resume \S+)$', err, re.M)
+    assert pixels().std() > 0
+    assert main(words.split()) == 0
+    assert np.array_equal(pixels(), want)
+
+
+def test_a_run_without_memory_to_begin_with_saves_nothing(command, at, capsys):
+    at(1, fail(MemoryError()))
+    assert command('-optimizer adam') == 1
+    err = capsys.readouterr().err
+    assert 'should fit\n' in err
+    assert files() == []
+
+
+def test_an_error_that_is_not_about_memory_is_not_taken_for_one(command, at):
+    at(2, fail(RuntimeError('something else')))
+    with pytest.raises(RuntimeError, match='something else'):
+        command()
+
+
+LIMITED = """
+import resource, sys, neural_style
+pages = int(open('/proc/self/statm').read().split()[0])
+limit = pages * resource.getpagesize() + 450_000_000
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.exit(neural_style.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs limits as Linux has them')
+def test_the_size_named_when_memory_runs_out_fits(data, tmp_path):
+    stem = data / 'models' / 'mini_vgg19_conv'
+
+    def run(size):
+        flags = f"""-gpu -1 -image_size {size} -num_iterations 1 -print_iter 0 -save_iter 0
+            -content_image {data}/inputs/scene.jpg -style_image {data}/inputs/strokes.jpg
+            -init image -proto_file {stem}.prototxt -model_file {stem}.caffemodel"""
+        return subprocess.run(
+            [sys.executable, '-c', LIMITED, *flags.split()], cwd=tmp_path, capture_output=True,
+            text=True, env=os.environ | {'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
+        )  # fmt: skip
+
+    done = run(1400)
+    assert done.returncode == 1
+    (size,) = re.findall(r'out of memory at 1400 x 1050, .*: -image_size (\d+) should', done.stderr)
+    done = run(size)
+    assert (done.returncode, done.stderr) == (0, '')
