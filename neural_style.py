@@ -732,7 +732,7 @@ def too_large(
         text += f', with {room / 1e9:.2g} GB to be had'
     text += f': -image_size {size} should fit' if size >= 8 else ': too little for any size'
     if params.optimizer == 'lbfgs':
-        text += ', and more with -optimizer adam or a small -lbfgs_num_correction'
+        text += '; -optimizer adam and a small -lbfgs_num_correction need less'
     return text
 
 

@@ -346,7 +346,7 @@ def test_an_error_that_is_not_about_memory_is_not_taken_for_one(command, at):
 LIMITED = """
 import resource, sys, neural_style
 pages = int(open('/proc/self/statm').read().split()[0])
-limit = pages * resource.getpagesize() + 450_000_000
+limit = pages * resource.getpagesize() + 600_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 sys.exit(neural_style.main(sys.argv[1:]))
 """
