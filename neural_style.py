@@ -291,16 +291,18 @@ def run(
     watch = Watch()
     saved = ''  # where the picture is, once a signal has come
     evaluated = False
-    latest: Checkpoint | None = None
+    latest: Checkpoint | None = None  # the run before the evaluation at hand
 
     with progress_bar(evaluations(sizes, params.num_iterations)) as bar:
         if state is not None:
-            before_it = iterations(sizes, params.num_iterations)[: state['scale']]
-            bar.update(int(sum(before_it) + state['iteration']))
+            coarser = iterations(sizes, params.num_iterations)[: state['scale']]
+            bar.update(int(sum(coarser) + state['iteration']))
 
         def report(iterate: Iterate) -> None:
-            nonlocal saved, evaluated
+            nonlocal saved, evaluated, latest
             evaluated = True
+            if iterate.iteration >= iterate.num_iterations:
+                latest = None  # the step that follows changes it, and nothing replaces it
             saving = should_save(iterate)
             watch(iterate, now=saving or interruption.signal != 0)
             maybe_print(iterate)
@@ -389,9 +391,10 @@ def run(
             lack = True
         if lack:  # and what the error held is free
             text = too_large(params, content_image, style_images, need, room)
+            if watch.good is not None:
+                text += '; ' + save_now(params, painted(watch.good))
             if watch.good is not None and latest is not None:
-                saved = save_now(params, painted(watch.good))
-                text += f'; {saved}; {keep_state(params, sums, latest)}'
+                text += '; ' + keep_state(params, sums, latest)
             raise ValueError(text)
     if interruption.signal:
         raise Interrupted(f'interrupted, but {params.output_image} is ready', interruption.signal)

@@ -337,6 +337,21 @@ def test_a_run_without_memory_to_begin_with_saves_nothing(command, at, capsys):
     assert files() == []
 
 
+def test_memory_that_lacks_for_the_next_scale_costs_the_state_but_not_the_picture(
+    command, capsys, monkeypatch
+):
+    def capture(network, picture):
+        if picture.shape[2] == 48:
+            raise MemoryError
+        real(network, picture)
+
+    real = transfer.LossNetwork.capture_content
+    monkeypatch.setattr(transfer.LossNetwork, 'capture_content', capture)
+    assert command(f'{RUN} -multiscale 2') == 1
+    assert 'the picture is in out.png\n' in capsys.readouterr().err
+    assert files() == ['out.png']
+
+
 def test_an_error_that_is_not_about_memory_is_not_taken_for_one(command, at):
     at(2, fail(RuntimeError('something else')))
     with pytest.raises(RuntimeError, match='something else'):
