@@ -15,7 +15,7 @@ from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
 from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import optimize
-from style_transfer.precision import choose_precision
+from style_transfer.precision import LOW_MAX_STEP, choose_precision
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
 from torch7.random import Generator
@@ -74,6 +74,7 @@ def stylize(
     precision: str = 'fp32',
     noise_scale: float = 0.001,
     lbfgs_max_step: float = 0,
+    fourier_decay: float = 0,
     adam_beta1: float = 0.9,
     adam_beta2: float = 0.999,
     adam_epsilon: float = 1e-8,
@@ -125,6 +126,7 @@ def stylize(
         ),
         ('-noise_scale', noise_scale, math.isfinite(noise_scale), 'a finite number'),
         ('-lbfgs_max_step', lbfgs_max_step, 0 <= lbfgs_max_step < math.inf, 'a number from 0'),
+        ('-fourier_decay', fourier_decay, 0 <= fourier_decay <= 1, 'a number from 0 to 1'),
         ('-adam_beta1', adam_beta1, 0 <= adam_beta1 < 1, 'a number from 0 to below 1'),
         ('-adam_beta2', adam_beta2, 0 <= adam_beta2 < 1, 'a number from 0 to below 1'),
         ('-adam_epsilon', adam_epsilon, 0 < adam_epsilon < math.inf, 'a number above 0'),
@@ -173,6 +175,8 @@ def stylize(
         precision = state['precision']
     else:
         precision = choose_precision(precision, torch.device(devices[0]))
+    if precision != 'fp32' and lbfgs_max_step == 0:
+        lbfgs_max_step = LOW_MAX_STEP
     begun = generator.state()
     network = LossNetwork(
         cnn,
@@ -218,7 +222,7 @@ def stylize(
         network.guide_style(1 - mask)
         mask = mask.float().to(device)
         paper = preprocess(paper_color(style_images, weights)).float().to(device)
-    canvas = Canvas(bool(luminance_only), mask, paper)
+    canvas = Canvas(bool(luminance_only), mask, paper, fourier_decay)
     if state is None:
         img = canvas.start(img.to(device))
         with torch.no_grad():

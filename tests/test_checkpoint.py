@@ -71,6 +71,7 @@ RUNS = {
     'fp16': {'num_iterations': 5, 'precision': 'fp16', 'style_weight': 1e3, 'optimizer': 'adam'},
     'dropout': {'num_iterations': 6, 'cnn': dropping, **ONE},
     'grey on paper': {'num_iterations': 5, 'luminance_only': 1, 'paper_mask': 'auto'},
+    'frequencies': {'num_iterations': 5, 'fourier_decay': 0.5},
     'scales': {'num_iterations': 3, 'multiscale': '2', 'init': 'image'},
 }
 KEPT = {
