@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,14 @@ def test_handlers_of_signals_are_put_back(command, at):
     at(1, send(signal.SIGINT))
     command(RUN)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_run_outside_the_main_thread_sets_no_handlers(command):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(command()))
+    thread.start()
+    thread.join()
+    assert found == [0]
 
 
 def test_a_second_signal_ends_at_once(data, tmp_path):
