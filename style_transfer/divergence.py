@@ -57,5 +57,5 @@ class Watch:
 
 
 def _finite(part: Tensor) -> bool:
-    """Whether all elements are.  NaN becomes least and greatest; isfinite takes ten times as long."""
+    """Whether all elements are.  Both extremes are NaN where one is; isfinite takes far longer."""
     return all(math.isfinite(extreme) for extreme in part.aminmax())
