@@ -77,6 +77,9 @@ def put_together(tensors: Mapping[str, Tensor], rest: Any) -> Any:
 
 
 def moved(state: Any, device: torch.device) -> Any:
-    """A state with its tensors on a device."""
+    """A state with its tensors on a device; mps has no doubles, which stay where they are."""
     tensors, rest = take_apart(state)
-    return put_together({name: tensor.to(device) for name, tensor in tensors.items()}, rest)
+    for name, tensor in tensors.items():
+        if device.type != 'mps' or tensor.dtype != torch.float64:
+            tensors[name] = tensor.to(device)
+    return put_together(tensors, rest)
