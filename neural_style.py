@@ -8,12 +8,9 @@ import logging
 import math
 import os
 import shlex
-import shutil
-import signal
 import site
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -24,12 +21,25 @@ from tqdm import tqdm
 import loadcaffe
 import neural_style_checkpoint as checkpoints
 import neural_style_recipe as recipes
+from neural_style_emergency import (
+    Interrupted,
+    Interruption,
+    free_memory,
+    history_pairs,
+    keep_state,
+    likely_cause,
+    out_of_memory,
+    save_last,
+    save_now,
+    too_large,
+)
 from style_transfer import Iterate, deprocess, original_colors, stylize
 from style_transfer.checkpoint import Checkpoint
 from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices, own_gpu
 from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
 from style_transfer.divergence import Diverged, Watch
+from style_transfer.memory import bytes_per_pixel
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
 from torch7 import image, picture
 from torch7.cmdline import (
@@ -206,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f'{name}: {error}', file=sys.stderr)
         return 1
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, SystemError) as error:
         if not out_of_memory(error):
             raise
         print(
@@ -223,7 +233,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(
     params: SimpleNamespace,
-    interruption: 'Interruption',
+    interruption: Interruption,
     resumed: dict[str, Any] | None = None,
     ranks: Ranks = ALONE,
 ) -> None:
@@ -373,16 +383,19 @@ def run(
     watch = Watch()
     saved = ''  # where the picture is, once a signal has come
     evaluated = False
+    latest: Checkpoint | None = None  # the run before the evaluation at hand
 
     with progress_bar(evaluations(sizes, params.num_iterations), ranks.rank > 0) as bar:
         if state is not None:
-            before_it = iterations(sizes, params.num_iterations)[: state['scale']]
-            bar.update(int(sum(before_it) + state['iteration']))
+            coarser = iterations(sizes, params.num_iterations)[: state['scale']]
+            bar.update(int(sum(coarser) + state['iteration']))
 
         def report(iterate: Iterate) -> None:
-            nonlocal saved, evaluated
+            nonlocal saved, evaluated, latest
             evaluated = True
             interruption.signal = ranks.most(interruption.signal)
+            if iterate.iteration >= iterate.num_iterations:
+                latest = None  # the step that follows changes it, and nothing replaces it
             saving = should_save(iterate)
             watch(iterate, now=saving or interruption.signal != 0)
             maybe_print(iterate)
@@ -393,12 +406,17 @@ def run(
             bar.update()
 
         def before(checkpoint: Checkpoint) -> None:
+            nonlocal latest
+            latest = checkpoint
             interruption.gentle = True
             t = checkpoint.iteration
             often = params.checkpoint_iter > 0 and modulo(t, params.checkpoint_iter) == 0
             last = checkpoint.scale == len(sizes) - 1 and t == params.num_iterations - 1
             if saved:
-                raise interrupted(params, sums, checkpoint, interruption, saved, ranks)
+                text = f'interrupted after iteration {t}; {saved}; '
+                raise Interrupted(
+                    text + keep_state(params, sums, checkpoint, ranks), interruption.signal
+                )
             if sums is not None and params.checkpoint != '' and evaluated and (often or last):
                 try:
                     checkpoints.write(params.checkpoint, params, sums, checkpoint, ranks)
@@ -408,9 +426,18 @@ def run(
         paint = stylize
         if params.multiscale != '':
             paint = functools.partial(stylize_multiscale, multiscale=params.multiscale)
+        need = room = 0.0
+
+        def network() -> torch.nn.Sequential:
+            nonlocal need, room
+            found = load_network(params.proto_file, params.model_file)
+            need, room = bytes_per_pixel(found, history_pairs(params)), free_memory(devices[0])
+            return found
+
+        lack = False
         try:
             paint(
-                functools.partial(load_network, params.proto_file, params.model_file),
+                network,
                 content_image,
                 style_images,
                 style_blend_weights=style_blend_weights,
@@ -456,127 +483,19 @@ def run(
                 f'{error}; {likely_cause(params)}; {saved}: that of iteration {error.iteration},'
                 ' of the lowest loss'
             ) from error
+        except (MemoryError, RuntimeError, SystemError) as error:
+            if not out_of_memory(error):
+                raise
+            lack = True
+        if lack:  # and what the error held is free
+            text = too_large(params, content_image, style_images, need, room)
+            if watch.good is not None:
+                text += '; ' + save_here(watch.iteration, watch.good)
+            if watch.good is not None and latest is not None and ranks.size == 1:
+                text += '; ' + keep_state(params, sums, latest)
+            raise ValueError(text)
     if interruption.signal:
         raise Interrupted(f'interrupted, but {params.output_image} is ready', interruption.signal)
-
-
-def save_last(path: str, write: Callable[[str], None]) -> None:
-    """Save the picture; where the disk refuses, save it in another place, and raise OSError."""
-    try:
-        write(path)
-    except OSError as error:
-        place = write_elsewhere(path, write)
-        where = 'and not elsewhere either' if place is None else f'the picture is in {place}'
-        raise OSError(f'{error}; {where}') from error
-
-
-def save_now(path: str, write: Callable[[str], None]) -> str:
-    """Save the picture under the output name, as well as may be; says where it is."""
-    try:
-        save_last(path, write)
-    except OSError as error:
-        return str(error)
-    return f'the picture is in {path}'
-
-
-def write_elsewhere(path: str, write: Callable[[str], None]) -> str | None:
-    """Write in the current or the temporary directory, over no other file: the path, or None."""
-    stem, extension = os.path.splitext(os.path.basename(path))
-    for folder in (os.getcwd, tempfile.gettempdir):
-        with contextlib.suppress(OSError):
-            names = (f'{stem}{number or ""}{extension}' for number in itertools.count())
-            places = (os.path.join(folder(), name) for name in names)
-            place = next(place for place in places if not os.path.exists(place))
-            write(place)
-            return place
-    return None
-
-
-def interrupted(
-    params: SimpleNamespace,
-    sums: checkpoints.Sums | None,
-    checkpoint: Checkpoint,
-    interruption: 'Interruption',
-    saved: str,
-    ranks: Ranks,
-) -> 'Interrupted':
-    """Write the state of a run that is to end, and say how to go on."""
-    path: str | None
-    path = params.checkpoint or os.path.splitext(params.output_image)[0] + '.checkpoint'
-    text = f'interrupted after iteration {checkpoint.iteration}; {saved}'
-    sums = sums or checkpoints.input_sums(params)
-    write = functools.partial(
-        checkpoints.write, params=params, sums=sums, checkpoint=checkpoint, ranks=ranks
-    )
-    try:
-        write(path)
-    except OSError as error:
-        warn(str(error))
-        path = write_elsewhere(path, write)
-    if path is not None:
-        command = shlex.join([*program(), '-resume', path])
-        text += f'; the state is in {path}; go on with: {command}'
-    return Interrupted(text, interruption.signal)
-
-
-def program() -> list[str]:
-    """What a shell calls this program."""
-    path = sys.argv[0]
-    if path.endswith('.py'):
-        return [os.path.basename(sys.executable), path]
-    name = os.path.basename(path)
-    return [name if shutil.which(name) else path]
-
-
-def likely_cause(params: SimpleNamespace) -> str:
-    """Why numbers are lost, and what to do about it."""
-    if params.precision == 'fp16':
-        return 'float16 ends at 65504: give -precision bf16 or fp32, or smaller weights'
-    if params.optimizer == 'adam':
-        return f'-learning_rate {params.learning_rate:g} or the weights are too large'
-    return 'a step of L-BFGS went too far: give -lbfgs_max_step 10, or smaller weights'
-
-
-class Interrupted(KeyboardInterrupt):
-    """The end of a run by a signal."""
-
-    def __init__(self, text: str, number: int):
-        super().__init__(text)
-        self.status = 128 + number
-
-
-class Interruption:
-    """What SIGINT (Ctrl-C) and SIGTERM do to a run.
-
-    Until gentle is set they end it: Interrupted is raised.  Then they are only noted, in signal.
-    A second one ends the process at once.
-    """
-
-    def __init__(self) -> None:
-        self.gentle = False
-        self.signal = 0
-        self._former: dict[int, Any] = {}
-
-    def __enter__(self) -> 'Interruption':
-        # other threads may not set handlers, and nohup's SIG_IGN is to stay
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._former[number] = signal.signal(number, self._receive)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: object) -> None:
-        self.signal = number
-        for each in self._former:
-            signal.signal(each, signal.SIG_DFL)
-        if not self.gentle:
-            raise Interrupted('interrupted before the first iteration; nothing to save', number)
-        with contextlib.suppress(OSError):  # print might be at work already
-            os.write(2, b'\nneural_style: ending after this iteration; once more ends at once\n')
 
 
 def build_filename(output_image: str, iteration: int) -> str:
@@ -845,13 +764,6 @@ def numbers(flag: str, text: str) -> list[float]:
             raise ValueError(f'{flag} {text}: {item!r} is not a finite number')
         values.append(value)
     return values
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether Python, the CPU allocator of PyTorch or a GPU ran out of memory."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        "can't allocate memory" in str(error)
-    )
 
 
 def warn(text: str) -> None:

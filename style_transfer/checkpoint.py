@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torch7.random import Generator
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -18,7 +16,7 @@ class Checkpoint:
     image: what is optimised, (3, H, W) or (1, H, W), preprocessed.
     optimizer: the state of torch7.optim's lbfgs or adam.
     network_scale: of float16 gradients.  precision: what -precision came to.
-    generator: the run's random numbers; begun: its state before anything was drawn.
+    generator: the state of the run's random numbers; begun: before anything was drawn.
     """
 
     iteration: int
@@ -26,7 +24,7 @@ class Checkpoint:
     optimizer: dict[str, Any]
     network_scale: float
     precision: str
-    generator: Generator
+    generator: dict[str, Any]
     begun: dict[str, Any]
     scale: int = 0
 
@@ -42,7 +40,7 @@ class Checkpoint:
             'optimizer': self.optimizer,
             'network_scale': self.network_scale,
             'precision': self.precision,
-            'generator': self.generator.state(),
+            'generator': self.generator,
             'begun': self.begun,
         }
 
@@ -79,6 +77,9 @@ def put_together(tensors: Mapping[str, Tensor], rest: Any) -> Any:
 
 
 def moved(state: Any, device: torch.device) -> Any:
-    """A state with its tensors on a device."""
+    """A state with its tensors on a device; mps has no doubles, which stay where they are."""
     tensors, rest = take_apart(state)
-    return put_together({name: tensor.to(device) for name, tensor in tensors.items()}, rest)
+    for name, tensor in tensors.items():
+        if device.type != 'mps' or tensor.dtype != torch.float64:
+            tensors[name] = tensor.to(device)
+    return put_together(tensors, rest)

@@ -267,7 +267,8 @@ def stylize(
     def feval(z: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal evaluations, last
         if before is not None:
-            before(Checkpoint(evaluations, z, progress, network.scale, precision, generator, begun))
+            now = generator.state()
+            before(Checkpoint(evaluations, z, progress, network.scale, precision, now, begun))
         evaluations += 1
         x = whole_image(z)
         loss, gradient = evaluate(network, x)

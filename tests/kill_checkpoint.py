@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 import neural_style  # noqa: E402
 
-ITERATIONS = 25
+ITERATIONS = 12
 INPUTS = ROOT / 'tests' / 'data'
 MODEL = INPUTS / 'models' / 'mini_vgg19_conv'
 SETTINGS = f"""

@@ -13,8 +13,9 @@ import neural_style
 from style_transfer import stylize
 
 STOREYS = {
-    'neural_style_figures': 5,
-    'neural_style': 4,
+    'neural_style_figures': 6,
+    'neural_style': 5,
+    'neural_style_emergency': 4,
     'neural_style_checkpoint': 3,
     'neural_style_recipe': 3,
     'style_transfer': 2,

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,14 @@ def send(number):
     return lambda: os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize('flags', ['', '-optimizer adam', '-multiscale 2'])
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ('flags', 'number'),
+    [
+        ('', signal.SIGINT),
+        ('-optimizer adam', signal.SIGTERM),
+        ('-multiscale 2', signal.SIGINT),
+    ],
+)
 def test_an_interrupted_run_goes_on_to_the_same_picture_and_text(
     command, capsys, at, flags, number
 ):
@@ -121,6 +128,14 @@ def test_handlers_of_signals_are_put_back(command, at):
     at(1, send(signal.SIGINT))
     command(RUN)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_run_outside_the_main_thread_sets_no_handlers(command):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(command()))
+    thread.start()
+    thread.join()
+    assert found == [0]
 
 
 def test_a_second_signal_ends_at_once(data, tmp_path):
@@ -273,7 +288,8 @@ def test_a_read_only_picture_is_refused_at_the_start(command, capsys, monkeypatc
 
 def test_numbers_that_are_lost_end_the_run_with_the_best_picture(command, capsys, monkeypatch):
     monkeypatch.setattr('style_transfer.precision.speedup', lambda *args: 2.0)
-    run = '-precision fp16 -style_weight 1e4 -num_iterations {} -print_iter 0 -output_image {}'
+    run = '-precision fp16 -style_weight 1e4 -lbfgs_max_step 1e9 -num_iterations {} -print_iter 0'
+    run += ' -output_image {}'
     assert command(run.format(40, 'out.png')) == 1
     captured = capsys.readouterr()
     (number,) = re.findall(r'out.png: that of iteration (\d+)', captured.err)
@@ -304,6 +320,84 @@ def test_a_loss_that_was_never_a_number_goes_on_as_in_the_original(command, data
 
 
 def test_a_killed_run_leaves_a_readable_state():
-    script = [sys.executable, ROOT / 'tests' / 'kill_checkpoint.py', '--times', '3']
+    script = [sys.executable, ROOT / 'tests' / 'kill_checkpoint.py', '--times', '2']
     done = subprocess.run(script, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, '')
+
+
+def fail(error):
+    def do():
+        raise error
+
+    return do
+
+
+def test_a_run_without_memory_names_a_size_and_keeps_picture_and_state(command, at, capsys):
+    command(RUN)
+    want = pixels()
+    at(4, fail(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to")))
+    assert command(RUN) == 1
+    err = capsys.readouterr().err
+    assert re.search(r'out of memory at 48 x 36.*: -image_size 32 should fit.*-optimizer adam', err)
+    (words,) = re.findall(r'go on with: .*?(-resume \S+)$', err, re.M)
+    assert pixels().std() > 0
+    assert main(words.split()) == 0
+    assert np.array_equal(pixels(), want)
+
+
+def test_a_run_without_memory_to_begin_with_saves_nothing(command, at, capsys):
+    at(1, fail(MemoryError()))
+    assert command('-optimizer adam') == 1
+    err = capsys.readouterr().err
+    assert 'should fit\n' in err
+    assert files() == []
+
+
+def test_memory_that_lacks_for_the_next_scale_costs_the_state_but_not_the_picture(
+    command, capsys, monkeypatch
+):
+    def capture(network, picture):
+        if picture.shape[2] == 48:
+            raise MemoryError
+        real(network, picture)
+
+    real = transfer.LossNetwork.capture_content
+    monkeypatch.setattr(transfer.LossNetwork, 'capture_content', capture)
+    assert command(f'{RUN} -multiscale 2') == 1
+    assert 'the picture is in out.png\n' in capsys.readouterr().err
+    assert files() == ['out.png']
+
+
+def test_an_error_that_is_not_about_memory_is_not_taken_for_one(command, at):
+    at(2, fail(RuntimeError('something else')))
+    with pytest.raises(RuntimeError, match='something else'):
+        command()
+
+
+LIMITED = """
+import resource, sys, neural_style
+pages = int(open('/proc/self/statm').read().split()[0])
+limit = pages * resource.getpagesize() + 600_000_000
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.exit(neural_style.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs limits as Linux has them')
+def test_the_size_named_when_memory_runs_out_fits(data, tmp_path):
+    stem = data / 'models' / 'mini_vgg19_conv'
+
+    def run(size):
+        flags = f"""-gpu -1 -image_size {size} -num_iterations 1 -print_iter 0 -save_iter 0
+            -content_image {data}/inputs/scene.jpg -style_image {data}/inputs/strokes.jpg
+            -init image -proto_file {stem}.prototxt -model_file {stem}.caffemodel"""
+        return subprocess.run(
+            [sys.executable, '-c', LIMITED, *flags.split()], cwd=tmp_path, capture_output=True,
+            text=True, env=os.environ | {'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
+        )  # fmt: skip
+
+    done = run(1400)
+    assert done.returncode == 1
+    (size,) = re.findall(r'out of memory at 1400 x 1050, .*: -image_size (\d+) should', done.stderr)
+    done = run(size)
     assert (done.returncode, done.stderr) == (0, '')

@@ -333,3 +333,36 @@ def test_lbfgs_max_step_limits_every_step():
     assert max(steps) <= 0.05 * (1 + 1e-5)
     assert steps[0] == pytest.approx(0.05, rel=1e-3)
     assert torch.allclose(visited[-1], torch.ones(50), atol=1e-3)
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.usefixtures('history')
+@pytest.mark.parametrize('name', ['rosen10_nc5', 'quad20_deftol'])
+@pytest.mark.parametrize('after', [0, 1, 2, 9])
+def test_lbfgs_goes_on_from_its_state_to_the_same_bits(name, after):
+    function = rosenbrock if 'rosen' in name else quartic
+    start = torch.linspace(-1, 2, 20, dtype=torch.float64)
+
+    def run(x, state, stop=None):
+        points = []
+
+        def feval(x):
+            if len(points) == stop:
+                raise Stop
+            points.append(x.clone())
+            return function(x)
+
+        try:
+            lbfgs(feval, x, state, **LBFGS[name])
+        except Stop:
+            pass
+        return points
+
+    want = run(start.clone(), {})
+    x, state = start.clone(), {}
+    got = run(x, state, after) + run(x, state)
+    assert len(got) == len(want) > 10
+    assert all(map(torch.equal, got, want))

@@ -137,3 +137,12 @@ def test_bernoulli_compares_uniform_numbers_in_order():
 def test_bernoulli_refuses_what_is_no_probability():
     with pytest.raises(ValueError, match='probability'):
         seeded(9).bernoulli(1.5, 3)
+
+
+def test_a_restored_generator_goes_on_where_the_other_was():
+    first, second = Generator(), Generator()
+    first.manual_seed(5)
+    first.randn(3)  # the fourth number is drawn, and waits
+    second.restore(first.state())
+    for draw in (lambda each: each.randn(4), lambda each: each.bernoulli(0.5, 9)):
+        assert torch.equal(draw(first), draw(second))

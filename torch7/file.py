@@ -20,7 +20,6 @@ except ImportError:  # Windows, where a file that is open cannot be removed anyw
 
 # The name of a file in the making.
 PREFIX, SUFFIX = '.neural_style-', '.tmp'
-ATTEMPTS = 5
 
 DTYPES = {
     torch.float64: 'F64',
@@ -55,7 +54,7 @@ def write_whole(path: str | Path, content: Piece | Iterable[Piece]) -> None:
             with contextlib.suppress(OSError):  # not every file system has permissions
                 os.chmod(temporary, mode)
         if fcntl is None:
-            file.close()
+            file.close()  # Windows renames no open file
         os.replace(temporary, path)
 
 
@@ -73,12 +72,11 @@ def _mode(path):
 @contextlib.contextmanager
 def _temporary(directory):
     """A new file, locked as long as it is being written, and gone if that fails."""
-    for attempt in range(ATTEMPTS):
+    while True:
         name = os.path.join(directory, PREFIX + secrets.token_hex(4) + SUFFIX)
         file = open(name, 'xb')  # noqa: SIM115
-        _lock(file.fileno())
-        # between these two lines another process may have swept it away
-        if os.path.exists(name) or attempt == ATTEMPTS - 1:
+        # before it is locked, another process may sweep it away
+        if _lock(file.fileno()) is not False and os.path.exists(name):
             break
         file.close()
     try:
@@ -92,21 +90,27 @@ def _temporary(directory):
 def _sweep(directory):
     """Remove the unfinished files of processes that were killed: nobody holds their lock."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX):
-                with contextlib.suppress(OSError), open(entry.path, 'rb') as file:
+        left = [e.path for e in entries if e.name.startswith(PREFIX) and e.name.endswith(SUFFIX)]
+        for path in left:
+            with contextlib.suppress(OSError):
+                if fcntl is None:
+                    os.unlink(path)
+                    continue
+                with open(path, 'rb') as file:
                     if _lock(file.fileno()):
-                        os.unlink(entry.path)
+                        os.unlink(path)
 
 
 def _lock(descriptor):
-    """Whether the lock was to be had; it goes when the file is closed."""
+    """Whether the lock was to be had, None where there are none; it goes with the open file."""
     if fcntl is None:
-        return True
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:  # a file system without locks
+        return None
     return True
 
 
