@@ -239,8 +239,8 @@ def run(
 ) -> None:
     """What main(params) of neural_style.lua does.
 
-    params: the flags, and generator_seed: what the random numbers begin with, or None for what the
-    operating system gives.  resumed: a checkpoint to go on from.
+    params: the flags, and generator_seed: what the random numbers begin with if -seed does not say
+    so, or None for what the operating system gives.  resumed: a checkpoint to go on from.
     """
     check_output('-output_image', params.output_image)
     if params.checkpoint != '':
@@ -300,7 +300,8 @@ def run(
     generator = Generator()
     if params.generator_seed is None:
         params.generator_seed = generator.seed() % 2**32
-    generator.manual_seed(params.generator_seed)
+    # From the seed, so that masks of dropout for the targets hang on it as well.
+    generator.manual_seed(params.seed if 0 <= params.seed < math.inf else params.generator_seed)
     defaults = vars(command_line().parse([]))
     recipe = recipes.record(params, defaults, inputs(params, style_image_list))
     if recipe is None:
@@ -515,7 +516,7 @@ def inputs(params: SimpleNamespace, style_image_list: list[str]) -> list[tuple[s
 
 
 def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int | None]:
-    """The words that repeat the run of -rerun, and the seed of its generator.
+    """The words that repeat the run of -rerun, and the seed that it drew.
 
     Flags in given win: those that name inputs say where these are, the others change the run.
     """
@@ -550,7 +551,7 @@ def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int |
         output = params.output_image
     if recipes.overwrites(output, path):
         raise ValueError(f'-rerun: -output_image {output} would write over {path}; name another')
-    return [*words, '-output_image', output], None if 'seed' in given else recipe.generator
+    return [*words, '-output_image', output], None if 'seed' in given else recipe.seed
 
 
 def shipped(folder: str) -> list[str]:

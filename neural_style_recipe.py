@@ -3,7 +3,7 @@
 A recipe is a comment in the file, in JSON:
 
     program, torch  versions
-    seed            of the noise; generator: of the generator before, which draws it if -seed is -1
+    seed            of the random numbers: -seed, or what was drawn for it
     iteration       that the picture is from
     flags           words of the command line, but for those that name files
     inputs          flag, name and SHA-256 of every file that went in
@@ -49,7 +49,7 @@ class Recipe:
 
     program: str
     torch: str
-    generator: int
+    seed: int
     flags: list[str]
     inputs: list[Input]
 
@@ -87,7 +87,6 @@ def record(
             'program': f'{PROGRAM} {version() or ""}'.strip(),
             'torch': torch.__version__,
             'seed': params.seed if params.seed >= 0 else params.generator_seed,
-            'generator': params.generator_seed,
             'iteration': iteration,
             'flags': flags(params, defaults),
             'inputs': [[*name, found] for name, found in zip(names, sums, strict=True)],
@@ -126,7 +125,7 @@ def read(path: str, cmd: CmdLine) -> Recipe:
         recipe = Recipe(
             str(content['program']),
             str(content['torch']),
-            int(content['generator']) % 2**32,
+            int(content['seed']) % 2**32,
             [str(word) for word in content['flags']],
             [Input(*map(str, values)) for values in content['inputs']],
         )

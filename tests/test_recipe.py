@@ -126,6 +126,12 @@ def test_recipe_changes_no_pixel_and_ppm_has_none(command, tmp_path):
     assert np.array_equal(pixels('plain.jpg'), pixels('out.jpg'))
 
 
+def test_recipe_of_the_same_seed_is_the_same(command):
+    for name in ('out.png', 'again.png'):
+        assert command('-seed', 3, '-output_image', name) == 0
+    assert content_of('out.png') == content_of('again.png')
+
+
 def test_recipe_that_would_be_too_long_is_left_out(command, capsys):
     assert command('-style_layers', ','.join(['relu1_1'] + ['x' * 100] * 700)) == 0
     assert 'too long for a recipe' in capsys.readouterr().err
@@ -136,7 +142,7 @@ def test_every_flag_of_words_is_known_to_hold_no_path():
     words = {
         name for name, default in vars(command_line().parse([])).items() if isinstance(default, str)
     }
-    assert words == WORDS | set(recipes.INPUTS) | set(recipes.UNRECORDED)
+    assert words <= WORDS | {*recipes.INPUTS, *recipes.UNRECORDED}
 
 
 # repeating
@@ -172,7 +178,8 @@ def test_rerun_repeats_a_start_that_was_not_seeded(command, rerun):
     assert np.array_equal(pixels('out.png'), pixels('out_rerun.png'))
 
 
-def test_rerun_repeats_the_masks_of_dropout(command, rerun, data):
+@pytest.mark.parametrize('seed', [-1, 1])
+def test_rerun_repeats_the_masks_of_dropout(command, rerun, data, seed):
     for suffix in ('prototxt', 'caffemodel'):
         shutil.copy(data / 'models' / f'mini_vgg19.{suffix}', command.private)
     network = ('-proto_file', command.private / 'mini_vgg19.prototxt')
@@ -180,7 +187,7 @@ def test_rerun_repeats_the_masks_of_dropout(command, rerun, data):
     square = command.private / 'square.png'
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (224, 224, 3), np.uint8)).save(square)
     flags = ('-content_image', square, '-style_image', square, '-style_layers', 'relu1_1')
-    flags += ('-image_size', 224, '-content_layers', 'relu7', '-seed', 1, '-tv_weight', 0)
+    flags += ('-image_size', 224, '-content_layers', 'relu7', '-seed', seed, '-tv_weight', 0)
     assert command(*network, *flags) == 0
     assert rerun('out.png') == 0
     assert content_of('out.png') == content_of('out_rerun.png')
@@ -272,7 +279,7 @@ def test_rerun_says_when_the_program_was_another(command, rerun, capsys, monkeyp
     assert 'neural_style 9.9' in capsys.readouterr().err
 
 
-GOOD = {'program': 'neural_style', 'torch': '2', 'generator': 1, 'flags': [], 'inputs': []}
+GOOD = {'program': 'neural_style', 'torch': '2', 'seed': 1, 'flags': [], 'inputs': []}
 
 
 @pytest.mark.parametrize(
@@ -283,7 +290,7 @@ GOOD = {'program': 'neural_style', 'torch': '2', 'generator': 1, 'flags': [], 'i
         ('{"program": "neural_style"', 'damaged'),
         (json.dumps({'program': 'neural_style'}), 'damaged'),
         (json.dumps(GOOD | {'flags': 3}), 'damaged'),
-        (json.dumps(GOOD | {'generator': 'x'}), 'damaged'),
+        (json.dumps(GOOD | {'seed': 'x'}), 'damaged'),
         ('{"program": "neural_style", "a": ' + '[' * 50000, 'damaged'),
         (json.dumps(GOOD | {'flags': ['-output_image', 'x.png']}), 'names files'),
         (json.dumps(GOOD | {'flags': ['-content_image', 'x.png']}), 'names files'),
