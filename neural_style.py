@@ -194,6 +194,11 @@ def main(argv: list[str] | None = None) -> int:
         params.proto_file, params.model_file = embedded_network()
     keep_memory()
     try:
+        jobs = pictures_to_paint(params)
+        if jobs is not None:
+            status = run_all(jobs, ranks)
+            leave(ranks)
+            return status
         level = logging.ERROR if ranks.rank else logging.INFO
         with terminal(level=level), Interruption() as interruption:
             resumed = None
@@ -229,6 +234,59 @@ def main(argv: list[str] | None = None) -> int:
         print(f'{name}: interrupted', file=sys.stderr)
         return 130
     return 0
+
+
+def pictures_to_paint(params: SimpleNamespace) -> list[SimpleNamespace] | None:
+    """The runs that -content_image stands for: a folder, or a .txt file with a path in each line.
+
+    The output of out.png and a/harbour.jpg is out_harbour.png.  None for a picture.
+    """
+    path = params.content_image
+    if os.path.isdir(path):
+        names = sorted(name for name in os.listdir(path) if picture.has_name(name))
+        paths = [os.path.join(path, name) for name in names]
+    elif path.lower().endswith('.txt'):
+        try:
+            with open(path, encoding='utf-8') as file:
+                paths = [line.strip() for line in file if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f'-content_image {path}: not a list of pictures: {error}') from error
+    else:
+        return None
+    if not paths:
+        raise ValueError(f'-content_image {path}: there is no picture in it')
+    if params.resume != '':
+        raise ValueError('-resume: goes on with one picture; name it in -content_image')
+    jobs: dict[str, SimpleNamespace] = {}
+    for content in paths:
+        stem = os.path.splitext(os.path.basename(content))[0]
+        own = {'content_image': content}
+        for flag in ('output_image', 'checkpoint'):
+            root, extension = os.path.splitext(getattr(params, flag))
+            own[flag] = root and f'{root}_{stem}{extension}'
+        if own['output_image'] in jobs:
+            raise ValueError(
+                f'-content_image {path}: {content} and {jobs[own["output_image"]].content_image}'
+                f' would both become {own["output_image"]}; rename one'
+            )
+        jobs[own['output_image']] = SimpleNamespace(**vars(params) | own)
+    return list(jobs.values())
+
+
+def run_all(jobs: list[SimpleNamespace], ranks: Ranks) -> int:
+    """Run jobs one after the other; several processes share them.  Returns the exit status."""
+    status = 0
+    with terminal(), Interruption() as interruption:
+        for job in jobs[ranks.rank :: ranks.size]:
+            say(f'{job.content_image} -> {job.output_image}')
+            interruption.gentle = False
+            gpu = job.gpu if ranks.size == 1 else own_gpu(job.gpu, ranks.local)
+            try:
+                run(SimpleNamespace(**vars(job) | {'gpu': gpu}), interruption)
+            except (ValueError, OSError) as error:
+                status = 1
+                warn(f'{job.content_image}: {error}')
+    return status
 
 
 def run(

@@ -21,6 +21,7 @@ import neural_style
 import torch7.file
 from neural_style import main
 from style_transfer import transfer
+from torch7 import image
 from torch7.file import read_tensors
 
 RUN = '-num_iterations 7 -print_iter 1 -save_iter 2'
@@ -257,7 +258,6 @@ def test_a_full_disk_costs_intermediate_pictures_and_states_only(command, at, ca
 def test_the_last_picture_is_saved_elsewhere_if_it_must(command, capsys):
     os.mkdir('gone')
     command('-num_iterations 1')
-    want = Path('out.png').read_bytes()
 
     class Vanishing(io.StringIO):
         def write(self, text):
@@ -274,7 +274,7 @@ def test_the_last_picture_is_saved_elsewhere_if_it_must(command, capsys):
     assert re.search(
         r'gone/out.png: cannot write .*; the picture is in .*/out1.png$', capsys.readouterr().err
     )
-    assert Path('out1.png').read_bytes() == want
+    assert torch.equal(image.load('out1.png'), image.load('out.png'))
 
 
 def test_a_read_only_picture_is_refused_at_the_start(command, capsys, monkeypatch):
@@ -377,7 +377,7 @@ def test_an_error_that_is_not_about_memory_is_not_taken_for_one(command, at):
 LIMITED = """
 import resource, sys, neural_style
 pages = int(open('/proc/self/statm').read().split()[0])
-limit = pages * resource.getpagesize() + 600_000_000
+limit = pages * resource.getpagesize() + 800_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 sys.exit(neural_style.main(sys.argv[1:]))
 """
@@ -396,8 +396,8 @@ def test_the_size_named_when_memory_runs_out_fits(data, tmp_path):
             text=True, env=os.environ | {'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
         )  # fmt: skip
 
-    done = run(1400)
+    done = run(2000)
     assert done.returncode == 1
-    (size,) = re.findall(r'out of memory at 1400 x 1050, .*: -image_size (\d+) should', done.stderr)
+    (size,) = re.findall(r'out of memory at 2000 x 1500, .*: -image_size (\d+) should', done.stderr)
     done = run(size)
     assert (done.returncode, done.stderr) == (0, '')

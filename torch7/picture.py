@@ -21,6 +21,8 @@ from torch7.cmdline import split
 
 # Besides what image.load reads.  TGA comes last: it has no magic number.
 FORMATS = ('BMP', 'GIF', 'ICO', 'PPM', 'TIFF', 'WEBP', 'TGA')
+EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.pbm', '.bmp', '.gif', '.ico', '.tif')
+EXTENSIONS += ('.tiff', '.webp', '.tga')
 ORIENTATION = 0x0112  # EXIF's
 # The kinds of pictures that a profile for a colour space can belong to.
 PROFILED = {
@@ -179,6 +181,11 @@ def _turned(result, orientation):
     if orientation in (3, 4, 7, 8):
         result = result.flip(1)
     return result.contiguous()
+
+
+def has_name(name: str) -> bool:
+    """Whether a file's name is a picture's, as far as names tell."""
+    return name.lower().endswith(EXTENSIONS) and not name.startswith('.')
 
 
 def split_paths(text: str) -> list[str]:
