@@ -20,6 +20,7 @@ import loadcaffe
 from style_transfer import Iterate, original_colors, stylize
 from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices
+from style_transfer.memory import LARGE, Plan
 from style_transfer.multiscale import evaluations, scales, stylize_multiscale
 from torch7 import image
 from torch7.cmdline import (
@@ -33,7 +34,7 @@ from torch7.cmdline import (
 )
 
 EMBEDDED = 'small_vgg19'
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
 
 
@@ -98,6 +99,8 @@ def command_line() -> CmdLine:
     cmd.option('-paper_mask', '', 'auto, or a picture: white stays paper')
     cmd.option('-paper_range', '0.7,0.9', 'luminances of -paper_mask auto')
     cmd.option('-jpeg_quality', 75)
+    cmd.option('-memory', '', 'most memory to use, such as 4G')
+    cmd.option('-dry_run', False)
     return cmd
 
 
@@ -138,8 +141,10 @@ def main(argv: list[str] | None = None) -> int:
         params.proto_file, params.model_file = embedded_network()
     keep_memory()
     try:
-        with terminal():
+        with terminal(level=logging.WARNING if params.dry_run else logging.INFO):
             run(params)
+    except DryRun as plan:
+        print(plan)
     except (ValueError, OSError) as error:
         print(f'neural_style: {error}', file=sys.stderr)
         return 1
@@ -237,8 +242,16 @@ def run(params: SimpleNamespace) -> None:
             maybe_save(iterate)
             bar.update()
 
+        def planned(plan: Plan) -> None:
+            if params.dry_run:
+                raise DryRun(plan.text)
+            if params.memory != '' or not plan.plain:
+                tqdm.write(f'neural_style: {plan.text}', file=sys.stderr)
+            if plan.tiling is not None:
+                keep_tiles()
+
         paint = stylize
-        if params.multiscale != '':
+        if params.multiscale != '' and not params.dry_run:  # the last size needs the most
             paint = functools.partial(stylize_multiscale, multiscale=params.multiscale)
         paint(
             load_network(params.proto_file, params.model_file),
@@ -273,8 +286,10 @@ def run(params: SimpleNamespace) -> None:
             recolor_content=params.recolor_content,
             paper_mask=mask,
             paper_range=params.paper_range,
+            memory=params.memory,
             devices=devices,
             callback=report,
+            planned=planned,
         )
 
 
@@ -393,6 +408,17 @@ def keep_memory() -> None:
     mallopt(M_TOP_PAD, 2**28)
 
 
+def keep_tiles() -> None:
+    """Ask glibc to keep the memory of tiles only: what is larger goes back, and leaves no gaps."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # no glibc
+        return
+    mallopt(M_MMAP_MAX, 2**16)
+    mallopt(M_MMAP_THRESHOLD, LARGE)
+    mallopt(M_TOP_PAD, 2**26)
+
+
 def check_output(output_image: str) -> None:
     """Refuse at the start what could not be saved at the end."""
     if not image.is_supported(output_image):
@@ -464,6 +490,10 @@ def progress_bar(num_iterations: float) -> tqdm:
     """A bar on stderr when that is a terminal, nothing otherwise."""
     total = max(int(num_iterations), 1) if math.isfinite(num_iterations) else 0
     return tqdm(total=total, disable=not sys.stderr.isatty(), unit='it', file=sys.stderr)
+
+
+class DryRun(Exception):
+    """The plan, where it is all that is wanted."""
 
 
 class Terminal(logging.Handler):

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from torch7.optim import adam, lbfgs
@@ -22,11 +23,14 @@ def optimize(
     adam_beta1: float = 0.9,
     adam_beta2: float = 0.999,
     adam_epsilon: float = 1e-8,
+    history: torch.dtype | None = None,
+    history_on_host: bool = False,
 ) -> Tensor:
     """Minimise feval, starting from image, which is changed in place and returned.
 
     feval(x) gives the loss and its gradient.  L-BFGS takes no learning rate, as in the original.
     optimizer: 'lbfgs' or 'adam'; ValueError otherwise.
+    history, history_on_host: how L-BFGS keeps its history, and where; as the image by default.
     Source: neural_style.lua: main.
     """
     if optimizer == 'lbfgs':
@@ -35,10 +39,12 @@ def optimize(
             feval,
             image,
             max_iter=num_iterations,
-            n_correction=max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100,
+            n_correction=corrections(lbfgs_num_correction),
             tol_x=-1,
             tol_fun=-1,
             max_step=lbfgs_max_step,
+            history_dtype=history,
+            history_device='cpu' if history_on_host else None,
             verbose=True,
         )
     elif optimizer == 'adam':
@@ -58,3 +64,8 @@ def optimize(
     else:
         raise ValueError(f'-optimizer {optimizer}: choose lbfgs or adam')
     return image
+
+
+def corrections(lbfgs_num_correction: float) -> int:
+    """Pairs that L-BFGS remembers: 0 stands for 100."""
+    return max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100

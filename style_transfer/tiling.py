@@ -243,7 +243,9 @@ def _spans(
     strides = [1]
     for _, stride, _ in windows:
         strides.append(strides[-1] * stride)
-    halo = sum((kernel - 1) * below for (kernel, _, _), below in zip(windows, strides, strict=False))
+    halo = sum(
+        (kernel - 1) * below for (kernel, _, _), below in zip(windows, strides, strict=False)
+    )
     step = strides[-1] * max(1, (side - halo) // strides[-1] - 1)  # the rest is for rounding starts
     count = 1 if size <= side else math.ceil(size / step)
     spans = []

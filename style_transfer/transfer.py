@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from style_transfer.color import grey, recolor
 from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
+from style_transfer.memory import Plan, choose_plan
 from style_transfer.network import LOSSES, LossNetwork
-from style_transfer.optimization import optimize
+from style_transfer.optimization import corrections, optimize
 from style_transfer.precision import choose_precision
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
@@ -79,8 +80,10 @@ def stylize(
     recolor_content: float = 0,
     paper_mask: str | Tensor = '',
     paper_range: str = '0.7,0.9',
+    memory: str = '',
     devices: Sequence[torch.device | str] = ('cpu',),
     callback: Callable[[Iterate], None] | None = None,
+    planned: Callable[[Plan], None] | None = None,
 ) -> Tensor:
     """Paint the content of one image in the style of others.
 
@@ -92,6 +95,7 @@ def stylize(
         compared over what is painted, in the style images as well.
     devices: one, or several to cut the network across.
     callback: called with an Iterate after every evaluation.
+    planned: called with the plan that fits in the memory, before anything is run.
     The other keywords are the flags of the command, with their names, defaults and meaning.
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which is
@@ -175,6 +179,18 @@ def stylize(
     del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]
 
+    # Plan what fits in the memory.
+    pairs = 0
+    if optimizer == 'lbfgs':
+        pairs = int(min(corrections(lbfgs_num_correction) + 1, max(num_iterations - 1, 1)))
+    style_sizes = [(image.shape[1], image.shape[2]) for image in style_images]
+    plan = choose_plan(network, (height, width), style_sizes, pairs=pairs, memory=memory)
+    network.tiling = plan.tiling
+    if planned is not None:
+        planned(plan)
+    elif not plan.plain:
+        logger.warning('%s', plan.text)
+
     # Capture the targets.
     logger.info('Capturing content targets')
     logger.info(network.text(backend))
@@ -226,6 +242,8 @@ def stylize(
         adam_beta1=adam_beta1,
         adam_beta2=adam_beta2,
         adam_epsilon=adam_epsilon,
+        history=plan.history,
+        history_on_host=plan.on_host,
     )
     return deprocess((canvas.image(img) if last is None else last).cpu().double())
 

@@ -80,7 +80,7 @@ def test_importing_has_no_effect():
 def test_keywords_of_stylize_are_the_flags_with_their_defaults():
     defaults = vars(neural_style.command_line().parse([]))
     # These are the caller's, or stand for what has no flag.
-    own = {'devices', 'callback', 'init_image', 'style_blend_weights'}
+    own = {'devices', 'callback', 'planned', 'init_image', 'style_blend_weights'}
     keywords = {
         name: parameter.default
         for name, parameter in inspect.signature(stylize).parameters.items()

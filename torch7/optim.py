@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 # order of operations, many passes over the memory, would take a fifth of a run's time.
 LONG = 3 << 14
 BLOCK = 10  # pairs that memory is taken for at a time
+PIECE = 1 << 18  # elements of a vector that a history of another kind is turned into x's at a time
 CURVATURE = 1e-10  # the least y . s of a pair that is kept
 TINY = 1e-30  # instead of the length of a direction that vanishes
 
@@ -32,6 +33,8 @@ def lbfgs(
     n_correction: int = 100,
     learning_rate: float = 1,
     max_step: float = 0,
+    history_dtype: torch.dtype | None = None,
+    history_device: torch.device | str | None = None,
     verbose: bool = False,
 ) -> tuple[Tensor, list]:
     """Minimise with limited-memory BFGS and fixed steps, without a line search.
@@ -43,6 +46,8 @@ def lbfgs(
     max_step: the longest step, root mean square over x; until the first pair is kept, the length of
     every step.  0: no limit, as in the original, whose step along a direction of little
     curvature may throw x far away.
+    history_dtype, history_device: what long vectors of the history are kept in, and where; x's own
+    by default.
     Returns x, one step beyond the last evaluation, and the list of losses.
     Source: optim/lbfgs.lua, after minFunc. A negative tolerance cannot be met, so what it
     would be compared with is not computed; numbers stay on x's device but for two an iteration,
@@ -65,8 +70,11 @@ def lbfgs(
         return x, losses
 
     tell('creating recyclable direction/step/history buffers')
-    kind = _History if g.numel() <= LONG else _HistoryBlocks
-    history = kind(g, n_correction)
+    history: _History | _HistoryBlocks
+    if g.numel() <= LONG:
+        history = _History(g, n_correction)
+    else:
+        history = _HistoryBlocks(g, n_correction, history_dtype, history_device)
 
     t: float = learning_rate  # length of the step taken last
     n_iter = 0
@@ -178,9 +186,17 @@ class _HistoryBlocks:
     diagonal and h = (y . s) / (y . y) of the last pair, the two loops come to
         al = -R⁻¹ S g,   p = R⁻ᵀ (D al + h (Y g + Y Yᵀ al)),   -H g = -h g - h Yᵀ al + Sᵀ p.
     S Yᵀ and Y Yᵀ grow by one row a pass.  Pairs lie in blocks that are made as they are needed.
+    Where they are rounded (dtype), the rounded ones are the pairs throughout.
     """
 
-    def __init__(self, like: Tensor, n_correction: int):
+    def __init__(
+        self,
+        like: Tensor,
+        n_correction: int,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ):
+        self.form: Any = {'dtype': dtype or like.dtype, 'device': device or like.device}
         self.n_correction = n_correction
         self.blocks: list[Tensor] = []  # (BLOCK, 2, n): s and y of each slot
         self.order: list[int] = []  # slots in use, oldest first
@@ -200,14 +216,21 @@ class _HistoryBlocks:
         used = set(self.order)
         slot = next(k for k in range(len(used) + 1) if k not in used)
         if slot // BLOCK == len(self.blocks):
-            self.blocks.append(g.new_empty(BLOCK, 2, g.numel()))
+            self.blocks.append(torch.empty(BLOCK, 2, g.numel(), **self.form))
         s, y = self.blocks[slot // BLOCK][slot % BLOCK]
-        torch.mul(d, t, out=s)
-        torch.sub(g, g_old, out=y)
+        if self._is_own(g):
+            torch.mul(d, t, out=s)
+            torch.sub(g, g_old, out=y)
+        else:
+            s.copy_(d * t)
+            y.copy_(g - g_old)
+            y = y.to(g)
         # the first pass: S g, Y g, S y, Y y
         top = max([*used, slot]) + 1
         against = torch.stack((g, y))  # (2, n)
-        found = torch.cat([against @ rows.t() for rows in self._rows(top)], 1).to(self.sy)
+        found = torch.cat([self._products(against, rows) for rows in self._rows(top)], 1).to(
+            self.sy
+        )
         found = found.t().reshape(top, 2, 2)
         self.products[:top] = found[:, :, 0]
         ys, yy = found[slot, 0, 1], found[slot, 1, 1]
@@ -238,8 +261,24 @@ class _HistoryBlocks:
         weights[order] = torch.cat((p, -self.h_diag * al), 1)
         weights = weights.to(g).view(-1)
         for k, rows in enumerate(self._rows(top)):
-            d.addmv_(rows.t(), weights[2 * BLOCK * k :][: len(rows)])
+            own = weights[2 * BLOCK * k :][: len(rows)]
+            if self._is_own(g):
+                d.addmv_(rows.t(), own)
+                continue
+            for part, some in zip(d.split(PIECE), rows.split(PIECE, 1), strict=True):
+                part.addmv_(some.to(g).t(), own)
         return d
+
+    def _is_own(self, g):
+        """Whether the history is kept as g is."""
+        return g.dtype == self.form['dtype'] and g.device == torch.device(self.form['device'])
+
+    def _products(self, against, rows):
+        """(2, n) times rows (m, n): (2, m)."""
+        if self._is_own(against):
+            return against @ rows.t()
+        pieces = zip(against.split(PIECE, 1), rows.split(PIECE, 1), strict=True)
+        return sum(part @ some.to(part).t() for part, some in pieces)
 
     def _rows(self, top):
         """The blocks of the slots below top, each (2 · slots, n)."""
