@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,9 @@ UNITS = {'': 0, 'k': 10, 'm': 20, 'g': 30, 't': 40}
 LARGE = 32 << 20
 # On a GPU a tile's largest tensor may be larger: small ones do not fill it.
 LARGE_ON_GPU = 256 << 20
-# Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors.
-OVERHEAD = 60 << 20
-# More than these cuts are too many to try all sets of.
-MOST_CUTS = 6
+# Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
+# tiles, for which there are more of them.
+OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 60 << 20
 # Where everything is kept for the next evaluation, gaps remain: beside each tensor's bytes.
 GAPS = 1.5
 
@@ -70,7 +69,14 @@ class Job:
             (max(1, int(height * factor)), max(1, int(width * factor)))
             for height, width in (self.size, *self.style_sizes)
         ]
-        return Job(self.network, sizes[0], tuple(sizes[1:]), self.pairs, self.used)
+        used = self.used
+        if self.network.devices[0].type == 'cpu':  # the images are there already, in float64
+            before, after = (
+                sum(24 * math.prod(size) for size in some)
+                for some in ((self.size, *self.style_sizes), sizes)
+            )
+            used += after - before
+        return Job(self.network, sizes[0], tuple(sizes[1:]), self.pairs, max(used, 0))
 
 
 def choose_plan(
@@ -123,14 +129,15 @@ def _largest(job: Job, limit: float) -> int:
 def _plans(job: Job) -> Iterator[Plan]:
     """All plans, the best first."""
     on_gpu = job.network.devices[0].type != 'cpu'
-    tilings: list[Tiling | None] = [None]
-    if _can_tile(job.network):
-        tilings += _tilings(job)
+    tilings: list[Tiling | None] = []
     kinds: list[tuple[torch.dtype | None, bool]] = [(None, False)]
     if job.pairs:
         kinds += [(None, True)] if on_gpu else []
         kinds += [(torch.bfloat16, on_gpu)]
     for history, on_host in kinds:
+        yield _plan(job, None, history, on_host)
+        if _can_tile(job.network):
+            tilings = tilings or _tilings(job)
         for tiling in tilings:
             yield _plan(job, tiling, history, on_host)
 
@@ -140,27 +147,28 @@ def _can_tile(network: LossNetwork) -> bool:
 
 
 def _tilings(job: Job) -> list[Tiling | None]:
-    """Stages at all sets of cuts, with a whole top or none, the fastest first."""
+    """Stages with a whole top or none, the fastest first.
+
+    The features at the lower cuts are the largest: from some cut down there is one stage.
+    """
     layers = list(job.network.chunks[0].children())
     begins, local = cuts(layers)
-    begins = begins[:1] + begins[1:][-MOST_CUTS + 1 :]
     tops = [*begins[1:], local]
     widths = _channels(job.network)
     cost: dict[Tiling | None, float] = {}
     for number, top in enumerate(tops, start=1):
         inner = begins[1:number] if top != local else begins[1:]
         for count in range(len(inner) + 1):
-            for chosen in combinations(inner, count):
-                bounds = [0, *chosen, top]
-                for shrink in (1, 2, 4):
-                    stages = [
-                        Stage(a, b, _side(layers[a:b], widths[a : b + 1], job.network, shrink))
-                        for a, b in pairwise(bounds)
-                    ]
-                    if top < len(layers):
-                        stages.append(Stage(top, len(layers)))
-                    tiling = Tiling(tuple(stages))
-                    cost[tiling] = sum(_cost(stage, layers, widths, job.size) for stage in stages)
+            bounds = [0, *inner[count:], top]
+            for shrink in (1, 4):
+                stages = [
+                    Stage(a, b, _side(layers[a:b], widths[a : b + 1], job.network, shrink))
+                    for a, b in pairwise(bounds)
+                ]
+                if top < len(layers):
+                    stages.append(Stage(top, len(layers)))
+                tiling = Tiling(tuple(stages))
+                cost[tiling] = sum(_cost(stage, layers, widths, job.size) for stage in stages)
     return sorted(cost, key=lambda tiling: cost[tiling])
 
 
@@ -261,7 +269,10 @@ def predict(
         phases.append(whole + _forward(network, tiling, size))
     if on_cpu:
         phases.append(kept + 2 * vector + 2 * 24 * pixels + 6 * pixels)  # saving
-    return int(job.used + (OVERHEAD if on_cpu else 0) + targets + max(phases))
+    overhead = 0
+    if on_cpu:
+        overhead = OVERHEAD if tiling is None else OVERHEAD + OVERHEAD_OF_TILES
+    return int(job.used + overhead + targets + max(phases))
 
 
 def _elements(network: LossNetwork, loss: ContentLoss, size: tuple[int, int]) -> float:
@@ -300,11 +311,25 @@ def _evaluation(network: LossNetwork, tiling: Tiling | None, size: tuple[int, in
         part = layers[stage.start : stage.stop]
         tile = _tile(stage, layers, size)
         work = max(_both_ways(network, part, widths[stage.start], tile))
+        work *= _gaps(network, part, widths[stage.start], tile)
         held += maps[number]
         above = maps[number + 1] if number + 1 < len(maps) else 0
         # down: the features of the stages below it, both gradients, and a tile
         peaks.append(held + above + maps[number] + work)
     return max(peaks)
+
+
+def _gaps(
+    network: LossNetwork, layers: Sequence[Any], channels: int, size: tuple[int, int]
+) -> float:
+    """GAPS where all tensors are small enough to be kept, by glibc, for the next one."""
+    if network.devices[0].type != 'cpu':
+        return 1.0
+    most, item = 0.0, _item(network)
+    for layer, (height, width) in zip(layers, _sizes(layers, size)[1:], strict=True):
+        channels = getattr(layer, 'out_channels', None) or channels
+        most = max(most, channels * height * width * item)
+    return GAPS if most <= 1.1 * LARGE else 1.0
 
 
 def _forward(network: LossNetwork, tiling: Tiling | None, size: tuple[int, int]) -> float:
