@@ -95,6 +95,8 @@ def choose_plan(
     """
     device = network.devices[0]
     limit = parse_memory(memory) if memory else free_memory(device)
+    if len(network.devices) > 1:  # each has a part of the network; nobody can say which
+        limit = math.inf
     job = Job(network, size, tuple(style_sizes), pairs, used_memory(device))
     found = _fitting(job, limit)
     if found is not None:
@@ -104,6 +106,8 @@ def choose_plan(
     height, width = size
     fits = _largest(job, limit)
     remedy = f'-image_size {fits} would fit' if fits else 'no size would fit'
+    if not _can_tile(network):
+        remedy += '; a network with branches runs whole, without tiles'
     if pairs:
         remedy += '; or try -optimizer adam, or a smaller -lbfgs_num_correction'
     raise ValueError(

@@ -9,8 +9,10 @@ import sys
 import pytest
 import torch
 from conftest import ROOT
+from torch import nn
 
 import loadcaffe
+from loadcaffe.graph import Graph
 from style_transfer import LossNetwork, stylize
 from style_transfer.memory import choose_plan, free_memory, parse_memory
 from torch7 import image
@@ -21,19 +23,23 @@ MODEL = ROOT / 'models' / 'small_vgg19'
 INPUTS = ROOT / 'examples' / 'inputs'
 
 
-@pytest.fixture(scope='module')
-def network():
+def loss_network(cnn, **layers):
     return LossNetwork(
-        loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel'),
+        cnn,
         content_weight=5.0,
         style_weight=100.0,
         tv_weight=1e-3,
-        content_layers=['relu4_2'],
-        style_layers=STYLE,
         normalize_gradients=False,
         pooling='max',
         generator=Generator(),
+        **layers,
     )
+
+
+@pytest.fixture(scope='module')
+def network():
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
+    return loss_network(cnn, content_layers=['relu4_2'], style_layers=STYLE)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +98,17 @@ def test_what_fits_in_no_way_is_refused_with_the_size_that_would(network, monkey
     small = used((found * 3 // 4, found))
     assert found > 2048
     assert choose_plan(network, small, [small], pairs=0, memory='3G').peak <= 3 << 30
+
+
+def test_a_network_with_branches_is_refused_only_where_tiles_were_needed():
+    layers = [nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()]
+    names = ['a', 'b', 'c']
+    cnn = Graph(list(zip(names, layers, strict=True)), [[(-1, 0)], [(0, 0)], [(1, 0)]])
+    branched = loss_network(cnn, content_layers=['c'], style_layers=['a'])
+    size = (512, 512)
+    assert choose_plan(branched, size, [size], pairs=0, memory='100G').plain
+    with pytest.raises(ValueError, match='with branches runs whole'):
+        choose_plan(branched, size, [size], pairs=0, memory='50M')
 
 
 def test_free_memory_is_what_the_process_may_come_to():
