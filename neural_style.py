@@ -89,6 +89,7 @@ def command_line() -> CmdLine:
     cmd.option('-precision', 'fp32', 'fp32|bf16|fp16|auto')
     cmd.option('-noise_scale', 0.001)
     cmd.option('-lbfgs_max_step', 0)
+    cmd.option('-fourier_decay', 0)
     cmd.option('-style_size_by', 'side', 'side|width')
     cmd.option('-adam_beta1', 0.9)
     cmd.option('-adam_beta2', 0.999)
@@ -279,6 +280,7 @@ def run(params: SimpleNamespace) -> None:
             precision=params.precision,
             noise_scale=params.noise_scale,
             lbfgs_max_step=params.lbfgs_max_step,
+            fourier_decay=params.fourier_decay,
             adam_beta1=params.adam_beta1,
             adam_beta2=params.adam_beta2,
             adam_epsilon=params.adam_epsilon,

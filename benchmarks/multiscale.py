@@ -1,12 +1,13 @@
 """Loss against seconds: one scale as the original runs, and coarse to fine.
 
     python benchmarks/multiscale.py [--model CAFFEMODEL] [--size 512] [--evaluations 1000] \\
-        [--runs 3:60:fp32 3:100:bf16] [--content_layers ...] [--style_layers ...] [--plot FILE.png]
+        [--runs 3:100:bf16 1:150:bf16:init=image] [--content_layers ...] [--style_layers ...] \\
+        [--plot FILE.png]
 
 The original's way is --evaluations of L-BFGS from noise in float32 at the whole size.  A run is
 SCALES:EVALUATIONS:PRECISION, evaluations at the whole size, as -multiscale and -num_iterations
-have it.  Losses at the whole size alone are compared; the last one of each run is judged again in
-float32.  Harbour and swirls, seed 1.
+have it, and perhaps :FLAG=VALUE, several times.  Losses at the whole size alone are compared; the
+last one of each run is judged again in float32.  Harbour and swirls, seed 1.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from benchmarks.precision import INPUTS, judge, network  # noqa: E402
 from style_transfer import Iterate  # noqa: E402
 from style_transfer.multiscale import stylize_multiscale  # noqa: E402
 from torch7 import image  # noqa: E402
+from torch7.cmdline import tonumber  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,8 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     print('|---|---|---|---|')
     curves, goal = {}, None
     for run in [f'1:{args.evaluations}:fp32', *args.runs]:
-        scales, evaluations, precision = run.split(':')
-        curve, picture = timed(args.model, pair, scales, int(evaluations), precision, layers)
+        curve, picture = timed(args.model, pair, run, layers)
         final = judge(network(args.model), *pair, picture, layers)
         goal = final if goal is None else goal
         reached = next((seconds for seconds, loss in curve if loss <= goal), None)
@@ -55,8 +56,11 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def timed(model, pair, scales, evaluations, precision, layers):
+def timed(model, pair, run, layers):
     """The (seconds, loss) of every evaluation at the whole size, and the picture."""
+    scales, evaluations, precision, *flags = run.split(':')
+    settings = dict(flag.split('=') for flag in flags)
+    settings = {flag: tonumber(value) or value for flag, value in settings.items()}
     curve: list[tuple[float, float]] = []
     start = time.monotonic()
 
@@ -69,11 +73,12 @@ def timed(model, pair, scales, evaluations, precision, layers):
         pair[0],
         [pair[1]],
         multiscale=scales,
-        num_iterations=evaluations,
+        num_iterations=int(evaluations),
         precision=precision,
         seed=1,
         callback=note,
         **layers,
+        **settings,
     )
     return curve, picture
 
@@ -86,8 +91,8 @@ def plot(curves, goal, path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7, 4.5))
     for run, curve in curves.items():
-        scales, evaluations, precision = run.split(':')
-        label = f'{scales} scale(s), {evaluations} evaluations at the last, {precision}'
+        scales, evaluations, *rest = run.split(':')
+        label = f'{scales} scale(s), {evaluations} at the last, {", ".join(rest)}'
         axes.plot(*zip(*curve, strict=True), label=label)
     axes.axhline(goal, color='grey', linewidth=0.8, linestyle='--')
     axes.set(yscale='log', xscale='log', xlabel='seconds', ylabel='loss at the whole size')

@@ -1,4 +1,4 @@
-"""Where and in which colours the image may be painted: paper left white, luminance alone."""
+"""What is optimised: paper left white, luminance alone, the frequencies' weights."""
 
 from collections.abc import Sequence
 
@@ -19,31 +19,39 @@ LEAST_PAINTED = 1e-3
 
 
 class Canvas:
-    """What is optimised, and the image that it makes: x = mask · paper + (1 − mask) · z.
+    """What is optimised, and the image that it makes: x = mask · paper + (1 − mask) · filter(z).
 
     luminance_only: z is one grey plane (1, H, W), and the three channels of x differ by the mean
         pixel alone; else z is (3, H, W).
     mask: (1, H, W) in [0, 1], or None for none; paper: (3, 1, 1), preprocessed.
-    Without either, x is z itself.
+    fourier_decay: the filter multiplies the Fourier coefficients of each plane by frequency to the
+        power of -fourier_decay, so that a step goes further along what is smooth.
+    Without any of them, x is z itself.
     """
 
     def __init__(
-        self, luminance_only: bool = False, mask: Tensor | None = None, paper: Tensor | None = None
+        self,
+        luminance_only: bool = False,
+        mask: Tensor | None = None,
+        paper: Tensor | None = None,
+        fourier_decay: float = 0,
     ):
         self.luminance_only = luminance_only
         self.mask = mask
         self.paper = paper
+        self.fourier_decay = fourier_decay
 
     def start(self, image: Tensor) -> Tensor:
         """The z of a start image (3, H, W), preprocessed.  What the mask hides is dropped."""
-        return image.mean(0, keepdim=True) if self.luminance_only else image
+        z = image.mean(0, keepdim=True) if self.luminance_only else image
+        return self._filtered(z, inverse=True)
 
     def image(self, z: Tensor) -> Tensor:
         """The image (3, H, W), preprocessed."""
-        x = z
+        x = self._filtered(z)
         if self.luminance_only:
             mean = z.new_tensor(MEAN_PIXEL)
-            x = z + (mean.mean() - mean).view(3, 1, 1)
+            x = x + (mean.mean() - mean).view(3, 1, 1)
         if self.mask is not None and self.paper is not None:
             x = self.mask * self.paper + (1 - self.mask) * x
         return x
@@ -52,7 +60,26 @@ class Canvas:
         """The gradient with respect to z, from that with respect to the image."""
         if self.mask is not None:
             gradient = (1 - self.mask) * gradient
-        return gradient.sum(0, keepdim=True) if self.luminance_only else gradient
+        if self.luminance_only:
+            gradient = gradient.sum(0, keepdim=True)
+        return self._filtered(gradient)  # it is symmetric
+
+    def _filtered(self, planes: Tensor, inverse: bool = False) -> Tensor:
+        """The filter, or its inverse, of planes (C, H, W)."""
+        if self.fourier_decay == 0:
+            return planes
+        height, width = planes.shape[1:]
+        like = {'dtype': planes.dtype, 'device': planes.device}
+        rows = torch.fft.fftfreq(height, **like)[:, None]
+        columns = torch.fft.rfftfreq(width, **like)
+        # The mean is moved like the lowest frequency.
+        frequency = torch.hypot(rows, columns).clamp(min=1 / max(height, width))
+        amplitude = frequency**-self.fourier_decay
+        amplitude /= amplitude.square().mean().sqrt()  # noise keeps its strength
+        if inverse:
+            amplitude = 1 / amplitude
+        spectrum = torch.fft.rfft2(planes) * amplitude
+        return torch.fft.irfft2(spectrum, s=(height, width)).contiguous()
 
 
 def auto_mask(content: Tensor, low: float, high: float) -> Tensor:

@@ -9,6 +9,9 @@ from torch.nn import functional
 PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 # Less than this is not worth the rounding; it also keeps `auto` from flipping where it is close.
 WORTHWHILE = 1.2
+# What -lbfgs_max_step 0 comes to in low precision: after the leap that L-BFGS may take early, which
+# float32 comes back from, a run was seen to stay where it was.
+LOW_MAX_STEP = 10.0
 
 
 def choose_precision(precision: str, device: torch.device) -> str:

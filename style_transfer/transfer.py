@@ -14,7 +14,7 @@ from style_transfer.guidance import Canvas, choose_paper, paper_color
 from style_transfer.memory import Plan, choose_plan
 from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import corrections, optimize
-from style_transfer.precision import choose_precision
+from style_transfer.precision import LOW_MAX_STEP, choose_precision
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
 from torch7.random import Generator
@@ -73,6 +73,7 @@ def stylize(
     precision: str = 'fp32',
     noise_scale: float = 0.001,
     lbfgs_max_step: float = 0,
+    fourier_decay: float = 0,
     adam_beta1: float = 0.9,
     adam_beta2: float = 0.999,
     adam_epsilon: float = 1e-8,
@@ -121,6 +122,7 @@ def stylize(
         ),
         ('-noise_scale', noise_scale, math.isfinite(noise_scale), 'a finite number'),
         ('-lbfgs_max_step', lbfgs_max_step, 0 <= lbfgs_max_step < math.inf, 'a number from 0'),
+        ('-fourier_decay', fourier_decay, 0 <= fourier_decay <= 1, 'a number from 0 to 1'),
         ('-adam_beta1', adam_beta1, 0 <= adam_beta1 < 1, 'a number from 0 to below 1'),
         ('-adam_beta2', adam_beta2, 0 <= adam_beta2 < 1, 'a number from 0 to below 1'),
         ('-adam_epsilon', adam_epsilon, 0 < adam_epsilon < math.inf, 'a number above 0'),
@@ -158,6 +160,9 @@ def stylize(
 
     # Set up the network, with style and content losses inserted.
     generator = Generator()
+    precision = choose_precision(precision, torch.device(devices[0]))
+    if precision != 'fp32' and lbfgs_max_step == 0:
+        lbfgs_max_step = LOW_MAX_STEP
     network = LossNetwork(
         cnn,
         content_weight=content_weight,
@@ -174,7 +179,7 @@ def stylize(
         content_layer_weights=content_layer_weights,
         style_layer_weights=style_layer_weights,
         missing_layers=missing_layers,
-        precision=choose_precision(precision, torch.device(devices[0])),
+        precision=precision,
     )
     del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]
@@ -212,7 +217,7 @@ def stylize(
         network.guide_style(1 - mask)
         mask = mask.float().to(device)
         paper = preprocess(paper_color(style_images, weights)).float().to(device)
-    canvas = Canvas(bool(luminance_only), mask, paper)
+    canvas = Canvas(bool(luminance_only), mask, paper, fourier_decay)
     img = canvas.start(img.to(device))
     # As in the original; it draws the masks of dropout layers once more.
     network.start(canvas.image(img))

@@ -36,22 +36,51 @@ def short(cnn, content, style, **settings):
 
 @pytest.mark.parametrize('luminance_only', [False, True])
 @pytest.mark.parametrize('masked', [False, True])
-def test_canvas_gives_the_gradient_of_what_it_makes(luminance_only, masked):
+@pytest.mark.parametrize('fourier_decay', [0, 0.5])
+def test_canvas_gives_the_gradient_of_what_it_makes(luminance_only, masked, fourier_decay):
     mask = noise(1, 6, 7, seed=1) if masked else None
     paper = noise(3, 1, 1, seed=2) if masked else None
-    canvas = Canvas(luminance_only, mask, paper)
+    canvas = Canvas(luminance_only, mask, paper, fourier_decay)
     z = canvas.start(noise(3, 6, 7)).clone().requires_grad_()
     assert z.shape == ((1 if luminance_only else 3), 6, 7)
     weights = noise(3, 6, 7, seed=3)
     (weights * canvas.image(z) ** 2).sum().backward()
     at_image = 2 * weights * canvas.image(z.detach())
-    torch.testing.assert_close(canvas.gradient(at_image), z.grad, rtol=1e-13, atol=0)
+    torch.testing.assert_close(canvas.gradient(at_image), z.grad, rtol=1e-13, atol=1e-13)
 
 
 def test_canvas_without_anything_is_the_image_itself():
     z = noise(3, 4, 5)
     canvas = Canvas()
     assert canvas.start(z) is z and canvas.image(z) is z and canvas.gradient(z) is z
+
+
+@pytest.mark.parametrize('shape', [(3, 8, 12), (3, 7, 9), (3, 1, 1)])
+def test_canvas_starts_from_the_image_whatever_the_filter(shape):
+    x = noise(*shape)
+    canvas = Canvas(fourier_decay=0.7)
+    torch.testing.assert_close(canvas.image(canvas.start(x)), x, rtol=0, atol=1e-13)
+
+
+def test_canvas_weighs_frequencies_by_a_power_of_their_own():
+    canvas = Canvas(fourier_decay=0.5)
+    columns = torch.arange(32, dtype=torch.float64) * 2 * torch.pi / 32
+    slow, fast = (torch.cos(n * columns).expand(3, 32, 32) for n in (1, 4))
+    gains = [(canvas.image(wave).norm() / wave.norm()).item() for wave in (slow, fast)]
+    assert gains[0] / gains[1] == pytest.approx(2, rel=1e-9)  # (4 / 1) ** 0.5
+    white = noise(3, 32, 32) - 0.5
+    assert canvas.image(white).std() == pytest.approx(white.std().item(), rel=0.2)
+
+
+def test_fourier_decay_descends(cnn):
+    content, style = noise(3, 40, 60), noise(3, 40, 60, seed=4)
+    losses = []
+
+    def note(iterate):
+        losses.append(float(iterate.loss))
+
+    short(cnn, content, style, fourier_decay=0.5, num_iterations=20, callback=note)
+    assert losses[-1] < losses[0] / 2
 
 
 def test_canvas_of_luminance_makes_grey_images():

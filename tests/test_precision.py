@@ -221,7 +221,7 @@ def test_the_flag_reaches_the_network(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pictures = []
     for kind in ('fp32', 'bf16', 'auto'):
-        assert main([*FLAGS, '-precision', kind]) == 0
+        assert main([*FLAGS, '-precision', kind, '-lbfgs_max_step', '10']) == 0
         with Image.open('out.png') as out:
             pictures.append(np.asarray(out, float))
     full, low, auto = pictures
@@ -229,3 +229,25 @@ def test_the_flag_reaches_the_network(tmp_path, monkeypatch, capsys):
     assert 0 < np.abs(low - full).mean() < 3
     assert main([*FLAGS, '-precision', 'fp16']) == 1
     assert 'neural_style: -precision fp16' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('flag', 'limit'), [(0, 10), (3, 3)])
+def test_low_precision_limits_the_steps_of_lbfgs(monkeypatch, flag, limit):
+    monkeypatch.setattr(precision, 'speedup', lambda precision, device: 2.0)
+    cnn = loadcaffe.load(f'{STEM}.prototxt', f'{STEM}.caffemodel')
+    content, style = (picture(seed, 40, 50).sigmoid().double() for seed in (1, 2))
+    points = []
+    stylize(
+        cnn,
+        content,
+        [style],
+        num_iterations=6,
+        precision='bf16',
+        lbfgs_max_step=flag,
+        seed=1,
+        callback=lambda iterate: points.append(iterate.x.clone()),
+    )
+    steps = [
+        (b - a).square().mean().sqrt().item() for a, b in zip(points, points[1:], strict=False)
+    ]
+    assert max(steps) == pytest.approx(limit, rel=1e-4)

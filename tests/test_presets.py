@@ -245,6 +245,8 @@ def test_style_tint_and_paper_mask_of_a_picture(runs, tmp_path):
         ('-noise_scale inf', '-noise_scale inf'),
         ('-lbfgs_max_step -1', '-lbfgs_max_step -1: give a number from 0'),
         ('-lbfgs_max_step nan', '-lbfgs_max_step nan'),
+        ('-fourier_decay 1.1', '-fourier_decay 1.1: give a number from 0 to 1'),
+        ('-fourier_decay nan', '-fourier_decay nan'),
         ('-adam_beta1 1', '-adam_beta1 1: give a number from 0 to below 1'),
         ('-adam_beta2 -0.1', '-adam_beta2 -0.1'),
         ('-adam_epsilon 0', '-adam_epsilon 0: give a number above 0'),
