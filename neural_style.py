@@ -39,7 +39,7 @@ from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices, own_gpu
 from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
 from style_transfer.divergence import Diverged, Watch
-from style_transfer.memory import bytes_per_pixel
+from style_transfer.memory import LARGE, Plan, bytes_per_pixel
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
 from torch7 import image, picture
 from torch7.cmdline import (
@@ -54,7 +54,7 @@ from torch7.cmdline import (
 from torch7.random import Generator
 
 EMBEDDED = 'small_vgg19'
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
 LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
 JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
@@ -131,6 +131,8 @@ def command_line() -> CmdLine:
     cmd.option('-icc_profile', 0)
     cmd.option('-keep_alpha', 0)
     cmd.option('-rerun', '', 'a picture whose run is repeated')
+    cmd.option('-memory', '', 'most memory to use, such as 4G')
+    cmd.option('-dry_run', False)
     return cmd
 
 
@@ -200,12 +202,16 @@ def main(argv: list[str] | None = None) -> int:
             leave(ranks)
             return status
         level = logging.ERROR if ranks.rank else logging.INFO
+        level = logging.WARNING if params.dry_run else level
         with terminal(level=level), Interruption() as interruption:
             resumed = None
             if params.resume != '':
                 params, resumed = checkpoints.read(params, cmd.given, ranks)
             run(params, interruption, resumed, ranks)
         leave(ranks)
+    except DryRun as plan:
+        print(plan)
+        return 0
     except Interrupted as interrupted:
         if ranks.rank == 0:
             print(f'{name}: {interrupted}', file=sys.stderr)
@@ -482,8 +488,16 @@ def run(
                 except OSError as error:
                     warn(f'{error}; going on without it')
 
+        def planned(plan: Plan) -> None:
+            if params.dry_run:
+                raise DryRun(plan.text)
+            if params.memory != '' or not plan.plain:
+                tqdm.write(f'neural_style: {plan.text}', file=sys.stderr)
+            if plan.tiling is not None:
+                keep_tiles()
+
         paint = stylize
-        if params.multiscale != '':
+        if params.multiscale != '' and not params.dry_run:  # the last size needs the most
             paint = functools.partial(stylize_multiscale, multiscale=params.multiscale)
         need = room = 0.0
 
@@ -529,10 +543,12 @@ def run(
                 recolor_content=params.recolor_content,
                 paper_mask=mask,
                 paper_range=params.paper_range,
+                memory=params.memory,
                 devices=devices,
                 generator=generator,
                 callback=report,
                 before=before,
+                planned=planned,
                 state=state,
                 ranks=ranks,
             )
@@ -740,6 +756,17 @@ def keep_memory() -> None:
     mallopt(M_TOP_PAD, 2**28)
 
 
+def keep_tiles() -> None:
+    """Ask glibc to keep the memory of tiles only: what is larger goes back, and leaves no gaps."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # no glibc
+        return
+    mallopt(M_MMAP_MAX, 2**16)
+    mallopt(M_MMAP_THRESHOLD, LARGE)
+    mallopt(M_TOP_PAD, 2**26)
+
+
 def check_output(flag: str, path: str) -> None:
     """Refuse at the start what could not be saved at the end."""
     if flag == '-output_image' and not image.is_supported(path):
@@ -840,6 +867,10 @@ def progress_bar(num_iterations: float, hidden: bool = False) -> tqdm:
     """A bar on stderr when that is a terminal, nothing otherwise, nor when hidden."""
     total = max(int(num_iterations), 1) if math.isfinite(num_iterations) else 0
     return tqdm(total=total, disable=hidden or not sys.stderr.isatty(), unit='it', file=sys.stderr)
+
+
+class DryRun(Exception):
+    """The plan, where it is all that is wanted."""
 
 
 class Terminal(logging.Handler):

@@ -33,7 +33,7 @@ INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', 'model_fil
 # Flags that may change when a run goes on: they have no part in its numbers.
 FREE = {'resume', 'preset', 'num_iterations', 'print_iter', 'save_iter', 'output_image'}
 FREE |= {'checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'}
-FREE |= {'parallel', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'}
+FREE |= {'parallel', 'memory', 'dry_run', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'}
 FORMAT = 1
 NEXT = '.next'
 

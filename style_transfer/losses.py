@@ -47,6 +47,11 @@ def piece(features: Tensor, place: tuple[slice, slice]) -> Tensor:
     return features[..., place[0], place[1]]
 
 
+def _dense(features: Tensor) -> Tensor:
+    """A copy without gaps, in the layout that matrix products and sums are fast in."""
+    return features.contiguous(memory_format=torch.channels_last)
+
+
 def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
     """Sum over all positions of the products of every two channels: G = F Fᵀ.
 
@@ -81,7 +86,7 @@ class _AddGradient(torch.autograd.Function):
             return ctx.loss.add_gradient(features, gradient), None
         gradient = gradient.clone()
         own = piece(gradient, part.own)
-        own.copy_(ctx.loss.add_gradient(piece(features, part.own), own))
+        own.copy_(ctx.loss.add_gradient(_dense(piece(features, part.own)), own))
         return gradient, None
 
 
@@ -121,7 +126,7 @@ class Loss(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         if self.part is not None and self.mode in ('capture', 'sum', 'norm'):
-            self._add_up(piece(features.detach(), self.part.own))
+            self._add_up(_dense(piece(features.detach(), self.part.own)))
             if torch.is_grad_enabled():  # for a way down that does not come here again
                 return _AddGradient.apply(features, self)
         elif self.part is not None and self.mode == 'loss':

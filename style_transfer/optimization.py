@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from torch7.optim import adam, lbfgs
@@ -25,12 +26,15 @@ def optimize(
     adam_beta2: float = 0.999,
     adam_epsilon: float = 1e-8,
     total: Callable[[Tensor], Tensor] | None = None,
+    history: torch.dtype | None = None,
+    history_on_host: bool = False,
 ) -> Tensor:
     """Minimise feval, starting from image, which is changed in place and returned.
 
     feval(x) gives the loss and its gradient.  L-BFGS takes no learning rate, as in the original.
     optimizer: 'lbfgs' or 'adam'; ValueError otherwise.  state: the optimiser's, to go on with;
     empty at the start, and kept up to date.  total: where image is one of several parts.
+    history, history_on_host: how L-BFGS keeps its history, and where; as the image by default.
     Source: neural_style.lua: main.
     """
     state = {} if state is None else state
@@ -41,11 +45,13 @@ def optimize(
             image,
             state,
             max_iter=num_iterations,
-            n_correction=max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100,
+            n_correction=corrections(lbfgs_num_correction),
             tol_x=-1,
             tol_fun=-1,
             max_step=lbfgs_max_step,
             total=total,
+            history_dtype=history,
+            history_device='cpu' if history_on_host else None,
             verbose=True,
         )
     elif optimizer == 'adam':
@@ -64,3 +70,8 @@ def optimize(
     else:
         raise ValueError(f'-optimizer {optimizer}: choose lbfgs or adam')
     return image
+
+
+def corrections(lbfgs_num_correction: float) -> int:
+    """Pairs that L-BFGS remembers: 0 stands for 100."""
+    return max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100

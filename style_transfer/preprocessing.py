@@ -13,7 +13,7 @@ def preprocess(image: Tensor) -> Tensor:
     subtracted, in the image's own precision (the command works in float64 up to here).
     The scale is 256, not 255, as in neural_style.lua: preprocess.
     """
-    return image.flip(0) * 256.0 - _mean_pixel(image)
+    return image.flip(0).mul_(256.0).sub_(_mean_pixel(image))
 
 
 def deprocess(image: Tensor) -> Tensor:
@@ -21,7 +21,7 @@ def deprocess(image: Tensor) -> Tensor:
 
     Give it float64 for the original's bytes (neural_style.lua: deprocess takes img:double()).
     """
-    return (image + _mean_pixel(image)).flip(0) / 256.0
+    return image.flip(0).add_(_mean_pixel(image).flip(0)).div_(256.0)
 
 
 def _mean_pixel(image: Tensor) -> Tensor:

@@ -14,8 +14,9 @@ from style_transfer.color import grey, recolor
 from style_transfer.distributed import ALONE, Ranks
 from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
+from style_transfer.memory import Plan, choose_plan
 from style_transfer.network import LOSSES, LossNetwork
-from style_transfer.optimization import optimize
+from style_transfer.optimization import corrections, optimize
 from style_transfer.precision import LOW_MAX_STEP, choose_precision
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
@@ -84,12 +85,14 @@ def stylize(
     recolor_content: float = 0,
     paper_mask: str | Tensor = '',
     paper_range: str = '0.7,0.9',
+    memory: str = '',
     devices: Sequence[torch.device | str] = ('cpu',),
     generator: Generator | None = None,
     callback: Callable[[Iterate], None] | None = None,
     before: Callable[[Checkpoint], None] | None = None,
     state: Mapping[str, Any] | None = None,
     ranks: Ranks = ALONE,
+    planned: Callable[[Plan], None] | None = None,
 ) -> Tensor:
     """Paint the content of one image in the style of others.
 
@@ -110,6 +113,7 @@ def stylize(
     ranks: the processes that share the run, each of which calls stylize with the same images and
         settings; an image that is too small to share is worked out by all of them alike.  Callbacks
         are called everywhere; a Checkpoint holds what one process has of the optimiser's vectors.
+    planned: called with the plan that fits in the memory, before anything is run.
     The other keywords are the flags of the command, with their names, defaults and meaning.
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which is
@@ -216,6 +220,22 @@ def stylize(
     del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]
 
+    # Plan what fits in the memory.
+    pairs = 0
+    if optimizer == 'lbfgs':
+        pairs = int(min(corrections(lbfgs_num_correction) + 1, max(num_iterations - 1, 1)))
+    style_sizes = [(image.shape[1], image.shape[2]) for image in style_images]
+    if ranks.size > 1 and memory:
+        raise ValueError('-memory: several processes share a picture as it is; leave it out')
+    plan = Plan(network.tiling, None, False, 0, '')
+    if ranks.size == 1:
+        plan = choose_plan(network, (height, width), style_sizes, pairs=pairs, memory=memory)
+        network.tiling = plan.tiling
+        if planned is not None:
+            planned(plan)
+        elif not plan.plain:
+            logger.warning('%s', plan.text)
+
     # Capture the targets.
     logger.info('Capturing content targets')
     logger.info(network.text(backend))
@@ -292,6 +312,8 @@ def stylize(
         adam_beta2=adam_beta2,
         adam_epsilon=adam_epsilon,
         total=None if shared.size == 1 else shared.add,
+        history=plan.history,
+        history_on_host=plan.on_host,
     )
     return deprocess((whole_image(img) if last is None else last).cpu().double())
 

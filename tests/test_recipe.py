@@ -16,7 +16,7 @@ from torch7 import image, picture
 # The flags that take words, and no name of a file among them; one that is not here nor in
 # recipes.INPUTS or UNRECORDED would put whatever it holds into every picture.
 WORDS = {
-    'parallel',
+    *('parallel', 'memory'),
     *('style_blend_weights', 'gpu', 'multigpu_strategy', 'init', 'optimizer', 'pooling', 'backend'),
     *('content_layers', 'style_layers', 'losses', 'missing_layers', 'multiscale', 'precision'),
     *('style_size_by', 'paper_range'),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from torch7.optim import adam, lbfgs
+from torch7.optim import LONG, _HistoryBlocks, adam, lbfgs
 
 LOGGER = 'torch7.optim'
 BUFFERS = '<optim.lbfgs> \tcreating recyclable direction/step/history buffers'
@@ -366,3 +366,22 @@ def test_lbfgs_goes_on_from_its_state_to_the_same_bits(name, after):
     got = run(x, state, after) + run(x, state)
     assert len(got) == len(want) > 10
     assert all(map(torch.equal, got, want))
+
+
+def test_lbfgs_with_a_history_in_bfloat16_keeps_half_the_bytes_and_descends_alike():
+    scales = torch.linspace(1, 30, LONG + 5)
+
+    def feval(x):
+        return float((scales * x * x).sum() / 2), scales * x
+
+    ends = []
+    for dtype in (None, torch.bfloat16):
+        x = torch.ones(LONG + 5)
+        _, losses = lbfgs(
+            feval, x, max_iter=30, tol_fun=-1, tol_x=-1, n_correction=12, history_dtype=dtype
+        )
+        ends.append(losses[-1] / losses[0])
+    assert ends[0] < 1e-6 and ends[1] < 1e-6
+    history = _HistoryBlocks(torch.ones(LONG + 5), 5, torch.bfloat16)
+    history.update(torch.ones(LONG + 5), torch.zeros(LONG + 5), torch.ones(LONG + 5), 1.0)
+    assert history.blocks[0].element_size() == 2

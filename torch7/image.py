@@ -41,6 +41,7 @@ SIXTEEN_BITS, GREY_WITH_ALPHA = b'\x10', b'\x04'
 JPEG: dict[str, Any] = {'format': 'JPEG'}
 PNG: dict[str, Any] = {'format': 'PNG'}
 PPM: dict[str, Any] = {'format': 'PPM'}
+ROWS = 256  # of an image, worked on at a time where all of them would take much memory
 SAVERS = {'jpg': JPEG, 'jpeg': JPEG, 'JPG': JPEG, 'JPEG': JPEG}
 SAVERS |= {'png': PNG, 'PNG': PNG, 'ppm': PPM, 'PPM': PPM}
 
@@ -294,13 +295,16 @@ def save(
         )
     if image.ndim != 3 or len(image) != 3:
         raise ValueError(f'{path}: an image of shape {tuple(image.shape)} is not (3, H, W)')
-    values = image.detach().cpu().double().clamp(0, 1).mul(255).nan_to_num(nan=0)
     options = SAVERS[_extension(path)]
+    if alpha is not None and options is not PNG:
+        raise ValueError(f'{path}: only a .png holds transparency')
+    pixels = np.empty((*image.shape[1:], 3 if alpha is None else 4), np.uint8)
+    for row in range(0, len(pixels), ROWS):  # some at a time: they need eight times the bytes
+        part = image[:, row : row + ROWS].detach().cpu().double()
+        values = part.clamp(0, 1).mul_(255).nan_to_num_(nan=0)
+        pixels[row : row + ROWS, :, :3] = values.permute(1, 2, 0).to(torch.uint8).numpy()
     if alpha is not None:
-        if options is not PNG:
-            raise ValueError(f'{path}: only a .png holds transparency')
-        values = torch.cat([values, alpha.double().clamp(0, 1).mul(255).round()])
-    pixels = values.permute(1, 2, 0).to(torch.uint8).numpy()
+        pixels[:, :, 3] = alpha[0].double().clamp(0, 1).mul(255).round().to(torch.uint8).numpy()
     encoded = io.BytesIO()
     try:
         if options is JPEG:

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 # order of operations, many passes over the memory, would take a fifth of a run's time.
 LONG = 3 << 14
 BLOCK = 10  # pairs that memory is taken for at a time
+PIECE = 1 << 18  # elements of a vector that a history of another kind is turned into x's at a time
 CURVATURE = 1e-10  # the least y . s of a pair that is kept
 TINY = 1e-30  # instead of the length of a direction that vanishes
 
@@ -34,6 +35,8 @@ def lbfgs(
     learning_rate: float = 1,
     max_step: float = 0,
     total: Callable[[Tensor], Tensor] | None = None,
+    history_dtype: torch.dtype | None = None,
+    history_device: torch.device | str | None = None,
     verbose: bool = False,
 ) -> tuple[Tensor, list]:
     """Minimise with limited-memory BFGS and fixed steps, without a line search.
@@ -47,6 +50,8 @@ def lbfgs(
     curvature may throw x far away.
     total: where x is one part of several, each with a call of its own: turns a sum over one part
     into that over all, the same to the last bit for every part.
+    history_dtype, history_device: what long vectors of the history are kept in, and where; x's own
+    by default.
     state: a dict, empty before the first call, of tensors and numbers.  It is whole whenever feval
     is called: with it and the x of that call, another call goes on from there, to the same bits,
     and max_iter and max_eval count from the first call on.  Its tensors are in use.
@@ -82,7 +87,9 @@ def lbfgs(
     if g.numel() <= LONG and total is None:
         history = _History(g, n_correction, state.get('history'))
     else:
-        history = _HistoryBlocks(g, n_correction, state.get('history'), whole)
+        history = _HistoryBlocks(
+            g, n_correction, state.get('history'), whole, history_dtype, history_device
+        )
     d: Any = state.get('d')
     g_old: Any = state.get('g_old')
     t: float = state.get('t', learning_rate)  # length of the step taken last
@@ -218,6 +225,7 @@ class _HistoryBlocks:
     diagonal and h = (y . s) / (y . y) of the last pair, the two loops come to
         al = -R⁻¹ S g,   p = R⁻ᵀ (D al + h (Y g + Y Yᵀ al)),   -H g = -h g - h Yᵀ al + Sᵀ p.
     S Yᵀ and Y Yᵀ grow by one row a pass.  Pairs lie in blocks that are made as they are needed.
+    Where they are rounded (dtype), the rounded ones are the pairs throughout.
     """
 
     def __init__(
@@ -226,7 +234,10 @@ class _HistoryBlocks:
         n_correction: int,
         state: Mapping[str, Any] | None,
         whole: Callable[[Tensor], Tensor],
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
     ):
+        self.form: Any = {'dtype': dtype or like.dtype, 'device': device or like.device}
         self.n_correction = n_correction
         self.whole = whole  # of sums
         self.blocks: list[Tensor] = []  # (BLOCK, 2, n): s and y of each slot
@@ -238,8 +249,12 @@ class _HistoryBlocks:
         self.h_diag = torch.ones((), dtype=_precise(like), device=like.device)
         if state is not None:
             for rows in state['blocks']:
-                block = rows if len(rows) == BLOCK else like.new_zeros(BLOCK, *rows.shape[1:])
-                block[: len(rows)] = rows
+                self.form['dtype'] = rows.dtype  # as the run began
+                rows = rows.to(self.form['device'])
+                block = rows
+                if len(rows) < BLOCK:
+                    block = torch.zeros(BLOCK, *rows.shape[1:], **self.form)
+                    block[: len(rows)] = rows
                 self.blocks.append(block)
             self.order = state['order'].tolist()
             self.sy, self.yy, self.h_diag = state['sy'], state['yy'], state['h_diag']
@@ -265,15 +280,20 @@ class _HistoryBlocks:
         used = set(self.order)
         slot = next(k for k in range(len(used) + 1) if k not in used)
         if slot // BLOCK == len(self.blocks):
-            self.blocks.append(g.new_empty(BLOCK, 2, g.numel()))
+            self.blocks.append(torch.empty(BLOCK, 2, g.numel(), **self.form))
         s, y = self.blocks[slot // BLOCK][slot % BLOCK]
-        torch.mul(d, t, out=s)
-        torch.sub(g, g_old, out=y)
+        if self._is_own(g):
+            torch.mul(d, t, out=s)
+            torch.sub(g, g_old, out=y)
+        else:
+            s.copy_(d * t)
+            y.copy_(g - g_old)
+            y = y.to(g)
         # the first pass: S g, Y g, S y, Y y
         top = max([*used, slot]) + 1
         against = torch.stack((g, y))  # (2, n)
-        found = torch.cat([against @ rows.t() for rows in self._rows(top)], 1).to(self.sy)
-        found = self.whole(found)
+        found = torch.cat([self._products(against, rows) for rows in self._rows(top)], 1)
+        found = self.whole(found.to(self.sy))
         found = found.t().reshape(top, 2, 2)
         self.products[:top] = found[:, :, 0]
         ys, yy = found[slot, 0, 1], found[slot, 1, 1]
@@ -304,8 +324,24 @@ class _HistoryBlocks:
         weights[order] = torch.cat((p, -self.h_diag * al), 1)
         weights = weights.to(g).view(-1)
         for k, rows in enumerate(self._rows(top)):
-            d.addmv_(rows.t(), weights[2 * BLOCK * k :][: len(rows)])
+            own = weights[2 * BLOCK * k :][: len(rows)]
+            if self._is_own(g):
+                d.addmv_(rows.t(), own)
+                continue
+            for part, some in zip(d.split(PIECE), rows.split(PIECE, 1), strict=True):
+                part.addmv_(some.to(g).t(), own)
         return d
+
+    def _is_own(self, g):
+        """Whether the history is kept as g is."""
+        return g.dtype == self.form['dtype'] and g.device == torch.device(self.form['device'])
+
+    def _products(self, against, rows):
+        """(2, n) times rows (m, n): (2, m)."""
+        if self._is_own(against):
+            return against @ rows.t()
+        pieces = zip(against.split(PIECE, 1), rows.split(PIECE, 1), strict=True)
+        return sum(part @ some.to(part).t() for part, some in pieces)
 
     def _rows(self, top):
         """The blocks of the slots below top, each (2 · slots, n)."""

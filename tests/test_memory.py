@@ -1,0 +1,203 @@
+"""-memory and -dry_run: what is planned, and what of it comes true."""
+
+import math
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import ROOT
+from torch import nn
+
+import loadcaffe
+from loadcaffe.graph import Graph
+from style_transfer import LossNetwork, stylize
+from style_transfer.memory import choose_plan, free_memory, parse_memory
+from torch7 import image
+from torch7.random import Generator
+
+STYLE = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
+MODEL = ROOT / 'models' / 'small_vgg19'
+INPUTS = ROOT / 'examples' / 'inputs'
+
+
+def loss_network(cnn, **layers):
+    return LossNetwork(
+        cnn,
+        content_weight=5.0,
+        style_weight=100.0,
+        tv_weight=1e-3,
+        normalize_gradients=False,
+        pooling='max',
+        generator=Generator(),
+        **layers,
+    )
+
+
+@pytest.fixture(scope='module')
+def network():
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
+    return loss_network(cnn, content_layers=['relu4_2'], style_layers=STYLE)
+
+
+@pytest.mark.parametrize(
+    ('text', 'want'),
+    [
+        ('4G', 4 << 30),
+        ('500M', 500 << 20),
+        ('1.5GiB', 3 << 29),
+        ('64kb', 1 << 16),
+        ('12345', 12345),
+    ],
+)
+def test_memory_is_read_with_units(text, want):
+    assert parse_memory(text) == want
+
+
+@pytest.mark.parametrize('text', ['', '4X', '-1G', '0', 'G', 'four'])
+def test_memory_that_is_no_size_is_refused(text):
+    with pytest.raises(ValueError, match='-memory .*such as 4G'):
+        parse_memory(text)
+
+
+def test_an_image_that_fits_is_not_tiled(network):
+    plan = choose_plan(network, (384, 512), [(384, 512)], pairs=0, memory='1000G')
+    assert plan.plain
+
+
+@pytest.mark.parametrize('size', [(768, 1024), (3072, 4096), (6144, 8192)])
+def test_less_memory_means_tiles_within_it(network, size):
+    whole = choose_plan(network, size, [size], pairs=0, memory='1000G')
+    plan = choose_plan(network, size, [size], pairs=0, memory=str(int(whole.peak * 0.7)))
+    assert plan.tiling is not None
+    assert plan.peak <= whole.peak * 0.7
+
+
+def test_the_history_is_rounded_only_where_tiles_do_not_do(network):
+    size = (1536, 2048)
+    tiled = choose_plan(network, size, [size], pairs=100, memory='8500M')
+    assert tiled.tiling is not None and tiled.history is None
+    rounded = choose_plan(network, size, [size], pairs=100, memory='6G')
+    assert rounded.history == torch.bfloat16
+    assert 'history of 100 pairs in bfloat16' in rounded.text
+
+
+def test_what_fits_in_no_way_is_refused_with_the_size_that_would(network, monkeypatch):
+    def used(size):  # the images among it
+        monkeypatch.setattr(
+            'style_transfer.memory.used_memory', lambda _: (300 << 20) + 48 * math.prod(size)
+        )
+        return size
+
+    size = used((6144, 8192))
+    with pytest.raises(ValueError, match='-memory 3G: an image of 8192 x 6144') as error:
+        choose_plan(network, size, [size], pairs=0, memory='3G')
+    found = int(re.search(r'-image_size (\d+) would fit', str(error.value))[1])
+    small = used((found * 3 // 4, found))
+    assert found > 2048
+    assert choose_plan(network, small, [small], pairs=0, memory='3G').peak <= 3 << 30
+
+
+def test_a_network_with_branches_is_refused_only_where_tiles_were_needed():
+    layers = [nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()]
+    names = ['a', 'b', 'c']
+    cnn = Graph(list(zip(names, layers, strict=True)), [[(-1, 0)], [(0, 0)], [(1, 0)]])
+    branched = loss_network(cnn, content_layers=['c'], style_layers=['a'])
+    size = (512, 512)
+    assert choose_plan(branched, size, [size], pairs=0, memory='100G').plain
+    with pytest.raises(ValueError, match='with branches runs whole'):
+        choose_plan(branched, size, [size], pairs=0, memory='50M')
+
+
+def test_free_memory_is_what_the_process_may_come_to():
+    free = free_memory(torch.device('cpu'))
+    assert free > 100 << 20
+
+
+def test_tiles_of_a_run_paint_the_same_picture(monkeypatch):
+    # so that tiles are worth while for a small picture
+    monkeypatch.setattr('style_transfer.memory.LARGE', 1 << 20)
+    monkeypatch.setattr('style_transfer.memory.OVERHEAD', 0)
+    monkeypatch.setattr('style_transfer.memory.OVERHEAD_OF_TILES', 0)
+    monkeypatch.setattr('style_transfer.memory.used_memory', lambda _: 0)
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
+    content, style = (
+        image.scale(image.load(INPUTS / f'{n}.jpg'), 192) for n in ('harbour', 'swirls')
+    )
+    pictures, plans = [], []
+    for share in (None, 0.7):
+        memory = '' if share is None else str(int(plans[0].peak * share))
+        pictures.append(
+            stylize(
+                cnn,
+                content,
+                [style],
+                num_iterations=3,
+                init='image',
+                optimizer='adam',
+                memory=memory,
+                planned=plans.append,
+            )
+        )
+    assert [plan.plain for plan in plans] == [True, False]
+    # float32: single positions of Adam's first steps may go the other way where a gradient is 0
+    difference = (pictures[0] - pictures[1]).abs()
+    assert float(difference.mean()) < 1e-4
+
+
+def run(*flags):
+    """The command on the project's pictures; returns what it did, and its peak in bytes."""
+    code = (
+        'import resource, sys; sys.path.insert(0, "."); import neural_style\n'
+        'status = neural_style.main(sys.argv[1:])\n'
+        'print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, file=sys.stderr)\n'
+        'sys.exit(status)'
+    )
+    pictures = ['-content_image', INPUTS / 'harbour.jpg', '-style_image', INPUTS / 'swirls.jpg']
+    models = ['-proto_file', f'{MODEL}.prototxt', '-model_file', f'{MODEL}.caffemodel']
+    command = [sys.executable, '-c', code, '-gpu', '-1', *pictures, *models, *flags]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {'OMP_NUM_THREADS': '1'},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_dry_run_prints_the_plan_alone(tmp_path):
+    out = tmp_path / 'out.png'
+    done = run('-image_size', '512', '-dry_run', '-memory', '8G', '-output_image', out)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r'512 x 384 pixels, whole, L-BFGS history of 101 pairs in float32; predicted peak .*\n',
+        done.stdout,
+    )
+    assert not out.exists()
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
+@pytest.mark.parametrize(('size', 'memory'), [('320', '8G'), ('640', '640M')])
+def test_the_predicted_peak_is_near_the_measured_one(tmp_path, size, memory):
+    done = run(
+        *('-image_size', size, '-optimizer', 'adam', '-num_iterations', '2', '-memory', memory),
+        *('-init', 'image', '-print_iter', '0', '-output_image', tmp_path / 'out.png'),
+    )
+    assert done.returncode == 0, done.stderr
+    assert ('tiles' in done.stderr) == (memory != '8G')
+    found = re.search(r'predicted peak ([\d.]+)([GM])', done.stderr)
+    predicted = float(found[1]) * (2**30 if found[2] == 'G' else 2**20)
+    assert predicted == pytest.approx(int(done.stderr.split()[-1]), rel=0.15)
+
+
+def test_memory_that_does_not_do_ends_the_run_at_its_start(tmp_path):
+    done = run(
+        *('-image_size', '256', '-memory', '100M', '-optimizer', 'adam'),
+        *('-output_image', tmp_path / 'out.png'),
+    )
+    assert done.returncode == 1
+    assert 'neural_style: -memory 100M: an image of 256 x 192 pixels needs' in done.stderr
+    assert 'Traceback' not in done.stderr
