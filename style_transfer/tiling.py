@@ -368,6 +368,7 @@ def _spans(
         bounds = [units * number // count * strides[-1] for number in range(count + 1)]
     else:
         bounds = [step * number for number in range(count + 1)]
+    grain = ALIGNMENT if least == 1 else 1  # strips are as wide as the image
     spans = []
     for number in range(count):
         owned = {}
@@ -388,7 +389,7 @@ def _spans(
         if need is None:
             continue
         start = need[0] // strides[-1] * strides[-1]
-        stop = min(start + math.ceil((need[1] - start) / ALIGNMENT) * ALIGNMENT, size)
+        stop = min(start + math.ceil((need[1] - start) / grain) * grain, size)
         parts = {}
         for k, (begin, end) in owned.items():
             offset = start // strides[k + 1]

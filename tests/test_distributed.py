@@ -16,6 +16,7 @@ import loadcaffe
 from style_transfer import LossNetwork, evaluate
 from style_transfer.devices import own_gpu
 from style_transfer.distributed import ALONE, Ranks, join, launch, leave
+from torch7 import image
 from torch7.optim import lbfgs
 from torch7.random import Generator
 
@@ -208,7 +209,8 @@ def test_resumed_processes_paint_what_they_would_have_painted(tmp_path, one_thre
     for ending in endings:
         _, err = (process := command(tmp_path, *ending)).communicate(timeout=100)
         assert (process.returncode, err) == (0, '')
-    assert (tmp_path / 'resumed.png').read_bytes() == (tmp_path / 'whole.png').read_bytes()
+    resumed, whole = (image.load(tmp_path / f'{name}.png') for name in ('resumed', 'whole'))
+    assert torch.equal(resumed, whole)
 
 
 if __name__ == '__main__':

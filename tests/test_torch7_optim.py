@@ -382,6 +382,6 @@ def test_lbfgs_with_a_history_in_bfloat16_keeps_half_the_bytes_and_descends_alik
         )
         ends.append(losses[-1] / losses[0])
     assert ends[0] < 1e-6 and ends[1] < 1e-6
-    history = _HistoryBlocks(torch.ones(LONG + 5), 5, torch.bfloat16)
+    history = _HistoryBlocks(torch.ones(LONG + 5), 5, dtype=torch.bfloat16)
     history.update(torch.ones(LONG + 5), torch.zeros(LONG + 5), torch.ones(LONG + 5), 1.0)
     assert history.blocks[0].element_size() == 2

@@ -67,9 +67,7 @@ def lbfgs(
         if verbose:
             logger.info('<optim.lbfgs> \t%s', text)
 
-    def whole(found: Tensor) -> Tensor:
-        return found if total is None else total(found)
-
+    whole = total or _itself
     state = {} if state is None else state
     point = x.detach()  # the same memory: x may require a gradient
     loss, g = _evaluate(feval, x)
@@ -154,6 +152,10 @@ def lbfgs(
     return x, losses
 
 
+def _itself(found: Tensor) -> Tensor:
+    return found
+
+
 class _History:
     """Steps s and gradient changes y, and the inverse Hessian in two loops over them.
 
@@ -232,8 +234,8 @@ class _HistoryBlocks:
         self,
         like: Tensor,
         n_correction: int,
-        state: Mapping[str, Any] | None,
-        whole: Callable[[Tensor], Tensor],
+        state: Mapping[str, Any] | None = None,
+        whole: Callable[[Tensor], Tensor] = _itself,
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
     ):

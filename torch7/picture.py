@@ -21,8 +21,7 @@ from torch7.cmdline import split
 
 # Besides what image.load reads.  TGA comes last: it has no magic number.
 FORMATS = ('BMP', 'GIF', 'ICO', 'PPM', 'TIFF', 'WEBP', 'TGA')
-EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.pbm', '.bmp', '.gif', '.ico', '.tif')
-EXTENSIONS += ('.tiff', '.webp', '.tga')
+EXTENSIONS = tuple('.jpg .jpeg .png .ppm .pgm .pbm .bmp .gif .ico .tif .tiff .webp .tga'.split())
 ORIENTATION = 0x0112  # EXIF's
 # The kinds of pictures that a profile for a colour space can belong to.
 PROFILED = {
