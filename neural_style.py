@@ -150,6 +150,8 @@ def main(argv: list[str] | None = None) -> int:
             argv = read_preset(params.preset) + argv
             params = cmd.parse(argv)
         generator_seed = None
+        if params.rerun != '' and params.resume != '':
+            raise ValueError('-rerun: begins anew, and -resume goes on; give one of them')
         if params.rerun != '':
             words, generator_seed = repeated(params, cmd.given)
             params = cmd.parse(words + argv)

@@ -136,6 +136,8 @@ class Draw:
             'seed': lambda: choose((-1, 0, 1, 2**33, 1.5)),
             'noise_scale': lambda: choose((0, 1e-3, 0.3, 20, -1)),
             'lbfgs_max_step': lambda: choose((0, 5, 0.1)),
+            'fourier_decay': lambda: choose((0, 0.5, 1, 2)),
+            'checkpoint_iter': lambda: rng.randint(0, 3),
             'adam_beta1': rng.random,
             'adam_beta2': rng.random,
             'adam_epsilon': lambda: choose((1e-8, 1)),
@@ -162,6 +164,9 @@ class Draw:
             'multiscale': lambda: choose(('', '1', '2', '3', '16', '20,30')),
             'precision': lambda: choose(('fp32', 'bf16', 'fp16', 'auto')),
             'style_size_by': lambda: choose(('side', 'width')),
+            'memory': lambda: choose(('', '8G', '600M', '200M')),
+            'parallel': lambda: 'layers',
+            'checkpoint': lambda: 'state.checkpoint',
             'preset': lambda: choose((*neural_style.preset_files(), 'list')),
             'rerun': lambda: choose((earlier, self.picture())),
             'output_image': lambda: choose(
@@ -269,6 +274,8 @@ def fault(argv: list[str], folder: Path, ending: Ending) -> str:
     if 'still running' in ending.stderr:
         return lines[-1]
     left = sorted(path.name for path in folder.iterdir())
+    states = [name for name in left if name in argv or name.endswith('.checkpoint')]
+    left = [name for name in left if name not in states or Path(name).suffix.lower() in FORMATS]
     for name in left:
         if error := picture_fault(folder / name):
             return f'left {name}: {error}'
@@ -279,6 +286,8 @@ def fault(argv: list[str], folder: Path, ending: Ending) -> str:
         return f'status {ending.status}'
     if ending.stdout.startswith('Usage: ') or 'list' in argv or NO_PICTURE in ending.stderr:
         return ''
+    if 'predicted peak' in ending.stdout:  # -dry_run
+        return ', '.join(left)
     return '' if any(not re.search(r'_-?\d+\.\w+$', name) for name in left) else 'no picture'
 
 

@@ -202,6 +202,14 @@ def test_rerun_with_the_embedded_network_finds_it(command, rerun, monkeypatch):
     assert content_of('out.png') == content_of('out_rerun.png')
 
 
+def test_rerun_repeats_a_run_that_was_resumed(command, rerun):
+    assert command('-checkpoint', 'state', '-checkpoint_iter', 1) == 0
+    assert main(['-resume', 'state', '-num_iterations', '5', '-output_image', 'more.png']) == 0
+    assert rerun('more.png') == 0
+    assert np.array_equal(pixels('more.png'), pixels('more_rerun.png'))
+    assert content_of('more.png') == content_of('more_rerun.png')
+
+
 def test_rerun_finds_inputs_beside_the_picture(command, tmp_path):
     assert command() == 0
     shutil.copy('out.png', command.private)
@@ -318,3 +326,8 @@ def test_rerun_refuses_what_is_no_recipe(rerun, capsys, text, message):
 def test_rerun_names_a_file_that_is_no_picture(rerun, capsys, name):
     assert rerun(name) == 1
     assert capsys.readouterr().err.startswith(f'neural_style: -rerun: {name}')
+
+
+def test_rerun_and_resume_exclude_each_other(capsys):
+    assert main(['-rerun', 'a.png', '-resume', 'b']) == 1
+    assert '-rerun: begins anew, and -resume goes on' in capsys.readouterr().err
