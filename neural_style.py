@@ -24,10 +24,10 @@ import neural_style_recipe as recipes
 from neural_style_emergency import (
     Interrupted,
     Interruption,
-    free_memory,
     history_pairs,
     keep_state,
     likely_cause,
+    memory_left,
     out_of_memory,
     save_last,
     save_now,
@@ -506,7 +506,7 @@ def run(
         def network() -> torch.nn.Sequential:
             nonlocal need, room
             found = load_network(params.proto_file, params.model_file)
-            need, room = bytes_per_pixel(found, history_pairs(params)), free_memory(devices[0])
+            need, room = bytes_per_pixel(found, history_pairs(params)), memory_left(devices[0])
             return found
 
         lack = False

@@ -19,8 +19,10 @@ from typing import Any
 import torch
 
 import neural_style_checkpoint as checkpoints
+from style_transfer import memory
 from style_transfer.checkpoint import Checkpoint
 from style_transfer.distributed import ALONE, Ranks
+from style_transfer.optimization import corrections
 
 # PyTorch, oneDNN, and Python where there is no memory for the exception either.
 OUT_OF_MEMORY = (
@@ -160,31 +162,20 @@ def history_pairs(params: SimpleNamespace) -> float:
     """The most pairs of steps and changes that the optimiser keeps."""
     if params.optimizer != 'lbfgs':
         return 0
-    pairs = params.lbfgs_num_correction if params.lbfgs_num_correction > 0 else 100
-    return min(pairs, max(params.num_iterations, 0))
+    return min(corrections(params.lbfgs_num_correction), max(params.num_iterations, 0))
 
 
-def free_memory(device: torch.device) -> float:
+def memory_left(device: torch.device) -> float:
     """Bytes that the process may still take, as far as the system says; inf if it does not."""
-    if device.type == 'cuda':
-        return torch.cuda.mem_get_info(device)[0]
-    free = [math.inf]
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        with open('/proc/meminfo', encoding='ascii') as file:
-            table = dict(line.split(':') for line in file)
-        free.append(float(table['MemAvailable'].split()[0]) * 1024)
-    with contextlib.suppress(OSError, ValueError):
-        groups = '/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory.current'
-        limit, used = (float(Path(path).read_text()) for path in groups)
-        free.append(limit - used)
+    left = [memory.free_memory(device) - memory.used_memory(device)]
     with contextlib.suppress(OSError, ValueError, ImportError):
         import resource  # not on Windows
 
         most, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if most != resource.RLIM_INFINITY:
+        if device.type == 'cpu' and most != resource.RLIM_INFINITY:
             pages = int(Path('/proc/self/statm').read_text().split()[0])
-            free.append(most - pages * resource.getpagesize())
-    return min(free)
+            left.append(most - pages * resource.getpagesize())
+    return min(left)
 
 
 def too_large(
