@@ -1,7 +1,5 @@
 """-memory: how much a run will need, and the stages, tiles and history that fit."""
 
-import contextlib
-import ctypes
 import math
 import os
 import re
@@ -426,8 +424,6 @@ def used_memory(device: torch.device) -> int:
     """Bytes that the process has in use, on a GPU those of tensors."""
     if device.type == 'cuda':
         return torch.cuda.memory_allocated(device)
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # no glibc
-        ctypes.CDLL(None).malloc_trim(0)  # what is free already is not in use
     try:
         pages = int(Path('/proc/self/statm').read_text().split()[1])
         return pages * os.sysconf('SC_PAGE_SIZE')
