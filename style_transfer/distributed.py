@@ -63,13 +63,20 @@ class Ranks:
         return box[0]
 
     def share(self, whole: Tensor) -> Tensor:
-        """This process's part of a tensor, as a vector of its own; ends are filled with zeros."""
+        """This process's part of a tensor, as a vector of its own; ends are filled with zeros.
+
+        Alone, the tensor itself.
+        """
+        if self.size == 1:
+            return whole
         length = -(-whole.numel() // self.size)
         part = whole.reshape(-1)[self.rank * length : (self.rank + 1) * length]
         return torch.cat((part, part.new_zeros(length - len(part))))
 
     def join(self, part: Tensor, shape: Sequence[int]) -> Tensor:
         """The tensor of the parts that the processes have."""
+        if self.size == 1:
+            return part
         whole = part.new_empty(self.size * len(part))
         _guarded(dist.all_gather, list(whole.split(len(part))), part)
         return whole[: torch.Size(shape).numel()].view(*shape)
@@ -80,27 +87,35 @@ class Ranks:
         rows: (1, C, H, W), the rows of a feature map from number first on.  own: which of them
         each process has worked out; held: which it needs.
         """
-        arriving = []
-        sent, received = own[self.rank], held[self.rank]
-        with _Messages(self) as messages:
-            for other in messages.others:
-                messages.send(other, rows, first, _common(sent, held[other]))
-                arriving.append(messages.receive(other, rows, first, _common(own[other], received)))
-        for place, message in filter(None, arriving):
+        for place, message in self._exchanged(rows, first, own, held):
             rows[..., place, :] = message
 
     def collect(self, rows: Tensor, first: int, own: Sequence[Rows], held: Sequence[Rows]) -> None:
         """The way back of spread: add what other processes have of the rows owned here."""
-        arriving = []
-        sent, received = held[self.rank], own[self.rank]
-        with _Messages(self) as messages:
-            for other in messages.others:
-                messages.send(other, rows, first, _common(sent, own[other]))
-                arriving.append(
-                    messages.receive(other, rows, first, _common(held[other], received))
-                )
-        for place, message in filter(None, arriving):
+        for place, message in self._exchanged(rows, first, held, own):
             rows[..., place, :] += message
+
+    def _exchanged(
+        self, rows: Tensor, first: int, given: Sequence[Rows], taken: Sequence[Rows]
+    ) -> list[tuple[slice, Tensor]]:
+        """What the others give of the rows that are taken here, and where it belongs in rows."""
+        pending, arriving = [], []
+        for other in range(self.size):
+            if other == self.rank:
+                continue
+            if place := _common(given[self.rank], taken[other], first):
+                message = rows[..., place, :].contiguous()
+                pending.append(dist.P2POp(dist.isend, message.view(torch.uint8), other))
+            if place := _common(given[other], taken[self.rank], first):
+                message = torch.empty_like(
+                    rows[..., place, :], memory_format=torch.contiguous_format
+                )
+                pending.append(dist.P2POp(dist.irecv, message.view(torch.uint8), other))
+                arriving.append((place, message))
+        if pending:
+            for work in _guarded(dist.batch_isend_irecv, pending):
+                _guarded(work.wait)
+        return arriving
 
 
 ALONE = Ranks()
@@ -149,7 +164,7 @@ def launch(words: Sequence[str], count: int) -> int:
 
     # A terminal's Ctrl-C reaches them as it is.
     former = signal.signal(signal.SIGINT, lambda number, frame: None)
-    signal.signal(signal.SIGTERM, pass_on)
+    former_term = signal.signal(signal.SIGTERM, pass_on)
     try:
         status, deadline = 0, math.inf
         while any(process.poll() is None for process in processes):
@@ -163,42 +178,13 @@ def launch(words: Sequence[str], count: int) -> int:
         return status or next((p.returncode for p in processes if p.returncode), 0)
     finally:
         signal.signal(signal.SIGINT, former)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, former_term)
 
 
-class _Messages:
-    """Rows on their way between processes; all have arrived at the end of the block."""
-
-    def __init__(self, ranks: Ranks):
-        self.others = [other for other in range(ranks.size) if other != ranks.rank]
-        self.pending: list[dist.P2POp] = []
-
-    def send(self, other: int, rows: Tensor, first: int, place: Rows) -> None:
-        if place[0] < place[1]:
-            message = rows[..., place[0] - first : place[1] - first, :].contiguous()
-            self.pending.append(dist.P2POp(dist.isend, message.view(torch.uint8), other))
-
-    def receive(
-        self, other: int, rows: Tensor, first: int, place: Rows
-    ) -> tuple[slice, Tensor] | None:
-        if place[0] >= place[1]:
-            return None
-        where = slice(place[0] - first, place[1] - first)
-        message = torch.empty_like(rows[..., where, :], memory_format=torch.contiguous_format)
-        self.pending.append(dist.P2POp(dist.irecv, message.view(torch.uint8), other))
-        return where, message
-
-    def __enter__(self) -> '_Messages':
-        return self
-
-    def __exit__(self, kind, error, trace) -> None:
-        if kind is None and self.pending:
-            for work in _guarded(dist.batch_isend_irecv, self.pending):
-                _guarded(work.wait)
-
-
-def _common(a: Rows, b: Rows) -> Rows:
-    return max(a[0], b[0]), min(a[1], b[1])
+def _common(a: Rows, b: Rows, first: int) -> slice | None:
+    """The rows that are in both, counted from first on; None if there is none."""
+    begin, end = max(a[0], b[0]), min(a[1], b[1])
+    return slice(begin - first, end - first) if begin < end else None
 
 
 def _guarded(call: Callable, *words: Any) -> Any:

@@ -277,12 +277,12 @@ def stylize(
     # The optimiser's vectors are shared too; of small images, everything is everywhere.
     shape = (1 if luminance_only else 3, height, width)
     shared = ranks if math.prod(shape) > LONG else ALONE
-    if shared.size > 1 and state is None:
+    if state is None:
         img = shared.share(img)
     last = None
 
     def whole_image(z: Tensor) -> Tensor:
-        return canvas.image(shared.join(z, shape) if shared.size > 1 else z)
+        return canvas.image(shared.join(z, shape))
 
     def feval(z: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal evaluations, last
@@ -296,8 +296,7 @@ def stylize(
             callback(Iterate(evaluations, num_iterations, x, loss, gradient, network))
         if evaluations >= num_iterations - 1:
             last = x.clone()
-        gradient = canvas.gradient(gradient)
-        return loss, gradient if shared.size == 1 else shared.share(gradient)
+        return loss, shared.share(canvas.gradient(gradient))
 
     optimize(
         feval,
