@@ -160,7 +160,7 @@ def _tilings(job: Job) -> list[Tiling | None]:
 
     The features at the lower cuts are the largest: from some cut down there is one stage.
     """
-    layers = list(job.network.chunks[0].children())
+    layers = _layers(job.network)
     begins, local = cuts(layers)
     tops = [*begins[1:], local]
     widths = _channels(job.network)
@@ -217,12 +217,15 @@ def _stride(layers: Sequence[Any]) -> float:
     return math.prod(window(layer, 1)[1] for layer in layers)
 
 
+def _layers(network: LossNetwork) -> list[Any]:
+    return [layer for chunk in network.chunks for layer in chunk.children()]
+
+
 def _channels(network: LossNetwork) -> list[int]:
     """Below the first layer, and above each."""
     found = [3]
-    for layer in network.chunks[0].children():
-        outputs = getattr(layer, 'out_channels', None) or getattr(layer, 'out_features', None)
-        found.append(outputs or found[-1])
+    for layer in _layers(network):
+        found.append(getattr(layer, 'out_channels', None) or found[-1])
     return found
 
 
@@ -285,13 +288,9 @@ def predict(
 
 
 def _elements(network: LossNetwork, loss: ContentLoss, size: tuple[int, int]) -> float:
-    layers: list[Any] = [layer for chunk in network.chunks for layer in chunk.children()]
+    layers = _layers(network)
     number = next((k for k, layer in enumerate(layers) if layer is loss), 0)
-    widths = [3]
-    for layer in layers:
-        widths.append(getattr(layer, 'out_channels', None) or widths[-1])
-    height, width = _sizes(layers[:number], size)[-1]
-    return widths[number] * height * width
+    return _channels(network)[number] * math.prod(_sizes(layers[:number], size)[-1])
 
 
 def _sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[int, int]]:
@@ -309,7 +308,7 @@ def _sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[int, int]
 
 def _evaluation(network: LossNetwork, tiling: Tiling | None, size: tuple[int, int]) -> float:
     """Bytes that going up and down needs at the peak, the gradient of the image left out."""
-    layers: list[Any] = [layer for chunk in network.chunks for layer in chunk.children()]
+    layers = _layers(network)
     if tiling is None:
         gaps = GAPS if network.devices[0].type == 'cpu' else 1
         return gaps * max(_both_ways(network, layers, 3, size))
@@ -343,15 +342,11 @@ def _gaps(
 
 def _forward(network: LossNetwork, tiling: Tiling | None, size: tuple[int, int]) -> float:
     """Bytes that going up needs at the peak."""
-    layers: list[Any] = [layer for chunk in network.chunks for layer in chunk.children()]
+    layers = _layers(network)
     if tiling is None:
-        item, widths = _item(network), [3]
-        for layer in layers:
-            widths.append(getattr(layer, 'out_channels', None) or widths[-1])
-        sizes = _sizes(layers, size)
         whole = [
-            channels * height * width * item
-            for channels, (height, width) in zip(widths, sizes, strict=True)
+            channels * math.prod(area) * _item(network)
+            for channels, area in zip(_channels(network), _sizes(layers, size), strict=True)
         ]
         gaps = GAPS if network.devices[0].type == 'cpu' else 1
         return gaps * max(a + b for a, b in pairwise(whole))
@@ -365,7 +360,7 @@ def _forward(network: LossNetwork, tiling: Tiling | None, size: tuple[int, int])
 
 def _maps(network: LossNetwork, tiling: Tiling, size: tuple[int, int]) -> list[float]:
     """Bytes of the features below each stage; the image counts elsewhere."""
-    layers: list[Any] = list(network.chunks[0].children())
+    layers = _layers(network)
     sizes, widths, item = _sizes(layers, size), _channels(network), _item(network)
     return [
         0.0 if stage.start == 0 else widths[stage.start] * math.prod(sizes[stage.start]) * item
