@@ -33,6 +33,7 @@ from neural_style_emergency import (
     save_now,
     too_large,
 )
+from neural_style_inputs import INPUTS, input_files
 from style_transfer import Iterate, deprocess, original_colors, stylize
 from style_transfer.checkpoint import Checkpoint
 from style_transfer.color import luminance, style_tint
@@ -369,7 +370,7 @@ def run(
     # From the seed, so that masks of dropout for the targets hang on it as well.
     generator.manual_seed(params.seed if 0 <= params.seed < math.inf else params.generator_seed)
     defaults = vars(command_line().parse([]))
-    recipe = recipes.record(params, defaults, inputs(params, style_image_list))
+    recipe = recipes.record(params, defaults, input_files(params))
     if recipe is None:
         print(
             'neural_style: the settings are too long for a recipe in the picture', file=sys.stderr
@@ -582,15 +583,6 @@ def build_filename(output_image: str, iteration: int) -> str:
     return f'{directory or "."}/{basename}_{iteration}.{extension}'
 
 
-def inputs(params: SimpleNamespace, style_image_list: list[str]) -> list[tuple[str, str]]:
-    """Flag and path of every file that goes into a picture."""
-    files = [('content_image', params.content_image)]
-    files += [('style_image', path) for path in style_image_list]
-    files += [('init_image', params.init_image), ('paper_mask', params.paper_mask)]
-    files += [('proto_file', params.proto_file), ('model_file', params.model_file)]
-    return [(flag, picture.as_stored(path)) for flag, path in files if path not in ('', 'auto')]
-
-
 def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int | None]:
     """The words that repeat the run of -rerun, and the seed that it drew.
 
@@ -609,7 +601,7 @@ def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int |
             )
         places = {
             flag: [] if (value := getattr(params, flag)) in ('', 'auto') else [value]
-            for flag in given.intersection(recipes.INPUTS)
+            for flag in given.intersection(INPUTS)
         }
         if 'style_image' in places:
             places['style_image'] = picture.split_paths(params.style_image)
@@ -618,7 +610,7 @@ def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int |
         words = recipe.flags + recipes.find(
             recipe,
             places,
-            {flag: networks if flag.endswith('_file') else pictures for flag in recipes.INPUTS},
+            {flag: networks if flag.endswith('_file') else pictures for flag in INPUTS},
         )
     except (OSError, ValueError) as error:
         raise ValueError(f'-rerun: {error}') from error
@@ -749,24 +741,22 @@ def keep_memory() -> None:
     By default it hands every tensor above 32 MB back to the system and gets it again page by
     page, which takes an eighth of the time of an evaluation at 512 pixels on two cores.
     """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # no glibc
-        return
-    mallopt(M_MMAP_MAX, 0)
-    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-    mallopt(M_TOP_PAD, 2**28)
+    mallopt((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**28))
 
 
 def keep_tiles() -> None:
     """Ask glibc to keep the memory of tiles only: what is larger goes back, and leaves no gaps."""
+    mallopt((M_MMAP_MAX, 2**16), (M_MMAP_THRESHOLD, LARGE), (M_TOP_PAD, 2**26))
+
+
+def mallopt(*settings: tuple[int, int]) -> None:
+    """Set what glibc's malloc does; nothing where there is another."""
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        set_one = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # no glibc
         return
-    mallopt(M_MMAP_MAX, 2**16)
-    mallopt(M_MMAP_THRESHOLD, LARGE)
-    mallopt(M_TOP_PAD, 2**26)
+    for parameter, value in settings:
+        set_one(parameter, value)
 
 
 def check_output(flag: str, path: str) -> None:

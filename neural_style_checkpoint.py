@@ -21,15 +21,13 @@ from typing import Any
 
 import torch
 
+from neural_style_inputs import INPUTS, paths_of
 from style_transfer.checkpoint import Checkpoint, put_together, take_apart
 from style_transfer.distributed import ALONE, Ranks
-from torch7 import picture
 from torch7.file import read_tensors, sha256, write_tensors
 
 logger = logging.getLogger(__name__)
 
-# Flags that name files which the result depends on: held to their contents, not their names.
-INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', 'model_file', 'proto_file')
 # Flags that may change when a run goes on: they have no part in its numbers.
 FREE = {'resume', 'preset', 'num_iterations', 'print_iter', 'save_iter', 'output_image'}
 FREE |= {'checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'}
@@ -42,15 +40,7 @@ Sums = dict[str, list[str | None]]
 
 def input_sums(params: SimpleNamespace) -> Sums:
     """SHA-256 of the files that the flags of INPUTS name; None for one that is not there."""
-    return {name: [_sum(path) for path in input_files(params, name)] for name in INPUTS}
-
-
-def input_files(params: SimpleNamespace, name: str) -> list[str]:
-    """The paths that a flag of INPUTS gives."""
-    value = getattr(params, name)
-    if name == 'style_image':
-        return picture.split_paths(value)
-    return [] if value == '' or (name, value) == ('paper_mask', 'auto') else [value]
+    return {name: [_sum(path) for path in paths_of(params, name)] for name in INPUTS}
 
 
 def _sum(path: str) -> str | None:
@@ -65,7 +55,7 @@ def check_inputs(params: SimpleNamespace, sums: Sums, recorded: dict[str, list])
     for name in INPUTS:
         if sums[name] == recorded[name]:
             continue
-        paths = input_files(params, name)
+        paths = paths_of(params, name)
         missing = [path for path, found in zip(paths, sums[name], strict=True) if found is None]
         fault = (
             f'{missing[0]} is not there; go on in the same folder, or say where it is: -{name} FILE'
@@ -140,7 +130,7 @@ def read(
     settings = content['settings']
     for name in sorted(given):
         changed = getattr(params, name) != settings.get(name)
-        files = name in INPUTS and input_files(params, name) != []
+        files = name in INPUTS and paths_of(params, name) != []
         if changed and not files and name not in FREE:
             raise ValueError(
                 f'-resume {path}: the run began with -{name} {settings.get(name)}, not'

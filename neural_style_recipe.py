@@ -23,13 +23,13 @@ from typing import Any
 
 import torch
 
+from neural_style_inputs import INPUTS
 from torch7 import image, picture
 from torch7.cmdline import CmdLine, CommandLineError, HelpRequested
 from torch7.file import sha256
 
 PROGRAM = 'neural_style'
-# Flags that name files which go in, and those that say nothing about the picture.
-INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', 'proto_file', 'model_file')
+# Flags that say nothing about the picture.
 UNRECORDED = {'output_image', 'preset', 'rerun', 'checkpoint', 'resume'}
 LONGEST = 60_000  # characters; a comment of a JPEG has room for 65,533
 

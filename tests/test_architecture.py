@@ -13,11 +13,12 @@ import neural_style
 from style_transfer import stylize
 
 STOREYS = {
-    'neural_style_figures': 6,
-    'neural_style': 5,
-    'neural_style_emergency': 4,
-    'neural_style_checkpoint': 3,
-    'neural_style_recipe': 3,
+    'neural_style_figures': 7,
+    'neural_style': 6,
+    'neural_style_emergency': 5,
+    'neural_style_checkpoint': 4,
+    'neural_style_recipe': 4,
+    'neural_style_inputs': 3,
     'style_transfer': 2,
     'torch7': 1,
     'loadcaffe': 1,
