@@ -1,4 +1,4 @@
-"""Where the tests find the recordings of the original program."""
+"""Where the tests find the recordings of the original program, and what several of them use."""
 
 import shlex
 import subprocess
@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import neural_style
+from style_transfer import LossNetwork
+from torch7.random import Generator
 
 # The networks of the tests are small: a second thread gains nothing, and on a busy machine the
 # threads wait for each other most of the time.
@@ -17,6 +19,22 @@ torch.set_num_threads(1)
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / 'tests' / 'data'
 SHARED = ROOT.parent / 'shared'
+RELUS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
+
+
+def loss_network(cnn, **settings):
+    """A loss network as the command makes it where nothing else is said."""
+    defaults = {
+        'content_weight': 5.0,
+        'style_weight': 100.0,
+        'tv_weight': 1e-3,
+        'content_layers': ['relu4_2'],
+        'style_layers': RELUS,
+        'normalize_gradients': False,
+        'pooling': 'max',
+        'generator': Generator(),
+    }
+    return LossNetwork(cnn, **defaults | settings)
 
 
 @pytest.fixture(scope='session')

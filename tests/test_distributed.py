@@ -10,18 +10,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import DATA, ROOT
+from conftest import DATA, ROOT, loss_network
 
 import loadcaffe
-from style_transfer import LossNetwork, evaluate
+from style_transfer import evaluate
 from style_transfer.devices import own_gpu
 from style_transfer.distributed import ALONE, Ranks, join, launch, leave
 from torch7 import image
 from torch7.optim import lbfgs
-from torch7.random import Generator
 
 MODEL = DATA / 'models' / 'mini_vgg19_conv'
-RELUS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
 CASES = [
     ((160, 131), {}),
     ((97, 64), {'normalize_gradients': True, 'pooling': 'avg'}),
@@ -36,18 +34,8 @@ def noise(height, width, seed):
 
 def evaluated(ranks, size, settings):
     """Loss and gradient, the targets captured by the same processes; and whether they shared."""
-    defaults = {
-        'content_weight': 5.0,
-        'style_weight': 100.0,
-        'tv_weight': 1e-3,
-        'normalize_gradients': False,
-        'pooling': 'max',
-        'generator': Generator(),
-        'content_layers': ['relu4_2'],
-        'style_layers': RELUS,
-    }
     cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel').double()
-    network = LossNetwork(cnn, **defaults | settings, ranks=ranks)
+    network = loss_network(cnn, ranks=ranks, **settings)
     network.capture_content(noise(*size, 1))
     network.capture_style(noise(90, 120, 2), 0.7)
     network.capture_style(noise(20, 120, 3), 0.3)  # too few rows to share
@@ -62,16 +50,16 @@ def minimised(ranks):
     scales = torch.linspace(1, 300, len(start), dtype=torch.float64)
 
     def feval(part):
-        x = ranks.join(part, start.shape) if ranks.size > 1 else part
+        x = ranks.join(part, start.shape)
         x = x + 0.3 * x.roll(1)
         gradient = scales * x
         gradient = gradient + 0.3 * gradient.roll(-1)
-        return x @ (scales * x) / 2, ranks.share(gradient) if ranks.size > 1 else gradient
+        return x @ (scales * x) / 2, ranks.share(gradient)
 
-    part = ranks.share(start) if ranks.size > 1 else start.clone()
+    part = ranks.share(start.clone())
     total = ranks.add if ranks.size > 1 else None
     lbfgs(feval, part, max_iter=40, n_correction=7, max_step=20.0, total=total, tol_x=-1)
-    return ranks.join(part, start.shape) if ranks.size > 1 else part
+    return ranks.join(part, start.shape)
 
 
 def work(folder):
@@ -114,16 +102,10 @@ def test_a_network_that_cannot_be_cut_in_strips_is_refused():
     cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
     layers = [*list(cnn.children())[:4], torch.nn.Dropout(0.5), *list(cnn.children())[4:8]]
     with pytest.raises(ValueError, match='several processes: '):
-        LossNetwork(
+        loss_network(
             torch.nn.Sequential(*layers),
-            content_weight=5.0,
-            style_weight=100.0,
-            tv_weight=1e-3,
             content_layers=['7'],
             style_layers=['1'],
-            normalize_gradients=False,
-            pooling='max',
-            generator=Generator(),
             ranks=Ranks(0, 2),
         )
 

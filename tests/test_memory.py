@@ -8,38 +8,23 @@ import sys
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, loss_network
 from torch import nn
 
 import loadcaffe
 from loadcaffe.graph import Graph
-from style_transfer import LossNetwork, stylize
+from style_transfer import stylize
 from style_transfer.memory import choose_plan, free_memory, parse_memory
 from torch7 import image
-from torch7.random import Generator
 
-STYLE = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
 MODEL = ROOT / 'models' / 'small_vgg19'
 INPUTS = ROOT / 'examples' / 'inputs'
-
-
-def loss_network(cnn, **layers):
-    return LossNetwork(
-        cnn,
-        content_weight=5.0,
-        style_weight=100.0,
-        tv_weight=1e-3,
-        normalize_gradients=False,
-        pooling='max',
-        generator=Generator(),
-        **layers,
-    )
 
 
 @pytest.fixture(scope='module')
 def network():
     cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
-    return loss_network(cnn, content_layers=['relu4_2'], style_layers=STYLE)
+    return loss_network(cnn)
 
 
 @pytest.mark.parametrize(

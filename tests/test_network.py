@@ -7,10 +7,11 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from conftest import loss_network
 from torch import nn
 
 import loadcaffe
-from style_transfer import LossNetwork, evaluate, stylize
+from style_transfer import evaluate, stylize
 from style_transfer.losses import ContentLoss, StyleLoss, TVLoss
 from style_transfer.network import loss_positions
 from torch7.random import Generator
@@ -27,17 +28,7 @@ def cnn(data):
 
 
 def network(cnn, **settings):
-    defaults = {
-        'content_weight': 5.0,
-        'style_weight': 100.0,
-        'tv_weight': 1e-3,
-        'content_layers': ['relu4_2'],
-        'style_layers': ['relu1_1', 'relu2_1'],
-        'normalize_gradients': False,
-        'pooling': 'max',
-        'generator': Generator(),
-    }
-    return LossNetwork(cnn, **defaults | settings)
+    return loss_network(cnn, **{'style_layers': ['relu1_1', 'relu2_1']} | settings)
 
 
 def image(height=33, width=41, seed=0):
@@ -347,17 +338,8 @@ def branched():
 
 
 def branched_losses(cnn, content, style, **keywords):
-    keywords = {'tv_weight': 0, 'pooling': 'max', 'missing_layers': 'error', **keywords}
-    return LossNetwork(
-        cnn,
-        content_weight=5,
-        style_weight=100,
-        content_layers=content,
-        style_layers=style,
-        normalize_gradients=False,
-        generator=Generator(),
-        **keywords,
-    )
+    keywords = {'tv_weight': 0, 'missing_layers': 'error', **keywords}
+    return loss_network(cnn, content_layers=content, style_layers=style, **keywords)
 
 
 def features_of(cnn, image, names):

@@ -3,18 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from conftest import DATA
+from conftest import DATA, loss_network
 from PIL import Image
 from torch import nn
 
 import loadcaffe
 from neural_style import main
-from style_transfer import LossNetwork, evaluate, precision, stylize
+from style_transfer import evaluate, precision, stylize
 from style_transfer.convolution import FixedConvolution
 from style_transfer.losses import StyleLoss, gram_matrix
 from style_transfer.network import FIRST_SCALE
 from style_transfer.precision import choose_precision
-from torch7.random import Generator
 
 CPU = torch.device('cpu')
 STEM = DATA / 'models' / 'mini_vgg19_conv'
@@ -26,19 +25,8 @@ def picture(seed, height=60, width=80):
 
 
 def network(**settings):
-    defaults = {
-        'content_weight': 5.0,
-        'style_weight': 100.0,
-        'tv_weight': 1e-3,
-        'content_layers': ['relu4_2'],
-        'style_layers': ['relu1_1', 'relu2_1', 'relu3_1'],
-        'normalize_gradients': False,
-        'pooling': 'max',
-        'generator': Generator(),
-    }
-    net = LossNetwork(
-        loadcaffe.load(f'{STEM}.prototxt', f'{STEM}.caffemodel'), **defaults | settings
-    )
+    cnn = loadcaffe.load(f'{STEM}.prototxt', f'{STEM}.caffemodel')
+    net = loss_network(cnn, **{'style_layers': ['relu1_1', 'relu2_1', 'relu3_1']} | settings)
     net.capture_content(picture(1))
     net.capture_style(picture(2), 1.0)
     return net

@@ -2,14 +2,12 @@
 
 import pytest
 import torch
+from conftest import RELUS, loss_network
 from torch import nn
 
 import loadcaffe
-from style_transfer import LossNetwork, evaluate
+from style_transfer import evaluate
 from style_transfer.tiling import Stage, Tiling, cuts
-from torch7.random import Generator
-
-RELUS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
 
 
 @pytest.fixture(scope='module')
@@ -29,16 +27,8 @@ def image(height, width, seed=0):
 
 
 def network(cnn, content='relu4_2', style=RELUS, **settings):
-    defaults = {
-        'content_weight': 5.0,
-        'style_weight': 100.0,
-        'tv_weight': 1e-3,
-        'normalize_gradients': False,
-        'pooling': 'max',
-        'generator': Generator(),
-    }
     layers = {'content_layers': content.split(','), 'style_layers': list(style)}
-    return LossNetwork(cnn, **defaults | layers | settings)
+    return loss_network(cnn, **layers, **settings)
 
 
 def stages(net, side, at=None, whole=False):
