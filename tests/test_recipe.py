@@ -11,6 +11,7 @@ from PIL import Image, PngImagePlugin
 import neural_style
 import neural_style_recipe as recipes
 from neural_style import command_line, main
+from neural_style_inputs import input_files
 from torch7 import image, picture
 
 # The flags that take words, and no name of a file among them; one that is not here nor in
@@ -331,3 +332,17 @@ def test_rerun_names_a_file_that_is_no_picture(rerun, capsys, name):
 def test_rerun_and_resume_exclude_each_other(capsys):
     assert main(['-rerun', 'a.png', '-resume', 'b']) == 1
     assert '-rerun: begins anew, and -resume goes on' in capsys.readouterr().err
+
+
+def test_inputs_are_the_files_that_are_stored(tmp_path):
+    stored = tmp_path / 'mu\u0308hle.jpg'
+    stored.write_bytes(b'')
+    flags = ['-content_image', str(tmp_path / 'm\u00fchle.jpg'), '-style_image', 'a.jpg,b.jpg']
+    params = command_line().parse([*flags, '-paper_mask', 'auto'])
+    found = input_files(params)
+    assert found[:3] == [
+        ('content_image', str(stored)),
+        ('style_image', 'a.jpg'),
+        ('style_image', 'b.jpg'),
+    ]
+    assert [flag for flag, _ in found[3:]] == ['proto_file', 'model_file']
