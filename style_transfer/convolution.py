@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from style_transfer.bits import Bits, pair
+
 # Layers of no more input channels take them in two parts.
 FEW_CHANNELS = 4
 
@@ -25,7 +27,7 @@ class FixedConvolution:
         turned = weight.flip(2, 3).transpose(0, 1)
         # Of an image's 256 levels eight bits lose a half: it comes in two parts, what is left by
         # the rounding beside it, and so do the weights that it meets.
-        self.split = dtype != torch.float32 and layer.in_channels <= FEW_CHANNELS
+        self.split = dtype.itemsize < 4 and layer.in_channels <= FEW_CHANNELS
         if self.split:
             rounded = weight.to(dtype).float()
             weight = torch.cat((rounded, rounded, weight - rounded), 1)
@@ -34,7 +36,7 @@ class FixedConvolution:
         self.bias = None if layer.bias is None else layer.bias.detach().to(**form)
         self.padding = layer.padding
         self.padding_back = [
-            k - 1 - p for k, p in zip(layer.kernel_size, _numbers(layer.padding), strict=True)
+            k - 1 - p for k, p in zip(layer.kernel_size, pair(layer.padding), strict=True)
         ]
 
     @staticmethod
@@ -43,15 +45,16 @@ class FixedConvolution:
         return (
             layer.groups == 1
             and layer.stride == layer.dilation == (1, 1)
-            and all(p < k for p, k in zip(_numbers(layer.padding), layer.kernel_size, strict=True))
+            and all(p < k for p, k in zip(pair(layer.padding), layer.kernel_size, strict=True))
         )
 
-    def __call__(self, features: Tensor, rectify: bool = False) -> Tensor:
+    def __call__(self, features: Tensor, rectify: bool = False, frugal: bool = False) -> Tensor:
         """features: (1, C, H, W).  Returns (1, C', H', W') in dtype.
 
         rectify: with a ReLU behind it, which the CPU then works off with the sums still at hand.
+        frugal: of what that gives, bits are kept for the way back.
         """
-        return _Fixed.apply(features, self, rectify)
+        return _Fixed.apply(features, self, rectify, frugal)
 
     def _converted(self, features: Tensor) -> Tensor:
         dtype = self.weight.dtype
@@ -64,32 +67,41 @@ class FixedConvolution:
 
 class _Fixed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features, fixed, rectify):
+    def forward(ctx: Any, features, fixed, rectify, frugal):
+        ctx.bits = None
         ctx.fixed, ctx.dtype = fixed, features.dtype
         features = fixed._converted(features)
         if not rectify:
             return functional.conv2d(features, fixed.weight, fixed.bias, padding=fixed.padding)
-        if features.device.type == 'cpu' and hasattr(torch.ops.mkldnn, '_convolution_pointwise'):
+        if features.device.type == 'cpu' and _fuses(features.dtype):
             # what torch.compile makes of a convolution and its ReLU
             one = [1, 1]
             output = torch.ops.mkldnn._convolution_pointwise(
-                features, fixed.weight, fixed.bias, list(_numbers(fixed.padding)), one, one, 1,
+                features, fixed.weight, fixed.bias, list(pair(fixed.padding)), one, one, 1,
                 'relu', [], '',
             )  # fmt: skip
         else:
             output = functional.conv2d(features, fixed.weight, fixed.bias, padding=fixed.padding)
             output.relu_()
-        ctx.save_for_backward(output)
+        if frugal:
+            ctx.bits = Bits(output)
+        else:
+            ctx.save_for_backward(output)
         return output
 
     @staticmethod
     def backward(ctx: Any, gradient):  # type: ignore[override]
         fixed = ctx.fixed
+        if ctx.bits is not None:
+            gradient = ctx.bits.masked(gradient)
         for output in ctx.saved_tensors:
             gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
         own = functional.conv2d(gradient, fixed.turned, padding=fixed.padding_back)
-        return own.to(ctx.dtype), None, None
+        return own.to(ctx.dtype), None, None, None
 
 
-def _numbers(padding: Any) -> tuple[int, int]:
-    return padding if isinstance(padding, tuple) else (padding, padding)
+def _fuses(dtype: torch.dtype) -> bool:
+    """Whether the CPU has a convolution with its ReLU."""
+    if not hasattr(torch.ops.mkldnn, '_convolution_pointwise') or dtype == torch.float64:
+        return False
+    return dtype != torch.float16 or torch.ops.mkldnn._is_mkldnn_fp16_supported()

@@ -70,24 +70,29 @@ def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
 
 
 class _AddGradient(torch.autograd.Function):
-    """Identity; on the way back the loss adds its gradient."""
+    """Identity; on the way back the loss adds its gradient.
+
+    counted: what of the features counts, None for a loss that will be told again (recalled).
+    """
 
     @staticmethod
-    def forward(ctx, features, loss):
-        ctx.save_for_backward(features)
+    def forward(ctx, features, loss, counted):
+        if counted is not None:
+            ctx.save_for_backward(counted)
         ctx.loss = loss
         return features.view_as(features)
 
     @staticmethod
     def backward(ctx, gradient):
-        (features,) = ctx.saved_tensors
-        part = getattr(ctx.loss, 'part', None)
+        loss, part = ctx.loss, getattr(ctx.loss, 'part', None)
+        counted = ctx.saved_tensors[0] if ctx.saved_tensors else loss.recalled
         if part is None:
-            return ctx.loss.add_gradient(features, gradient), None
+            return loss.add_gradient(counted, gradient), None, None
+        loss.recalled = None
         gradient = gradient.clone()
         own = piece(gradient, part.own)
-        own.copy_(ctx.loss.add_gradient(_dense(piece(features, part.own)), own))
-        return gradient, None
+        own.copy_(loss.add_gradient(_dense(counted), own))
+        return gradient, None, None
 
 
 class Loss(nn.Module):
@@ -104,12 +109,16 @@ class Loss(nn.Module):
     the last evaluation, the one that is printed: 0-dim, float64.
 
     part: None where the features are the whole layer.  Else they are those of a tile, and the mode
-    is 'capture', 'sum' (of the statistic, between begin and settle), 'norm' (the same for the norm
-    of the gradient), or 'loss' to add the gradient.
+    is 'capture', 'sum' (of the statistic, up to settle), 'norm' (the same for the norm of the
+    gradient), 'loss' to add the gradient, or 'recall'.
+    forgets: of a tile summed up with its way back to come, the features are not kept: before that,
+    the tile comes again in mode 'recall'.
     """
 
     scale = 1.0
     part: Part | None = None
+    forgets = False
+    recalled: Tensor | None = None
 
     def __init__(self, strength: float, normalize: bool = False, rectified: bool = False):
         super().__init__()
@@ -125,12 +134,17 @@ class Loss(nn.Module):
         self._last = torch.empty(0)
 
     def forward(self, features: Tensor) -> Tensor:
-        if self.part is not None and self.mode in ('capture', 'sum', 'norm'):
-            self._add_up(_dense(piece(features.detach(), self.part.own)))
+        if self.part is not None and self.mode != 'none':
+            counted = piece(features.detach(), self.part.own)
+            if self.mode == 'loss':
+                return _AddGradient.apply(features, self, counted)
+            counted = _dense(counted)
+            if self.mode == 'recall':
+                self.recalled = counted
+                return features
+            self._add_up(counted)
             if torch.is_grad_enabled():  # for a way down that does not come here again
-                return _AddGradient.apply(features, self)
-        elif self.part is not None and self.mode == 'loss':
-            return _AddGradient.apply(features, self)
+                return _AddGradient.apply(features, self, None if self.forgets else counted)
         elif self.mode == 'capture':
             self.capture(features)
         elif self.mode == 'loss':
@@ -138,7 +152,7 @@ class Loss(nn.Module):
             # The original's criterion answers in the features' precision, and the strength is
             # multiplied in double.
             self.loss = _double(self.value(features.detach(), self._statistic)) * self.strength
-            return _AddGradient.apply(features, self)
+            return _AddGradient.apply(features, self, features.detach())
         return features
 
     def add_gradient(self, features: Tensor, gradient: Tensor) -> Tensor:
@@ -390,7 +404,7 @@ class TVLoss(nn.Module):
         self.strength = strength
 
     def forward(self, image: Tensor) -> Tensor:
-        return _AddGradient.apply(image, self)
+        return _AddGradient.apply(image, self, image.detach())
 
     def add_gradient(self, image: Tensor, gradient: Tensor) -> Tensor:
         return self.gradient(image).mul_(self.strength * self.scale).add_(gradient)

@@ -4,15 +4,17 @@ import math
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from style_transfer.losses import ContentLoss
+from style_transfer.bits import bits_kept
+from style_transfer.convolution import FixedConvolution
+from style_transfer.losses import ContentLoss, Loss, TVLoss
 from style_transfer.network import LossNetwork
 from style_transfer.tiling import Stage, Tiling, cuts, is_local, output_sizes, window
 
@@ -30,6 +32,9 @@ LARGE_ON_GPU = 256 << 20
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
 # tiles, for which there are more of them.
 OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 60 << 20
+# What else takes the time of so many multiplications of a convolution, measured in float32 on two
+# cores: to keep and to use a bit, and a byte of a tensor above LARGE, which the system has to give.
+BIT, FAULT = 100, 30
 # Where everything is kept for the next evaluation, gaps remain: beside each tensor's bytes.
 GAPS = 1.5
 
@@ -67,6 +72,7 @@ class Job:
     style_sizes: tuple[tuple[int, int], ...]
     pairs: int
     used: int
+    loads: 'dict[tuple[Stage, tuple[int, int]], Load]' = field(default_factory=dict, compare=False)
 
     def scaled(self, factor: float) -> 'Job':
         """The same for images of other sizes."""
@@ -158,31 +164,55 @@ def _can_tile(network: LossNetwork) -> bool:
 def _tilings(job: Job) -> list[Tiling | None]:
     """Stages with a whole top or none, the fastest first.
 
-    The features at the lower cuts are the largest: from some cut down there is one stage.
+    The features at the lower cuts are the largest: from some cut down there is one stage, and no
+    stage keeps more for the way down than the one above it.
     """
     layers = _layers(job.network)
     begins, local = cuts(layers)
-    tops = [*begins[1:], local]
-    widths = _channels(job.network)
+    tops = [0, *begins[1:], local]
     cost: dict[Tiling | None, float] = {}
-    for number, top in enumerate(tops, start=1):
+    for number, top in enumerate(tops):
         inner = begins[1:number] if top != local else begins[1:]
         for count in range(len(inner) + 1):
-            bounds = [0, *inner[count:], top]
-            for shrink in (1, 4):
-                stages = [
-                    Stage(a, b, _side(layers[a:b], widths[a : b + 1], job.network, shrink))
-                    for a, b in pairwise(bounds)
-                ]
+            bounds = [0, *inner[count:], top] if top else [0]
+            for factors in ((4, 2, 1), (1,), (0.5,), (0.25,)):
+                plain = [_quickest(job, a, b, factors) for a, b in pairwise(bounds)]
                 if top < len(layers):
-                    stages.append(Stage(top, len(layers)))
-                tiling = Tiling(tuple(stages))
-                cost[tiling] = sum(_cost(stage, layers, widths, job.size) for stage in stages)
+                    plain.append(Stage(top, len(layers)))
+                for stages in _keeping(layers, plain):
+                    cost[Tiling(stages)] = sum(_load(job, stage, job.size).cost for stage in stages)
     return sorted(cost, key=lambda tiling: cost[tiling])
 
 
-def _side(layers: Sequence[Any], widths: Sequence[int], network: LossNetwork, shrink: int) -> int:
-    """Of a tile whose largest tensor is not above LARGE; a multiple of 32."""
+def _quickest(job: Job, start: int, stop: int, factors: Sequence[float]) -> Stage:
+    """A stage whose tiles are as large as is quickest."""
+    layers, widths = _layers(job.network)[start:stop], _channels(job.network)[start : stop + 1]
+    stages = [
+        Stage(start, stop, _side(layers, widths, job.network, factor), again=0)
+        for factor in factors
+    ]
+    return min(stages, key=lambda stage: _load(job, stage, job.size).cost)
+
+
+def _keeping(layers: list[Any], stages: Sequence[Stage]) -> Iterator[tuple[Stage, ...]]:
+    """The same stages, keeping more or less for the way down."""
+    options = []
+    for stage in stages:
+        inside = [x for x in layers[stage.start : stage.stop] if not isinstance(x, TVLoss)]
+        losses = [k for k, layer in enumerate(inside, start=1) if isinstance(layer, Loss)]
+        first, last = min(losses, default=0), max(losses, default=0)
+        if stage is stages[-1] and not stage.side:
+            first = last = 0  # goes up and down at once
+        options.append((0, first, last, None))
+    for levels in combinations_with_replacement(reversed(range(4)), len(stages)):
+        yield tuple(
+            replace(stage, again=some[level])
+            for stage, some, level in zip(stages, options, levels, strict=True)
+        )
+
+
+def _side(layers: Sequence[Any], widths: Sequence[int], network: LossNetwork, factor: float) -> int:
+    """Of a tile, a multiple of 32: factor times that whose largest tensor is not above LARGE."""
     large = LARGE if network.devices[0].type == 'cpu' else LARGE_ON_GPU
     stride, most = 1.0, 0.0
     for layer, channels in zip(layers, widths[1:], strict=True):
@@ -190,31 +220,107 @@ def _side(layers: Sequence[Any], widths: Sequence[int], network: LossNetwork, sh
             break
         stride *= max(window(layer, axis)[1] for axis in (0, 1))
         most = max(most, channels / stride**2)
-    side = math.isqrt(int(large / max(most * _item(network), 1))) // shrink
+    side = int(factor * math.isqrt(int(large / max(most * _item(network), 1))))
     return max(64, side // 32 * 32)
 
 
-def _cost(stage: Stage, layers: list[Any], widths: list[int], size: tuple[int, int]) -> float:
-    """Multiplications of the convolutions, up and down; tiles go up twice, and overlap."""
-    total, stride, halo = 0.0, _stride(layers[: stage.start]), 0.0
-    below = 1.0
-    for number in range(stage.start, stage.stop):
-        layer = layers[number]
+@dataclass(frozen=True)
+class Load:
+    """What a stage takes.
+
+    cost: multiplications of the convolutions, and what else takes as long.  below: bytes of the
+    features below it.  holds: whether they are held until the way down.  kept: bytes that are kept
+    besides.  up, down: bytes that a tile takes on each way.  stays: whether those remain with the
+    process, for the next tile.
+    """
+
+    cost: float
+    below: float
+    holds: bool
+    kept: float
+    up: float
+    down: float
+    stays: bool
+
+
+def _load(job: Job, stage: Stage, size: tuple[int, int]) -> Load:
+    """For an image of a size."""
+    if (stage, size) not in job.loads:
+        job.loads[stage, size] = _worked_out(job.network, stage, size)
+    return job.loads[stage, size]
+
+
+def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Load:
+    layers, widths, item = _layers(network), _channels(network), _item(network)
+    part = layers[stage.start : stage.stop]
+    again = _counted(part, stage.again)
+    whole = _sizes(layers[: stage.stop], size)[stage.start :]
+    side = stage.side or max(whole[0])
+    tile = (min(side, whole[0][0]), min(side, whole[0][1]))
+    sizes = _sizes(part, tile)
+    more = _overlap(part, tile, whole[0])
+    large = LARGE if network.devices[0].type == 'cpu' else math.inf
+    recalled = kept = cost = forward = faults = largest = 0.0
+    up = down = second = 0.0
+    below = float(widths[stage.start] * math.prod(tile) * item)
+    channels = widths[stage.start]
+    for number, layer in enumerate(part, start=1):
+        channels = getattr(layer, 'out_channels', None) or channels
+        elements = channels * math.prod(whole[number])
+        largest = max(largest, channels * math.prod(sizes[number]) * item)
+        own = float(channels * math.prod(sizes[number]) * item)
+        if isinstance(layer, nn.Conv2d):
+            multiplications = more * layer.weight.numel() * math.prod(whole[number])
+            forward += multiplications
+            second += multiplications * (number <= again)
+            faults += more * elements * item * (own > large)
+        bits = bits_kept(layer)
+        if isinstance(layer, Loss):
+            if number > again:
+                kept += elements * item
+            else:
+                recalled += own
+        elif bits is not None:
+            kept += more * elements * bits / 8
+            cost += BIT * more * elements * (bits > 0)
+        elif not (isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)):
+            kept += more * elements * item
+        indices = own * 8 / item if isinstance(layer, nn.MaxPool2d) else 0.0
+        up = max(up, below + own + indices)
+        down = max(down, below + own + max(own, indices))  # two gradients and a mask
+        below = own
+    stays = network.devices[0].type == 'cpu' and largest <= 1.1 * LARGE
+    gaps = GAPS if stays else 1.0
+    map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
+    if stage.again is None:
+        down = max(_both_ways(network, part, widths[stage.start], tile))
+        at_once = not stage.side and stage.stop == len(layers)
+        cost = (2 if at_once else 3) * (forward + FAULT * faults)
+        return Load(cost, map_below, True, 0.0, gaps * up, gaps * down, stays)
+    cost += 2 * (forward + FAULT * faults) + second
+    down = max(down, up * (again > 0)) + recalled
+    return Load(cost, map_below, again > 0, kept, gaps * up, gaps * down, stays)
+
+
+def _counted(part: Sequence[Any], again: int | None) -> int:
+    """A number of layers without TV, of all layers of a stage."""
+    tv = sum(isinstance(layer, TVLoss) for layer in part)
+    return again + tv if again else 0
+
+
+def _overlap(part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int]) -> float:
+    """How much more than the whole is calculated in tiles, whose halos overlap."""
+    halo, stride = 0.0, 1.0
+    for layer in part:
         if not is_local(layer):
             break
         kernel, step, _ = window(layer, 1)
-        halo += (kernel - 1) * below
-        below *= step
+        halo += (kernel - 1) * stride
         stride *= step
-        if isinstance(layer, nn.Conv2d):
-            total += layer.weight.numel() * math.prod(size) / stride**2
-    if not stage.side:
-        return 2 * total
-    return 3 * total * (stage.side / max(stage.side - halo, 1)) ** 2
-
-
-def _stride(layers: Sequence[Any]) -> float:
-    return math.prod(window(layer, 1)[1] for layer in layers)
+    return math.prod(
+        own / max(own - halo, 1) if own < whole else 1.0
+        for own, whole in zip(tile, size, strict=True)
+    )
 
 
 def _layers(network: LossNetwork) -> list[Any]:
@@ -249,6 +355,7 @@ def _words(job: Job, tiling: Tiling) -> str:
     parts = [
         f'layers {stage.start + 1} to {stage.stop} '
         + (f'in tiles of {stage.side} pixels' if stage.side else 'whole')
+        + (' (calculated twice)' if stage.side and stage.again is None else '')
         for stage in tiling.stages
     ]
     return ', '.join(parts)
@@ -261,24 +368,24 @@ def predict(
     network, pixels = job.network, math.prod(job.size)
     on_cpu = network.devices[0].type == 'cpu'
     vector = 3 * 4 * pixels
-    kept = 0.0  # of L-BFGS: g, g_old, d; of Adam: m, v, denom; and x
-    kept += 4 * vector
+    kept = (4.0 if job.pairs else 3.0) * vector  # of L-BFGS: g, g_old, d; of Adam: m, v; and x
     if job.pairs and not on_host:
         item = 4 if history is None else torch.empty(0, dtype=history).element_size()
         kept += 2 * job.pairs * vector * item / 4
     if not on_cpu and history is not None:
         kept += vector  # a piece at a time
-    if network.dtype != torch.float32:  # weights, and turned
+    low = network.dtype != torch.float32
+    if low or (tiling and any(stage.again is not None for stage in tiling.stages)):
         weights = sum(
             layer.weight.numel() for layer in network.modules() if isinstance(layer, nn.Conv2d)
         )
-        kept += 2 * _item(network) * weights
+        kept += (1 + low) * _item(network) * weights  # turned, and their own
     targets = sum(_elements(network, loss, job.size) * 4 for loss in network.content_losses)
     image = 24 * pixels if on_cpu else 0  # float64, preprocessed
-    phases = [kept + _evaluation(network, tiling, job.size) + vector, image + vector]
+    phases = [kept + _evaluation(job, tiling) + vector, image + vector]
     for size in job.style_sizes:
         whole = 36 * math.prod(size) if on_cpu else 12 * math.prod(size)
-        phases.append(whole + _forward(network, tiling, size))
+        phases.append(whole + _forward(job, tiling, size))
     if on_cpu:
         phases.append(kept + 2 * vector + 2 * 24 * pixels + 6 * pixels)  # saving
     overhead = 0
@@ -306,71 +413,42 @@ def _sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[int, int]
     return found
 
 
-def _evaluation(network: LossNetwork, tiling: Tiling | None, size: tuple[int, int]) -> float:
+def _evaluation(job: Job, tiling: Tiling | None) -> float:
     """Bytes that going up and down needs at the peak, the gradient of the image left out."""
-    layers = _layers(network)
+    network = job.network
     if tiling is None:
         gaps = GAPS if network.devices[0].type == 'cpu' else 1
-        return gaps * max(_both_ways(network, layers, 3, size))
-    widths = _channels(network)
-    maps, peaks, held = _maps(network, tiling, size), [0.0], 0.0
-    # up: the features below and above a stage, and a tile
-    for number, stage in enumerate(tiling.stages):
-        part = layers[stage.start : stage.stop]
-        tile = _tile(stage, layers, size)
-        work = max(_both_ways(network, part, widths[stage.start], tile))
-        work *= _gaps(network, part, widths[stage.start], tile)
-        held += maps[number]
-        above = maps[number + 1] if number + 1 < len(maps) else 0
-        # down: the features of the stages below it, both gradients, and a tile
-        peaks.append(held + above + maps[number] + work)
-    return max(peaks)
+        return gaps * max(_both_ways(network, _layers(network), 3, job.size))
+    loads = [_load(job, stage, job.size) for stage in tiling.stages]
+    peaks, held = [0.0], 0.0
+    for number, load in enumerate(loads):
+        above = loads[number + 1].below if number + 1 < len(loads) else 0.0
+        peaks.append(held + load.below + above + load.kept + load.up * (not load.stays))
+        held += load.kept + load.below * load.holds
+        # the gradients above and below, and a tile
+        peaks.append(held + above + load.below + load.down * (not load.stays))
+    return max(peaks) + max((max(load.up, load.down) for load in loads if load.stays), default=0.0)
 
 
-def _gaps(
-    network: LossNetwork, layers: Sequence[Any], channels: int, size: tuple[int, int]
-) -> float:
-    """GAPS where all tensors are small enough to be kept, by glibc, for the next one."""
-    if network.devices[0].type != 'cpu':
-        return 1.0
-    most, item = 0.0, _item(network)
-    for layer, (height, width) in zip(layers, _sizes(layers, size)[1:], strict=True):
-        channels = getattr(layer, 'out_channels', None) or channels
-        most = max(most, channels * height * width * item)
-    return GAPS if most <= 1.1 * LARGE else 1.0
-
-
-def _forward(network: LossNetwork, tiling: Tiling | None, size: tuple[int, int]) -> float:
-    """Bytes that going up needs at the peak."""
-    layers = _layers(network)
+def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
+    """Bytes that going up alone needs at the peak."""
+    network = job.network
     if tiling is None:
         whole = [
             channels * math.prod(area) * _item(network)
-            for channels, area in zip(_channels(network), _sizes(layers, size), strict=True)
+            for channels, area in zip(
+                _channels(network), _sizes(_layers(network), size), strict=True
+            )
         ]
         gaps = GAPS if network.devices[0].type == 'cpu' else 1
         return gaps * max(a + b for a, b in pairwise(whole))
-    maps, widths, peaks = _maps(network, tiling, size), _channels(network), [0.0]
-    for number, stage in enumerate(tiling.stages):
-        part = layers[stage.start : stage.stop]
-        work = max(_both_ways(network, part, widths[stage.start], _tile(stage, layers, size)))
-        peaks.append(sum(maps[number : number + 2]) + work / 2)
-    return max(peaks)
-
-
-def _maps(network: LossNetwork, tiling: Tiling, size: tuple[int, int]) -> list[float]:
-    """Bytes of the features below each stage; the image counts elsewhere."""
-    layers = _layers(network)
-    sizes, widths, item = _sizes(layers, size), _channels(network), _item(network)
-    return [
-        0.0 if stage.start == 0 else widths[stage.start] * math.prod(sizes[stage.start]) * item
-        for stage in tiling.stages
+    loads = [_load(job, stage, size) for stage in tiling.stages]
+    aboves = [load.below for load in loads[1:]] + [0.0]
+    peaks = [
+        load.below + above + load.up * (not load.stays)
+        for load, above in zip(loads, aboves, strict=True)
     ]
-
-
-def _tile(stage: Stage, layers: list[Any], size: tuple[int, int]) -> tuple[int, int]:
-    height, width = _sizes(layers[: stage.start], size)[-1]
-    return (min(stage.side, height), min(stage.side, width)) if stage.side else (height, width)
+    return max(peaks) + max((load.up for load in loads if load.stays), default=0.0)
 
 
 def _both_ways(

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import torch7.nn
+from style_transfer import bits
+from style_transfer.bits import pair
 from style_transfer.convolution import FixedConvolution
 from style_transfer.distributed import ALONE, Ranks
 from style_transfer.losses import (
@@ -116,7 +118,7 @@ class LossNetwork(nn.Module):
         # What every gradient is multiplied by on its way back, and the image's divided by: the
         # range of float16 ends at 6e-8.
         self.scale = FIRST_SCALE if self.dtype == torch.float16 else 1.0
-        self.fixed: dict[nn.Module, FixedConvolution] = {}
+        self.fixed: dict[tuple[nn.Module, torch.dtype], FixedConvolution] = {}
         self.content_losses: list[ContentLoss] = []
         self.style_losses: list[StyleLoss] = []
         layers: list[Any] = list(cnn)
@@ -230,10 +232,14 @@ class LossNetwork(nn.Module):
             return None
         _, _, fixed = self._enter(image)
         call = partial(self._call, small=False, fixed=fixed, device=self.devices[0])
+
+        def run(layers: Sequence[nn.Module], features: Tensor, frugal: bool) -> Tensor:
+            return _run(layers, features, partial(call, frugal=frugal), fixed or frugal)
+
         return TiledEvaluation(
             list(self.chunks[0].children()),
             self.tiling,
-            lambda layers, features: _run(layers, features, call, fixed),
+            run,
             (image.shape[1], image.shape[2]),
             self.ranks,
         )
@@ -249,7 +255,7 @@ class LossNetwork(nn.Module):
                 ' -style_layers, or run one process'
             )
         ends = [*begins[1:], len(layers)]
-        return Tiling(tuple(Stage(a, b) for a, b in zip(begins, ends, strict=True)), kept=True)
+        return Tiling(tuple(Stage(a, b, again=0) for a, b in zip(begins, ends, strict=True)))
 
     def _enter(self, image: Tensor) -> tuple[Tensor, bool, bool]:
         """The features below the first layer, and how convolutions run: small, fixed of _call."""
@@ -276,25 +282,32 @@ class LossNetwork(nn.Module):
         fixed: bool,
         device: torch.device,
         rectify: bool = False,
+        frugal: bool = False,
     ) -> Tensor:
         """Run a layer; a layer of a network with branches may take several inputs.
 
         small: round as Torch7 does.  fixed: in low precision.  rectify: with the ReLU above it.
+        frugal: keep bits for the way back, where bits are enough.
         """
         _check_fit(layer, features)
         if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
-        if fixed and _is_fixed(layer):
-            return self._fixed(layer, device)(features, rectify)
+        if (fixed or frugal) and _is_fixed(layer):
+            dtype = self.dtype if fixed else features.dtype
+            return self._fixed(layer, dtype, device)(features, rectify, frugal)
+        if frugal and bits.bits_kept(layer) is not None:
+            return bits.run(layer, features)
         if fixed and layer.state_dict():
             # in full precision, like its weights
             features, others = features.float(), tuple(other.float() for other in others)
         return layer(features, *others)
 
-    def _fixed(self, layer: nn.Conv2d, device: torch.device) -> FixedConvolution:
-        if layer not in self.fixed:
-            self.fixed[layer] = FixedConvolution(layer, self.dtype, device)
-        return self.fixed[layer]
+    def _fixed(
+        self, layer: nn.Conv2d, dtype: torch.dtype, device: torch.device
+    ) -> FixedConvolution:
+        if (layer, dtype) not in self.fixed:
+            self.fixed[layer, dtype] = FixedConvolution(layer, dtype, device)
+        return self.fixed[layer, dtype]
 
     def capture_content(self, image: Tensor) -> None:
         """Make the features of a preprocessed content image (3, H, W) the content targets."""
@@ -338,7 +351,7 @@ class LossNetwork(nn.Module):
 
 
 def _run(layers: Sequence[Any], features: Tensor, call: Callable, fixed: bool) -> Tensor:
-    """One layer after the other; in low precision a convolution takes the ReLU above it along."""
+    """One layer after the other; fixed: a convolution takes the ReLU above it along."""
     rectified = False  # with the convolution below it already
     for layer, above in zip(layers, [*layers[1:], None], strict=True):
         if rectified:
@@ -388,7 +401,7 @@ def _check_fit(layer: nn.Module, features: Tensor) -> None:
             )
     elif isinstance(layer, nn.Conv2d | nn.AvgPool2d):
         for size, kernel, padding in zip(
-            features.shape[2:], _pair(layer.kernel_size), _pair(layer.padding), strict=True
+            features.shape[2:], pair(layer.kernel_size), pair(layer.padding), strict=True
         ):
             if size + 2 * padding < kernel:
                 pooling = ' by -pooling avg' if isinstance(layer, nn.AvgPool2d) else ''
@@ -396,10 +409,6 @@ def _check_fit(layer: nn.Module, features: Tensor) -> None:
                     f'-image_size: too small for the {kernel} pixels wide window of a'
                     f' {type(layer).__name__} layer{pooling}, which gets {size}; give a larger one'
                 )
-
-
-def _pair(value: Any) -> tuple[int, ...]:
-    return value if isinstance(value, tuple) else (value, value)
 
 
 def _average_pooling(layer: nn.MaxPool2d, name: str, same_size: bool) -> nn.AvgPool2d:

@@ -7,10 +7,11 @@ every layer, the shares of all tiles together are the layer, and only what is ow
 
     up    every tile adds to the statistics of the losses (losses.py) and writes its share of the
           features above the stage
-    down  with the statistics known, every tile is calculated once more, takes the gradient of the
-          features above, each loss adds its own, and what arrives at the crop is added to the
-          gradient of the features below
+    down  with the statistics known, every tile takes the gradient of the features above, each loss
+          adds its own, and what arrives at the crop is added to the gradient of the features below
 
+What the way down needs is either kept on the way up, in bits (bits.py), but for the features of
+losses that are quicker to calculate again from those below; or the whole tile is calculated again.
 So nothing is approximated.  The last stage may be one tile, which goes up and down at once.
 
 Several processes (distributed.py) take rows of tiles.  Each has of the features between stages the
@@ -25,6 +26,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from loadcaffe.activations import Pointwise
 from loadcaffe.normalization import BatchNorm, Scale
@@ -32,7 +34,8 @@ from loadcaffe.spatial import Pooling
 from style_transfer.distributed import ALONE, Ranks, Rows
 from style_transfer.losses import Loss, Part, TVLoss, piece
 
-Run = Callable[[Sequence[nn.Module], Tensor], Tensor]
+# Layers, features, and whether bits are kept in the place of features: returns the features above.
+Run = Callable[[Sequence[nn.Module], Tensor, bool], Tensor]
 
 # What these make of a position depends on nothing else.
 POINTWISE = (
@@ -50,22 +53,21 @@ class Stage:
     """Layers start to stop, without stop, of a loss network, its losses counted.
 
     side: of a tile with its halo, in pixels of the stage's input; 0 for one tile.
+    again: how many of the layers are calculated again on the way down, for the features of their
+    losses; bits are kept of all others.  None: all of them, and nothing is kept.
     """
 
     start: int
     stop: int
     side: int = 0
+    again: int | None = None
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """The stages, from the image up.  They fit images of any size.
-
-    kept: what a stage of one tile has calculated on the way up is kept for the way down.
-    """
+    """The stages, from the image up.  They fit images of any size."""
 
     stages: tuple[Stage, ...]
-    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,17 +85,30 @@ class Band:
     rows: Tensor
     first: int = 0
 
+    def forgotten(self) -> 'Band':
+        """Its size alone."""
+        return Band(self.rows.detach().to('meta'), self.first)
+
     def piece(self, place: tuple[slice, slice]) -> Tensor:
         """Rows and columns, counted in the whole map: a view."""
         rows, columns = place
         return self.rows[..., rows.start - self.first : rows.stop - self.first, columns]
 
 
+@dataclass
+class Graph:
+    """The way down of a tile: where the gradient of its features goes in, and of its crop out."""
+
+    above: GradientEdge
+    below: GradientEdge
+    like: Tensor  # the features, on no device
+
+
 class TiledEvaluation:
     """What LossNetwork.gradient and .start do, in tiles.
 
     layers: of a network without branches, losses and TV included.
-    run: takes layers of it and features (1, C, H, W), returns the features above.
+    run: takes layers of it and features (1, C, H, W).
     size: (H, W) of the image.  ranks: the processes that share the tiles, if there are enough rows
     for all of them; else each does everything.
     """
@@ -108,10 +123,9 @@ class TiledEvaluation:
     ):
         self.layers = layers
         self.stages = tiling.stages
-        self.kept = tiling.kept
         self.run = run
         self.ranks = ranks
-        self.graphs: dict[Stage, tuple[Tensor, Tensor]] = {}  # of kept stages: crop and features
+        self.graphs: dict[tuple[Stage, int], Graph] = {}  # of stage and number of the tile
         shares = [self._shares(stage, below) for stage, below in self._sized(size)]
         if not all(shares):
             self.ranks = ALONE
@@ -126,15 +140,18 @@ class TiledEvaluation:
             if self._goes_up(stage):
                 features = self._up(stage, features)
             else:
-                self.run(self._layers(stage), features.rows)
+                self.run(self._layers(stage), features.rows, False)
 
     def gradient(self, image: Tensor) -> Tensor:
         """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
+        self.device = image.device
         maps = [Band(image.detach().unsqueeze(0))]
         for stage in self.stages:
             if self._goes_up(stage):
-                above = self._up(stage, maps[-1], graph=self.kept)
+                above = self._up(stage, maps[-1], graphs=stage.again is not None)
                 self._normalize(stage, maps[-1])
+                if stage.again == 0:
+                    maps[-1] = maps[-1].forgotten()
                 maps.append(above)
         gradient: Band | None = None
         for stage in reversed(self.stages):
@@ -167,16 +184,21 @@ class TiledEvaluation:
     def _tiles(self, stage: Stage) -> list[Tile]:
         return self.shares[stage][self.ranks.rank]
 
-    def _up(self, stage: Stage, features: Band, graph: bool = False) -> Band:
+    def _up(self, stage: Stage, features: Band, graphs: bool = False) -> Band:
         """The features above a stage, and the statistics of its losses.
 
-        graph: of one tile, keep what the way down needs.
+        graphs: keep what the way down needs.
         """
         losses = self._losses(stage)
         modes = [loss.mode for loss in losses]
         for loss, mode in zip(losses, modes, strict=True):
             loss.mode = 'sum' if mode == 'loss' else mode
-        above = self._sum(stage, features, graph and len(self._tiles(stage)) == 1)
+        forgetful = [layer for layer in self._again(stage) if isinstance(layer, Loss)]
+        for loss in forgetful:
+            loss.forgets = True
+        above = self._sum(stage, features, graphs)
+        for loss in forgetful:
+            loss.forgets = False
         for loss, mode in zip(losses, modes, strict=True):
             loss.mode = mode
         if self.ranks.size > 1 and stage is not self.stages[-1]:
@@ -197,17 +219,22 @@ class TiledEvaluation:
         for loss in self._losses(stage) + others:
             loss.mode = 'loss'
 
-    def _sum(self, stage: Stage, features: Band, graph: bool = False) -> Band:
+    def _sum(self, stage: Stage, features: Band, graphs: bool = False) -> Band:
         """Run every tile: the losses add up, and their shares of the features above are joined."""
         layers, above = self._layers(stage), Band(torch.empty(0))
         losses = self._losses(stage)
-        for tile in self._tiles(stage):
+        for number, tile in enumerate(self._tiles(stage)):
             _tell_losses(layers, tile)
-            crop = _copied(features.piece(tile.crop)).requires_grad_(graph)
-            with torch.set_grad_enabled(graph):
-                found = self.run(layers, crop)
-            if graph:
-                self.graphs[stage] = crop, found
+            crop = _copied(features.piece(tile.crop))
+            with torch.set_grad_enabled(graphs):
+                if graphs:
+                    crop = _Enter.apply(crop, torch.empty(0, requires_grad=True))
+                    below = get_gradient_edge(crop)
+                found = self.run(layers, crop, graphs)
+            del crop
+            if graphs:
+                edge = get_gradient_edge(found)
+                self.graphs[stage, number] = Graph(edge, below, found.detach().to('meta'))
             found = found.detach()
             if stage is not self.stages[-1]:
                 part = tile.parts[len(layers) - 1]
@@ -225,30 +252,50 @@ class TiledEvaluation:
     def _down(self, stage: Stage, features: Band, above: Band | None) -> Band:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
-        total = Band(torch.zeros_like(features.rows), features.first)
+        device = self.device
+        total = Band(torch.zeros_like(features.rows, device=device), features.first)
         if above is not None and self.ranks.size > 1:
             self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
-        for tile in self._tiles(stage):
+        for number, tile in enumerate(self._tiles(stage)):
             _tell_losses(layers, tile)
-            if stage in self.graphs:
-                crop, found = self.graphs.pop(stage)
-            else:
+            if stage.again is None:
                 crop = _copied(features.piece(tile.crop)).requires_grad_()
-                found = self.run(layers, crop)
-            gradient = torch.zeros_like(found)
+                found = self.run(layers, crop, False)
+                graph = Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
+                del found
+            else:
+                if stage.again:
+                    self._recall(stage, _copied(features.piece(tile.crop)))
+                graph = self.graphs.pop((stage, number))
+            gradient = torch.zeros_like(graph.like, device=device)
             if above is not None:
                 part = tile.parts[len(layers) - 1]
                 piece(gradient, part.own).copy_(above.piece(part.place))
-            (own,) = torch.autograd.grad(found, crop, gradient)
-            del found, gradient
+            (own,) = torch.autograd.grad([graph.above], [graph.below], [gradient])
+            del graph, gradient
             total.piece(tile.crop).add_(own)
         _forget_parts(layers)
         return total
 
+    def _recall(self, stage: Stage, crop: Tensor) -> None:
+        """Tell the losses the features that they have not kept of a tile."""
+        layers = self._again(stage)
+        losses = [layer for layer in layers if isinstance(layer, Loss) and layer.mode != 'none']
+        for loss in losses:
+            loss.mode = 'recall'
+        with torch.no_grad():
+            self.run(layers, crop, False)
+        for loss in losses:
+            loss.mode = 'loss'
+
+    def _again(self, stage: Stage) -> list[nn.Module]:
+        """The layers that are calculated again where bits are kept of the others."""
+        return self._layers(stage)[: stage.again or 0]
+
     def _whole(self, stage: Stage, features: Tensor) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
         features = features.requires_grad_()
-        found = self.run(self._layers(stage), features)
+        found = self.run(self._layers(stage), features, stage.again is not None)
         return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
 
     def _shares(self, stage: Stage, size: tuple[int, int]) -> list[list[Tile]]:
@@ -291,6 +338,18 @@ class TiledEvaluation:
         first, last = _covered(slice(*rows) for rows in needed)
         rows = like.new_empty(1, like.shape[1], last - first, width)
         return Band(rows.contiguous(memory_format=torch.channels_last), first)
+
+
+class _Enter(torch.autograd.Function):
+    """Identity, from which the way down ends: the features themselves are not kept for it."""
+
+    @staticmethod
+    def forward(ctx, features, leaf):
+        return features.view_as(features)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
 
 
 def _copied(crop: Tensor) -> Tensor:

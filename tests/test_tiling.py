@@ -1,5 +1,7 @@
 """Tiles: the whole image's losses and gradient, whatever the layers, sizes and tiles."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import RELUS, loss_network
@@ -7,6 +9,7 @@ from torch import nn
 
 import loadcaffe
 from style_transfer import evaluate
+from style_transfer.losses import Loss, TVLoss
 from style_transfer.tiling import Stage, Tiling, cuts
 
 
@@ -45,6 +48,21 @@ def stages(net, side, at=None, whole=False):
     return Tiling(tuple(made))
 
 
+def keeping(net, tiling, kind):
+    """The same stages, keeping bits on the way up.
+
+    kind: which losses get their features again: 'none', the 'first' of each stage, or 'all'.
+    """
+    layers = list(net.chunks[0].children())
+
+    def again(stage):
+        inside = [layer for layer in layers[stage.start : stage.stop] if type(layer) is not TVLoss]
+        at = [k + 1 for k, layer in enumerate(inside) if isinstance(layer, Loss)]
+        return {'none': 0, 'first': min(at, default=0), 'all': max(at, default=0)}[kind]
+
+    return Tiling(tuple(replace(stage, again=again(stage)) for stage in tiling.stages))
+
+
 def results(net, tiling, size, guide=None):
     """Losses and gradient, targets captured the same way."""
     net.tiling = tiling
@@ -67,11 +85,12 @@ def results(net, tiling, size, guide=None):
 def check(net, tiling, size=(50, 67), guide=None):
     """Tiles against the whole image, to 1e-12 in float64."""
     values, total, gradient = results(net, None, size, guide)
-    tiled = results(net, tiling, size, guide)
-    assert tiled[0] == pytest.approx(values, rel=1e-12)
-    assert tiled[1] == pytest.approx(total, rel=1e-12)
     assert gradient.abs().sum() > 0
-    assert (tiled[2] - gradient).norm() <= 1e-12 * gradient.norm()
+    for tiled in (tiling, *(keeping(net, tiling, kind) for kind in ('none', 'first', 'all'))):
+        found = results(net, tiled, size, guide)
+        assert found[0] == pytest.approx(values, rel=1e-12)
+        assert found[1] == pytest.approx(total, rel=1e-12)
+        assert (found[2] - gradient).norm() <= 1e-12 * gradient.norm()
 
 
 @pytest.mark.parametrize('size', [(48, 64), (50, 67), (33, 41), (37, 130), (17, 23)])
@@ -168,13 +187,15 @@ def test_tiles_in_single_precision_and_less_agree_to_its_noise(cnn, precision, t
     net.float()
     x, targets = (image(150, 170, seed).float() for seed in (1, 2))
     found = []
-    for tiling in (None, stages(net, 64, [0, 2])):
+    tiles = stages(net, 64, [0, 2])
+    for tiling in (None, tiles, keeping(net, tiles, 'first')):
         net.tiling = tiling
         for loss in net.losses:
             loss.target = torch.empty(0)
         net.capture_content(targets)
         net.capture_style(targets, 1.0)
         found.append(evaluate(net, x))
-    (total, gradient), (tiled_total, tiled) = found
-    assert float(tiled_total) == pytest.approx(float(total), rel=1e-3)
-    assert (tiled - gradient).norm() <= tolerance * gradient.norm()
+    total, gradient = found[0]
+    for tiled_total, tiled in found[1:]:
+        assert float(tiled_total) == pytest.approx(float(total), rel=1e-3)
+        assert (tiled - gradient).norm() <= tolerance * gradient.norm()

@@ -1,0 +1,91 @@
+"""ReLU, pooling and convolutions that keep bits: PyTorch's gradients, to the bit."""
+
+import pytest
+import torch
+from torch import nn
+
+from style_transfer import bits
+from style_transfer.bits import Bits
+from style_transfer.convolution import FixedConvolution
+
+DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+LAYERS = [
+    nn.ReLU(),
+    nn.MaxPool2d(2, 2),
+    nn.MaxPool2d(2, 2, ceil_mode=True),
+    nn.AvgPool2d(2, 2),
+    nn.AvgPool2d((3, 2), (2, 1), (1, 0), ceil_mode=True, count_include_pad=False),
+]
+SIZES = [(8, 8), (7, 9), (33, 20)]
+
+
+def features(size, dtype=torch.float32, seed=0, device='cpu', channels=5):
+    """Few values, many of them equal or zero."""
+    generator = torch.Generator().manual_seed(seed)
+    found = torch.randint(-3, 4, (1, channels, *size), generator=generator).to(device, dtype)
+    return found.contiguous(memory_format=torch.channels_last)
+
+
+def way_back(call, x, seed=1):
+    x = x.clone(memory_format=torch.channels_last).requires_grad_()
+    found = call(x)
+    above = features(found.shape[2:], x.dtype, seed, x.device, found.shape[1]) / 3
+    return found.detach(), torch.autograd.grad(found, x, above)[0]
+
+
+@pytest.mark.parametrize('dtype', DTYPES)
+@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize('layer', LAYERS, ids=str)
+def test_gradients_are_those_of_pytorch(layer, size, dtype):
+    x = features(size, dtype)
+    want = way_back(layer, x)
+    found = way_back(lambda x: bits.run(layer, x), x)
+    assert torch.equal(found[0], want[0])
+    assert torch.equal(found[1], want[1])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA GPU')
+@pytest.mark.parametrize('layer', LAYERS, ids=str)
+def test_gradients_are_those_of_pytorch_on_a_gpu(layer):
+    x = features((33, 20), device='cuda')
+    want = way_back(layer, x)
+    found = way_back(lambda x: bits.run(layer, x), x)
+    assert torch.equal(found[0], want[0])
+    assert torch.equal(found[1], want[1])
+
+
+@pytest.mark.parametrize('rectify', [False, True])
+def test_convolutions_have_the_same_gradient_with_bits(rectify):
+    torch.manual_seed(0)
+    fixed = FixedConvolution(nn.Conv2d(5, 7, 3, padding=1), torch.float32, torch.device('cpu'))
+    x = features((19, 23))
+    want = way_back(lambda x: fixed(x, rectify), x)
+    found = way_back(lambda x: fixed(x, rectify, frugal=True), x)
+    assert torch.equal(found[0], want[0])
+    assert torch.equal(found[1], want[1])
+
+
+def test_layers_that_are_not_known_are_left_to_pytorch():
+    known = [bits.bits_kept(layer) for layer in LAYERS]
+    assert known == [1, 2, 2, 0, 0]
+    for layer in (nn.Tanh(), nn.MaxPool2d(3, 2), nn.MaxPool2d(2, 1), nn.MaxPool2d(2, 2, 1)):
+        assert bits.bits_kept(layer) is None
+
+
+@pytest.mark.parametrize('threads', [1, 2, 3])
+def test_large_tensors_are_packed_by_several_threads_alike(threads, monkeypatch):
+    monkeypatch.setattr(bits, 'PIECE', 64)
+    monkeypatch.setattr(bits.torch, 'get_num_threads', lambda: threads)
+    x = features((33, 20))
+    assert torch.equal(Bits(x).masked(x), x.clamp(min=0))
+
+
+def test_a_bit_is_kept_for_an_element():
+    kept = Bits(features((64, 64)))
+    assert kept.bytes.nbytes == 5 * 64 * 64 / 8
+
+
+def test_bits_stay_when_others_are_made():
+    made = [(x, Bits(x)) for x in (features((9, 9), seed=seed) for seed in range(20))]
+    for x, kept in made:
+        assert torch.equal(kept.masked(x), x.clamp(min=0))
