@@ -15,7 +15,8 @@ logger = logging.getLogger(__name__)
 # order of operations, many passes over the memory, would take a fifth of a run's time.
 LONG = 3 << 14
 BLOCK = 10  # pairs that memory is taken for at a time
-PIECE = 1 << 18  # elements of a vector that a history of another kind is turned into x's at a time
+# Elements of a vector at a time, where it is worked on in pieces: they stay in a core's cache.
+PIECE = 1 << 18
 CURVATURE = 1e-10  # the least y . s of a pair that is kept
 TINY = 1e-30  # instead of the length of a direction that vanishes
 
@@ -364,26 +365,30 @@ def adam(
     """Take one step of Adam (Kingma and Ba 2015).
 
     feval: as for lbfgs. x: any shape and device, changed in place. state: a dict, empty before
-    the first step, which keeps the step count t, the averages m and v, and a buffer.
+    the first step, which keeps the step count t and the averages m and v.
     Returns x and the loss before the step. Source: optim/adam.lua.
     """
     loss, g = _evaluate(feval, x)
     if not state:
-        state.update(t=0, m=torch.zeros_like(g), v=torch.zeros_like(g), denom=torch.empty_like(g))
+        state.update(t=0, m=torch.zeros_like(g), v=torch.zeros_like(g))
     state['t'] += 1
-    t, m, v, denom = state['t'], state['m'], state['v'], state['denom']
-
-    m.mul_(beta1).add_(g, alpha=1 - beta1)
-    # each product rounded by itself, as there: addcmul_ would fuse the last one with the sum
-    torch.mul(g, 1 - beta2, out=denom)
-    v.mul_(beta2).add_(denom.mul_(g))
-    _sqrt(v, out=denom)
-    denom.add_(epsilon)
-
+    t = state['t']
     bias_correction1 = 1 - beta1**t
     bias_correction2 = 1 - beta2**t
     step_size = learning_rate * math.sqrt(bias_correction2) / bias_correction1
-    x.detach().addcdiv_(m.view(x.shape), denom.view(x.shape), value=-step_size)
+
+    flat = x.detach().reshape(-1)
+    vectors = (flat, g, state['m'], state['v'])
+    for point, own, m, v in zip(*(vector.split(PIECE) for vector in vectors), strict=True):
+        m.mul_(beta1).add_(own, alpha=1 - beta1)
+        # each product rounded by itself, as there: addcmul_ would fuse the last one with the sum
+        denom = own * (1 - beta2)
+        v.mul_(beta2).add_(denom.mul_(own))
+        _sqrt(v, out=denom)
+        denom.add_(epsilon)
+        point.addcdiv_(m, denom, value=-step_size)
+    if not x.is_contiguous():  # flat is a copy
+        x.detach().copy_(flat.view(x.shape))
     return x, loss
 
 
