@@ -32,6 +32,7 @@ from loadcaffe.activations import Pointwise
 from loadcaffe.normalization import BatchNorm, Scale
 from loadcaffe.spatial import Pooling
 from style_transfer.distributed import ALONE, Ranks, Rows
+from style_transfer.heap import trim
 from style_transfer.losses import Loss, Part, TVLoss, piece
 
 # Layers, features, and whether bits are kept in the place of features: returns the features above.
@@ -44,6 +45,8 @@ POINTWISE = (
 )  # fmt: skip
 
 
+# After so many tiles, memory that lies free goes back to the system.
+TRIM = 4
 # Features of a width that is no multiple of 16 take twice the time in bfloat16.
 ALIGNMENT = 32
 
@@ -242,6 +245,8 @@ class TiledEvaluation:
                     above = self._band_above(stage, found, part.size[1])
                 above.piece(part.place).copy_(piece(found, part.own))
             del found
+            if number % TRIM == TRIM - 1:
+                trim()
         for loss in losses:
             if loss.sum is not None:
                 self.ranks.add(loss.sum)
@@ -274,6 +279,9 @@ class TiledEvaluation:
             (own,) = torch.autograd.grad([graph.above], [graph.below], [gradient])
             del graph, gradient
             total.piece(tile.crop).add_(own)
+            del own
+            if number % TRIM == TRIM - 1:
+                trim()
         _forget_parts(layers)
         return total
 
