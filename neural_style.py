@@ -213,7 +213,9 @@ def main(argv: list[str] | None = None) -> int:
             run(params, interruption, resumed, ranks)
         leave(ranks)
     except DryRun as plan:
-        print(plan)
+        if ranks.rank == 0:
+            print(plan)
+        leave(ranks)
         return 0
     except Interrupted as interrupted:
         if ranks.rank == 0:
@@ -337,7 +339,8 @@ def run(
     with named(f'-image_size {params.image_size}'):
         content_image = image.scale(content_image, params.image_size)
     check_sides(params.output_image, *content_image.shape[1:])
-    content_image, alpha = content_image[:3], content_image[3:]
+    content_image, alpha = content_image[:3], content_image[3:].clone()
+    height, width = content_image.shape[1:]
     style_size = math.ceil(params.style_scale * params.image_size)
     style_image_list = picture.split_paths(params.style_image)
     if not style_image_list:
@@ -347,20 +350,18 @@ def run(
         style_image = load('-style_image', path)
         with named(f'-style_scale {params.style_scale}'):
             if params.style_size_by == 'width':
-                width = int(max(params.style_scale * content_image.shape[2], 1))
-                style_image = scale_to_width(style_image, width)
+                style_width = int(max(params.style_scale * width, 1))
+                style_image = scale_to_width(style_image, style_width)
             else:
                 style_image = image.scale(style_image, style_size)
         style_images.append(style_image)
     init_image = None
     if params.init_image != '':
-        height, width = content_image.shape[1:]
         init_image = load('-init_image', params.init_image)
         init_image = image.scale_to(init_image, width, height)
 
     mask = params.paper_mask
     if mask not in ('', 'auto'):
-        height, width = content_image.shape[1:]
         mask = luminance(load('-paper_mask', mask))
         mask = image.scale_to(mask, width, height)
 
@@ -394,19 +395,19 @@ def run(
     def painted(x: torch.Tensor) -> torch.Tensor:
         """The picture of an x, at the full size."""
         disp = deprocess(x.cpu().double())
-        if disp.shape != content_image.shape:
-            disp = image.scale_to(disp, content_image.shape[2], content_image.shape[1])
+        if disp.shape[1:] != (height, width):
+            disp = image.scale_to(disp, width, height)
 
         # Maybe perform postprocessing for color-independent style transfer
         if params.original_colors == 1:
-            disp = original_colors(content_image, disp)
+            disp = original_colors(colors, disp)
         elif params.style_tint == 1:
-            disp = style_tint(style_images[0], disp)
+            disp = style_tint(colors, disp)
         return disp
 
     def should_save(iterate: Iterate) -> bool:
         t = iterate.iteration
-        if iterate.x.shape != content_image.shape:
+        if iterate.x.shape[1:] != (height, width):
             return False  # a coarser scale
         often = params.save_iter > 0 and modulo(t, params.save_iter) == 0
         return often or t == params.num_iterations
@@ -447,7 +448,17 @@ def run(
             f' so that {params.output_image} is not written, as in the original',
             file=sys.stderr,
         )
-    sizes = scales(params.multiscale, max(content_image.shape[1:]))
+    # Pictures that are not needed after the targets: stylize gives up their memory.
+    style_pixels = [picture[0].numel() for picture in style_images]
+    content: Any = [content_image].pop
+    styles: Any = [style_images].pop
+    if params.original_colors == 1:
+        content = colors = content_image
+    elif params.style_tint == 1:
+        styles, colors = style_images, style_images[0]
+    del content_image, style_images, style_image
+
+    sizes = scales(params.multiscale, max(height, width))
     watch = Watch()
     saved = ''  # where the picture is, once a signal has come
     evaluated = False
@@ -494,9 +505,9 @@ def run(
         def planned(plan: Plan) -> None:
             if params.dry_run:
                 raise DryRun(plan.text)
-            if params.memory != '' or not plan.plain:
+            if ranks.rank == 0 and (params.memory != '' or not plan.plain):
                 tqdm.write(f'neural_style: {plan.text}', file=sys.stderr)
-            if plan.tiling is not None:
+            if plan.tiling is not None and not plan.plain:
                 keep_tiles()
 
         paint = stylize
@@ -514,8 +525,8 @@ def run(
         try:
             paint(
                 network,
-                content_image,
-                style_images,
+                content,
+                styles,
                 style_blend_weights=style_blend_weights,
                 content_weight=params.content_weight,
                 style_weight=params.style_weight,
@@ -566,7 +577,7 @@ def run(
                 raise
             lack = True
         if lack:  # and what the error held is free
-            text = too_large(params, content_image, style_images, need, room)
+            text = too_large(params, (height, width), style_pixels, need, room)
             if watch.good is not None:
                 text += '; ' + save_here(watch.iteration, watch.good)
             if watch.good is not None and latest is not None and ranks.size == 1:

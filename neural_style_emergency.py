@@ -180,24 +180,25 @@ def memory_left(device: torch.device) -> float:
 
 def too_large(
     params: SimpleNamespace,
-    content_image: torch.Tensor,
-    style_images: list[torch.Tensor],
+    size: tuple[int, int],
+    style_pixels: list[int],
     need: float,
     room: float,
 ) -> str:
     """What to say when memory is out.
 
+    size: (H, W) of the image.  style_pixels: of each style image.
     need: bytes for a pixel.  room: bytes that were free when the network was loaded.
     """
-    height, width = content_image.shape[1:]
+    height, width = size
     # a style image is only looked at, which takes half as much
-    pixels = max(height * width, *(picture[0].numel() / 2 for picture in style_images))
+    pixels = max(height * width, *(number / 2 for number in style_pixels))
     share = max(room - MEMORY_RESERVE, 0) / (need * pixels)
-    size = int(max(height, width) * math.sqrt(min(share, MEMORY_SHARE))) // 8 * 8
+    fits = int(max(height, width) * math.sqrt(min(share, MEMORY_SHARE))) // 8 * 8
     text = f'out of memory at {width} x {height}'
     if math.isfinite(room):
         text += f', with {room / 1e9:.2g} GB to be had'
-    text += f': -image_size {size} should fit' if size >= 8 else ': too little for any size'
+    text += f': -image_size {fits} should fit' if fits >= 8 else ': too little for any size'
     if params.optimizer == 'lbfgs':
         text += '; -optimizer adam and a small -lbfgs_num_correction need less'
     return text

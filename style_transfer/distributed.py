@@ -26,15 +26,16 @@ class Ranks:
     """This process among those that share a run.
 
     rank: its number, from 0.  size: how many there are.  With one, nothing is sent.
-    local: its number among those on its machine.
+    local: its number among those on its machine, of which there are as many as neighbours says.
     The others are those of torch.distributed's default group, which must have been made.  Every
     method but share is called by all of them alike.  Raises RankLostError if one is gone.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1, local: int = 0):
+    def __init__(self, rank: int = 0, size: int = 1, local: int = 0, neighbours: int = 1):
         self.rank = rank
         self.size = size
         self.local = local
+        self.neighbours = neighbours
 
     def add(self, tensor: Tensor) -> Tensor:
         """The sum of every process's tensor, written over it."""
@@ -132,7 +133,11 @@ def join() -> Ranks:
         dist.init_process_group('cpu:gloo,cuda:nccl' if torch.cuda.is_available() else 'gloo')
     except (RuntimeError, ValueError) as error:
         raise ValueError(f'cannot join the other processes: {error}') from error
-    return Ranks(dist.get_rank(), dist.get_world_size(), int(os.environ.get('LOCAL_RANK', 0)))
+    local, neighbours = (
+        int(os.environ.get(name, default))
+        for name, default in (('LOCAL_RANK', 0), ('LOCAL_WORLD_SIZE', 1))
+    )
+    return Ranks(dist.get_rank(), dist.get_world_size(), local, neighbours)
 
 
 def leave(ranks: Ranks) -> None:
@@ -154,7 +159,7 @@ def launch(words: Sequence[str], count: int) -> int:
         settings['OMP_NUM_THREADS'] = max(1, (os.cpu_count() or 1) // count)
     processes = []
     for rank in range(count):
-        own = settings | {'RANK': rank, 'LOCAL_RANK': rank}
+        own = settings | {'RANK': rank, 'LOCAL_RANK': rank, 'LOCAL_WORLD_SIZE': count}
         environment = os.environ | {key: str(value) for key, value in own.items()}
         processes.append(subprocess.Popen(words, env=environment))
 

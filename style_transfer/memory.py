@@ -23,6 +23,7 @@ from style_transfer.tiling import Stage, Tiling, cuts, is_local, output_sizes, w
 # 1024 x 768 on a CPU, 8.1 were measured with VGG-19 (6.9 with bf16), 7.4 (5.9) with the embedded
 # network.
 EVALUATION, VECTORS = 8.5, 8
+MOST = 1 << 62  # bytes: more than there are
 UNITS = {'': 0, 'k': 10, 'm': 20, 'g': 30, 't': 40}
 # Tensors above this come from the system and go back to it; with tiles below it, what they need
 # is kept for the next one (see LARGE in the command).  The most that glibc takes.
@@ -45,7 +46,8 @@ class Plan:
 
     tiling: None for whole images.  history: dtype of the history of L-BFGS, None for the image's
     own; on_host: whether it lies in the host's memory, not the device's.  peak: bytes, predicted,
-    of the process, or of the device's memory where that is a GPU.
+    of the process, or of the device's memory where that is a GPU.  plain: nothing differs from what
+    is done without a plan.
     """
 
     tiling: Tiling | None
@@ -53,18 +55,16 @@ class Plan:
     on_host: bool
     peak: int
     text: str
-
-    @property
-    def plain(self) -> bool:
-        """Whether nothing differs from what is done without a plan."""
-        return self.tiling is None and self.history is None and not self.on_host
+    plain: bool
 
 
 @dataclass(frozen=True)
 class Job:
     """What is to be run: sizes (H, W) of the image and the style images, and the optimiser.
 
-    pairs: of the history of L-BFGS, 0 for Adam.  used: bytes in use already, on the device.
+    pairs: of the history of L-BFGS, 0 for Adam.  used: bytes in use already, on the device, by the
+    process that has the most of those that share the run.  given_up: of those, the bytes that are
+    only needed until the targets are known.
     """
 
     network: LossNetwork
@@ -72,6 +72,7 @@ class Job:
     style_sizes: tuple[tuple[int, int], ...]
     pairs: int
     used: int
+    given_up: int = 0
     loads: 'dict[tuple[Stage, tuple[int, int]], Load]' = field(default_factory=dict, compare=False)
 
     def scaled(self, factor: float) -> 'Job':
@@ -80,14 +81,15 @@ class Job:
             (max(1, int(height * factor)), max(1, int(width * factor)))
             for height, width in (self.size, *self.style_sizes)
         ]
-        used = self.used
+        used, given_up = self.used, self.given_up
         if self.network.devices[0].type == 'cpu':  # the images are there already, in float64
             before, after = (
                 sum(24 * math.prod(size) for size in some)
                 for some in ((self.size, *self.style_sizes), sizes)
             )
-            used += after - before
-        return Job(self.network, sizes[0], tuple(sizes[1:]), self.pairs, max(used, 0))
+            used = max(used + after - before, 0)
+            given_up = int(given_up * after / before)
+        return Job(self.network, sizes[0], tuple(sizes[1:]), self.pairs, used, given_up)
 
 
 def choose_plan(
@@ -97,18 +99,24 @@ def choose_plan(
     *,
     pairs: int,
     memory: str = '',
+    given_up: int = 0,
 ) -> Plan:
     """The plan that changes least and fits, then the one that is fastest.
 
-    memory: the flag -memory, '' for what is free on the device.  Whole images come first, then
-    tiles, which change nothing but the last digits, then a history of L-BFGS on the host, then
-    one in bfloat16.  Raises ValueError where nothing fits, naming the size that would.
+    memory: the flag -memory, '' for what is free on the device.  given_up: bytes of the images that
+    are there now, but not any more when the first evaluation is done.
+    Whole images come first, or whole strips for several processes, then tiles, which change nothing
+    but the last digits, then a history of L-BFGS on the host, then one in bfloat16.  All processes
+    come to the same plan.  Raises ValueError where nothing fits, naming the size that would.
     """
-    device = network.devices[0]
-    limit = parse_memory(memory) if memory else free_memory(device)
+    device, ranks = network.devices[0], network.ranks
+    limit = parse_memory(memory) if memory else free_memory(device, ranks.neighbours)
+    used, on_cpu = used_memory(device), device.type == 'cpu'
     if len(network.devices) > 1:  # each has a part of the network; nobody can say which
         limit = math.inf
-    job = Job(network, size, tuple(style_sizes), pairs, used_memory(device))
+    if ranks.size > 1:
+        used, limit = ranks.most(used), -ranks.most(-int(min(limit, MOST)))
+    job = Job(network, size, tuple(style_sizes), pairs, used, given_up if on_cpu else 0)
     found = _fitting(job, limit)
     if found is not None:
         return found
@@ -150,7 +158,7 @@ def _plans(job: Job) -> Iterator[Plan]:
         kinds += [(None, True)] if on_gpu else []
         kinds += [(torch.bfloat16, on_gpu)]
     for history, on_host in kinds:
-        yield _plan(job, None, history, on_host)
+        yield _plan(job, job.network.tiling, history, on_host)
         if _can_tile(job.network):
             tilings = tilings or _tilings(job)
         for tiling in tilings:
@@ -175,11 +183,11 @@ def _tilings(job: Job) -> list[Tiling | None]:
         inner = begins[1:number] if top != local else begins[1:]
         for count in range(len(inner) + 1):
             bounds = [0, *inner[count:], top] if top else [0]
-            for factors in ((4, 2, 1), (1,), (0.5,), (0.25,)):
+            for factors in ((4, 2, 1), (2, 1), (1,), (0.5,), (0.25,)):
                 plain = [_quickest(job, a, b, factors) for a, b in pairwise(bounds)]
                 if top < len(layers):
                     plain.append(Stage(top, len(layers)))
-                for stages in _keeping(layers, plain):
+                for stages in _keeping(job.network, plain):
                     cost[Tiling(stages)] = sum(_load(job, stage, job.size).cost for stage in stages)
     return sorted(cost, key=lambda tiling: cost[tiling])
 
@@ -194,15 +202,15 @@ def _quickest(job: Job, start: int, stop: int, factors: Sequence[float]) -> Stag
     return min(stages, key=lambda stage: _load(job, stage, job.size).cost)
 
 
-def _keeping(layers: list[Any], stages: Sequence[Stage]) -> Iterator[tuple[Stage, ...]]:
+def _keeping(network: LossNetwork, stages: Sequence[Stage]) -> Iterator[tuple[Stage, ...]]:
     """The same stages, keeping more or less for the way down."""
-    options = []
+    layers, options = _layers(network), []
     for stage in stages:
         inside = [x for x in layers[stage.start : stage.stop] if not isinstance(x, TVLoss)]
         losses = [k for k, layer in enumerate(inside, start=1) if isinstance(layer, Loss)]
         first, last = min(losses, default=0), max(losses, default=0)
-        if stage is stages[-1] and not stage.side:
-            first = last = 0  # goes up and down at once
+        if _at_once(network, stage):
+            first = last = 0
         options.append((0, first, last, None))
     for levels in combinations_with_replacement(reversed(range(4)), len(stages)):
         yield tuple(
@@ -244,10 +252,16 @@ class Load:
 
 
 def _load(job: Job, stage: Stage, size: tuple[int, int]) -> Load:
-    """For an image of a size."""
+    """Of one process, for an image of a size."""
+    size = -(-size[0] // job.network.ranks.size), size[1]
     if (stage, size) not in job.loads:
         job.loads[stage, size] = _worked_out(job.network, stage, size)
     return job.loads[stage, size]
+
+
+def _at_once(network: LossNetwork, stage: Stage) -> bool:
+    """Whether a stage goes up and down at once: the last one, in one tile."""
+    return not stage.side and stage.stop == len(_layers(network)) and network.ranks.size == 1
 
 
 def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Load:
@@ -294,8 +308,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
     if stage.again is None:
         down = max(_both_ways(network, part, widths[stage.start], tile))
-        at_once = not stage.side and stage.stop == len(layers)
-        cost = (2 if at_once else 3) * (forward + FAULT * faults)
+        cost = (2 if _at_once(network, stage) else 3) * (forward + FAULT * faults)
         return Load(cost, map_below, True, 0.0, gaps * up, gaps * down, stays)
     cost += 2 * (forward + FAULT * faults) + second
     down = max(down, up * (again > 0)) + recalled
@@ -342,19 +355,24 @@ def _item(network: LossNetwork) -> int:
 def _plan(job: Job, tiling: Tiling | None, history: torch.dtype | None, on_host: bool) -> Plan:
     peak = predict(job, tiling, history, on_host)
     height, width = job.size
+    processes = job.network.ranks.size
     words = [f'{width} x {height} pixels', 'whole' if tiling is None else _words(job, tiling)]
+    if processes > 1:
+        words.insert(1, f'shared by {processes} processes')
     if job.pairs:
         kind = 'bfloat16' if history is not None else 'float32'
         place = ' in host memory' if on_host else ''
         words.append(f'L-BFGS history of {job.pairs} pairs in {kind}{place}')
-    text = f'{", ".join(words)}; predicted peak {written(peak)}'
-    return Plan(tiling, history, on_host, peak, text)
+    text = f'{", ".join(words)}; predicted peak {written(peak)}' + ' each' * (processes > 1)
+    plain = tiling is job.network.tiling and history is None and not on_host
+    return Plan(tiling, history, on_host, peak, text, plain)
 
 
 def _words(job: Job, tiling: Tiling) -> str:
+    single = 'whole' if job.network.ranks.size == 1 else 'in strips'
     parts = [
         f'layers {stage.start + 1} to {stage.stop} '
-        + (f'in tiles of {stage.side} pixels' if stage.side else 'whole')
+        + (f'in tiles of {stage.side} pixels' if stage.side else single)
         + (' (calculated twice)' if stage.side and stage.again is None else '')
         for stage in tiling.stages
     ]
@@ -367,13 +385,16 @@ def predict(
     """Bytes at the peak of a run."""
     network, pixels = job.network, math.prod(job.size)
     on_cpu = network.devices[0].type == 'cpu'
+    processes = network.ranks.size  # which share the optimiser's vectors
     vector = 3 * 4 * pixels
-    kept = (4.0 if job.pairs else 3.0) * vector  # of L-BFGS: g, g_old, d; of Adam: m, v; and x
+    # x, and of L-BFGS g, g_old, d, of Adam m, v
+    kept = (4.0 if job.pairs else 3.0) * vector / processes
+    kept += vector * (processes > 1)  # x as a whole
     if job.pairs and not on_host:
         item = 4 if history is None else torch.empty(0, dtype=history).element_size()
-        kept += 2 * job.pairs * vector * item / 4
+        kept += 2 * job.pairs * vector / processes * item / 4
     if not on_cpu and history is not None:
-        kept += vector  # a piece at a time
+        kept += vector / processes  # a piece at a time
     low = network.dtype != torch.float32
     if low or (tiling and any(stage.again is not None for stage in tiling.stages)):
         weights = sum(
@@ -381,13 +402,15 @@ def predict(
         )
         kept += (1 + low) * _item(network) * weights  # turned, and their own
     targets = sum(_elements(network, loss, job.size) * 4 for loss in network.content_losses)
+    targets /= processes if on_cpu else 1  # memory that nobody writes to is none
     image = 24 * pixels if on_cpu else 0  # float64, preprocessed
-    phases = [kept + _evaluation(job, tiling) + vector, image + vector]
+    later = kept - job.given_up
+    phases = [later + _evaluation(job, tiling) + vector, image + vector]
     for size in job.style_sizes:
         whole = 36 * math.prod(size) if on_cpu else 12 * math.prod(size)
         phases.append(whole + _forward(job, tiling, size))
     if on_cpu:
-        phases.append(kept + 2 * vector + 2 * 24 * pixels + 6 * pixels)  # saving
+        phases.append(later + 2 * vector + 2 * 24 * pixels + 6 * pixels)  # saving
     overhead = 0
     if on_cpu:
         overhead = OVERHEAD if tiling is None else OVERHEAD + OVERHEAD_OF_TILES
@@ -504,15 +527,15 @@ def used_memory(device: torch.device) -> int:
         return 500 << 20  # Python and PyTorch
 
 
-def free_memory(device: torch.device) -> float:
+def free_memory(device: torch.device, processes: int = 1) -> float:
     """Bytes that the process may come to without others' help: what is free and what it has.
 
-    math.inf where nobody can tell.
+    processes: how many share what is free of the host's memory.  math.inf where nobody can tell.
     """
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
     found = [_available(), *_control_groups()]
-    return used_memory(device) + min(found) if math.isfinite(min(found)) else math.inf
+    return used_memory(device) + min(found) / processes
 
 
 def _available() -> float:

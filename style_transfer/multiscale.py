@@ -60,8 +60,8 @@ def evaluations(sizes: Sequence[int], num_iterations: float) -> float:
 
 def stylize_multiscale(
     cnn: nn.Sequential | Callable[[], nn.Sequential],
-    content_image: Tensor,
-    style_images: Sequence[Tensor],
+    content_image: Tensor | Callable[[], Tensor],
+    style_images: Sequence[Tensor] | Callable[[], Sequence[Tensor]],
     *,
     multiscale: str,
     num_iterations: float = 1000,
@@ -89,6 +89,10 @@ def stylize_multiscale(
     """
     if not isinstance(cnn, nn.Sequential):
         cnn = functools.cache(cnn)
+    if callable(content_image):
+        content_image = content_image()
+    if callable(style_images):
+        style_images = style_images()
     full = max(content_image.shape[1:])
     result = init_image if init == 'image' else None
     coarser: Tensor | None = None

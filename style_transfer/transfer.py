@@ -52,8 +52,8 @@ class Iterate:
 
 def stylize(
     cnn: nn.Sequential | Callable[[], nn.Sequential],
-    content_image: Tensor,
-    style_images: Sequence[Tensor],
+    content_image: Tensor | Callable[[], Tensor],
+    style_images: Sequence[Tensor] | Callable[[], Sequence[Tensor]],
     *,
     style_blend_weights: Sequence[float] | None = None,
     content_weight: float = 5e0,
@@ -98,7 +98,9 @@ def stylize(
 
     cnn: what loadcaffe.load returns, or a function that loads it: called when the settings have
         been found good.
-    content_image: (3, H, W), RGB in [0, 1].  style_images: likewise, of any sizes.
+    content_image: (3, H, W), RGB in [0, 1].  style_images: likewise, of any sizes.  Either may be a
+        function that returns it, called once: what nobody else holds then is given up when the
+        targets are known.
     init_image: the start when init is 'image', of the content's size; by default the content.
     paper_mask: '', 'auto', or (1, H, W) in [0, 1]: where it is 1 the image is bare paper, of the
         mean colour of the style's brightest tenth, where it is 0 it is painted.  Style is then
@@ -121,6 +123,13 @@ def stylize(
     Raises ValueError, naming the flag, for values that make no sense; RankLostError if another
     process has ended.
     """
+    given_up = 0  # bytes
+    if callable(content_image):
+        content_image = content_image()
+        given_up += content_image.nbytes
+    if callable(style_images):
+        style_images = style_images()
+        given_up += sum(image.nbytes for image in style_images)
     # Check what the original would only notice after the long captures.
     if init not in ('random', 'image'):
         raise ValueError(f'-init {init}: choose random or image')
@@ -225,16 +234,14 @@ def stylize(
     if optimizer == 'lbfgs':
         pairs = int(min(corrections(lbfgs_num_correction) + 1, max(num_iterations - 1, 1)))
     style_sizes = [(image.shape[1], image.shape[2]) for image in style_images]
-    if ranks.size > 1 and memory:
-        raise ValueError('-memory: several processes share a picture as it is; leave it out')
-    plan = Plan(network.tiling, None, False, 0, '')
-    if ranks.size == 1:
-        plan = choose_plan(network, (height, width), style_sizes, pairs=pairs, memory=memory)
-        network.tiling = plan.tiling
-        if planned is not None:
-            planned(plan)
-        elif not plan.plain:
-            logger.warning('%s', plan.text)
+    plan = choose_plan(
+        network, (height, width), style_sizes, pairs=pairs, memory=memory, given_up=given_up
+    )
+    network.tiling = plan.tiling
+    if planned is not None:
+        planned(plan)
+    elif not plan.plain:
+        logger.warning('%s', plan.text)
 
     # Capture the targets.
     logger.info('Capturing content targets')
@@ -260,6 +267,7 @@ def stylize(
         mask = mask.float().to(device)
         paper = preprocess(paper_color(style_images, weights)).float().to(device)
     canvas = Canvas(bool(luminance_only), mask, paper, fourier_decay)
+    del content_image, style_images, contents, targets, image, init_image
     if state is None:
         img = canvas.start(img.to(device))
         # As in the original; it draws the masks of dropout layers once more.

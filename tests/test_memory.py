@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import weakref
 
 import pytest
 import torch
@@ -130,6 +131,36 @@ def test_tiles_of_a_run_paint_the_same_picture(monkeypatch):
     # float32: single positions of Adam's first steps may go the other way where a gradient is 0
     difference = (pictures[0] - pictures[1]).abs()
     assert float(difference.mean()) < 1e-4
+
+
+def test_images_from_functions_are_given_up_when_the_targets_are_known():
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
+    content, style = (
+        image.scale(image.load(INPUTS / f'{n}.jpg'), 144) for n in ('harbour', 'swirls')
+    )
+    settings = {'num_iterations': 2, 'init': 'image', 'optimizer': 'adam'}
+    want = stylize(cnn, content, [style], **settings)
+    alive = [weakref.ref(content), weakref.ref(style)]
+    left = []
+    functions = [content].pop, [[style]].pop
+    del content, style
+    found = stylize(
+        cnn,
+        *functions,
+        callback=lambda iterate: left.append([reference() for reference in alive]),
+        **settings,
+    )
+    assert left == [[None, None]] * 2
+    assert torch.equal(found, want)
+
+
+def test_what_is_given_up_is_not_counted_for_the_evaluations(network):
+    size = (3072, 4096)
+    plans = [
+        choose_plan(network, size, [size], pairs=0, memory='1000G', given_up=given_up)
+        for given_up in (0, 200 << 20)
+    ]
+    assert plans[0].peak - plans[1].peak == 200 << 20
 
 
 def run(*flags):
