@@ -37,9 +37,7 @@ class Bits:
         if flat.device.type == 'cpu':
             self.bytes = _apart(_packed(flat.numpy()))
         else:
-            ones = functional.pad(flat > 0, (0, -len(flat) % 8)).view(-1, 8)
-            values = torch.tensor([1 << k for k in range(8)], device=flat.device)
-            self.bytes = (ones * values).sum(1).to(torch.uint8)
+            self.bytes = _packed_there(flat)
 
     def masked(self, tensor: Tensor) -> Tensor:
         """A tensor of the same shape where the bits are set, 0 elsewhere."""
@@ -94,6 +92,13 @@ def _packed(numbers: np.ndarray) -> np.ndarray:
         return np.concatenate(
             list(pool.map(lambda part: np.packbits(part > 0, bitorder='little'), parts))
         )
+
+
+def _packed_there(numbers: Tensor) -> Tensor:
+    """The same on the device where they are."""
+    ones = functional.pad(numbers > 0, (0, -len(numbers) % 8)).view(-1, 8)
+    values = torch.tensor([1 << k for k in range(8)], dtype=torch.uint8, device=numbers.device)
+    return (ones * values).sum(1, dtype=torch.uint8)
 
 
 @lru_cache

@@ -369,6 +369,8 @@ def _plan(job: Job, tiling: Tiling | None, history: torch.dtype | None, on_host:
 
 
 def _words(job: Job, tiling: Tiling) -> str:
+    if tiling is job.network.tiling:
+        return 'in strips'
     single = 'whole' if job.network.ranks.size == 1 else 'in strips'
     parts = [
         f'layers {stage.start + 1} to {stage.stop} '

@@ -80,6 +80,13 @@ def test_large_tensors_are_packed_by_several_threads_alike(threads, monkeypatch)
     assert torch.equal(Bits(x).masked(x), x.clamp(min=0))
 
 
+@pytest.mark.parametrize('length', [0, 1, 8, 1001])
+def test_packing_on_a_device_is_that_on_the_cpu(length):
+    numbers = torch.randint(-1, 2, (length,), dtype=torch.int32)
+    want = torch.from_numpy(bits._packed(numbers.numpy()))
+    assert torch.equal(bits._packed_there(numbers), want)
+
+
 def test_a_bit_is_kept_for_an_element():
     kept = Bits(features((64, 64)))
     assert kept.bytes.nbytes == 5 * 64 * 64 / 8

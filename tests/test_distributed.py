@@ -155,6 +155,31 @@ def test_the_command_prints_what_one_process_prints(tmp_path, one_thread):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['-1,-1.png', '-1.png']
 
 
+def test_processes_plan_their_memory_alike(tmp_path, one_thread):
+    flags = ('-num_iterations', '3', '-print_iter', '1', '-optimizer', 'adam')
+    inputs = ROOT / 'examples' / 'inputs'
+    model = ROOT / 'models' / 'small_vgg19'
+    flags += ('-content_image', str(inputs / 'harbour.jpg'), '-image_size', '640')
+    flags += ('-proto_file', f'{model}.prototxt', '-model_file', f'{model}.caffemodel')
+    process = command(tmp_path, *flags, '-dry_run')
+    out, err = process.communicate(timeout=100)
+    assert (process.returncode, err) == (0, '')
+    plan = re.fullmatch(
+        r'640 x 480 pixels, shared by 2 processes, in strips; predicted peak (\d+)M each\n', out
+    )
+    found = []
+    for memory in ('', f'{int(plan[1]) * 9 // 10}M'):
+        process = command(tmp_path, *flags, *(('-memory', memory) if memory else ()))
+        out, err = process.communicate(timeout=100)
+        assert process.returncode == 0, err
+        lines = err.splitlines()
+        assert len(lines) == (memory != '')
+        assert not memory or re.search('shared by 2 processes, .* in tiles of .* each$', lines[0])
+        found.append(losses(out))
+    assert found[1][:7] == pytest.approx(found[0][:7], rel=2e-5)
+    assert found[1] == pytest.approx(found[0], rel=1e-2)
+
+
 def descendants(pid):
     """Of a process, on Linux."""
     children = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
