@@ -752,7 +752,7 @@ def keep_memory() -> None:
     By default it hands every tensor above 32 MB back to the system and gets it again page by
     page, which takes an eighth of the time of an evaluation at 512 pixels on two cores.
     """
-    mallopt((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**28))
+    mallopt((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1), (M_TOP_PAD, 2**28))  # -1: never
 
 
 def keep_tiles() -> None:

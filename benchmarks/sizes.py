@@ -10,8 +10,10 @@ Adam.  Every row is a process of its own.
   tutorial               float32, losses by autograd, as the PyTorch tutorial writes it
 
 Columns: seconds of an evaluation, wall and processor time, the shortest of --evaluations, and the
-latter for a megapixel; the peak of the process's memory, measured and as predicted; the plan.  A
-process that comes to need more than --limit is ended, and "above" says so.
+latter for a megapixel; the share of the speed of a single large convolution, measured before and
+after, that it reaches, which is fairer where a machine is slower at times; the peak of the
+process's memory, measured and as predicted; the plan.  A process that comes to need more than
+--limit is ended, and "above" says so.
 """
 
 import argparse
@@ -51,6 +53,7 @@ def ours(size: int, precision: str, memory: str, evaluations: int) -> dict[str, 
     del content, style
     found: dict[str, Any] = {}
     times: list[list[tuple[float, float]]] = []
+    limits: list[float] = []
 
     def planned(plan: Plan) -> None:
         found.update(predicted=plan.peak, plan=plan.text.rpartition(';')[0])
@@ -58,9 +61,11 @@ def ours(size: int, precision: str, memory: str, evaluations: int) -> dict[str, 
             neural_style.keep_tiles()
 
     def timed(network: LossNetwork, image: torch.Tensor) -> Any:
-        times.append([clock()])
+        before = evaluation.limit(precision)
+        start = clock()
         result = evaluate(network, image)
-        times[-1].append(clock())
+        times.append([start, clock()])
+        limits.append((before + evaluation.limit(precision)) / 2)
         return result
 
     transfer.evaluate = timed
@@ -74,20 +79,33 @@ def ours(size: int, precision: str, memory: str, evaluations: int) -> dict[str, 
         memory=memory,
         planned=planned,
     )
-    return found | shortest(times)
+    return found | shortest(times) | share(times, limits, size)
+
+
+def share(
+    times: list[list[tuple[float, float]]], limits: list[float], size: int
+) -> dict[str, float]:
+    walls = [end[0] - start[0] for start, end in times]
+    shares = [
+        evaluation.flops(size) / wall / limit for wall, limit in zip(walls, limits, strict=True)
+    ]
+    return {'share': max(shares)}
 
 
 def tutorial(size: int, evaluations: int) -> dict[str, Any]:
     candidate = evaluation.Tutorial(size)
     optimizer = torch.optim.Adam([candidate.x.requires_grad_()], lr=10)
     times = []
+    limits = []
     for _ in range(evaluations):
+        before = evaluation.limit('fp32')
         start = clock()
         optimizer.zero_grad()
         candidate.loss(candidate.x).backward()
         optimizer.step()
         times.append([start, clock()])
-    return shortest(times)
+        limits.append((before + evaluation.limit('fp32')) / 2)
+    return shortest(times) | share(times, limits, size)
 
 
 def shortest(times: list[list[tuple[float, float]]]) -> dict[str, float]:
@@ -146,22 +164,23 @@ def main(argv: list[str] | None = None) -> int:
         for precision in args.precisions
         for memory in args.memory
     ]
-    print('| pixels | candidate | wall | processor | for a megapixel | peak | predicted | plan |')
-    print('|---|---|---|---|---|---|---|---|', flush=True)
+    print('| pixels | candidate | wall | processor | for a megapixel | of limit | peak', end='')
+    print(' | predicted | plan |\n|---|---|---|---|---|---|---|---|---|', flush=True)
     points: dict[str, list[tuple[float, float, float]]] = {name: [] for name in names}
     for name in names:
         for size in args.sizes:
             found = measure(name, size, args.evaluations, parse_memory(args.limit))
             pixels = f'{size} x {size * 3 // 4}'
             if found is None:
-                print(f'| {pixels} | {name} | | | | above {args.limit} | | |', flush=True)
+                print(f'| {pixels} | {name} | | | | | above {args.limit} | | |', flush=True)
                 break
             mega = size * (size * 3 // 4) / 1e6
             gib = found['peak'] / 2**30
             predicted = f'{found["predicted"] / 2**30:.2f} GiB' if 'predicted' in found else ''
             print(
                 f'| {pixels} | {name} | {found["wall"]:.2f} s | {found["processor"]:.2f} s |'
-                f' {found["processor"] / mega:.2f} s | {gib:.2f} GiB | {predicted} |'
+                f' {found["processor"] / mega:.2f} s | {100 * found["share"]:.0f} %'
+                f' | {gib:.2f} GiB | {predicted} |'
                 f' {found.get("plan", "").partition(", ")[2]} |',
                 flush=True,
             )

@@ -89,8 +89,7 @@ class _AddGradient(torch.autograd.Function):
         if part is None:
             return loss.add_gradient(counted, gradient), None, None
         loss.recalled = None
-        gradient = gradient.clone()
-        own = piece(gradient, part.own)
+        own = piece(gradient, part.own)  # written over: nobody else has the gradient
         own.copy_(loss.add_gradient(_dense(counted), own))
         return gradient, None, None
 

@@ -1,7 +1,6 @@
 """-memory: how much a run will need, and the stages, tiles and history that fit."""
 
 import math
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from style_transfer import heap
 from style_transfer.bits import bits_kept
 from style_transfer.convolution import FixedConvolution
 from style_transfer.losses import ContentLoss, Loss, TVLoss
@@ -34,8 +34,11 @@ LARGE_ON_GPU = 256 << 20
 # tiles, for which there are more of them.
 OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 60 << 20
 # What else takes the time of so many multiplications of a convolution, measured in float32 on two
-# cores: to keep and to use a bit, and a byte of a tensor above LARGE, which the system has to give.
-BIT, FAULT = 100, 30
+# cores: to keep and to use a bit, and a byte of a tensor above LARGE: the system has to clear it
+# (0.5 s for a GB), and on each way some one and a half more like it.
+BIT, FAULT = 100, 70
+# The share of the predicted peak above which what lies free goes back to the system.
+TRIMMED = 0.97
 # Where everything is kept for the next evaluation, gaps remain: beside each tensor's bytes.
 GAPS = 1.5
 
@@ -281,8 +284,8 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     for number, layer in enumerate(part, start=1):
         channels = getattr(layer, 'out_channels', None) or channels
         elements = channels * math.prod(whole[number])
-        largest = max(largest, channels * math.prod(sizes[number]) * item)
         own = float(channels * math.prod(sizes[number]) * item)
+        largest = max(largest, own)
         if isinstance(layer, nn.Conv2d):
             multiplications = more * layer.weight.numel() * math.prod(whole[number])
             forward += multiplications
@@ -355,7 +358,7 @@ def _item(network: LossNetwork) -> int:
 def _plan(job: Job, tiling: Tiling | None, history: torch.dtype | None, on_host: bool) -> Plan:
     peak = predict(job, tiling, history, on_host)
     height, width = job.size
-    processes = job.network.ranks.size
+    processes, on_cpu = job.network.ranks.size, job.network.devices[0].type == 'cpu'
     words = [f'{width} x {height} pixels', 'whole' if tiling is None else _words(job, tiling)]
     if processes > 1:
         words.insert(1, f'shared by {processes} processes')
@@ -365,6 +368,8 @@ def _plan(job: Job, tiling: Tiling | None, history: torch.dtype | None, on_host:
         words.append(f'L-BFGS history of {job.pairs} pairs in {kind}{place}')
     text = f'{", ".join(words)}; predicted peak {written(peak)}' + ' each' * (processes > 1)
     plain = tiling is job.network.tiling and history is None and not on_host
+    if tiling is not None and not plain and on_cpu:
+        tiling = replace(tiling, most=TRIMMED * peak)
     return Plan(tiling, history, on_host, peak, text, plain)
 
 
@@ -522,11 +527,7 @@ def used_memory(device: torch.device) -> int:
     """Bytes that the process has in use, on a GPU those of tensors."""
     if device.type == 'cuda':
         return torch.cuda.memory_allocated(device)
-    try:
-        pages = int(Path('/proc/self/statm').read_text().split()[1])
-        return pages * os.sysconf('SC_PAGE_SIZE')
-    except (OSError, ValueError, IndexError):
-        return 500 << 20  # Python and PyTorch
+    return heap.used()
 
 
 def free_memory(device: torch.device, processes: int = 1) -> float:

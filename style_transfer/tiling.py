@@ -32,7 +32,7 @@ from loadcaffe.activations import Pointwise
 from loadcaffe.normalization import BatchNorm, Scale
 from loadcaffe.spatial import Pooling
 from style_transfer.distributed import ALONE, Ranks, Rows
-from style_transfer.heap import trim
+from style_transfer.heap import trim, used
 from style_transfer.losses import Loss, Part, TVLoss, piece
 
 # Layers, features, and whether bits are kept in the place of features: returns the features above.
@@ -45,8 +45,9 @@ POINTWISE = (
 )  # fmt: skip
 
 
-# After so many tiles, memory that lies free goes back to the system.
-TRIM = 4
+# How many tiles go by between two looks at the memory; and the share of what it should not come to
+# above which what a stage has left is given up before the next.
+LOOK, EARLY = 2, 0.8
 # Features of a width that is no multiple of 16 take twice the time in bfloat16.
 ALIGNMENT = 32
 
@@ -68,9 +69,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Tiling:
-    """The stages, from the image up.  They fit images of any size."""
+    """The stages, from the image up.  They fit images of any size.
+
+    most: bytes that the process should not come to need: beyond, memory that lies free in it goes
+    back to the system.
+    """
 
     stages: tuple[Stage, ...]
+    most: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,7 @@ class TiledEvaluation:
     ):
         self.layers = layers
         self.stages = tiling.stages
+        self.most = tiling.most
         self.run = run
         self.ranks = ranks
         self.graphs: dict[tuple[Stage, int], Graph] = {}  # of stage and number of the tile
@@ -226,6 +233,7 @@ class TiledEvaluation:
         """Run every tile: the losses add up, and their shares of the features above are joined."""
         layers, above = self._layers(stage), Band(torch.empty(0))
         losses = self._losses(stage)
+        self._hold(EARLY * self.most)
         for number, tile in enumerate(self._tiles(stage)):
             _tell_losses(layers, tile)
             crop = _copied(features.piece(tile.crop))
@@ -245,8 +253,7 @@ class TiledEvaluation:
                     above = self._band_above(stage, found, part.size[1])
                 above.piece(part.place).copy_(piece(found, part.own))
             del found
-            if number % TRIM == TRIM - 1:
-                trim()
+            self._look(number)
         for loss in losses:
             if loss.sum is not None:
                 self.ranks.add(loss.sum)
@@ -257,6 +264,7 @@ class TiledEvaluation:
     def _down(self, stage: Stage, features: Band, above: Band | None) -> Band:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
+        self._hold(EARLY * self.most)
         device = self.device
         total = Band(torch.zeros_like(features.rows, device=device), features.first)
         if above is not None and self.ranks.size > 1:
@@ -280,10 +288,18 @@ class TiledEvaluation:
             del graph, gradient
             total.piece(tile.crop).add_(own)
             del own
-            if number % TRIM == TRIM - 1:
-                trim()
+            self._look(number)
         _forget_parts(layers)
         return total
+
+    def _look(self, number: int) -> None:
+        """After the tile of a number: hold the memory to what was planned."""
+        if number % LOOK == LOOK - 1:
+            self._hold(self.most)
+
+    def _hold(self, most: float) -> None:
+        if math.isfinite(most) and used() > most:
+            trim()
 
     def _recall(self, stage: Stage, crop: Tensor) -> None:
         """Tell the losses the features that they have not kept of a tile."""
@@ -302,6 +318,7 @@ class TiledEvaluation:
 
     def _whole(self, stage: Stage, features: Tensor) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
+        self._hold(EARLY * self.most)
         features = features.requires_grad_()
         found = self.run(self._layers(stage), features, stage.again is not None)
         return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
