@@ -156,19 +156,19 @@ def test_the_command_prints_what_one_process_prints(tmp_path, one_thread):
 
 
 def test_processes_plan_their_memory_alike(tmp_path, one_thread):
-    flags = ('-num_iterations', '3', '-print_iter', '1', '-optimizer', 'adam')
+    flags = ('-num_iterations', '2', '-print_iter', '1', '-optimizer', 'adam')
     inputs = ROOT / 'examples' / 'inputs'
     model = ROOT / 'models' / 'small_vgg19'
-    flags += ('-content_image', str(inputs / 'harbour.jpg'), '-image_size', '640')
+    flags += ('-content_image', str(inputs / 'harbour.jpg'), '-image_size', '448')
     flags += ('-proto_file', f'{model}.prototxt', '-model_file', f'{model}.caffemodel')
     process = command(tmp_path, *flags, '-dry_run')
     out, err = process.communicate(timeout=100)
     assert (process.returncode, err) == (0, '')
     plan = re.fullmatch(
-        r'640 x 480 pixels, shared by 2 processes, in strips; predicted peak (\d+)M each\n', out
+        r'448 x 336 pixels, shared by 2 processes, in strips; predicted peak (\d+)M each\n', out
     )
     found = []
-    for memory in ('', f'{int(plan[1]) * 9 // 10}M'):
+    for memory in ('', f'{int(plan[1]) * 19 // 20}M'):
         process = command(tmp_path, *flags, *(('-memory', memory) if memory else ()))
         out, err = process.communicate(timeout=100)
         assert process.returncode == 0, err

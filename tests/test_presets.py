@@ -39,6 +39,9 @@ def runs(data, tmp_path, monkeypatch):
     seen = {}
 
     def spy(cnn, content_image, style_images, **keywords):
+        content_image, style_images = (
+            images() if callable(images) else images for images in (content_image, style_images)
+        )
         seen.update(keywords, content_image=content_image, style_images=style_images)
         return stylize(cnn, content_image, style_images, **keywords)
 
