@@ -1,7 +1,6 @@
 """The command: flags → images → stylize → image.  Order and names of neural_style.lua."""
 
 import contextlib
-import ctypes
 import functools
 import itertools
 import logging
@@ -40,6 +39,7 @@ from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices, own_gpu
 from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
 from style_transfer.divergence import Diverged, Watch
+from style_transfer.heap import mallopt
 from style_transfer.memory import LARGE, Plan, bytes_per_pixel
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
 from torch7 import image, picture
@@ -758,16 +758,6 @@ def keep_memory() -> None:
 def keep_tiles() -> None:
     """Ask glibc to keep the memory of tiles only: what is larger goes back, and leaves no gaps."""
     mallopt((M_MMAP_MAX, 2**16), (M_MMAP_THRESHOLD, LARGE), (M_TOP_PAD, 2**26))
-
-
-def mallopt(*settings: tuple[int, int]) -> None:
-    """Set what glibc's malloc does; nothing where there is another."""
-    try:
-        set_one = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # no glibc
-        return
-    for parameter, value in settings:
-        set_one(parameter, value)
 
 
 def check_output(flag: str, path: str) -> None:

@@ -18,6 +18,14 @@ def _glibc() -> Any:
     return library
 
 
+def mallopt(*settings: tuple[int, int]) -> None:
+    """Set what glibc's malloc does; nothing where there is another."""
+    library = _glibc()
+    if library is not None:
+        for parameter, value in settings:
+            library.mallopt(parameter, value)
+
+
 def trim() -> None:
     """Give memory that is free back to the system, where that can be told.
 
