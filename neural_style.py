@@ -39,8 +39,8 @@ from style_transfer.color import luminance, style_tint
 from style_transfer.devices import choose_devices, own_gpu
 from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
 from style_transfer.divergence import Diverged, Watch
-from style_transfer.heap import mallopt
-from style_transfer.memory import LARGE, Plan, bytes_per_pixel
+from style_transfer.heap import keep_memory
+from style_transfer.memory import Plan, bytes_per_pixel
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
 from torch7 import image, picture
 from torch7.cmdline import (
@@ -55,7 +55,6 @@ from torch7.cmdline import (
 from torch7.random import Generator
 
 EMBEDDED = 'small_vgg19'
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4  # malloc.h
 INSTALLED = ('share', 'neural_style')
 LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
 JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
@@ -507,8 +506,6 @@ def run(
                 raise DryRun(plan.text)
             if ranks.rank == 0 and (params.memory != '' or not plan.plain):
                 tqdm.write(f'neural_style: {plan.text}', file=sys.stderr)
-            if plan.tiling is not None and not plan.plain:
-                keep_tiles()
 
         paint = stylize
         if params.multiscale != '' and not params.dry_run:  # the last size needs the most
@@ -744,20 +741,6 @@ def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
         raise ValueError(f'-model_file: {error} ({remedy})') from error
     except OSError as error:
         raise ValueError(f'-model_file {model_file}: {error.strerror} ({remedy})') from error
-
-
-def keep_memory() -> None:
-    """Ask glibc to keep the memory of large tensors for the next ones.
-
-    By default it hands every tensor above 32 MB back to the system and gets it again page by
-    page, which takes an eighth of the time of an evaluation at 512 pixels on two cores.
-    """
-    mallopt((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1), (M_TOP_PAD, 2**28))  # -1: never
-
-
-def keep_tiles() -> None:
-    """Ask glibc to keep the memory of tiles only: what is larger goes back, and leaves no gaps."""
-    mallopt((M_MMAP_MAX, 2**16), (M_MMAP_THRESHOLD, LARGE), (M_TOP_PAD, 2**26))
 
 
 def check_output(flag: str, path: str) -> None:

@@ -57,8 +57,6 @@ def ours(size: int, precision: str, memory: str, evaluations: int) -> dict[str, 
 
     def planned(plan: Plan) -> None:
         found.update(predicted=plan.peak, plan=plan.text.rpartition(';')[0])
-        if plan.tiling is not None:
-            neural_style.keep_tiles()
 
     def timed(network: LossNetwork, image: torch.Tensor) -> Any:
         before = evaluation.limit(precision)

@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from style_transfer.heap import apart
+
 # A float is above 0 where the integer of the same bits is.
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 # Elements that are worked on at a time: a multiple of 8.
 PIECE = 1 << 20
-# Bytes that are taken from the system at a time for bits: enough that it gives them, and gets them
-# back, as a whole (LARGE in memory.py).
-ROOM = 64 << 20
+# Bytes that are taken from the system at a time for bits.
+ROOM = 16 << 20
 
 
 class Bits:
@@ -71,7 +72,7 @@ def _apart(packed: np.ndarray) -> Tensor:
     """A copy in memory of its own, so that the larger tensors between leave no gaps."""
     global _room
     if len(packed) > len(_room):
-        _room = torch.empty(max(ROOM, len(packed)), dtype=torch.uint8)
+        _room = apart([max(ROOM, len(packed))], torch.uint8, _room.device)
     found, _room = _room[: len(packed)], _room[len(packed) :]
     return found.copy_(torch.from_numpy(packed))
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from style_transfer.heap import apart_like
 from torch7.blas import gemm_tn
 from torch7.convolution import EXACT
 
@@ -137,12 +138,16 @@ class Loss(nn.Module):
             counted = piece(features.detach(), self.part.own)
             if self.mode == 'loss':
                 return _AddGradient.apply(features, self, counted)
-            counted = _dense(counted)
+            comes_back = torch.is_grad_enabled()  # down, that is, without coming up again
+            if comes_back and not self.forgets:
+                counted = apart_like(features, counted.shape, features.device).copy_(counted)
+            else:
+                counted = _dense(counted)
             if self.mode == 'recall':
                 self.recalled = counted
                 return features
             self._add_up(counted)
-            if torch.is_grad_enabled():  # for a way down that does not come here again
+            if comes_back:
                 return _AddGradient.apply(features, self, None if self.forgets else counted)
         elif self.mode == 'capture':
             self.capture(features)
@@ -232,7 +237,7 @@ class ContentLoss(Loss):
         features = _full(features)
         shape = (1, features.shape[1], *self.part.size)
         if self.target.shape != shape:
-            self.target = features.new_empty(shape).contiguous(memory_format=torch.channels_last)
+            self.target = apart_like(features, shape, features.device)
         piece(self.target, self.part.place).copy_(features)
 
     def settle(self) -> None:

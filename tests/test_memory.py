@@ -14,7 +14,7 @@ from torch import nn
 
 import loadcaffe
 from loadcaffe.graph import Graph
-from style_transfer import stylize
+from style_transfer import heap, stylize
 from style_transfer.memory import choose_plan, free_memory, parse_memory
 from torch7 import image
 
@@ -185,6 +185,28 @@ def run(*flags):
         text=True,
         timeout=300,
     )
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
+def test_memory_apart_is_given_back_with_its_tensor():
+    before = heap.used()
+    tensor = heap.apart((64, 1 << 20), torch.float32, torch.device('cpu')).fill_(1)
+    assert heap.used() - before > 240 << 20
+    assert float(tensor[-1, -1]) == 1
+    del tensor
+    assert heap.used() - before < 16 << 20
+
+
+@pytest.mark.parametrize('size', [3, 300])
+def test_features_apart_have_the_layout_of_others(size):
+    rows = torch.zeros(1, 5, 2, 2, dtype=torch.float64)
+    for like in (rows, rows.contiguous(memory_format=torch.channels_last)):
+        found = heap.apart_like(like, (1, 7, size, size + 1), torch.device('cpu'))
+        assert found.shape == (1, 7, size, size + 1)
+        assert found.dtype == torch.float64
+        assert found.is_contiguous() == like.is_contiguous()
+        assert found.permute(0, 2, 3, 1).is_contiguous() != like.is_contiguous()
+        assert (found.fill_(2) == 2).all()
 
 
 def test_dry_run_prints_the_plan_alone(tmp_path):
