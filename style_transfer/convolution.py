@@ -34,10 +34,9 @@ class FixedConvolution:
         self.weight = weight.to(memory_format=torch.channels_last, **form)
         self.turned = turned.to(memory_format=torch.channels_last, **form)
         self.bias = None if layer.bias is None else layer.bias.detach().to(**form)
-        self.padding = layer.padding
-        self.padding_back = [
-            k - 1 - p for k, p in zip(layer.kernel_size, pair(layer.padding), strict=True)
-        ]
+        self.kernel_size = layer.kernel_size
+        self.padding = pair(layer.padding)
+        self.shrinks = self.can_shrink(layer)
 
     @staticmethod
     def fits(layer: nn.Conv2d) -> bool:
@@ -48,13 +47,31 @@ class FixedConvolution:
             and all(p < k for p, k in zip(pair(layer.padding), layer.kernel_size, strict=True))
         )
 
-    def __call__(self, features: Tensor, rectify: bool = False, frugal: bool = False) -> Tensor:
+    @staticmethod
+    def can_shrink(layer: nn.Conv2d) -> bool:
+        """Whether it keeps the size by its padding, and can leave out what that gives."""
+        sizes = zip(layer.kernel_size, pair(layer.padding), strict=True)
+        return FixedConvolution.fits(layer) and all(k == 2 * p + 1 for k, p in sizes)
+
+    def __call__(
+        self,
+        features: Tensor,
+        rectify: bool = False,
+        frugal: bool = False,
+        inner: tuple[bool, bool] = (False, False),
+    ) -> Tensor:
         """features: (1, C, H, W).  Returns (1, C', H', W') in dtype.
 
         rectify: with a ReLU behind it, which the CPU then works off with the sums still at hand.
         frugal: of what that gives, bits are kept for the way back.
+        inner: for rows and columns, whether to leave out the rim that padding has a part in, where
+        can_shrink says so.
         """
-        return _Fixed.apply(features, self, rectify, frugal)
+        padding = tuple(
+            0 if inside and self.shrinks else p
+            for inside, p in zip(inner, self.padding, strict=True)
+        )
+        return _Fixed.apply(features, self, rectify, frugal, padding)
 
     def _converted(self, features: Tensor) -> Tensor:
         dtype = self.weight.dtype
@@ -67,21 +84,21 @@ class FixedConvolution:
 
 class _Fixed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features, fixed, rectify, frugal):
-        ctx.bits = None
+    def forward(ctx: Any, features, fixed, rectify, frugal, padding):
+        ctx.bits, ctx.padding = None, padding
         ctx.fixed, ctx.dtype = fixed, features.dtype
         features = fixed._converted(features)
         if not rectify:
-            return functional.conv2d(features, fixed.weight, fixed.bias, padding=fixed.padding)
+            return functional.conv2d(features, fixed.weight, fixed.bias, padding=padding)
         if features.device.type == 'cpu' and _fuses(features.dtype):
             # what torch.compile makes of a convolution and its ReLU
             one = [1, 1]
             output = torch.ops.mkldnn._convolution_pointwise(
-                features, fixed.weight, fixed.bias, list(pair(fixed.padding)), one, one, 1,
+                features, fixed.weight, fixed.bias, list(padding), one, one, 1,
                 'relu', [], '',
             )  # fmt: skip
         else:
-            output = functional.conv2d(features, fixed.weight, fixed.bias, padding=fixed.padding)
+            output = functional.conv2d(features, fixed.weight, fixed.bias, padding=padding)
             output.relu_()
         if frugal:
             ctx.bits = Bits(output)
@@ -96,8 +113,9 @@ class _Fixed(torch.autograd.Function):
             gradient = ctx.bits.masked(gradient)
         for output in ctx.saved_tensors:
             gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
-        own = functional.conv2d(gradient, fixed.turned, padding=fixed.padding_back)
-        return own.to(ctx.dtype), None, None, None
+        padding = [k - 1 - p for k, p in zip(fixed.kernel_size, ctx.padding, strict=True)]
+        own = functional.conv2d(gradient, fixed.turned, padding=padding)
+        return own.to(ctx.dtype), None, None, None, None
 
 
 def _fuses(dtype: torch.dtype) -> bool:

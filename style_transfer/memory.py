@@ -16,7 +16,16 @@ from style_transfer.bits import bits_kept
 from style_transfer.convolution import FixedConvolution
 from style_transfer.losses import ContentLoss, Loss, TVLoss
 from style_transfer.network import LossNetwork
-from style_transfer.tiling import Stage, Tiling, cuts, is_local, output_sizes, window
+from style_transfer.tiling import (
+    Inner,
+    Stage,
+    Tiling,
+    cuts,
+    is_local,
+    output_sizes,
+    shrinks,
+    window,
+)
 
 # Bytes that an evaluation takes for every element of the convolutions' output, and vectors of the
 # image's size, float32, beside the history of L-BFGS: for bytes_per_pixel.  From 512 x 384 to
@@ -25,22 +34,20 @@ from style_transfer.tiling import Stage, Tiling, cuts, is_local, output_sizes, w
 EVALUATION, VECTORS = 8.5, 8
 MOST = 1 << 62  # bytes: more than there are
 UNITS = {'': 0, 'k': 10, 'm': 20, 'g': 30, 't': 40}
-# Tensors above this come from the system and go back to it; with tiles below it, what they need
-# is kept for the next one (see LARGE in the command).  The most that glibc takes.
+# Of a tile's largest tensor, about.  On a GPU it may be larger: small ones do not fill it.
 LARGE = 32 << 20
-# On a GPU a tile's largest tensor may be larger: small ones do not fill it.
 LARGE_ON_GPU = 256 << 20
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
 # tiles, for which there are more of them.
 OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 60 << 20
-# What else takes the time of so many multiplications of a convolution, measured in float32 on two
-# cores: to keep and to use a bit, and a byte of a tensor above LARGE: the system has to clear it
-# (0.5 s for a GB), and on each way some one and a half more like it.
-BIT, FAULT = 100, 70
+# To keep and to use a bit takes the time of so many multiplications of a convolution, measured in
+# float32 on two cores.
+BIT = 100
 # The share of the predicted peak above which what lies free goes back to the system.
 TRIMMED = 0.97
-# Where everything is kept for the next evaluation, gaps remain: beside each tensor's bytes.
-GAPS = 1.5
+# What the heap takes for a byte of tensors, for gaps remain where others were: with whole images,
+# and for tiles, in whose place others come again and again.
+GAPS, GAPS_OF_TILES = 1.35, 2.6
 
 
 @dataclass(frozen=True)
@@ -241,8 +248,7 @@ class Load:
 
     cost: multiplications of the convolutions, and what else takes as long.  below: bytes of the
     features below it.  holds: whether they are held until the way down.  kept: bytes that are kept
-    besides.  up, down: bytes that a tile takes on each way.  stays: whether those remain with the
-    process, for the next tile.
+    besides.  up, down: bytes that a tile takes on each way.
     """
 
     cost: float
@@ -251,7 +257,6 @@ class Load:
     kept: float
     up: float
     down: float
-    stays: bool
 
 
 def _load(job: Job, stage: Stage, size: tuple[int, int]) -> Load:
@@ -275,22 +280,18 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     side = stage.side or max(whole[0])
     tile = (min(side, whole[0][0]), min(side, whole[0][1]))
     sizes = _sizes(part, tile)
-    more = _overlap(part, tile, whole[0])
-    large = LARGE if network.devices[0].type == 'cpu' else math.inf
-    recalled = kept = cost = forward = faults = largest = 0.0
-    up = down = second = 0.0
+    recalled = kept = cost = forward = up = down = second = 0.0
     below = float(widths[stage.start] * math.prod(tile) * item)
     channels = widths[stage.start]
-    for number, layer in enumerate(part, start=1):
+    overlaps = _overlaps(part, tile, whole[0], inner=(True, item >= 4))
+    for number, (layer, more) in enumerate(zip(part, overlaps, strict=True), start=1):
         channels = getattr(layer, 'out_channels', None) or channels
         elements = channels * math.prod(whole[number])
         own = float(channels * math.prod(sizes[number]) * item)
-        largest = max(largest, own)
         if isinstance(layer, nn.Conv2d):
             multiplications = more * layer.weight.numel() * math.prod(whole[number])
             forward += multiplications
             second += multiplications * (number <= again)
-            faults += more * elements * item * (own > large)
         bits = bits_kept(layer)
         if isinstance(layer, Loss):
             if number > again:
@@ -306,16 +307,15 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         up = max(up, below + own + indices)
         down = max(down, below + own + max(own, indices))  # two gradients and a mask
         below = own
-    stays = network.devices[0].type == 'cpu' and largest <= 1.1 * LARGE
-    gaps = GAPS if stays else 1.0
+    gaps = GAPS_OF_TILES if network.devices[0].type == 'cpu' else 1.0
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
     if stage.again is None:
         down = max(_both_ways(network, part, widths[stage.start], tile))
-        cost = (2 if _at_once(network, stage) else 3) * (forward + FAULT * faults)
-        return Load(cost, map_below, True, 0.0, gaps * up, gaps * down, stays)
-    cost += 2 * (forward + FAULT * faults) + second
+        cost = (2 if _at_once(network, stage) else 3) * forward
+        return Load(cost, map_below, True, 0.0, gaps * up, gaps * down)
+    cost += 2 * forward + second
     down = max(down, up * (again > 0)) + recalled
-    return Load(cost, map_below, again > 0, kept, gaps * up, gaps * down, stays)
+    return Load(cost, map_below, again > 0, kept, gaps * up, gaps * down)
 
 
 def _counted(part: Sequence[Any], again: int | None) -> int:
@@ -324,19 +324,32 @@ def _counted(part: Sequence[Any], again: int | None) -> int:
     return again + tv if again else 0
 
 
-def _overlap(part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int]) -> float:
-    """How much more than the whole is calculated in tiles, whose halos overlap."""
-    halo, stride = 0.0, 1.0
+def _overlaps(
+    part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int], inner: Inner
+) -> list[float]:
+    """For every layer, how much more than the whole is calculated in tiles, whose halos overlap.
+
+    Of both ways, where a tile is not at the image's rim.
+    """
+    halo, stride, lost, found = 0.0, 1.0, [0.0], []
     for layer in part:
-        if not is_local(layer):
-            break
-        kernel, step, _ = window(layer, 1)
-        halo += (kernel - 1) * stride
+        kernel, step, _ = window(layer, 1) if is_local(layer) else (1, 1, 0)
+        own = max(kernel - step, 0) * stride
+        halo += own
+        lost.append(lost[-1] + own * shrinks(layer))
         stride *= step
-    return math.prod(
-        own / max(own - halo, 1) if own < whole else 1.0
-        for own, whole in zip(tile, size, strict=True)
-    )
+    for before, after in pairwise(lost):
+        less = (before + after) / 2
+        axes = zip(tile, size, inner, strict=True)
+        found.append(
+            math.prod(
+                (own - less * inside) / max((own - halo) // stride * stride, stride)
+                if own < whole
+                else 1.0
+                for own, whole, inside in axes
+            )
+        )
+    return found
 
 
 def _layers(network: LossNetwork) -> list[Any]:
@@ -403,7 +416,7 @@ def predict(
     if not on_cpu and history is not None:
         kept += vector / processes  # a piece at a time
     low = network.dtype != torch.float32
-    if low or (tiling and any(stage.again is not None for stage in tiling.stages)):
+    if low or tiling:
         weights = sum(
             layer.weight.numel() for layer in network.modules() if isinstance(layer, nn.Conv2d)
         )
@@ -450,14 +463,15 @@ def _evaluation(job: Job, tiling: Tiling | None) -> float:
         gaps = GAPS if network.devices[0].type == 'cpu' else 1
         return gaps * max(_both_ways(network, _layers(network), 3, job.size))
     loads = [_load(job, stage, job.size) for stage in tiling.stages]
+    stays = network.devices[0].type == 'cpu'  # with the process, for the next tile
     peaks, held = [0.0], 0.0
     for number, load in enumerate(loads):
         above = loads[number + 1].below if number + 1 < len(loads) else 0.0
-        peaks.append(held + load.below + above + load.kept + load.up * (not load.stays))
+        peaks.append(held + load.below + above + load.kept + load.up * (not stays))
         held += load.kept + load.below * load.holds
         # the gradients above and below, and a tile
-        peaks.append(held + above + load.below + load.down * (not load.stays))
-    return max(peaks) + max((max(load.up, load.down) for load in loads if load.stays), default=0.0)
+        peaks.append(held + above + load.below + load.down * (not stays))
+    return max(peaks) + stays * max(max(load.up, load.down) for load in loads)
 
 
 def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
@@ -473,12 +487,13 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
         gaps = GAPS if network.devices[0].type == 'cpu' else 1
         return gaps * max(a + b for a, b in pairwise(whole))
     loads = [_load(job, stage, size) for stage in tiling.stages]
+    stays = network.devices[0].type == 'cpu'
     aboves = [load.below for load in loads[1:]] + [0.0]
     peaks = [
-        load.below + above + load.up * (not load.stays)
+        load.below + above + load.up * (not stays)
         for load, above in zip(loads, aboves, strict=True)
     ]
-    return max(peaks) + max((load.up for load in loads if load.stays), default=0.0)
+    return max(peaks) + stays * max(load.up for load in loads)
 
 
 def _both_ways(

@@ -233,8 +233,14 @@ class LossNetwork(nn.Module):
         _, _, fixed = self._enter(image)
         call = partial(self._call, small=False, fixed=fixed, device=self.devices[0])
 
-        def run(layers: Sequence[nn.Module], features: Tensor, frugal: bool) -> Tensor:
-            return _run(layers, features, partial(call, frugal=frugal), fixed or frugal)
+        def run(
+            layers: Sequence[nn.Module],
+            features: Tensor,
+            frugal: bool,
+            inner: tuple[bool, bool] = (False, False),
+        ) -> Tensor:
+            bound = partial(call, frugal=frugal, inner=inner)
+            return _run(layers, features, bound, fixed or frugal or any(inner))
 
         return TiledEvaluation(
             list(self.chunks[0].children()),
@@ -242,6 +248,8 @@ class LossNetwork(nn.Module):
             run,
             (image.shape[1], image.shape[2]),
             self.ranks,
+            # columns that are no multiple of 16 take half precision twice the time
+            inner=(True, not fixed),
         )
 
     def _strips(self, branched: bool) -> Tiling:
@@ -283,18 +291,20 @@ class LossNetwork(nn.Module):
         device: torch.device,
         rectify: bool = False,
         frugal: bool = False,
+        inner: tuple[bool, bool] = (False, False),
     ) -> Tensor:
         """Run a layer; a layer of a network with branches may take several inputs.
 
         small: round as Torch7 does.  fixed: in low precision.  rectify: with the ReLU above it.
-        frugal: keep bits for the way back, where bits are enough.
+        frugal: keep bits for the way back, where bits are enough.  inner: rows and columns of which
+        convolutions leave out what comes from padding.
         """
         _check_fit(layer, features)
         if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
-        if (fixed or frugal) and _is_fixed(layer):
+        if (fixed or frugal or any(inner)) and _is_fixed(layer):
             dtype = self.dtype if fixed else features.dtype
-            return self._fixed(layer, dtype, device)(features, rectify, frugal)
+            return self._fixed(layer, dtype, device)(features, rectify, frugal, inner)
         if frugal and bits.bits_kept(layer) is not None:
             return bits.run(layer, features)
         if fixed and layer.state_dict():

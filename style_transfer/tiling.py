@@ -31,12 +31,16 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from loadcaffe.activations import Pointwise
 from loadcaffe.normalization import BatchNorm, Scale
 from loadcaffe.spatial import Pooling
+from style_transfer.convolution import FixedConvolution
 from style_transfer.distributed import ALONE, Ranks, Rows
-from style_transfer.heap import trim, used
+from style_transfer.heap import apart_like, trim, used
 from style_transfer.losses import Loss, Part, TVLoss, piece
 
-# Layers, features, and whether bits are kept in the place of features: returns the features above.
-Run = Callable[[Sequence[nn.Module], Tensor, bool], Tensor]
+Inner = tuple[bool, bool]
+OUTER = (False, False)
+# Layers, features, whether bits are kept in the place of features, and for rows and columns whether
+# convolutions leave out what comes from their padding: returns the features above.
+Run = Callable[[Sequence[nn.Module], Tensor, bool, Inner], Tensor]
 
 # What these make of a position depends on nothing else.
 POINTWISE = (
@@ -45,10 +49,10 @@ POINTWISE = (
 )  # fmt: skip
 
 
-# How many tiles go by between two looks at the memory; and the share of what it should not come to
-# above which what a stage has left is given up before the next.
-LOOK, EARLY = 2, 0.8
-# Features of a width that is no multiple of 16 take twice the time in bfloat16.
+# The share of the memory that is planned above which what a stage has left is given up before the
+# next.
+EARLY = 0.8
+# Crops whose convolutions keep their size are multiples of it, for bfloat16.
 ALIGNMENT = 32
 
 
@@ -81,10 +85,16 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Tile:
-    """crop: rows and columns of the stage's input.  parts: of each layer's output, by number."""
+    """A tile of a stage.
+
+    crop: rows and columns of the stage's input.  parts: of each layer's output, by number.
+    inner: whether its rows, and its columns, are not at the image's rim, so that they get fewer
+    from convolution to convolution.
+    """
 
     crop: tuple[slice, slice]
     parts: dict[int, Part]
+    inner: Inner
 
 
 @dataclass(frozen=True)
@@ -119,7 +129,8 @@ class TiledEvaluation:
     layers: of a network without branches, losses and TV included.
     run: takes layers of it and features (1, C, H, W).
     size: (H, W) of the image.  ranks: the processes that share the tiles, if there are enough rows
-    for all of them; else each does everything.
+    for all of them; else each does everything.  inner: whether the rows and columns of tiles inside
+    of the image may get fewer from convolution to convolution.
     """
 
     def __init__(
@@ -129,8 +140,10 @@ class TiledEvaluation:
         run: Run,
         size: tuple[int, int],
         ranks: Ranks = ALONE,
+        inner: Inner = (True, True),
     ):
         self.layers = layers
+        self.inner = inner
         self.stages = tiling.stages
         self.most = tiling.most
         self.run = run
@@ -150,7 +163,7 @@ class TiledEvaluation:
             if self._goes_up(stage):
                 features = self._up(stage, features)
             else:
-                self.run(self._layers(stage), features.rows, False)
+                self.run(self._layers(stage), features.rows, False, OUTER)
 
     def gradient(self, image: Tensor) -> Tensor:
         """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
@@ -233,7 +246,7 @@ class TiledEvaluation:
         """Run every tile: the losses add up, and their shares of the features above are joined."""
         layers, above = self._layers(stage), Band(torch.empty(0))
         losses = self._losses(stage)
-        self._hold(EARLY * self.most)
+        self._hold(EARLY)
         for number, tile in enumerate(self._tiles(stage)):
             _tell_losses(layers, tile)
             crop = _copied(features.piece(tile.crop))
@@ -241,7 +254,7 @@ class TiledEvaluation:
                 if graphs:
                     crop = _Enter.apply(crop, torch.empty(0, requires_grad=True))
                     below = get_gradient_edge(crop)
-                found = self.run(layers, crop, graphs)
+                found = self.run(layers, crop, graphs, tile.inner)
             del crop
             if graphs:
                 edge = get_gradient_edge(found)
@@ -253,7 +266,7 @@ class TiledEvaluation:
                     above = self._band_above(stage, found, part.size[1])
                 above.piece(part.place).copy_(piece(found, part.own))
             del found
-            self._look(number)
+            self._hold()
         for loss in losses:
             if loss.sum is not None:
                 self.ranks.add(loss.sum)
@@ -264,21 +277,22 @@ class TiledEvaluation:
     def _down(self, stage: Stage, features: Band, above: Band | None) -> Band:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
-        self._hold(EARLY * self.most)
+        self._hold(EARLY)
         device = self.device
-        total = Band(torch.zeros_like(features.rows, device=device), features.first)
+        rows = apart_like(features.rows, features.rows.shape, device)
+        total = Band(rows.zero_(), features.first)
         if above is not None and self.ranks.size > 1:
             self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
         for number, tile in enumerate(self._tiles(stage)):
             _tell_losses(layers, tile)
             if stage.again is None:
                 crop = _copied(features.piece(tile.crop)).requires_grad_()
-                found = self.run(layers, crop, False)
+                found = self.run(layers, crop, False, tile.inner)
                 graph = Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
                 del found
             else:
                 if stage.again:
-                    self._recall(stage, _copied(features.piece(tile.crop)))
+                    self._recall(stage, _copied(features.piece(tile.crop)), tile.inner)
                 graph = self.graphs.pop((stage, number))
             gradient = torch.zeros_like(graph.like, device=device)
             if above is not None:
@@ -288,27 +302,23 @@ class TiledEvaluation:
             del graph, gradient
             total.piece(tile.crop).add_(own)
             del own
-            self._look(number)
+            self._hold()
         _forget_parts(layers)
         return total
 
-    def _look(self, number: int) -> None:
-        """After the tile of a number: hold the memory to what was planned."""
-        if number % LOOK == LOOK - 1:
-            self._hold(self.most)
-
-    def _hold(self, most: float) -> None:
-        if math.isfinite(most) and used() > most:
+    def _hold(self, share: float = 1) -> None:
+        """Hold the memory to what was planned, or to a share of it."""
+        if math.isfinite(self.most) and used() > share * self.most:
             trim()
 
-    def _recall(self, stage: Stage, crop: Tensor) -> None:
+    def _recall(self, stage: Stage, crop: Tensor, inner: Inner) -> None:
         """Tell the losses the features that they have not kept of a tile."""
         layers = self._again(stage)
         losses = [layer for layer in layers if isinstance(layer, Loss) and layer.mode != 'none']
         for loss in losses:
             loss.mode = 'recall'
         with torch.no_grad():
-            self.run(layers, crop, False)
+            self.run(layers, crop, False, inner)
         for loss in losses:
             loss.mode = 'loss'
 
@@ -318,9 +328,9 @@ class TiledEvaluation:
 
     def _whole(self, stage: Stage, features: Tensor) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
-        self._hold(EARLY * self.most)
+        self._hold(EARLY)
         features = features.requires_grad_()
-        found = self.run(self._layers(stage), features, stage.again is not None)
+        found = self.run(self._layers(stage), features, stage.again is not None, OUTER)
         return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
 
     def _shares(self, stage: Stage, size: tuple[int, int]) -> list[list[Tile]]:
@@ -329,7 +339,7 @@ class TiledEvaluation:
             return [[]] * self.ranks.size
         above = stage is not self.stages[-1]
         side = stage.side or max(size)
-        found = tiles(self._layers(stage), size, side, above, self.ranks.size)
+        found = tiles(self._layers(stage), size, side, above, self.ranks.size, self.inner)
         rows = [list(row) for _, row in groupby(found, lambda tile: tile.crop[0].indices(size[0]))]
         if found and len(rows) < self.ranks.size:
             return []
@@ -361,8 +371,8 @@ class TiledEvaluation:
         rank = self.ranks.rank
         needed = self._own(stage)[rank], self._held(stage)[rank]
         first, last = _covered(slice(*rows) for rows in needed)
-        rows = like.new_empty(1, like.shape[1], last - first, width)
-        return Band(rows.contiguous(memory_format=torch.channels_last), first)
+        rows = apart_like(like, (1, like.shape[1], last - first, width), like.device)
+        return Band(rows, first)
 
 
 class _Enter(torch.autograd.Function):
@@ -401,50 +411,68 @@ def _forget_parts(layers: Sequence[nn.Module]) -> None:
 
 
 def tiles(
-    layers: Sequence[nn.Module], size: Sequence[int], side: int, above: bool, least: int = 1
+    layers: Sequence[nn.Module],
+    size: Sequence[int],
+    side: int,
+    above: bool,
+    least: int = 1,
+    inner: Inner = (True, True),
 ) -> list[Tile]:
     """The tiles of a stage, row after row.
 
     size: (H, W) of its input.  side: of a tile, about, with its halo.  above: whether the
-    features above the stage are wanted.  least: rows of tiles, if the size allows.
+    features above the stage are wanted.  least: rows of tiles, if the size allows.  inner: whether
+    the rows and columns of tiles inside of the image may get fewer by convolutions.
     """
     wanted = {number for number, layer in enumerate(layers) if isinstance(layer, Loss)}
     if above:
         wanted.add(len(layers) - 1)
-    rows = _spans(layers, 0, size[0], side, wanted, least)
-    columns = _spans(layers, 1, size[1], side, wanted)
+    rows = _spans(layers, 0, size[0], side, wanted, inner[0], least)
+    columns = _spans(layers, 1, size[1], side, wanted, inner[1])
     heights, widths = (output_sizes(layers, axis, size[axis])[1:] for axis in (0, 1))
     found = []
-    for (top, row), (left, column) in product(rows, columns):
+    for row, column in product(rows, columns):
         parts = {
             number: Part(
-                (row[number][0], column[number][0]),
-                (row[number][1], column[number][1]),
+                (row.parts[number][0], column.parts[number][0]),
+                (row.parts[number][1], column.parts[number][1]),
                 (heights[number], widths[number]),
             )
             for number in wanted
         }
-        found.append(Tile((top, left), parts))
+        found.append(Tile((row.crop, column.crop), parts, (row.inner, column.inner)))
     return found
 
 
-def _spans(
-    layers: Sequence[nn.Module], axis: int, size: int, side: int, wanted: set[int], least: int = 1
-) -> list[tuple[slice, dict[int, tuple[slice, slice]]]]:
-    """The tiles of one axis: the crop, and what it owns of the outputs of wanted layers.
+@dataclass(frozen=True)
+class _Span:
+    """A tile on one axis: what of it each wanted layer counts, and where that lies in the whole."""
 
-    What is owned is said twice: counted from where the tile's own features begin, and in the whole.
-    Crops begin at multiples of the stage's stride, and so all windows fall as in the whole.
-    """
+    crop: slice
+    parts: dict[int, tuple[slice, slice]]
+    inner: bool
+
+
+def _spans(
+    layers: Sequence[nn.Module],
+    axis: int,
+    size: int,
+    side: int,
+    wanted: set[int],
+    inner: bool,
+    least: int = 1,
+) -> list[_Span]:
+    """The tiles of one axis."""
     sizes = output_sizes(layers, axis, size)
     windows = [window(layer, axis) for layer in layers]
     strides = [1]
     for _, stride, _ in windows:
         strides.append(strides[-1] * stride)
     halo = sum(
-        (kernel - 1) * below for (kernel, _, _), below in zip(windows, strides, strict=False)
+        max(kernel - stride, 0) * below
+        for (kernel, stride, _), below in zip(windows, strides, strict=False)
     )
-    step = strides[-1] * max(1, (side - halo) // strides[-1] - 1)  # the rest is for rounding starts
+    step = strides[-1] * max(1, (side - halo) // strides[-1])
     count = 1 if size <= side else math.ceil(size / step)
     units = math.ceil(size / strides[-1])
     if count < least:  # as many as may be, of equal sizes
@@ -453,6 +481,11 @@ def _spans(
     else:
         bounds = [step * number for number in range(count + 1)]
     grain = ALIGNMENT if least == 1 else 1  # strips are as wide as the image
+    # what tiles inside of the image lose at their beginning, by layer
+    losses = [
+        padding * (inner and shrinks(layer))
+        for layer, (_, _, padding) in zip(layers, windows, strict=True)
+    ]
     spans = []
     for number in range(count):
         owned = {}
@@ -463,24 +496,51 @@ def _spans(
                 end = min(bounds[number + 1] // strides[k + 1], end)
             owned[k] = (begin, end)
         need: tuple[int, int] | None = None
+        inside = inner
         for k in reversed(range(len(layers))):
             if k in owned and owned[k][0] < owned[k][1]:
                 need = owned[k] if need is None else _hull(need, owned[k])
             if need is not None:
                 kernel, stride, padding = windows[k]
                 first, last = need[0] * stride - padding, (need[1] - 1) * stride - padding
+                inside = inside and first >= 0 and last + kernel <= sizes[k]
                 need = (max(0, first), min(sizes[k], last + kernel))
         if need is None:
             continue
-        start = need[0] // strides[-1] * strides[-1]
-        stop = min(start + math.ceil((need[1] - start) / grain) * grain, size)
-        parts = {}
+        start, stop = _aligned(need, strides, losses)
+        inside = inside and start >= 0
+        if not inside:
+            start = need[0] // strides[-1] * strides[-1]
+            stop = min(start + math.ceil((need[1] - start) / grain) * grain, size)
+        offsets, parts = [start], {}
+        for (_, stride, _), lost in zip(windows, losses, strict=True):
+            offsets.append((offsets[-1] + lost * inside) // stride)
         for k, (begin, end) in owned.items():
-            offset = start // strides[k + 1]
-            end = max(begin, end)
+            offset, end = offsets[k + 1], max(begin, end)
             parts[k] = (slice(max(begin - offset, 0), max(end - offset, 0)), slice(begin, end))
-        spans.append((slice(start, stop), parts))
+        spans.append(_Span(slice(start, stop), parts, inside))
     return spans
+
+
+def _aligned(
+    need: tuple[int, int], strides: Sequence[int], losses: Sequence[int]
+) -> tuple[int, int]:
+    """The least that is needed of a tile inside of the image, so that windows fall as in the whole.
+
+    Behind every convolution that loses positions, the tile's first one is that much further on;
+    before a layer of a stride it has to be a multiple of that.
+    """
+    shift, lost = 0, 0
+    for (below, above), own in zip(pairwise(strides), losses, strict=True):
+        lost += own * below
+        if above > below:
+            shift = lost
+    return need[0] - (need[0] + shift) % strides[-1], need[1]
+
+
+def shrinks(layer: nn.Module) -> bool:
+    """Whether a layer's output gets smaller inside of the image."""
+    return isinstance(layer, nn.Conv2d) and FixedConvolution.can_shrink(layer)
 
 
 def _hull(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:

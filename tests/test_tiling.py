@@ -10,7 +10,7 @@ from torch import nn
 import loadcaffe
 from style_transfer import evaluate
 from style_transfer.losses import Loss, TVLoss
-from style_transfer.tiling import Stage, Tiling, cuts
+from style_transfer.tiling import Stage, Tiling, cuts, tiles
 
 
 @pytest.fixture(scope='module')
@@ -163,6 +163,27 @@ def test_tiles_go_through_unusual_layers(size, side):
     cnn = unusual()
     net = network(cnn, '4,8', ['0', '3', '6', '7', '9'])
     check(net, stages(net, side), size)
+
+
+def test_the_rim_may_be_that_of_a_layer_further_up():
+    """A pooling leaves out an odd last row: tiles that end before it are at the rim still."""
+    convolutions = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 5, 3, padding=1)]
+    cnn = nn.Sequential(nn.AvgPool2d(2), *convolutions).double()
+    net = network(cnn, '3', ['1', '3'])
+    check(net, stages(net, 16, [0]), (51, 67), kinds=('none', 'first'))
+
+
+def test_tiles_inside_of_the_image_are_not_padded(cnn):
+    layers = [layer for layer in network(cnn).chunks[0].children() if not isinstance(layer, TVLoss)]
+    wanted = layers[: cuts(layers)[0][1]]  # two convolutions and a pooling
+    found = tiles(wanted, (100, 100), 36, above=True)
+    assert [tile.inner for tile in found] == [
+        (row, column) for row in (False, True, True, False) for column in (False, True, True, False)
+    ]
+    assert found[5].crop == (slice(30, 66), slice(30, 66))
+    assert found[5].parts[len(wanted) - 1].place == (slice(16, 32), slice(16, 32))
+    found = tiles(wanted, (100, 100), 36, above=True, inner=(True, False))
+    assert {tile.inner for tile in found} == {(False, False), (True, False)}
 
 
 def test_dropout_and_what_follows_run_whole(cnn):
