@@ -14,6 +14,7 @@ from style_transfer.color import grey, recolor
 from style_transfer.distributed import ALONE, Ranks
 from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
+from style_transfer.heap import trim
 from style_transfer.memory import Plan, choose_plan
 from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import corrections, optimize
@@ -306,6 +307,8 @@ def stylize(
             last = x.clone()
         return loss, shared.share(canvas.gradient(gradient))
 
+    if device.type == 'cpu':
+        trim()  # what is free is in pieces that the way back cannot all use
     optimize(
         feval,
         img,
