@@ -39,7 +39,7 @@ LARGE = 32 << 20
 LARGE_ON_GPU = 256 << 20
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
 # tiles, for which there are more of them.
-OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 60 << 20
+OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 30 << 20
 # To keep and to use a bit takes the time of so many multiplications of a convolution, measured in
 # float32 on two cores.
 BIT = 100
