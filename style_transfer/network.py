@@ -237,7 +237,7 @@ class LossNetwork(nn.Module):
             layers: Sequence[nn.Module],
             features: Tensor,
             frugal: bool,
-            inner: tuple[bool, bool] = (False, False),
+            inner: tuple[bool, bool],
         ) -> Tensor:
             bound = partial(call, frugal=frugal, inner=inner)
             return _run(layers, features, bound, fixed or frugal or any(inner))

@@ -482,7 +482,7 @@ def _spans(
         bounds = [step * number for number in range(count + 1)]
     grain = ALIGNMENT if least == 1 else 1  # strips are as wide as the image
     # what tiles inside of the image lose at their beginning, by layer
-    losses = [
+    rims = [
         padding * (inner and shrinks(layer))
         for layer, (_, _, padding) in zip(layers, windows, strict=True)
     ]
@@ -507,14 +507,14 @@ def _spans(
                 need = (max(0, first), min(sizes[k], last + kernel))
         if need is None:
             continue
-        start, stop = _aligned(need, strides, losses)
+        start, stop = _start(need[0], strides, rims), need[1]
         inside = inside and start >= 0
         if not inside:
             start = need[0] // strides[-1] * strides[-1]
             stop = min(start + math.ceil((need[1] - start) / grain) * grain, size)
         offsets, parts = [start], {}
-        for (_, stride, _), lost in zip(windows, losses, strict=True):
-            offsets.append((offsets[-1] + lost * inside) // stride)
+        for (_, stride, _), rim in zip(windows, rims, strict=True):
+            offsets.append((offsets[-1] + rim * inside) // stride)
         for k, (begin, end) in owned.items():
             offset, end = offsets[k + 1], max(begin, end)
             parts[k] = (slice(max(begin - offset, 0), max(end - offset, 0)), slice(begin, end))
@@ -522,20 +522,18 @@ def _spans(
     return spans
 
 
-def _aligned(
-    need: tuple[int, int], strides: Sequence[int], losses: Sequence[int]
-) -> tuple[int, int]:
-    """The least that is needed of a tile inside of the image, so that windows fall as in the whole.
+def _start(needed: int, strides: Sequence[int], rims: Sequence[int]) -> int:
+    """Where a tile inside of the image begins, so that its windows fall as in the whole.
 
-    Behind every convolution that loses positions, the tile's first one is that much further on;
-    before a layer of a stride it has to be a multiple of that.
+    needed: the first position that it needs.  Behind every convolution that loses a rim, the tile's
+    first one is that much further on; before a layer of a stride it has to be a multiple of that.
     """
     shift, lost = 0, 0
-    for (below, above), own in zip(pairwise(strides), losses, strict=True):
-        lost += own * below
+    for (below, above), rim in zip(pairwise(strides), rims, strict=True):
+        lost += rim * below
         if above > below:
             shift = lost
-    return need[0] - (need[0] + shift) % strides[-1], need[1]
+    return needed - (needed + shift) % strides[-1]
 
 
 def shrinks(layer: nn.Module) -> bool:
