@@ -40,17 +40,15 @@ class Bits:
         else:
             self.bytes = _packed_there(flat)
 
-    def masked(self, tensor: Tensor) -> Tensor:
-        """A tensor of the same shape where the bits are set, 0 elsewhere."""
+    def mask(self, tensor: Tensor) -> Tensor:
+        """A tensor of the same shape where the bits are set, 0 elsewhere; written over the tensor
+        where that is channels last."""
         flat = _flat(tensor)
         integers = flat.view(INTEGERS[flat.element_size()])
-        result = torch.empty_like(integers)
-        before, after = integers.split(PIECE), result.split(PIECE)
-        masks = self._masks(integers.dtype)
-        for some, mask, found in zip(before, masks, after, strict=True):
-            torch.bitwise_and(some, mask[: len(some)], out=found)
+        for some, mask in zip(integers.split(PIECE), self._masks(integers.dtype), strict=True):
+            some.bitwise_and_(mask[: len(some)])
         _, channels, height, width = tensor.shape
-        return result.view(flat.dtype).view(1, height, width, channels).permute(0, 3, 1, 2)
+        return flat.view(1, height, width, channels).permute(0, 3, 1, 2)
 
     def subtract_from(self, numbers: Tensor, value: int) -> None:
         """Take value from int64 numbers of the same shape, channels last, where the bits are not
@@ -119,9 +117,9 @@ def bits_kept(layer: nn.Module) -> int | None:
 
 
 def run(layer: Any, features: Tensor) -> Tensor:
-    """What a layer that bits_kept knows makes of features (1, C, H, W); nothing is in place.
+    """What a layer that bits_kept knows makes of features (1, C, H, W), which it leaves alone.
 
-    The gradient is PyTorch's, to the bit.
+    The gradient is PyTorch's, to the bit; that from above a ReLU is written over.
     """
     if isinstance(layer, nn.ReLU):
         return _ReLU.apply(features)
@@ -147,7 +145,7 @@ class _ReLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient):  # type: ignore[override]
-        return ctx.bits.masked(gradient)
+        return ctx.bits.mask(gradient)
 
 
 class _MaxPool(torch.autograd.Function):

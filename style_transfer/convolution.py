@@ -1,5 +1,6 @@
 """Convolution with weights that never change, and its way back as another convolution."""
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from style_transfer.bits import Bits, pair
+from style_transfer.winograd import Winograd
 
 # Layers of no more input channels take them in two parts.
 FEW_CHANNELS = 4
@@ -18,25 +20,34 @@ class FixedConvolution:
     dtype: of weights and features; features in another one are converted.
     The gradient is the convolution of what comes from above with the weights turned by half and
     their input and output channels exchanged.  On a CPU that takes four fifths of the time of
-    PyTorch's own way back, and of the features nothing has to be kept for it.
+    PyTorch's own way back, and of the features nothing has to be kept for it.  Where it pays, both
+    ways are Winograd's (winograd.py).
     """
 
     def __init__(self, layer: nn.Conv2d, dtype: torch.dtype, device: torch.device):
-        form: dict[str, Any] = {'dtype': dtype, 'device': device}
-        weight = layer.weight.detach()
-        turned = weight.flip(2, 3).transpose(0, 1)
+        self.form: dict[str, Any] = {'dtype': dtype, 'device': device}
+        self.original = weight = layer.weight.detach()
         # Of an image's 256 levels eight bits lose a half: it comes in two parts, what is left by
         # the rounding beside it, and so do the weights that it meets.
         self.split = dtype.itemsize < 4 and layer.in_channels <= FEW_CHANNELS
         if self.split:
             rounded = weight.to(dtype).float()
             weight = torch.cat((rounded, rounded, weight - rounded), 1)
-        self.weight = weight.to(memory_format=torch.channels_last, **form)
-        self.turned = turned.to(memory_format=torch.channels_last, **form)
-        self.bias = None if layer.bias is None else layer.bias.detach().to(**form)
+        self.weight = weight.to(memory_format=torch.channels_last, **self.form)
+        self.bias = None if layer.bias is None else layer.bias.detach().to(**self.form)
         self.kernel_size = layer.kernel_size
         self.padding = pair(layer.padding)
         self.shrinks = self.can_shrink(layer)
+
+    @cached_property
+    def turned(self) -> Tensor:
+        """By half, input and output channels exchanged."""
+        turned = self.original.flip(2, 3).transpose(0, 1)
+        return turned.to(memory_format=torch.channels_last, **self.form)
+
+    @cached_property
+    def winograd(self) -> Winograd:
+        return Winograd(self.weight)
 
     @staticmethod
     def fits(layer: nn.Conv2d) -> bool:
@@ -46,6 +57,12 @@ class FixedConvolution:
             and layer.stride == layer.dilation == (1, 1)
             and all(p < k for p, k in zip(pair(layer.padding), layer.kernel_size, strict=True))
         )
+
+    @staticmethod
+    def is_quick(layer: nn.Conv2d, dtype: torch.dtype, size: tuple[int, int]) -> bool:
+        """Whether features of H x W pixels go through Winograd's convolution."""
+        fits = dtype == torch.float32 and FixedConvolution.fits(layer)
+        return fits and Winograd.pays(layer.weight, size)
 
     @staticmethod
     def can_shrink(layer: nn.Conv2d) -> bool:
@@ -59,19 +76,47 @@ class FixedConvolution:
         rectify: bool = False,
         frugal: bool = False,
         inner: tuple[bool, bool] = (False, False),
+        quick: bool = True,
     ) -> Tensor:
         """features: (1, C, H, W).  Returns (1, C', H', W') in dtype.
 
         rectify: with a ReLU behind it, which the CPU then works off with the sums still at hand.
+        The gradient that comes back from above is then written over: nobody else may need it.
         frugal: of what that gives, bits are kept for the way back.
         inner: for rows and columns, whether to leave out the rim that padding has a part in, where
         can_shrink says so.
+        quick: whether it may be Winograd's.
         """
         padding = tuple(
             0 if inside and self.shrinks else p
             for inside, p in zip(inner, self.padding, strict=True)
         )
-        return _Fixed.apply(features, self, rectify, frugal, padding)
+        return _Fixed.apply(features, self, rectify, frugal, padding, quick)
+
+    def up(self, features: Tensor, padding: tuple[int, int], rectify: bool, quick: bool) -> Tensor:
+        """features: (1, C, H, W), in dtype, in two parts where they are few."""
+        if quick and self._pays(features):
+            return self.winograd(features, padding, self.bias, rectify)
+        if not rectify:
+            return functional.conv2d(features, self.weight, self.bias, padding=padding)
+        if features.device.type == 'cpu' and _fuses(features.dtype):
+            # what torch.compile makes of a convolution and its ReLU
+            one = [1, 1]
+            return torch.ops.mkldnn._convolution_pointwise(
+                features, self.weight, self.bias, list(padding), one, one, 1,
+                'relu', [], '',
+            )  # fmt: skip
+        return functional.conv2d(features, self.weight, self.bias, padding=padding).relu_()
+
+    def down(self, gradient: Tensor, padding: tuple[int, int], quick: bool) -> Tensor:
+        """gradient: (1, C', H', W'), in dtype.  padding: of the way up.  Returns (1, C, H, W)."""
+        height, width = (k - 1 - p for k, p in zip(self.kernel_size, padding, strict=True))
+        if quick and self._pays(gradient):
+            return self.winograd(gradient, (height, width), back=True)
+        return functional.conv2d(gradient, self.turned, padding=(height, width))
+
+    def _pays(self, features: Tensor) -> bool:
+        return Winograd.pays(self.weight, (features.shape[2], features.shape[3]))
 
     def _converted(self, features: Tensor) -> Tensor:
         dtype = self.weight.dtype
@@ -84,22 +129,13 @@ class FixedConvolution:
 
 class _Fixed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features, fixed, rectify, frugal, padding):
-        ctx.bits, ctx.padding = None, padding
+    def forward(ctx: Any, features, fixed, rectify, frugal, padding, quick):
+        ctx.bits, ctx.padding, ctx.quick = None, padding, quick
         ctx.fixed, ctx.dtype = fixed, features.dtype
         features = fixed._converted(features)
+        output = fixed.up(features, padding, rectify, quick)
         if not rectify:
-            return functional.conv2d(features, fixed.weight, fixed.bias, padding=padding)
-        if features.device.type == 'cpu' and _fuses(features.dtype):
-            # what torch.compile makes of a convolution and its ReLU
-            one = [1, 1]
-            output = torch.ops.mkldnn._convolution_pointwise(
-                features, fixed.weight, fixed.bias, list(padding), one, one, 1,
-                'relu', [], '',
-            )  # fmt: skip
-        else:
-            output = functional.conv2d(features, fixed.weight, fixed.bias, padding=padding)
-            output.relu_()
+            return output
         if frugal:
             ctx.bits = Bits(output)
         else:
@@ -110,12 +146,12 @@ class _Fixed(torch.autograd.Function):
     def backward(ctx: Any, gradient):  # type: ignore[override]
         fixed = ctx.fixed
         if ctx.bits is not None:
-            gradient = ctx.bits.masked(gradient)
+            gradient = ctx.bits.mask(gradient)
         for output in ctx.saved_tensors:
-            gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
-        padding = [k - 1 - p for k, p in zip(fixed.kernel_size, ctx.padding, strict=True)]
-        own = functional.conv2d(gradient, fixed.turned, padding=padding)
-        return own.to(ctx.dtype), None, None, None, None
+            mask = torch.ops.aten.threshold_backward.grad_input
+            gradient = mask(gradient, output, 0, grad_input=gradient)
+        own = fixed.down(gradient, ctx.padding, ctx.quick)
+        return own.to(ctx.dtype), None, None, None, None, None
 
 
 def _fuses(dtype: torch.dtype) -> bool:

@@ -238,8 +238,9 @@ class LossNetwork(nn.Module):
             features: Tensor,
             frugal: bool,
             inner: tuple[bool, bool],
+            quick: bool,
         ) -> Tensor:
-            bound = partial(call, frugal=frugal, inner=inner)
+            bound = partial(call, frugal=frugal, inner=inner, quick=quick)
             return _run(layers, features, bound, fixed or frugal or any(inner))
 
         return TiledEvaluation(
@@ -249,7 +250,7 @@ class LossNetwork(nn.Module):
             (image.shape[1], image.shape[2]),
             self.ranks,
             # columns that are no multiple of 16 take half precision twice the time
-            inner=(True, not fixed),
+            inner=(True, self.dtype == torch.float32 or not fixed),
         )
 
     def _strips(self, branched: bool) -> Tiling:
@@ -266,11 +267,11 @@ class LossNetwork(nn.Module):
         return Tiling(tuple(Stage(a, b, again=0) for a, b in zip(begins, ends, strict=True)))
 
     def _enter(self, image: Tensor) -> tuple[Tensor, bool, bool]:
-        """The features below the first layer, and how convolutions run: small, fixed of _call."""
+        """The features below the first layer, and how layers run: small, fixed of _call."""
         features = image.unsqueeze(0)
         on_cpu, full = image.device.type == 'cpu', self.dtype == torch.float32
         small = on_cpu and full and image[0].numel() <= EXACT
-        fixed = not full and image.dtype == torch.float32
+        fixed = not small and image.dtype == torch.float32 and (on_cpu or not full)
         for loss in self.style_losses:
             loss.exact = small
         for adding in self.adding:
@@ -292,19 +293,21 @@ class LossNetwork(nn.Module):
         rectify: bool = False,
         frugal: bool = False,
         inner: tuple[bool, bool] = (False, False),
+        quick: bool = True,
     ) -> Tensor:
         """Run a layer; a layer of a network with branches may take several inputs.
 
-        small: round as Torch7 does.  fixed: in low precision.  rectify: with the ReLU above it.
-        frugal: keep bits for the way back, where bits are enough.  inner: rows and columns of which
-        convolutions leave out what comes from padding.
+        small: round as Torch7 does.  fixed: convolutions in the network's precision, and their way
+        back as FixedConvolution has it.  rectify: with the ReLU above it.  frugal: keep bits for
+        the way back, where bits are enough.  inner: rows and columns of which convolutions leave
+        out what comes from padding.  quick: whether convolutions may be Winograd's.
         """
         _check_fit(layer, features)
         if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
         if (fixed or frugal or any(inner)) and _is_fixed(layer):
             dtype = self.dtype if fixed else features.dtype
-            return self._fixed(layer, dtype, device)(features, rectify, frugal, inner)
+            return self._fixed(layer, dtype, device)(features, rectify, frugal, inner, quick)
         if frugal and bits.bits_kept(layer) is not None:
             return bits.run(layer, features)
         if fixed and layer.state_dict():

@@ -38,9 +38,9 @@ from style_transfer.losses import Loss, Part, TVLoss, piece
 
 Inner = tuple[bool, bool]
 OUTER = (False, False)
-# Layers, features, whether bits are kept in the place of features, and for rows and columns whether
-# convolutions leave out what comes from their padding: returns the features above.
-Run = Callable[[Sequence[nn.Module], Tensor, bool, Inner], Tensor]
+# Layers, features, whether bits are kept in the place of features, for rows and columns whether
+# convolutions leave out what comes from their padding, and Stage.quick: returns the features above.
+Run = Callable[[Sequence[nn.Module], Tensor, bool, Inner, bool], Tensor]
 
 # What these make of a position depends on nothing else.
 POINTWISE = (
@@ -63,12 +63,14 @@ class Stage:
     side: of a tile with its halo, in pixels of the stage's input; 0 for one tile.
     again: how many of the layers are calculated again on the way down, for the features of their
     losses; bits are kept of all others.  None: all of them, and nothing is kept.
+    quick: whether its convolutions may be Winograd's, whose kernels take memory.
     """
 
     start: int
     stop: int
     side: int = 0
     again: int | None = None
+    quick: bool = True
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class TiledEvaluation:
             if self._goes_up(stage):
                 features = self._up(stage, features)
             else:
-                self.run(self._layers(stage), features.rows, False, OUTER)
+                self.run(self._layers(stage), features.rows, False, OUTER, stage.quick)
 
     def gradient(self, image: Tensor) -> Tensor:
         """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
@@ -254,7 +256,7 @@ class TiledEvaluation:
                 if graphs:
                     crop = _Enter.apply(crop, torch.empty(0, requires_grad=True))
                     below = get_gradient_edge(crop)
-                found = self.run(layers, crop, graphs, tile.inner)
+                found = self.run(layers, crop, graphs, tile.inner, stage.quick)
             del crop
             if graphs:
                 edge = get_gradient_edge(found)
@@ -287,7 +289,7 @@ class TiledEvaluation:
             _tell_losses(layers, tile)
             if stage.again is None:
                 crop = _copied(features.piece(tile.crop)).requires_grad_()
-                found = self.run(layers, crop, False, tile.inner)
+                found = self.run(layers, crop, False, tile.inner, stage.quick)
                 graph = Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
                 del found
             else:
@@ -318,7 +320,7 @@ class TiledEvaluation:
         for loss in losses:
             loss.mode = 'recall'
         with torch.no_grad():
-            self.run(layers, crop, False, inner)
+            self.run(layers, crop, False, inner, stage.quick)
         for loss in losses:
             loss.mode = 'loss'
 
@@ -330,7 +332,8 @@ class TiledEvaluation:
         """The gradient of the features below the last stage, in one tile, losses and all."""
         self._hold(EARLY)
         features = features.requires_grad_()
-        found = self.run(self._layers(stage), features, stage.again is not None, OUTER)
+        frugal = stage.again is not None
+        found = self.run(self._layers(stage), features, frugal, OUTER, stage.quick)
         return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
 
     def _shares(self, stage: Stage, size: tuple[int, int]) -> list[list[Tile]]:

@@ -1,5 +1,6 @@
 """Tiles: the whole image's losses and gradient, whatever the layers, sizes and tiles."""
 
+from collections import OrderedDict
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ import loadcaffe
 from style_transfer import evaluate
 from style_transfer.losses import Loss, TVLoss
 from style_transfer.tiling import Stage, Tiling, cuts, tiles
+from style_transfer.winograd import Winograd
 
 
 @pytest.fixture(scope='module')
@@ -221,3 +223,31 @@ def test_tiles_in_single_precision_and_less_agree_to_its_noise(cnn, precision, t
     for tiled_total, tiled in found[1:]:
         assert float(tiled_total) == pytest.approx(float(total), rel=1e-3)
         assert (tiled - gradient).norm() <= tolerance * gradient.norm()
+
+
+@pytest.mark.parametrize('quick', [True, False])
+def test_winograds_convolutions_may_be_left_out_of_a_stage(quick, monkeypatch):
+    torch.manual_seed(0)
+    layers = [('a', nn.Conv2d(3, 128, 3, padding=1)), ('b', nn.ReLU())]
+    layers += [('c', nn.Conv2d(128, 256, 3, padding=1)), ('d', nn.ReLU())]
+    net = network(nn.Sequential(OrderedDict(layers)), 'd', ['b', 'd'])
+    made = []
+
+    def make(weight):
+        made.append(weight)
+        return Winograd(weight)
+
+    make.pays = Winograd.pays
+    monkeypatch.setattr('style_transfer.convolution.Winograd', make)
+    x, targets = (image(150, 170, seed).float() for seed in (1, 2))
+    tiles = keeping(net, stages(net, 64), 'first')
+    tiles = Tiling(tuple(replace(stage, quick=quick) for stage in tiles.stages))
+    found = []
+    for net.tiling in (tiles, None):
+        net.capture_content(targets)
+        for loss in net.style_losses:
+            loss.target = torch.empty(0)
+        net.capture_style(targets, 1.0)
+        found.append(evaluate(net, x)[1])
+        assert bool(made) == (quick or net.tiling is None)
+    assert (found[0] - found[1]).norm() <= 1e-5 * found[1].norm()
