@@ -2,16 +2,16 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations_with_replacement, pairwise
+from itertools import combinations_with_replacement, pairwise, product
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from style_transfer import heap
+from style_transfer import heap, winograd
 from style_transfer.bits import bits_kept
 from style_transfer.convolution import FixedConvolution
 from style_transfer.losses import ContentLoss, Loss, TVLoss
@@ -26,6 +26,8 @@ from style_transfer.tiling import (
     shrinks,
     window,
 )
+from style_transfer.winograd import Winograd
+from torch7.convolution import EXACT
 
 # Bytes that an evaluation takes for every element of the convolutions' output, and vectors of the
 # image's size, float32, beside the history of L-BFGS: for bytes_per_pixel.  From 512 x 384 to
@@ -40,6 +42,8 @@ LARGE_ON_GPU = 256 << 20
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
 # tiles, for which there are more of them.
 OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 30 << 20
+# What MKL keeps for the products of matrices of Winograd's convolutions.
+OVERHEAD_OF_MATRICES = 50 << 20
 # To keep and to use a bit takes the time of so many multiplications of a convolution, measured in
 # float32 on two cores.
 BIT = 100
@@ -47,7 +51,7 @@ BIT = 100
 TRIMMED = 0.97
 # What the heap takes for a byte of tensors, for gaps remain where others were: with whole images,
 # and for tiles, in whose place others come again and again.
-GAPS, GAPS_OF_TILES = 1.35, 2.6
+GAPS, GAPS_OF_TILES = 1.45, 2.6
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,14 @@ class Job:
     pairs: int
     used: int
     given_up: int = 0
-    loads: 'dict[tuple[Stage, tuple[int, int]], Load]' = field(default_factory=dict, compare=False)
+    known: dict[Any, Any] = field(default_factory=dict, compare=False)
+
+    def once(self, work: Callable[..., Any], *given: Any) -> Any:
+        """What work makes of the network and of what is given, worked out once."""
+        key = work, *given
+        if key not in self.known:
+            self.known[key] = work(self.network, *given)
+        return self.known[key]
 
     def scaled(self, factor: float) -> 'Job':
         """The same for images of other sizes."""
@@ -188,25 +199,27 @@ def _tilings(job: Job) -> list[Tiling | None]:
     layers = _layers(job.network)
     begins, local = cuts(layers)
     tops = [0, *begins[1:], local]
+    kinds = [True, False] if job.once(_any_quick, job.size) else [True]
     cost: dict[Tiling | None, float] = {}
     for number, top in enumerate(tops):
         inner = begins[1:number] if top != local else begins[1:]
         for count in range(len(inner) + 1):
             bounds = [0, *inner[count:], top] if top else [0]
-            for factors in ((4, 2, 1), (2, 1), (1,), (0.5,), (0.25,)):
-                plain = [_quickest(job, a, b, factors) for a, b in pairwise(bounds)]
+            all_factors = ((4, 2, 1), (2, 1), (1,), (0.5,), (0.25,))
+            for factors, quick in product(all_factors, kinds):
+                plain = [_quickest(job, a, b, factors, quick) for a, b in pairwise(bounds)]
                 if top < len(layers):
-                    plain.append(Stage(top, len(layers)))
+                    plain.append(Stage(top, len(layers), quick=quick))
                 for stages in _keeping(job.network, plain):
                     cost[Tiling(stages)] = sum(_load(job, stage, job.size).cost for stage in stages)
     return sorted(cost, key=lambda tiling: cost[tiling])
 
 
-def _quickest(job: Job, start: int, stop: int, factors: Sequence[float]) -> Stage:
+def _quickest(job: Job, start: int, stop: int, factors: Sequence[float], quick: bool) -> Stage:
     """A stage whose tiles are as large as is quickest."""
     layers, widths = _layers(job.network)[start:stop], _channels(job.network)[start : stop + 1]
     stages = [
-        Stage(start, stop, _side(layers, widths, job.network, factor), again=0)
+        Stage(start, stop, _side(layers, widths, job.network, factor), again=0, quick=quick)
         for factor in factors
     ]
     return min(stages, key=lambda stage: _load(job, stage, job.size).cost)
@@ -262,9 +275,7 @@ class Load:
 def _load(job: Job, stage: Stage, size: tuple[int, int]) -> Load:
     """Of one process, for an image of a size."""
     size = -(-size[0] // job.network.ranks.size), size[1]
-    if (stage, size) not in job.loads:
-        job.loads[stage, size] = _worked_out(job.network, stage, size)
-    return job.loads[stage, size]
+    return job.once(_worked_out, stage, size)
 
 
 def _at_once(network: LossNetwork, stage: Stage) -> bool:
@@ -290,6 +301,8 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         own = float(channels * math.prod(sizes[number]) * item)
         if isinstance(layer, nn.Conv2d):
             multiplications = more * layer.weight.numel() * math.prod(whole[number])
+            if stage.quick and _is_quick(network, layer, sizes[number - 1]):
+                multiplications *= winograd.SHARE
             forward += multiplications
             second += multiplications * (number <= again)
         bits = bits_kept(layer)
@@ -304,13 +317,14 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         elif not (isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)):
             kept += more * elements * item
         indices = own * 8 / item if isinstance(layer, nn.MaxPool2d) else 0.0
-        up = max(up, below + own + indices)
-        down = max(down, below + own + max(own, indices))  # two gradients and a mask
+        scratch = _scratch(network, layer, sizes[number - 1]) * stage.quick
+        up = max(up, below + own + max(indices, scratch))
+        down = max(down, below + own + max(own, indices, scratch))  # two gradients and a mask
         below = own
     gaps = GAPS_OF_TILES if network.devices[0].type == 'cpu' else 1.0
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
     if stage.again is None:
-        down = max(_both_ways(network, part, widths[stage.start], tile))
+        down = max(_both_ways(network, part, widths[stage.start], tile, stage.quick))
         cost = (2 if _at_once(network, stage) else 3) * forward
         return Load(cost, map_below, True, 0.0, gaps * up, gaps * down)
     cost += 2 * forward + second
@@ -396,6 +410,8 @@ def _words(job: Job, tiling: Tiling) -> str:
         + (' (calculated twice)' if stage.side and stage.again is None else '')
         for stage in tiling.stages
     ]
+    if not tiling.stages[0].quick:
+        parts.append("without Winograd's kernels")
     return ', '.join(parts)
 
 
@@ -415,13 +431,14 @@ def predict(
         kept += 2 * job.pairs * vector / processes * item / 4
     if not on_cpu and history is not None:
         kept += vector / processes  # a piece at a time
+    largest = max((job.size, *job.style_sizes), key=math.prod)
     low = network.dtype != torch.float32
-    if low or tiling:
-        weights = sum(
-            layer.weight.numel() for layer in network.modules() if isinstance(layer, nn.Conv2d)
-        )
-        kept += (1 + low) * _item(network) * weights  # turned, and their own
-    targets = sum(_elements(network, loss, job.size) * 4 for loss in network.content_losses)
+    if low or (on_cpu and math.prod(largest) > EXACT) or tiling:
+        stages = tiling.stages if tiling else [Stage(0, len(_layers(network)))]
+        kept += sum(job.once(_weights, largest, x.start, x.stop, x.quick) for x in stages)
+        if job.once(_any_quick, largest) and any(stage.quick for stage in stages):
+            kept += OVERHEAD_OF_MATRICES
+    targets = sum(job.once(_elements, loss, job.size) * 4 for loss in network.content_losses)
     targets /= processes if on_cpu else 1  # memory that nobody writes to is none
     image = 24 * pixels if on_cpu else 0  # float64, preprocessed
     later = kept - job.given_up
@@ -435,6 +452,29 @@ def predict(
     if on_cpu:
         overhead = OVERHEAD if tiling is None else OVERHEAD + OVERHEAD_OF_TILES
     return int(job.used + overhead + targets + max(phases))
+
+
+def _weights(
+    network: LossNetwork, size: tuple[int, int], start: int, stop: int, quick: bool
+) -> float:
+    """Bytes of convolutions' weights, of layers start to stop, kept beside the network's own.
+
+    quick: whether they may be Winograd's.
+    """
+    layers, low, total = _layers(network), network.dtype != torch.float32, 0
+    for layer, below in list(zip(layers, _sizes(layers, size), strict=False))[start:stop]:
+        if quick and _is_quick(network, layer, below):
+            total += Winograd.kept(layer.weight)
+        elif isinstance(layer, nn.Conv2d):
+            total += (1 + low) * _item(network) * layer.weight.numel()  # turned, and their own
+    return total
+
+
+def _any_quick(network: LossNetwork, size: tuple[int, int]) -> bool:
+    """Whether any of the convolutions is Winograd's."""
+    layers = _layers(network)
+    sizes = _sizes(layers, size)
+    return any(_is_quick(network, *some) for some in zip(layers, sizes, strict=False))
 
 
 def _elements(network: LossNetwork, loss: ContentLoss, size: tuple[int, int]) -> float:
@@ -478,14 +518,14 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
     """Bytes that going up alone needs at the peak."""
     network = job.network
     if tiling is None:
+        layers, sizes = _layers(network), _sizes(_layers(network), size)
         whole = [
             channels * math.prod(area) * _item(network)
-            for channels, area in zip(
-                _channels(network), _sizes(_layers(network), size), strict=True
-            )
+            for channels, area in zip(_channels(network), sizes, strict=True)
         ]
+        scratch = [_scratch(network, *some) for some in zip(layers, sizes, strict=False)]
         gaps = GAPS if network.devices[0].type == 'cpu' else 1
-        return gaps * max(a + b for a, b in pairwise(whole))
+        return gaps * max(map(sum, zip(whole, whole[1:], scratch, strict=False)), default=0.0)
     loads = [_load(job, stage, size) for stage in tiling.stages]
     stays = network.devices[0].type == 'cpu'
     aboves = [load.below for load in loads[1:]] + [0.0]
@@ -497,7 +537,11 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
 
 
 def _both_ways(
-    network: LossNetwork, layers: Sequence[Any], channels: int, size: tuple[int, int]
+    network: LossNetwork,
+    layers: Sequence[Any],
+    channels: int,
+    size: tuple[int, int],
+    quick: bool = True,
 ) -> Iterator[float]:
     """Bytes in use while layers go up, keeping what the way back takes, and down."""
     item = _item(network)
@@ -508,8 +552,19 @@ def _both_ways(
         channels = getattr(layer, 'out_channels', None) or channels
         own = float(channels * math.prod(sizes[number]) * item)
         held += _kept(layer, own, item)
-        yield held + own + below  # two gradients on the way down
+        # two gradients on the way down
+        yield held + own + below + _scratch(network, layer, sizes[number - 1]) * quick
         below = own
+
+
+def _scratch(network: LossNetwork, layer: Any, size: tuple[int, int]) -> int:
+    """Bytes that a layer takes besides its features, of which it gets H x W."""
+    return Winograd.taken(layer.weight, size) if _is_quick(network, layer, size) else 0
+
+
+def _is_quick(network: LossNetwork, layer: Any, size: tuple[int, int]) -> bool:
+    """Whether features of H x W pixels go through Winograd's convolution."""
+    return isinstance(layer, nn.Conv2d) and FixedConvolution.is_quick(layer, network.dtype, size)
 
 
 def _kept(layer: Any, own: float, item: int) -> float:

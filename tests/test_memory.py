@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import weakref
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -59,6 +60,27 @@ def test_less_memory_means_tiles_within_it(network, size):
     plan = choose_plan(network, size, [size], pairs=0, memory=str(int(whole.peak * 0.7)))
     assert plan.tiling is not None
     assert plan.peak <= whole.peak * 0.7
+
+
+def test_winograds_kernels_are_given_up_where_they_would_not_fit(monkeypatch):
+    monkeypatch.setattr('style_transfer.memory.used_memory', lambda _: 300 << 20)
+    layers = [nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(4)]
+    layers += [nn.Conv2d(8, 512, 3, padding=1), nn.Conv2d(512, 512, 3, padding=1), nn.ReLU()]
+    cnn = nn.Sequential(OrderedDict(zip('abcde', layers, strict=True)))
+    wide = loss_network(cnn, content_layers=['e'], style_layers=['e'])
+    size = (768, 1024)
+
+    def plan(memory):
+        return choose_plan(wide, size, [size], pairs=0, memory=memory)
+
+    with pytest.raises(ValueError, match='needs') as error:
+        plan('10M')
+    least = int(re.search(r'needs (\d+)M', str(error.value))[1])
+    plans = [plan(f'{least + more}M') for more in (1, 150)]
+    assert [any(stage.quick for stage in plan.tiling.stages) for plan in plans] == [False, True]
+    assert ["without Winograd's kernels" in plan.text for plan in plans] == [True, False]
+    kept = 4 * (36 - 9) * 512**2
+    assert plans[1].peak - plans[0].peak > kept
 
 
 def test_the_history_is_rounded_only_where_tiles_do_not_do(network):
