@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from tqdm import tqdm
@@ -145,6 +145,7 @@ def main(argv: list[str] | None = None) -> int:
         params = cmd.parse(argv)
         if params.preset == 'list':
             list_presets()
+            sys.stdout.flush()
             return 0
         if params.preset != '':
             argv = read_preset(params.preset) + argv
@@ -169,6 +170,9 @@ def main(argv: list[str] | None = None) -> int:
         print('\t')
         print(cmd.help_text(None), end='')
         return 1
+    except BrokenPipeError:
+        leave_unread(sys.stdout)
+        return 0
     except (ValueError, OSError) as error:
         print(f'neural_style: {error}', file=sys.stderr)
         return 1
@@ -505,7 +509,7 @@ def run(
             if params.dry_run:
                 raise DryRun(plan.text)
             if ranks.rank == 0 and (params.memory != '' or not plan.plain):
-                tqdm.write(f'neural_style: {plan.text}', file=sys.stderr)
+                warn(plan.text)
 
         paint = stylize
         if params.multiscale != '' and not params.dry_run:  # the last size needs the most
@@ -830,13 +834,28 @@ def numbers(flag: str, text: str) -> list[float]:
 
 def warn(text: str) -> None:
     """Print on stderr, around a progress bar."""
-    tqdm.write(f'neural_style: {text}', file=sys.stderr)
+    put(f'neural_style: {text}', sys.stderr)
 
 
 def say(text: str) -> None:
     """Print as th does, which ends every print with a tab, around a progress bar."""
-    tqdm.write(text + '\t', file=sys.stdout)
-    sys.stdout.flush()
+    put(text + '\t', sys.stdout)
+
+
+def put(text: str, stream: TextIO) -> None:
+    """Print a line around a progress bar.  A run goes on where nobody reads (any more)."""
+    try:
+        tqdm.write(text, file=stream)
+        stream.flush()
+    except BrokenPipeError:
+        leave_unread(stream)
+
+
+def leave_unread(stream: TextIO) -> None:
+    """Let go nowhere what comes after the reader of a pipe has gone, as `head` does."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def progress_bar(num_iterations: float, hidden: bool = False) -> tqdm:
@@ -858,8 +877,7 @@ class Terminal(logging.Handler):
             warn(text)
         elif record.name.startswith('loadcaffe') or '\n' in text:
             # loadcaffe prints from C++, and th prints a network, without the tab.
-            tqdm.write(text, file=sys.stdout)
-            sys.stdout.flush()
+            put(text, sys.stdout)
         else:
             say(text)
 

@@ -268,7 +268,8 @@ def test_progress_goes_to_a_terminal_on_stderr_and_stdout_stays_clean(command, c
     assert shown.out == plain.out
 
 
-def test_the_installed_module_runs_as_a_script(data, tmp_path):
+def script(data):
+    """The script, for a process of its own, with flags for one evaluation."""
     flags = [
         *('-gpu', '-1', '-image_size', '32', '-num_iterations', '1'),
         *('-content_image', data / 'inputs' / 'scene.jpg'),
@@ -276,10 +277,24 @@ def test_the_installed_module_runs_as_a_script(data, tmp_path):
         *('-proto_file', data / 'models' / 'mini_vgg19_conv.prototxt'),
         *('-model_file', data / 'models' / 'mini_vgg19_conv.caffemodel'),
     ]
-    script = [sys.executable, ROOT / 'neural_style.py']
-    done = subprocess.run([*script, *flags], cwd=tmp_path, capture_output=True, text=True)
+    return [sys.executable, ROOT / 'neural_style.py', *flags]
+
+
+def test_the_installed_module_runs_as_a_script(data, tmp_path):
+    done = subprocess.run(script(data), cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, '')
     assert files(tmp_path) == ['out.png']
+
+
+@pytest.mark.parametrize(('flags', 'pictures'), [('', ['out.png']), ('-preset list', [])])
+def test_a_pipe_that_nobody_reads_stops_nothing(data, tmp_path, flags, pictures):
+    read, write = os.pipe()
+    os.close(read)
+    words = [*script(data), *flags.split()]
+    done = subprocess.run(words, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert files(tmp_path) == pictures
 
 
 def test_interrupt_ends_without_a_traceback(command, capsys, monkeypatch):
