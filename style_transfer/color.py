@@ -10,6 +10,8 @@ from torch7.image import rgb2yuv, yuv2rgb
 
 # Levels of luminance that a tint is measured at.
 TINT_LEVELS = 64
+# Rows of a picture that are worked on at once.
+ROWS = 256
 
 
 def original_colors(content: Tensor, generated: Tensor) -> Tensor:
@@ -18,9 +20,13 @@ def original_colors(content: Tensor, generated: Tensor) -> Tensor:
     content, generated: (3, H, W), RGB, float64; generated need not lie in [0, 1].
     Returns (3, H, W), RGB, not clamped.  Source: neural_style.lua: original_colors.
     """
-    luminance = rgb2yuv(generated)[:1]
-    chrominance = rgb2yuv(content)[1:]
-    return yuv2rgb(torch.cat([luminance, chrominance]))
+    joined = torch.empty_like(generated, dtype=torch.float64)
+    for rows in range(0, generated.shape[1], ROWS):  # large pictures leave little memory
+        part = slice(rows, rows + ROWS)
+        luminance = rgb2yuv(generated[:, part])[:1]
+        chrominance = rgb2yuv(content[:, part])[1:]
+        joined[:, part] = yuv2rgb(torch.cat([luminance, chrominance]))
+    return joined
 
 
 def luminance(image: Tensor) -> Tensor:

@@ -78,7 +78,8 @@ class Job:
 
     pairs: of the history of L-BFGS, 0 for Adam.  used: bytes in use already, on the device, by the
     process that has the most of those that share the run.  given_up: of those, the bytes that are
-    only needed until the targets are known.
+    only needed until the targets are known.  apart: whether the image is made from what is
+    optimised, not that itself.
     """
 
     network: LossNetwork
@@ -87,6 +88,7 @@ class Job:
     pairs: int
     used: int
     given_up: int = 0
+    apart: bool = False
     known: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     def once(self, work: Callable[..., Any], *given: Any) -> Any:
@@ -110,7 +112,7 @@ class Job:
             )
             used = max(used + after - before, 0)
             given_up = int(given_up * after / before)
-        return Job(self.network, sizes[0], tuple(sizes[1:]), self.pairs, used, given_up)
+        return Job(self.network, sizes[0], tuple(sizes[1:]), self.pairs, used, given_up, self.apart)
 
 
 def choose_plan(
@@ -121,11 +123,12 @@ def choose_plan(
     pairs: int,
     memory: str = '',
     given_up: int = 0,
+    apart: bool = False,
 ) -> Plan:
     """The plan that changes least and fits, then the one that is fastest.
 
     memory: the flag -memory, '' for what is free on the device.  given_up: bytes of the images that
-    are there now, but not any more when the first evaluation is done.
+    are there now, but not any more when the first evaluation is done.  apart: of Job.
     Whole images come first, or whole strips for several processes, then tiles, which change nothing
     but the last digits, then a history of L-BFGS on the host, then one in bfloat16.  All processes
     come to the same plan.  Raises ValueError where nothing fits, naming the size that would.
@@ -137,7 +140,7 @@ def choose_plan(
         limit = math.inf
     if ranks.size > 1:
         used, limit = ranks.most(used), -ranks.most(-int(min(limit, MOST)))
-    job = Job(network, size, tuple(style_sizes), pairs, used, given_up if on_cpu else 0)
+    job = Job(network, size, tuple(style_sizes), pairs, used, given_up if on_cpu else 0, apart)
     found = _fitting(job, limit)
     if found is not None:
         return found
@@ -425,7 +428,7 @@ def predict(
     vector = 3 * 4 * pixels
     # x, and of L-BFGS g, g_old, d, of Adam m, v
     kept = (4.0 if job.pairs else 3.0) * vector / processes
-    kept += vector * (processes > 1)  # x as a whole
+    kept += vector * (processes > 1 or job.apart)  # x as a whole
     if job.pairs and not on_host:
         item = 4 if history is None else torch.empty(0, dtype=history).element_size()
         kept += 2 * job.pairs * vector / processes * item / 4

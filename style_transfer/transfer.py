@@ -236,7 +236,13 @@ def stylize(
         pairs = int(min(corrections(lbfgs_num_correction) + 1, max(num_iterations - 1, 1)))
     style_sizes = [(image.shape[1], image.shape[2]) for image in style_images]
     plan = choose_plan(
-        network, (height, width), style_sizes, pairs=pairs, memory=memory, given_up=given_up
+        network,
+        (height, width),
+        style_sizes,
+        pairs=pairs,
+        memory=memory,
+        given_up=given_up,
+        apart=bool(luminance_only) or mask is not None or fourier_decay != 0,
     )
     network.tiling = plan.tiling
     if planned is not None:

@@ -15,7 +15,7 @@ from torch import nn
 
 import loadcaffe
 from loadcaffe.graph import Graph
-from style_transfer import heap, stylize
+from style_transfer import color, heap, stylize
 from style_transfer.memory import choose_plan, free_memory, parse_memory
 from torch7 import image
 
@@ -184,6 +184,28 @@ def test_what_is_given_up_is_not_counted_for_the_evaluations(network, monkeypatc
         for given_up in (0, 200 << 20)
     ]
     assert plans[0].peak - plans[1].peak == 200 << 20
+
+
+def test_an_image_apart_from_what_is_optimised_is_counted(network, monkeypatch):
+    monkeypatch.setattr('style_transfer.memory.used_memory', lambda _: 300 << 20)
+    size = (3072, 4096)
+    plans = [
+        choose_plan(network, size, [size], pairs=0, memory='1000G', apart=apart)
+        for apart in (False, True)
+    ]
+    assert plans[1].peak - plans[0].peak == 3 * 4 * math.prod(size)
+
+
+def test_original_colours_need_no_memory_for_what_is_between(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    content, generated = torch.rand(2, 3, 70, 40, generator=generator, dtype=torch.float64)
+    want = color.original_colors(content, generated)
+    monkeypatch.setattr(color, 'ROWS', 32)
+    largest = []
+    to_rgb = color.yuv2rgb
+    monkeypatch.setattr(color, 'yuv2rgb', lambda x: (largest.append(x.numel()), to_rgb(x))[1])
+    assert torch.equal(color.original_colors(content, generated), want)
+    assert largest == [3 * 32 * 40, 3 * 32 * 40, 3 * 6 * 40]
 
 
 def run(*flags):
