@@ -23,6 +23,8 @@ INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 PIECE = 1 << 20
 # Bytes that are taken from the system at a time for bits.
 ROOM = 16 << 20
+# Elements that are packed at a time: a multiple of 8.
+SOME = 1 << 18
 
 
 class Bits:
@@ -36,7 +38,8 @@ class Bits:
         if flat.dtype.is_floating_point:
             flat = flat.view(INTEGERS[flat.element_size()])
         if flat.device.type == 'cpu':
-            self.bytes = _apart(_packed(flat.numpy()))
+            self.bytes = _room_for(-(-len(flat) // 8))
+            _pack(flat.numpy(), self.bytes.numpy())
         else:
             self.bytes = _packed_there(flat)
 
@@ -50,29 +53,27 @@ class Bits:
         _, channels, height, width = tensor.shape
         return flat.view(1, height, width, channels).permute(0, 3, 1, 2)
 
-    def subtract_from(self, numbers: Tensor, value: int) -> None:
-        """Take value from int64 numbers of the same shape, channels last, where the bits are not
-        set."""
-        for some, mask in zip(_flat(numbers).split(PIECE), self._masks(torch.int64), strict=True):
-            some.sub_(~mask[: len(some)] & value)
-
     def _masks(self, dtype: torch.dtype) -> Iterator[Tensor]:
         """Integers of all ones where the bits are set, of none elsewhere: PIECE at a time."""
+        for start in range(0, 8 * len(self.bytes), PIECE):
+            yield self.masks(dtype, start, start + PIECE)
+
+    def masks(self, dtype: torch.dtype, start: int, stop: int) -> Tensor:
+        """The same of elements start, a multiple of 8, to stop."""
         table = _table(dtype, self.bytes.device)
-        for some in self.bytes.split(PIECE // 8):
-            yield table.index_select(0, some.int()).view(-1)
+        return table.index_select(0, self.bytes[start // 8 : -(-stop // 8)].int()).view(-1)
 
 
 _room = torch.empty(0, dtype=torch.uint8)
 
 
-def _apart(packed: np.ndarray) -> Tensor:
-    """A copy in memory of its own, so that the larger tensors between leave no gaps."""
+def _room_for(length: int) -> Tensor:
+    """Bytes in memory of their own, so that the larger tensors between leave no gaps."""
     global _room
-    if len(packed) > len(_room):
-        _room = apart([max(ROOM, len(packed))], torch.uint8, _room.device)
-    found, _room = _room[: len(packed)], _room[len(packed) :]
-    return found.copy_(torch.from_numpy(packed))
+    if length > len(_room):
+        _room = apart([max(ROOM, length)], torch.uint8, _room.device)
+    found, _room = _room[:length], _room[length:]
+    return found
 
 
 def _flat(tensor: Tensor) -> Tensor:
@@ -80,17 +81,22 @@ def _flat(tensor: Tensor) -> Tensor:
     return tensor.permute(0, 2, 3, 1).reshape(-1)
 
 
-def _packed(numbers: np.ndarray) -> np.ndarray:
-    """A bit for each number above 0, the lowest first."""
-    workers = torch.get_num_threads()
-    if workers == 1 or len(numbers) < PIECE:
-        return np.packbits(numbers > 0, bitorder='little')
-    length = -(-len(numbers) // workers // 8) * 8
-    parts = [numbers[k : k + length] for k in range(0, len(numbers), length)]
+def _pack(numbers: np.ndarray, room: np.ndarray) -> None:
+    """Write a bit for each number above 0, the lowest first."""
+    # PyTorch's own threads keep on turning for a while: on two cores a second worker is in the way
+    workers = max(torch.get_num_threads() // 2, 1) if len(numbers) >= PIECE else 1
+
+    def pack(first: int) -> None:  # what a processor's cache holds, at a time
+        for start in range(first * SOME, len(numbers), workers * SOME):
+            some = numbers[start : start + SOME]
+            packed = np.packbits(some if some.dtype == bool else some > 0, bitorder='little')
+            room[start // 8 : start // 8 + len(packed)] = packed
+
+    if workers == 1:
+        pack(0)
+        return
     with ThreadPoolExecutor(workers) as pool:  # NumPy has one thread
-        return np.concatenate(
-            list(pool.map(lambda part: np.packbits(part > 0, bitorder='little'), parts))
-        )
+        list(pool.map(pack, range(workers)))
 
 
 def _packed_there(numbers: Tensor) -> Tensor:
@@ -151,33 +157,80 @@ class _ReLU(torch.autograd.Function):
 class _MaxPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features, layer):
-        output, places = functional.max_pool2d(
-            features, 2, 2, ceil_mode=layer.ceil_mode, return_indices=True
-        )
-        ctx.size, ctx.ceil_mode = features.shape, layer.ceil_mode
-        width = features.shape[3]
-        places -= _corners(places.shape, width, places.device)  # 0, 1, width or width + 1
-        ctx.lower = Bits(places >= width)
-        ctx.right = Bits((places == 1) | (places == width + 1))
+        ctx.size = features.shape
+        features = _even(features, layer.ceil_mode)
+        _, channels, height, width = features.shape
+        size = (1, channels, height // 2, width // 2)
+        output = _like(features, torch.Size(size))
+        lower, right = (_like(features, torch.Size(size), torch.bool) for _ in range(2))
+        for rows in _blocks(output):
+            (a, b), (c, d) = _corners(features, rows)
+            upper, below = torch.maximum(a, b), torch.maximum(c, d)
+            torch.maximum(upper, below, out=output[:, :, rows])
+            # of equal ones the first counts
+            torch.gt(below, upper, out=lower[:, :, rows])
+            torch.gt(b, a, out=right[:, :, rows])
+            differs = torch.bitwise_xor(d > c, right[:, :, rows])
+            right[:, :, rows] ^= differs.bitwise_and_(lower[:, :, rows])
+        ctx.lower, ctx.right = Bits(lower), Bits(right)
         return output
 
     @staticmethod
     def backward(ctx: Any, gradient):  # type: ignore[override]
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        width = ctx.size[3]
-        corners = _corners(gradient.shape, width, gradient.device) + width + 1
-        places = torch.empty_like(gradient, dtype=torch.int64).copy_(corners)
-        ctx.lower.subtract_from(places, width)
-        ctx.right.subtract_from(places, 1)
-        back = torch.ops.aten.max_pool2d_with_indices_backward
-        like = _like(gradient, ctx.size)
-        return back(gradient, like, [2, 2], [2, 2], [0, 0], [1, 1], ctx.ceil_mode, places), None
+        _, channels, height, width = gradient.shape
+        own = _like(gradient, torch.Size((1, channels, 2 * height, 2 * width)))
+        integers = INTEGERS[gradient.element_size()]
+        for rows in _blocks(gradient):
+            above = gradient[:, :, rows].view(integers).permute(0, 2, 3, 1)
+            start = rows.start * width * channels
+            lower, right = (
+                bits.masks(integers, start, start + above.numel())[: above.numel()].view_as(above)
+                for bits in (ctx.lower, ctx.right)
+            )
+            below = above & lower
+            upper = above ^ below
+            corners = _corners(own.view(integers), rows)
+            for (left, other), half in zip(corners, (upper, below), strict=True):
+                ends = half & right
+                other.permute(0, 2, 3, 1).copy_(ends)
+                left.permute(0, 2, 3, 1).copy_(half ^ ends)
+        return _fitted(own, ctx.size), None
 
 
-def _corners(shape: torch.Size, width: int, device: torch.device) -> Tensor:
-    """The first position of each window of a pooling over 2 x 2, counted row by row."""
-    rows = torch.arange(shape[2], device=device)[:, None] * 2 * width
-    return rows + torch.arange(shape[3], device=device) * 2
+def _blocks(tensor: Tensor) -> Iterator[slice]:
+    """Rows of (1, C, H, W), a multiple of 8 at a time, PIECE elements if there are so many."""
+    _, channels, height, width = tensor.shape
+    count = 8 * max(PIECE // (8 * channels * width), 1)
+    for row in range(0, height, count):
+        yield slice(row, min(row + count, height))
+
+
+def _corners(features: Tensor, rows: slice) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Of the windows of 2 x 2 in rows of windows, the upper left and right, the lower ones."""
+    first, last = 2 * rows.start, 2 * rows.stop
+    upper, lower = features[:, :, first:last:2], features[:, :, first + 1 : last : 2]
+    return (upper[..., ::2], upper[..., 1::2]), (lower[..., ::2], lower[..., 1::2])
+
+
+def _even(features: Tensor, ceil_mode: bool) -> Tensor:
+    """Features of even size: without the last row or column, or with one that never is largest."""
+    height, width = features.shape[2:]
+    if ceil_mode and (height % 2 or width % 2):
+        padding = (0, width % 2, 0, height % 2)
+        padded = functional.pad(features, padding, value=-torch.inf)
+        return padded.contiguous(memory_format=torch.channels_last)
+    return features[..., : height // 2 * 2, : width // 2 * 2]
+
+
+def _fitted(own: Tensor, size: torch.Size) -> Tensor:
+    """Without rows and columns that the features do not have, and 0 in those that own lacks."""
+    if own.shape == size:
+        return own
+    found = _like(own, size).zero_()
+    height, width = (min(a, b) for a, b in zip(own.shape[2:], size[2:], strict=True))
+    found[..., :height, :width] = own[..., :height, :width]
+    return found
 
 
 class _AvgPool(torch.autograd.Function):
@@ -206,7 +259,7 @@ def pair(value: Any) -> tuple[int, int]:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _like(gradient: Tensor, size: torch.Size) -> Tensor:
+def _like(features: Tensor, size: torch.Size, dtype: torch.dtype | None = None) -> Tensor:
     """Features of a size; nobody reads what is in them."""
-    form: Any = {'dtype': gradient.dtype, 'device': gradient.device}
+    form: Any = {'dtype': dtype or features.dtype, 'device': features.device}
     return torch.empty(size, memory_format=torch.channels_last, **form)
