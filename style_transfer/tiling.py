@@ -330,7 +330,7 @@ class TiledEvaluation:
 
     def _whole(self, stage: Stage, features: Tensor) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
-        self._hold(EARLY)
+        self._hold(0)  # smaller tiles' memory is in pieces that this one cannot use
         features = features.requires_grad_()
         frugal = stage.again is not None
         found = self.run(self._layers(stage), features, frugal, OUTER, stage.quick)
