@@ -41,7 +41,7 @@ LARGE = 32 << 20
 LARGE_ON_GPU = 256 << 20
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
 # tiles, for which there are more of them.
-OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 30 << 20
+OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 10 << 20
 # What MKL keeps for the products of matrices of Winograd's convolutions.
 OVERHEAD_OF_MATRICES = 50 << 20
 # To keep and to use a bit takes the time of so many multiplications of a convolution, measured in
