@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from style_transfer import heap, winograd
+from style_transfer import heap
 from style_transfer.bits import bits_kept
 from style_transfer.convolution import FixedConvolution
 from style_transfer.losses import ContentLoss, Loss, TVLoss
@@ -42,8 +42,6 @@ LARGE_ON_GPU = 256 << 20
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
 # tiles, for which there are more of them.
 OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 10 << 20
-# What MKL keeps for the products of matrices of Winograd's convolutions.
-OVERHEAD_OF_MATRICES = 50 << 20
 # To keep and to use a bit takes the time of so many multiplications of a convolution, measured in
 # float32 on two cores.
 BIT = 100
@@ -305,7 +303,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         if isinstance(layer, nn.Conv2d):
             multiplications = more * layer.weight.numel() * math.prod(whole[number])
             if stage.quick and _is_quick(network, layer, sizes[number - 1]):
-                multiplications *= winograd.SHARE
+                multiplications *= Winograd.share(layer.weight)
             forward += multiplications
             second += multiplications * (number <= again)
         bits = bits_kept(layer)
@@ -439,8 +437,6 @@ def predict(
     if low or (on_cpu and math.prod(largest) > EXACT) or tiling:
         stages = tiling.stages if tiling else [Stage(0, len(_layers(network)))]
         kept += sum(job.once(_weights, largest, x.start, x.stop, x.quick) for x in stages)
-        if job.once(_any_quick, largest) and any(stage.quick for stage in stages):
-            kept += OVERHEAD_OF_MATRICES
     targets = sum(job.once(_elements, loss, job.size) * 4 for loss in network.content_losses)
     targets /= processes if on_cpu else 1  # memory that nobody writes to is none
     image = 24 * pixels if on_cpu else 0  # float64, preprocessed
