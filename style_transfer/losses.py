@@ -87,11 +87,13 @@ class _AddGradient(torch.autograd.Function):
     def backward(ctx, gradient):
         loss, part = ctx.loss, getattr(ctx.loss, 'part', None)
         counted = ctx.saved_tensors[0] if ctx.saved_tensors else loss.recalled
+        if not loss.owns_gradient:
+            gradient = gradient.clone()
         if part is None:
-            return loss.add_gradient(counted, gradient), None, None
-        loss.recalled = None
-        own = piece(gradient, part.own)  # written over: nobody else has the gradient
-        own.copy_(loss.add_gradient(_dense(counted), own))
+            loss.add_gradient(counted, gradient)
+        else:
+            loss.recalled = None
+            loss.add_gradient(_dense(counted), piece(gradient, part.own))
         return gradient, None, None
 
 
@@ -104,6 +106,7 @@ class Loss(nn.Module):
         takes its value from the features before the ReLU but its gradient from those after it.
 
     scale: what the gradient is multiplied by besides (for float16).
+    owns_gradient: whether nobody else has the gradient from above, so that it may be written over.
 
     mode is 'none', 'capture' (the features become the target) or 'loss'; loss is the value of
     the last evaluation, the one that is printed: 0-dim, float64.
@@ -116,6 +119,7 @@ class Loss(nn.Module):
     """
 
     scale = 1.0
+    owns_gradient = False
     part: Part | None = None
     forgets = False
     recalled: Tensor | None = None
@@ -159,12 +163,12 @@ class Loss(nn.Module):
             return _AddGradient.apply(features, self, features.detach())
         return features
 
-    def add_gradient(self, features: Tensor, gradient: Tensor) -> Tensor:
-        """Gradient of the loss, normalised and weighted, plus the gradient from above."""
+    def add_gradient(self, features: Tensor, gradient: Tensor) -> None:
+        """Add the gradient of the loss, normalised and weighted, to that from above."""
         own = self._own(features)
         if self.normalize:
             own /= (own.abs().sum() if self.part is None else self._norm) + 1e-8
-        return own.mul_(self.strength * self.scale).add_(gradient).to(gradient.dtype)
+        gradient.add_(own.mul_(self.strength * self.scale))
 
     def _own(self, features: Tensor) -> Tensor:
         if self.rectified:
@@ -321,17 +325,26 @@ class StyleLoss(Loss):
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
         return self._backward(self._slope(features, statistic), features)
 
-    def add_gradient(self, features: Tensor, gradient: Tensor) -> Tensor:
-        plain = not self.normalize and not self.rectified and self.guide is None
-        if features.dtype not in HALVES or not plain:
-            return super().add_gradient(features, gradient)
-        # The same, some positions at a time: nothing of the layer's size is ever float32.
+    def add_gradient(self, features: Tensor, gradient: Tensor) -> None:
+        if self.exact or self.normalize or self.rectified or self.guide is not None:
+            super().add_gradient(features, gradient)
+            return
+        # The same with less to read and write: the slope is weighted in the features' place.
         slope = self._slope(features, self._statistic) * (self.strength * self.scale)
-        result = torch.empty_like(gradient)
-        pieces = (whole[0].flatten(1).t().split(PIECE) for whole in (features, gradient, result))
-        for piece, above, sum in zip(*pieces, strict=True):
-            sum.copy_((piece.float() @ slope).add_(above))
-        return result
+        whole = gradient.is_contiguous(memory_format=torch.channels_last)
+        below = features[0].flatten(1).t()
+        if features.dtype in HALVES:
+            # Some positions at a time: nothing of the layer's size is ever float32.
+            above = _dense(gradient)
+            pieces = below.split(PIECE), above[0].flatten(1).t().split(PIECE)
+            for piece, sum in zip(*pieces, strict=True):
+                sum.copy_((piece.float() @ slope).add_(sum))
+            if not whole:
+                gradient.copy_(above)
+        elif whole:
+            gradient[0].flatten(1).t().addmm_(below, slope)
+        else:
+            gradient.add_(_product(slope, features))
 
     def _slope(self, features: Tensor, statistic: Tensor) -> Tensor:
         """What the features are multiplied by for their gradient: (C, C)."""
@@ -402,6 +415,7 @@ class TVLoss(nn.Module):
     """
 
     scale = 1.0
+    owns_gradient = False
 
     def __init__(self, strength: float):
         super().__init__()
@@ -410,8 +424,8 @@ class TVLoss(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         return _AddGradient.apply(image, self, image.detach())
 
-    def add_gradient(self, image: Tensor, gradient: Tensor) -> Tensor:
-        return self.gradient(image).mul_(self.strength * self.scale).add_(gradient)
+    def add_gradient(self, image: Tensor, gradient: Tensor) -> None:
+        gradient.add_(self.gradient(image).mul_(self.strength * self.scale))
 
     def gradient(self, image: Tensor) -> Tensor:
         gradient = torch.zeros_like(image)

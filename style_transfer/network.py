@@ -173,6 +173,8 @@ class LossNetwork(nn.Module):
             owners += [index] * (len(net) - len(owners))
 
         self.adding = [layer for layer in net if isinstance(layer, Loss | TVLoss)]
+        for adding in self.adding:
+            adding.owns_gradient = graph is None
         self.devices = [torch.device(device) for device in devices]
         if graph and len(self.devices) > 1:
             raise ValueError('-gpu: a network with branches runs on one GPU only; name one')

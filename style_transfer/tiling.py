@@ -190,7 +190,7 @@ class TiledEvaluation:
         self.ranks.add(total)
         for layer in self.layers:
             if isinstance(layer, TVLoss):
-                total = layer.add_gradient(image.detach().unsqueeze(0), total)
+                layer.add_gradient(image.detach().unsqueeze(0), total)
         return total[0]
 
     def _goes_up(self, stage: Stage) -> bool:

@@ -100,19 +100,28 @@ def test_gram_matrix_of_half_the_precision_is_a_float32_product():
 
 
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
-def test_style_gradient_in_pieces_is_that_of_the_whole(layout):
+@pytest.mark.parametrize('inside', [False, True])
+@pytest.mark.parametrize(('dtype', 'limit'), [(torch.bfloat16, 4e-3), (torch.float32, 1e-6)])
+def test_the_style_gradient_is_added_as_the_exact_one_is(layout, inside, dtype, limit):
     torch.manual_seed(0)
-    features = torch.randn(1, 16, 90, 70).bfloat16().contiguous(memory_format=layout)
-    above = torch.randn(1, 16, 90, 70).bfloat16().contiguous(memory_format=layout) * 1e-4
+    features = torch.randn(1, 16, 90, 70).to(dtype).contiguous(memory_format=layout)
+    above = torch.randn(1, 16, 92, 72).to(dtype) * 1e-4
+    place = slice(1, -1) if inside else slice(0, -2)
     gradients = []
-    for full in (False, True):
+    for exact in (False, True):
         loss = StyleLoss(3.0)
+        loss.exact = exact
         loss.target = torch.eye(16)
         loss._statistic = gram_matrix(features)
-        x, g = (t.float() if full else t for t in (features, above))
-        gradients.append(loss.add_gradient(x, g).float())
+        x, g = (t.float() if exact else t for t in (features, above.clone(memory_format=layout)))
+        gradient = g[..., place, place] if inside else g[..., place, place].clone()
+        loss.add_gradient(x, gradient)
+        gradients.append(gradient.float())
+        rim = g.clone()
+        rim[..., place, place] = 0
+        assert not inside or rim.count_nonzero() == 16 * 2 * (92 + 70), 'the rim is let alone'
     got, want = gradients
-    assert (got - want).norm() < 4e-3 * want.norm()  # rounded to eight bits at the end
+    assert (got - want).norm() < limit * want.norm()  # rounded to eight bits at the end
 
 
 def test_float16_scales_gradients_that_it_could_not_hold():
