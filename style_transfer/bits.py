@@ -191,10 +191,10 @@ class _MaxPool(torch.autograd.Function):
             below = above & lower
             upper = above ^ below
             corners = _corners(own.view(integers), rows)
-            for (left, other), half in zip(corners, (upper, below), strict=True):
-                ends = half & right
-                other.permute(0, 2, 3, 1).copy_(ends)
-                left.permute(0, 2, 3, 1).copy_(half ^ ends)
+            for corner, half in zip(corners, (upper, below), strict=True):
+                left, other = (some.permute(0, 2, 3, 1) for some in corner)
+                torch.bitwise_and(half, right, out=other)
+                torch.bitwise_xor(half, other, out=left)
         return _fitted(own, ctx.size), None
 
 
