@@ -122,15 +122,18 @@ def bits_kept(layer: nn.Module) -> int | None:
     return 0 if isinstance(layer, nn.AvgPool2d) else None
 
 
-def run(layer: Any, features: Tensor) -> Tensor:
+def run(layer: Any, features: Tensor, rectified: bool = False) -> Tensor:
     """What a layer that bits_kept knows makes of features (1, C, H, W), which it leaves alone.
 
+    rectified: whether a max pooling has to see to the way back of the ReLU that the features come
+    from: it keeps one more bit.
     The gradient is PyTorch's, to the bit; that from above a ReLU is written over.
     """
     if isinstance(layer, nn.ReLU):
         return _ReLU.apply(features)
-    pooling = _MaxPool if isinstance(layer, nn.MaxPool2d) else _AvgPool
-    return pooling.apply(features, layer)
+    if isinstance(layer, nn.MaxPool2d):
+        return _MaxPool.apply(features, layer, rectified)
+    return _AvgPool.apply(features, layer)
 
 
 def _is_quartering(layer: nn.MaxPool2d) -> bool:
@@ -156,7 +159,7 @@ class _ReLU(torch.autograd.Function):
 
 class _MaxPool(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features, layer):
+    def forward(ctx: Any, features, layer, rectified):
         ctx.size = features.shape
         features = _even(features, layer.ceil_mode)
         _, channels, height, width = features.shape
@@ -173,11 +176,15 @@ class _MaxPool(torch.autograd.Function):
             differs = torch.bitwise_xor(d > c, right[:, :, rows])
             right[:, :, rows] ^= differs.bitwise_and_(lower[:, :, rows])
         ctx.lower, ctx.right = Bits(lower), Bits(right)
+        # the largest of a window, the only one that gets a gradient, is above 0
+        ctx.above = Bits(output) if rectified else None
         return output
 
     @staticmethod
     def backward(ctx: Any, gradient):  # type: ignore[override]
         gradient = gradient.contiguous(memory_format=torch.channels_last)
+        if ctx.above is not None:
+            gradient = ctx.above.mask(gradient)
         _, channels, height, width = gradient.shape
         own = _like(gradient, torch.Size((1, channels, 2 * height, 2 * width)))
         integers = INTEGERS[gradient.element_size()]
@@ -195,7 +202,7 @@ class _MaxPool(torch.autograd.Function):
                 left, other = (some.permute(0, 2, 3, 1) for some in corner)
                 torch.bitwise_and(half, right, out=other)
                 torch.bitwise_xor(half, other, out=left)
-        return _fitted(own, ctx.size), None
+        return _fitted(own, ctx.size), None, None
 
 
 def _blocks(tensor: Tensor) -> Iterator[slice]:

@@ -1,5 +1,6 @@
 """Convolution with weights that never change, and its way back as another convolution."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -77,6 +78,7 @@ class FixedConvolution:
         frugal: bool = False,
         inner: tuple[bool, bool] = (False, False),
         quick: bool = True,
+        pooled: bool = False,
     ) -> Tensor:
         """features: (1, C, H, W).  Returns (1, C', H', W') in dtype.
 
@@ -86,12 +88,13 @@ class FixedConvolution:
         inner: for rows and columns, whether to leave out the rim that padding has a part in, where
         can_shrink says so.
         quick: whether it may be Winograd's.
+        pooled: whether only a max pooling gets what the ReLU gives, which sees to its way back.
         """
         padding = tuple(
             0 if inside and self.shrinks else p
             for inside, p in zip(inner, self.padding, strict=True)
         )
-        return _Fixed.apply(features, self, rectify, frugal, padding, quick)
+        return _Fixed.apply(features, self, rectify, frugal, padding, quick, pooled)
 
     def up(self, features: Tensor, padding: tuple[int, int], rectify: bool, quick: bool) -> Tensor:
         """features: (1, C, H, W), in dtype, in two parts where they are few."""
@@ -129,12 +132,12 @@ class FixedConvolution:
 
 class _Fixed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features, fixed, rectify, frugal, padding, quick):
+    def forward(ctx: Any, features, fixed, rectify, frugal, padding, quick, pooled):
         ctx.bits, ctx.padding, ctx.quick = None, padding, quick
         ctx.fixed, ctx.dtype = fixed, features.dtype
         features = fixed._converted(features)
         output = fixed.up(features, padding, rectify, quick)
-        if not rectify:
+        if not rectify or pooled:
             return output
         if frugal:
             ctx.bits = Bits(output)
@@ -151,7 +154,58 @@ class _Fixed(torch.autograd.Function):
             mask = torch.ops.aten.threshold_backward.grad_input
             gradient = mask(gradient, output, 0, grad_input=gradient)
         own = fixed.down(gradient, ctx.padding, ctx.quick)
-        return own.to(ctx.dtype), None, None, None, None, None
+        return own.to(ctx.dtype), None, None, None, None, None, None
+
+
+class _RectifiedPool(torch.autograd.Function):
+    """Max pooling and the way back of the ReLU below it.
+
+    Only the largest of a window gets a gradient, and that is above 0 where the pooling's output is:
+    so of the layer below, four times as large, nothing is kept.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features, layer):
+        ctx.size = features.shape
+        ctx.settings = [
+            [*pair(value)]
+            for value in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+        ]
+        ctx.settings.append(layer.ceil_mode)
+        output, places = torch.ops.aten.max_pool2d_with_indices(features, *ctx.settings)
+        ctx.save_for_backward(output, places)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient):  # type: ignore[override]
+        output, places = ctx.saved_tensors
+        mask = torch.ops.aten.threshold_backward.grad_input
+        gradient = mask(gradient, output, 0, grad_input=gradient)
+        form: Any = {'memory_format': torch.channels_last}
+        like = torch.empty(ctx.size, dtype=gradient.dtype, device=gradient.device, **form)
+        down = torch.ops.aten.max_pool2d_with_indices_backward
+        return down(gradient, like, *ctx.settings, places), None
+
+
+def pool_rectified(layer: nn.MaxPool2d, features: Tensor) -> Tensor:
+    """A max pooling of features (1, C, H, W) that come from a convolution told that it is pooled.
+
+    The gradient that comes back from above is written over.
+    """
+    return _RectifiedPool.apply(features, layer)
+
+
+def joined(layers: Sequence[Any], number: int) -> int:
+    """How many layers from number on run as one.
+
+    A convolution takes the ReLU above it along, and a max pooling above that its way back.
+    """
+    layer, above, beyond = [*layers[number : number + 3], None, None][:3]
+    if not (isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)):
+        return 1
+    if not isinstance(above, nn.ReLU):
+        return 1
+    return 3 if isinstance(beyond, nn.MaxPool2d) else 2
 
 
 def _fuses(dtype: torch.dtype) -> bool:

@@ -13,7 +13,7 @@ from torch import nn
 
 from style_transfer import heap
 from style_transfer.bits import bits_kept
-from style_transfer.convolution import FixedConvolution
+from style_transfer.convolution import FixedConvolution, joined
 from style_transfer.losses import ContentLoss, Loss, TVLoss
 from style_transfer.network import LossNetwork
 from style_transfer.tiling import (
@@ -306,7 +306,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
                 multiplications *= Winograd.share(layer.weight)
             forward += multiplications
             second += multiplications * (number <= again)
-        bits = bits_kept(layer)
+        bits = _bits(part, number - 1)
         if isinstance(layer, Loss):
             if number > again:
                 kept += elements * item
@@ -316,8 +316,8 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
             kept += more * elements * bits / 8
             cost += BIT * more * elements * (bits > 0)
         elif not (isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)):
-            kept += more * elements * item
-        indices = own * 8 / item if isinstance(layer, nn.MaxPool2d) else 0.0
+            kept += _kept(layer, more * elements * item, item)
+        indices = own * 8 / item if isinstance(layer, nn.MaxPool2d) and bits is None else 0.0
         scratch = _scratch(network, layer, sizes[number - 1]) * stage.quick
         up = max(up, below + own + max(indices, scratch))
         down = max(down, below + own + max(own, indices, scratch))  # two gradients and a mask
@@ -535,6 +535,19 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
     return max(peaks) + stays * max(load.up for load in loads)
 
 
+def _bits(layers: Sequence[Any], number: int) -> int | None:
+    """Bits that are kept for an element of a layer's output; None where it is something else."""
+    bits, pools = bits_kept(layers[number]), _pools(layers)
+    if bits is not None:
+        bits += (number in pools) - (number + 1 in pools)
+    return bits
+
+
+def _pools(layers: Sequence[Any]) -> list[int]:
+    """The max poolings that see to the way back of the ReLU below them."""
+    return [k + 2 for k in range(len(layers)) if joined(layers, k) == 3]
+
+
 def _both_ways(
     network: LossNetwork,
     layers: Sequence[Any],
@@ -550,6 +563,7 @@ def _both_ways(
     for number, layer in enumerate(layers, start=1):
         channels = getattr(layer, 'out_channels', None) or channels
         own = float(channels * math.prod(sizes[number]) * item)
+        # what is not kept below a pooling leaves a gap, too small for the gradient to come
         held += _kept(layer, own, item)
         # two gradients on the way down
         yield held + own + below + _scratch(network, layer, sizes[number - 1]) * quick

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import torch7.nn
 from style_transfer import bits
 from style_transfer.bits import pair
-from style_transfer.convolution import FixedConvolution
+from style_transfer.convolution import FixedConvolution, joined, pool_rectified
 from style_transfer.distributed import ALONE, Ranks
 from style_transfer.losses import (
     ContentLoss,
@@ -296,22 +296,28 @@ class LossNetwork(nn.Module):
         frugal: bool = False,
         inner: tuple[bool, bool] = (False, False),
         quick: bool = True,
+        pooled: bool = False,
     ) -> Tensor:
         """Run a layer; a layer of a network with branches may take several inputs.
 
         small: round as Torch7 does.  fixed: convolutions in the network's precision, and their way
         back as FixedConvolution has it.  rectify: with the ReLU above it.  frugal: keep bits for
         the way back, where bits are enough.  inner: rows and columns of which convolutions leave
-        out what comes from padding.  quick: whether convolutions may be Winograd's.
+        out what comes from padding.  quick: whether convolutions may be Winograd's.  pooled: of a
+        convolution and a max pooling, whether that sees to the way back of the ReLU between.
         """
         _check_fit(layer, features)
         if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
         if (fixed or frugal or any(inner)) and _is_fixed(layer):
             dtype = self.dtype if fixed else features.dtype
-            return self._fixed(layer, dtype, device)(features, rectify, frugal, inner, quick)
+            return self._fixed(layer, dtype, device)(
+                features, rectify, frugal, inner, quick, pooled
+            )
         if frugal and bits.bits_kept(layer) is not None:
-            return bits.run(layer, features)
+            return bits.run(layer, features, pooled)
+        if pooled:
+            return pool_rectified(layer, features)
         if fixed and layer.state_dict():
             # in full precision, like its weights
             features, others = features.float(), tuple(other.float() for other in others)
@@ -366,14 +372,14 @@ class LossNetwork(nn.Module):
 
 
 def _run(layers: Sequence[Any], features: Tensor, call: Callable, fixed: bool) -> Tensor:
-    """One layer after the other; fixed: a convolution takes the ReLU above it along."""
-    rectified = False  # with the convolution below it already
-    for layer, above in zip(layers, [*layers[1:], None], strict=True):
-        if rectified:
-            rectified = False
-            continue
-        rectified = fixed and _is_fixed(layer) and isinstance(above, nn.ReLU)
-        features = call(layer, features, rectify=rectified)
+    """One layer after the other; fixed: those that are joined as one."""
+    number = 0
+    while number < len(layers):
+        count = joined(layers, number) if fixed else 1
+        features = call(layers[number], features, rectify=count > 1, pooled=count > 2)
+        if count > 2:
+            features = call(layers[number + 2], features, pooled=True)
+        number += count
     return features
 
 

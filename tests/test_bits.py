@@ -1,14 +1,19 @@
 """ReLU, pooling and convolutions that keep bits: PyTorch's gradients, to the bit."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from conftest import loss_network
 from torch import nn
 
 from style_transfer import bits
 from style_transfer.bits import Bits
 from style_transfer.convolution import FixedConvolution
+from style_transfer.network import _run
 
+CPU = torch.device('cpu')
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 LAYERS = [
     nn.ReLU(),
@@ -64,6 +69,46 @@ def test_convolutions_have_the_same_gradient_with_bits(rectify):
     found = way_back(lambda x: fixed(x, rectify, frugal=True), x)
     assert torch.equal(found[0], want[0])
     assert torch.equal(found[1], want[1])
+
+
+@pytest.mark.parametrize('frugal', [False, True])
+@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize('padding', [0, 1])
+@pytest.mark.parametrize(
+    'pooling',
+    [
+        nn.MaxPool2d(2, 2),
+        nn.MaxPool2d(2, 2, ceil_mode=True),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        nn.MaxPool2d((3, 2), (1, 2), padding=1),
+    ],
+    ids=str,
+)
+def test_a_pooling_sees_to_the_way_back_of_the_relu_below_it(pooling, padding, size, frugal):
+    torch.manual_seed(0)
+    layer = nn.Conv2d(5, 8, 3, padding=padding)
+    layer.weight.data.round_(decimals=1)
+    layer.bias.data.fill_(-0.5)
+    cnn = nn.Sequential(layer, nn.ReLU(), pooling)
+    net = loss_network(nn.Sequential(*cnn), content_layers=['2'], style_layers=[])
+    x = features(size)
+    alone = FixedConvolution(layer, torch.float32, CPU)
+    want = way_back(lambda x: pooling(alone(x, rectify=True)), x)
+    call = partial(net._call, small=False, fixed=True, device=CPU, frugal=frugal)
+    found = way_back(lambda x: _run(list(cnn), x, call, True), x)
+    assert (want[0] == 0).any() and (want[0] > 0).any()
+    assert torch.equal(found[0], want[0])
+    assert torch.equal(found[1], want[1])
+
+
+def test_nothing_of_the_layers_below_a_pooling_is_kept():
+    cnn = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2))
+    net = loss_network(nn.Sequential(*cnn), content_layers=['2'], style_layers=[])
+    x = torch.randn(1, 3, 64, 64, requires_grad=True)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        found = _run(list(cnn), x, partial(net._call, small=False, fixed=True, device=CPU), True)
+    assert sum(t.numel() for t in kept) == 2 * found.numel()  # its output, and where in the windows
 
 
 def test_layers_that_are_not_known_are_left_to_pytorch():
