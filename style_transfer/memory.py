@@ -132,6 +132,7 @@ def choose_plan(
     come to the same plan.  Raises ValueError where nothing fits, naming the size that would.
     """
     device, ranks = network.devices[0], network.ranks
+    heap.trim()  # what an earlier picture has left is not in use
     limit = parse_memory(memory) if memory else free_memory(device, ranks.neighbours)
     used, on_cpu = used_memory(device), device.type == 'cpu'
     if len(network.devices) > 1:  # each has a part of the network; nobody can say which

@@ -124,6 +124,16 @@ def test_free_memory_is_what_the_process_may_come_to():
     assert free > 100 << 20
 
 
+@pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
+def test_what_an_earlier_picture_has_left_free_is_not_in_use(network):
+    heap.keep_memory()
+    before = choose_plan(network, (384, 512), [], pairs=0, memory='1000G').peak
+    last = torch.ones(1 << 16) if (large := torch.ones(100 << 20)).any() else large
+    del large  # below what stays, the heap keeps its 400 MB
+    assert choose_plan(network, (384, 512), [], pairs=0, memory='1000G').peak < before + 2**26
+    assert last.all()
+
+
 def test_tiles_of_a_run_paint_the_same_picture(monkeypatch):
     # so that tiles are worth while for a small picture
     monkeypatch.setattr('style_transfer.memory.LARGE', 1 << 20)
