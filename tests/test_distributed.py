@@ -151,7 +151,8 @@ def test_the_command_prints_what_one_process_prints(tmp_path, one_thread):
         found.append(out)
     assert re.sub(r'loss: .*', '', found[0]) == re.sub(r'loss: .*', '', found[1])
     assert losses(found[0])[:7] == pytest.approx(losses(found[1])[:7], rel=2e-5)
-    assert losses(found[0])[-7:] == pytest.approx(losses(found[1])[-7:], rel=1e-3)
+    # six steps of L-BFGS from there: what differs in the last digits has grown
+    assert losses(found[0])[-7:] == pytest.approx(losses(found[1])[-7:], rel=5e-3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['-1,-1.png', '-1.png']
 
 
