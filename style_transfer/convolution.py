@@ -151,8 +151,7 @@ class _Fixed(torch.autograd.Function):
         if ctx.bits is not None:
             gradient = ctx.bits.mask(gradient)
         for output in ctx.saved_tensors:
-            mask = torch.ops.aten.threshold_backward.grad_input
-            gradient = mask(gradient, output, 0, grad_input=gradient)
+            gradient = _masked(gradient, output)
         own = fixed.down(gradient, ctx.padding, ctx.quick)
         return own.to(ctx.dtype), None, None, None, None, None, None
 
@@ -179,12 +178,17 @@ class _RectifiedPool(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient):  # type: ignore[override]
         output, places = ctx.saved_tensors
-        mask = torch.ops.aten.threshold_backward.grad_input
-        gradient = mask(gradient, output, 0, grad_input=gradient)
+        gradient = _masked(gradient, output)
         form: Any = {'memory_format': torch.channels_last}
         like = torch.empty(ctx.size, dtype=gradient.dtype, device=gradient.device, **form)
         down = torch.ops.aten.max_pool2d_with_indices_backward
         return down(gradient, like, *ctx.settings, places), None
+
+
+def _masked(gradient: Tensor, output: Tensor) -> Tensor:
+    """The way back of a ReLU with that output, written over the gradient."""
+    mask = torch.ops.aten.threshold_backward.grad_input
+    return mask(gradient, output, 0, grad_input=gradient)
 
 
 def pool_rectified(layer: nn.MaxPool2d, features: Tensor) -> Tensor:
@@ -195,15 +199,18 @@ def pool_rectified(layer: nn.MaxPool2d, features: Tensor) -> Tensor:
     return _RectifiedPool.apply(features, layer)
 
 
+def is_fixed(layer: nn.Module | None) -> bool:
+    """Whether a FixedConvolution can take a layer's place."""
+    return isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)
+
+
 def joined(layers: Sequence[Any], number: int) -> int:
     """How many layers from number on run as one.
 
     A convolution takes the ReLU above it along, and a max pooling above that its way back.
     """
     layer, above, beyond = [*layers[number : number + 3], None, None][:3]
-    if not (isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)):
-        return 1
-    if not isinstance(above, nn.ReLU):
+    if not (is_fixed(layer) and isinstance(above, nn.ReLU)):
         return 1
     return 3 if isinstance(beyond, nn.MaxPool2d) else 2
 

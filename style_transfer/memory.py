@@ -13,7 +13,7 @@ from torch import nn
 
 from style_transfer import heap
 from style_transfer.bits import bits_kept
-from style_transfer.convolution import FixedConvolution, joined
+from style_transfer.convolution import FixedConvolution, is_fixed, joined
 from style_transfer.losses import ContentLoss, Loss, TVLoss
 from style_transfer.network import LossNetwork
 from style_transfer.tiling import (
@@ -296,6 +296,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     recalled = kept = cost = forward = up = down = second = 0.0
     below = float(widths[stage.start] * math.prod(tile) * item)
     channels = widths[stage.start]
+    pools = _pools(part)
     overlaps = _overlaps(part, tile, whole[0], inner=(True, item >= 4))
     for number, (layer, more) in enumerate(zip(part, overlaps, strict=True), start=1):
         channels = getattr(layer, 'out_channels', None) or channels
@@ -307,7 +308,9 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
                 multiplications *= Winograd.share(layer.weight)
             forward += multiplications
             second += multiplications * (number <= again)
-        bits = _bits(part, number - 1)
+        bits = bits_kept(layer)
+        if bits is not None:
+            bits += (number - 1 in pools) - (number in pools)
         if isinstance(layer, Loss):
             if number > again:
                 kept += elements * item
@@ -316,7 +319,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         elif bits is not None:
             kept += more * elements * bits / 8
             cost += BIT * more * elements * (bits > 0)
-        elif not (isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)):
+        elif not is_fixed(layer):
             kept += _kept(layer, more * elements * item, item)
         indices = own * 8 / item if isinstance(layer, nn.MaxPool2d) and bits is None else 0.0
         scratch = _scratch(network, layer, sizes[number - 1]) * stage.quick
@@ -534,14 +537,6 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
         for load, above in zip(loads, aboves, strict=True)
     ]
     return max(peaks) + stays * max(load.up for load in loads)
-
-
-def _bits(layers: Sequence[Any], number: int) -> int | None:
-    """Bits that are kept for an element of a layer's output; None where it is something else."""
-    bits, pools = bits_kept(layers[number]), _pools(layers)
-    if bits is not None:
-        bits += (number in pools) - (number + 1 in pools)
-    return bits
 
 
 def _pools(layers: Sequence[Any]) -> list[int]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import torch7.nn
 from style_transfer import bits
 from style_transfer.bits import pair
-from style_transfer.convolution import FixedConvolution, joined, pool_rectified
+from style_transfer.convolution import FixedConvolution, is_fixed, joined, pool_rectified
 from style_transfer.distributed import ALONE, Ranks
 from style_transfer.losses import (
     ContentLoss,
@@ -309,7 +309,7 @@ class LossNetwork(nn.Module):
         _check_fit(layer, features)
         if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
-        if (fixed or frugal or any(inner)) and _is_fixed(layer):
+        if (fixed or frugal or any(inner)) and is_fixed(layer):
             dtype = self.dtype if fixed else features.dtype
             return self._fixed(layer, dtype, device)(
                 features, rectify, frugal, inner, quick, pooled
@@ -381,11 +381,6 @@ def _run(layers: Sequence[Any], features: Tensor, call: Callable, fixed: bool) -
             features = call(layers[number + 2], features, pooled=True)
         number += count
     return features
-
-
-def _is_fixed(layer: nn.Module | None) -> bool:
-    """Whether low precision has the layer: a plain convolution."""
-    return isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)
 
 
 class _JoinEnds(torch.autograd.Function):
