@@ -161,20 +161,20 @@ class _MaxPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features, layer, rectified):
         ctx.size = features.shape
-        features = _even(features, layer.ceil_mode)
         _, channels, height, width = features.shape
-        size = (1, channels, height // 2, width // 2)
-        output = _like(features, torch.Size(size))
-        lower, right = (_like(features, torch.Size(size), torch.bool) for _ in range(2))
-        for rows in _blocks(output):
-            (a, b), (c, d) = _corners(features, rows)
-            upper, below = torch.maximum(a, b), torch.maximum(c, d)
-            torch.maximum(upper, below, out=output[:, :, rows])
+        height, width = (_pooled(side, layer.ceil_mode) for side in (height, width))
+        size = torch.Size((1, channels, height, width))
+        output = _like(features, size)
+        lower, right = (_like(features, size, torch.bool) for _ in range(2))
+        for rows in _blocks(output, SOME):
+            some = features[:, :, 2 * rows.start : 2 * rows.stop]
+            output[:, :, rows], places = _max_pool(some, layer.ceil_mode)
             # of equal ones the first counts
-            torch.gt(below, upper, out=lower[:, :, rows])
-            torch.gt(b, a, out=right[:, :, rows])
-            differs = torch.bitwise_xor(d > c, right[:, :, rows])
-            right[:, :, rows] ^= differs.bitwise_and_(lower[:, :, rows])
+            odd = (2 * torch.arange(places.shape[2], device=some.device) + 1) * some.shape[3]
+            torch.ge(places, odd.view(-1, 1), out=lower[:, :, rows])
+            torch.ne(places.bitwise_and_(1), 0, out=right[:, :, rows])
+            if some.shape[3] % 2:  # the lower row's places are odd where the upper one's are even
+                right[:, :, rows] ^= lower[:, :, rows]
         ctx.lower, ctx.right = Bits(lower), Bits(right)
         # the largest of a window, the only one that gets a gradient, is above 0
         ctx.above = Bits(output) if rectified else None
@@ -188,7 +188,7 @@ class _MaxPool(torch.autograd.Function):
         _, channels, height, width = gradient.shape
         own = _like(gradient, torch.Size((1, channels, 2 * height, 2 * width)))
         integers = INTEGERS[gradient.element_size()]
-        for rows in _blocks(gradient):
+        for rows in _blocks(gradient, PIECE):
             above = gradient[:, :, rows].view(integers).permute(0, 2, 3, 1)
             start = rows.start * width * channels
             lower, right = (
@@ -205,10 +205,10 @@ class _MaxPool(torch.autograd.Function):
         return _fitted(own, ctx.size), None, None
 
 
-def _blocks(tensor: Tensor) -> Iterator[slice]:
-    """Rows of (1, C, H, W), a multiple of 8 at a time, PIECE elements if there are so many."""
+def _blocks(tensor: Tensor, most: int) -> Iterator[slice]:
+    """Rows of (1, C, H, W), a multiple of 8 at a time, of no more elements if those are fewer."""
     _, channels, height, width = tensor.shape
-    count = 8 * max(PIECE // (8 * channels * width), 1)
+    count = 8 * max(most // (8 * channels * width), 1)
     for row in range(0, height, count):
         yield slice(row, min(row + count, height))
 
@@ -220,14 +220,15 @@ def _corners(features: Tensor, rows: slice) -> tuple[tuple[Tensor, Tensor], tupl
     return (upper[..., ::2], upper[..., 1::2]), (lower[..., ::2], lower[..., 1::2])
 
 
-def _even(features: Tensor, ceil_mode: bool) -> Tensor:
-    """Features of even size: without the last row or column, or with one that never is largest."""
-    height, width = features.shape[2:]
-    if ceil_mode and (height % 2 or width % 2):
-        padding = (0, width % 2, 0, height % 2)
-        padded = functional.pad(features, padding, value=-torch.inf)
-        return padded.contiguous(memory_format=torch.channels_last)
-    return features[..., : height // 2 * 2, : width // 2 * 2]
+def _pooled(side: int, ceil_mode: bool) -> int:
+    """Windows of 2 along a side."""
+    return (side + ceil_mode) // 2
+
+
+def _max_pool(features: Tensor, ceil_mode: bool) -> tuple[Tensor, Tensor]:
+    """Of windows of 2 x 2 the largest, and its place, counted row after row."""
+    pool = torch.ops.aten.max_pool2d_with_indices
+    return pool(features, [2, 2], [2, 2], [0, 0], [1, 1], ceil_mode)
 
 
 def _fitted(own: Tensor, size: torch.Size) -> Tensor:
