@@ -26,6 +26,8 @@ from torch7.convolution import EXACT
 # that are float32 throughout: as many as stay in a core's cache.
 PIECE = 4096
 HALVES = (torch.bfloat16, torch.float16)
+# Rows of a tile whose products are added up side by side.
+ROWS = 16
 # Squares are summed one after the other, so many at a time.
 RUN = 1 << 20
 
@@ -49,8 +51,17 @@ def piece(features: Tensor, place: tuple[slice, slice]) -> Tensor:
 
 
 def _dense(features: Tensor) -> Tensor:
-    """A copy without gaps, in the layout that matrix products and sums are fast in."""
+    """Features without gaps, a copy where they have some, or are a small image's."""
     return features.contiguous(memory_format=torch.channels_last)
+
+
+def _is_dense(features: Tensor) -> bool:
+    return features.is_contiguous(memory_format=torch.channels_last)
+
+
+def _rows(features: Tensor) -> Tensor:
+    """Features (1, C, H, W) as (H, W, C)."""
+    return features[0].permute(1, 2, 0)
 
 
 def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
@@ -60,6 +71,8 @@ def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
     exact: in Torch7's order of summation, for up to EXACT positions.
     Source: Gatys et al. 2015, eq. 3; neural_style.lua: GramMatrix.
     """
+    if features.stride(1) == 1 and not _is_dense(features) and features.dtype not in HALVES:
+        return _gram_of_rows(_rows(features))
     flat = features[0].flatten(1)  # (C, H * W)
     if flat.dtype in HALVES:
         pieces = (piece.float() for piece in flat.split(PIECE, 1))
@@ -68,6 +81,15 @@ def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
             total.addmm_(piece, piece.t())
         return total
     return gemm_tn(flat, flat) if exact and flat.shape[1] <= EXACT else flat @ flat.t()
+
+
+def _gram_of_rows(rows: Tensor) -> Tensor:
+    """The same of a view of features (H, W, C): without a copy."""
+    _, _, channels = rows.shape
+    total = rows.new_zeros(min(len(rows), ROWS), channels, channels)
+    for some in rows.split(ROWS):
+        total[: len(some)].baddbmm_(some.transpose(1, 2), some)
+    return total.sum(0)
 
 
 class _AddGradient(torch.autograd.Function):
@@ -93,7 +115,7 @@ class _AddGradient(torch.autograd.Function):
             loss.add_gradient(counted, gradient)
         else:
             loss.recalled = None
-            loss.add_gradient(_dense(counted), piece(gradient, part.own))
+            loss.add_gradient(counted, piece(gradient, part.own))
         return gradient, None, None
 
 
@@ -145,8 +167,6 @@ class Loss(nn.Module):
             comes_back = torch.is_grad_enabled()  # down, that is, without coming up again
             if comes_back and not self.forgets:
                 counted = apart_like(features, counted.shape, features.device).copy_(counted)
-            else:
-                counted = _dense(counted)
             if self.mode == 'recall':
                 self.recalled = counted
                 return features
@@ -171,15 +191,17 @@ class Loss(nn.Module):
         gradient.add_(own.mul_(self.strength * self.scale))
 
     def _own(self, features: Tensor) -> Tensor:
+        if self.part is not None:
+            features = _dense(features)
         if self.rectified:
             features = features.clamp(min=0)
         return self.gradient(features, self._statistic)
 
     def _add_up(self, features: Tensor) -> None:
         """Add a tile's share, in float64: of the statistic, or of the gradient's norm."""
-        self._last = features[..., :0, :0]
+        self._last = features.new_empty(*features.shape[:2], 0, 0)
         if self.mode == 'norm':
-            found = self._own(features).abs().sum(dtype=torch.float64)
+            found = _double(self._own(features).abs().sum())
         else:
             found = _double(self.statistic(features))
         self.sum = found if self.sum is None else self.sum + found
@@ -252,7 +274,7 @@ class ContentLoss(Loss):
         if self.part is None:
             return _sum_of_squares(_full(features)[0], self.target[0])
         # The original's order of summation would not be that of the whole layer.
-        return self._difference(features).square_().sum(dtype=torch.float64)
+        return self._difference(features).square_().sum()
 
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
         return statistic / self._count(features)
@@ -331,20 +353,19 @@ class StyleLoss(Loss):
             return
         # The same with less to read and write: the slope is weighted in the features' place.
         slope = self._slope(features, self._statistic) * (self.strength * self.scale)
-        whole = gradient.is_contiguous(memory_format=torch.channels_last)
-        below = features[0].flatten(1).t()
         if features.dtype in HALVES:
             # Some positions at a time: nothing of the layer's size is ever float32.
             above = _dense(gradient)
-            pieces = below.split(PIECE), above[0].flatten(1).t().split(PIECE)
+            pieces = (_dense(some)[0].flatten(1).t().split(PIECE) for some in (features, above))
             for piece, sum in zip(*pieces, strict=True):
                 sum.copy_((piece.float() @ slope).add_(sum))
-            if not whole:
+            if above is not gradient:
                 gradient.copy_(above)
-        elif whole:
-            gradient[0].flatten(1).t().addmm_(below, slope)
+        elif _is_dense(gradient):
+            gradient[0].flatten(1).t().addmm_(features[0].flatten(1).t(), slope)
         else:
-            gradient.add_(_product(slope, features))
+            rows = _rows(gradient)
+            rows.baddbmm_(_rows(features), slope.expand(len(rows), *slope.shape))
 
     def _slope(self, features: Tensor, statistic: Tensor) -> Tensor:
         """What the features are multiplied by for their gradient: (C, C)."""
