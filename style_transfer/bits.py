@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from style_transfer.heap import apart
+from style_transfer.arena import apart
 
 # A float is above 0 where the integer of the same bits is.
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}

@@ -1,20 +1,26 @@
-"""The process's memory: how much it is, and glibc's heap, where much may lie free."""
+"""The process's memory: how much it is, and what of it lies free in glibc's heap."""
 
 import ctypes
-import math
-import mmap
 import os
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+from style_transfer.arena import arena
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
-# Bytes of a tensor that is worth asking the system for memory: some of its large pages.
-LARGE = 4 << 20
+
+
+class _Counts(ctypes.Structure):
+    """struct mallinfo2 of malloc.h."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            'arena', 'ordblks', 'smblks', 'hblks', 'hblkhd',
+            'usmblks', 'fsmblks', 'uordblks', 'fordblks', 'keepcost',
+        )
+    ]  # fmt: skip
 
 
 @lru_cache
@@ -41,44 +47,45 @@ def keep_memory() -> None:
         library.mallopt(M_TOP_PAD, 2**28)
 
 
-def apart(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """An empty tensor; on a CPU, if it is large, outside of the heap: for what is to last.
-
-    The heap is cut up by what lasts, and the gaps between are of no use for what is larger.  The
-    system has this memory back as soon as the tensor goes.
-    """
-    size = math.prod(shape) * dtype.itemsize
-    if device.type != 'cpu' or size < LARGE:
-        return torch.empty(*shape, dtype=dtype, device=device)
-    memory = mmap.mmap(-1, size)
-    if hasattr(mmap, 'MADV_HUGEPAGE'):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return torch.frombuffer(memory, dtype=dtype).view(*shape)
-
-
-def apart_like(features: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
-    """The same for features (1, C, H, W), in the layout and the precision of others."""
-    if features.is_contiguous():
-        return apart(shape, features.dtype, device)
-    one, channels, height, width = shape
-    return apart((one, height, width, channels), features.dtype, device).permute(0, 3, 1, 2)
-
-
-def trim() -> None:
+def trim(size: int | None = None) -> None:
     """Give memory that is free back to the system, where that can be told.
 
+    size: bytes that are enough; None for all.
     Small tensors that stay cut up what larger ones leave behind: without, a heap grows by a large
     tensor for each tile.  It takes a while until the memory is there again; so not too often.
     """
-    library = _glibc()
+    whole, library = arena(), _glibc()
+    if whole is not None:
+        done = whole.trim(whole.size if size is None else size)
+        if size is not None and done >= size:
+            return
     if library is not None:
         library.malloc_trim(0)
 
 
 def used() -> int:
     """Bytes that the process has in use; a guess where nobody can tell."""
+    return _pages(1) or 500 << 20  # Python and PyTorch
+
+
+def free() -> int:
+    """Bytes that the process has in glibc's heap for the next tensors, about; 0 where nobody can
+    tell."""
+    whole, library = arena(), _glibc()
     try:
-        pages = int(Path('/proc/self/statm').read_text().split()[1])
-        return pages * os.sysconf('SC_PAGE_SIZE')
+        count = library.mallinfo2
+    except AttributeError:  # before glibc 2.33
+        return 0
+    count.restype = _Counts
+    counts = count()
+    others = counts.uordblks + counts.hblkhd + (0 if whole is None else whole.held())
+    return max(_pages(1) - _pages(2) - others, 0)
+
+
+def _pages(number: int) -> int:
+    """Bytes, by a number of /proc/self/statm: 1 that the process has, 2 of them of files."""
+    try:
+        counts = Path('/proc/self/statm').read_text().split()
+        return int(counts[number]) * os.sysconf('SC_PAGE_SIZE')
     except (OSError, ValueError, IndexError):
-        return 500 << 20  # Python and PyTorch
+        return 0

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from style_transfer.heap import apart_like
+from style_transfer.arena import apart_like
 from torch7.blas import gemm_tn
 from torch7.convolution import EXACT
 

@@ -401,7 +401,10 @@ def _plan(job: Job, tiling: Tiling | None, history: torch.dtype | None, on_host:
     text = f'{", ".join(words)}; predicted peak {written(peak)}' + ' each' * (processes > 1)
     plain = tiling is job.network.tiling and history is None and not on_host
     if tiling is not None and not plain and on_cpu:
-        tiling = replace(tiling, most=TRIMMED * peak)
+        loads = [_load(job, stage, job.size) for stage in tiling.stages]
+        takes = tuple(max(load.up, load.down) for load in loads)
+        between = _saving(job.size)
+        tiling = replace(tiling, most=TRIMMED * peak, takes=takes, between=between)
     return Plan(tiling, history, on_host, peak, text, plain)
 
 
@@ -450,11 +453,16 @@ def predict(
         whole = 36 * math.prod(size) if on_cpu else 12 * math.prod(size)
         phases.append(whole + _forward(job, tiling, size))
     if on_cpu:
-        phases.append(later + 2 * vector + 2 * 24 * pixels + 6 * pixels)  # saving
+        phases.append(later + _saving(job.size))
     overhead = 0
     if on_cpu:
         overhead = OVERHEAD if tiling is None else OVERHEAD + OVERHEAD_OF_TILES
     return int(job.used + overhead + targets + max(phases))
+
+
+def _saving(size: tuple[int, int]) -> float:
+    """Bytes that it takes on a CPU to save an image of H x W pixels: twice, and in float64."""
+    return math.prod(size) * (2 * 3 * 4 + 2 * 24 + 6)
 
 
 def _weights(

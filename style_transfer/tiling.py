@@ -31,9 +31,10 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from loadcaffe.activations import Pointwise
 from loadcaffe.normalization import BatchNorm, Scale
 from loadcaffe.spatial import Pooling
+from style_transfer import heap
+from style_transfer.arena import apart_like, arena
 from style_transfer.convolution import FixedConvolution
 from style_transfer.distributed import ALONE, Ranks, Rows
-from style_transfer.heap import apart_like, trim, used
 from style_transfer.losses import Loss, Part, TVLoss, piece
 
 Inner = tuple[bool, bool]
@@ -49,9 +50,9 @@ POINTWISE = (
 )  # fmt: skip
 
 
-# The share of the memory that is planned above which what a stage has left is given up before the
-# next.
-EARLY = 0.8
+# The share of the memory that is planned that is given up beyond what has to be, so that it is not
+# soon to do again.
+SLACK = 0.02
 # Crops whose convolutions keep their size are multiples of it, for bfloat16.
 ALIGNMENT = 32
 
@@ -78,11 +79,14 @@ class Tiling:
     """The stages, from the image up.  They fit images of any size.
 
     most: bytes that the process should not come to need: beyond, memory that lies free in it goes
-    back to the system.
+    back to the system.  takes: bytes that a tile of each stage takes, about.  between: those that
+    are taken between two evaluations.
     """
 
     stages: tuple[Stage, ...]
     most: float = math.inf
+    takes: tuple[float, ...] = ()
+    between: float = 0
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,8 @@ class TiledEvaluation:
         self.inner = inner
         self.stages = tiling.stages
         self.most = tiling.most
+        self.between = tiling.between
+        self.takes = dict(zip(tiling.stages, tiling.takes, strict=False))
         self.run = run
         self.ranks = ranks
         self.graphs: dict[tuple[Stage, int], Graph] = {}  # of stage and number of the tile
@@ -191,6 +197,7 @@ class TiledEvaluation:
         for layer in self.layers:
             if isinstance(layer, TVLoss):
                 layer.add_gradient(image.detach().unsqueeze(0), total)
+        self._hold(self.between)  # what tiles leave free is in pieces
         return total[0]
 
     def _goes_up(self, stage: Stage) -> bool:
@@ -248,7 +255,7 @@ class TiledEvaluation:
         """Run every tile: the losses add up, and their shares of the features above are joined."""
         layers, above = self._layers(stage), Band(torch.empty(0))
         losses = self._losses(stage)
-        self._hold(EARLY)
+        self._hold_for(stage)
         for number, tile in enumerate(self._tiles(stage)):
             _tell_losses(layers, tile)
             crop = _copied(features.piece(tile.crop))
@@ -279,9 +286,9 @@ class TiledEvaluation:
     def _down(self, stage: Stage, features: Band, above: Band | None) -> Band:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
-        self._hold(EARLY)
+        self._hold_for(stage)
         device = self.device
-        rows = apart_like(features.rows, features.rows.shape, device)
+        rows = self._room(features.rows, features.rows.shape, device)
         total = Band(rows.zero_(), features.first)
         if above is not None and self.ranks.size > 1:
             self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
@@ -308,10 +315,21 @@ class TiledEvaluation:
         _forget_parts(layers)
         return total
 
-    def _hold(self, share: float = 1) -> None:
-        """Hold the memory to what was planned, or to a share of it."""
-        if math.isfinite(self.most) and used() > share * self.most:
-            trim()
+    def _hold(self, more: float = 0) -> None:
+        """Hold the memory to what was planned when so many bytes more are needed."""
+        if math.isfinite(self.most) and (over := heap.used() + more - self.most) > 0:
+            heap.trim(int(over + SLACK * self.most))
+
+    def _hold_for(self, stage: Stage) -> None:
+        """The same before the tiles of a stage, for which the heap may have to grow."""
+        self._hold(max(self.takes.get(stage, 0.0) - heap.free(), 0))
+
+    def _room(self, like: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
+        """Memory for features (1, C, H, W) between stages, in the layout of others."""
+        whole = arena()
+        if whole is not None:
+            self._hold(whole.lacks(math.prod(shape) * like.element_size()))
+        return apart_like(like, shape, device)
 
     def _recall(self, stage: Stage, crop: Tensor, inner: Inner) -> None:
         """Tell the losses the features that they have not kept of a tile."""
@@ -330,7 +348,8 @@ class TiledEvaluation:
 
     def _whole(self, stage: Stage, features: Tensor) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
-        self._hold(0)  # smaller tiles' memory is in pieces that this one cannot use
+        # smaller tiles' memory is in pieces that this one cannot use
+        self._hold(self.takes.get(stage, 0.0))
         features = features.requires_grad_()
         frugal = stage.again is not None
         found = self.run(self._layers(stage), features, frugal, OUTER, stage.quick)
@@ -374,7 +393,7 @@ class TiledEvaluation:
         rank = self.ranks.rank
         needed = self._own(stage)[rank], self._held(stage)[rank]
         first, last = _covered(slice(*rows) for rows in needed)
-        rows = apart_like(like, (1, like.shape[1], last - first, width), like.device)
+        rows = self._room(like, (1, like.shape[1], last - first, width), like.device)
         return Band(rows, first)
 
 

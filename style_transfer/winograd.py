@@ -16,7 +16,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from style_transfer.heap import apart
+from style_transfer.arena import apart
 
 # Results and pixels of a piece, on an axis.
 STEP, SIDE = 4, 6

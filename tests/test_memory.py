@@ -15,7 +15,7 @@ from torch import nn
 
 import loadcaffe
 from loadcaffe.graph import Graph
-from style_transfer import color, heap, stylize
+from style_transfer import arena, color, heap, stylize
 from style_transfer.memory import choose_plan, free_memory, parse_memory
 from torch7 import image
 
@@ -243,20 +243,63 @@ def run(*flags):
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
-def test_memory_apart_is_given_back_with_its_tensor():
+def test_memory_apart_is_kept_for_the_next_tensor_until_it_is_trimmed():
+    heap.trim()
     before = heap.used()
-    tensor = heap.apart((64, 1 << 20), torch.float32, torch.device('cpu')).fill_(1)
+    some = [
+        arena.apart((64, 1 << 18), torch.float32, torch.device('cpu')).fill_(number)
+        for number in range(4)
+    ]
     assert heap.used() - before > 240 << 20
-    assert float(tensor[-1, -1]) == 1
-    del tensor
+    assert [float(tensor[-1, -1]) for tensor in some] == [0, 1, 2, 3]
+    del some[1:3]
+    assert heap.used() - before > 240 << 20
+    whole = arena.arena()
+    assert whole.lacks(128 << 20) == 0
+    again = arena.apart((128, 1 << 18), torch.float32, torch.device('cpu')).fill_(4)
+    assert heap.used() - before < 280 << 20
+    assert [float(tensor[-1, -1]) for tensor in (*some, again)] == [0, 3, 4]
+    del some, again
+    heap.trim()
     assert heap.used() - before < 16 << 20
+    assert whole.lacks(128 << 20) == 128 << 20
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
+def test_an_arena_gives_out_what_came_back_before_what_is_new():
+    mib = 1 << 20
+    own = arena.Arena(64 * mib)
+    a, b, c = (own.take(size * mib) for size in (8, 4, 4))
+    for number, some in enumerate((a, b, c)):
+        some[:] = number
+    assert own.held() == 16 * mib
+    del a, b
+    assert own.held() == 16 * mib
+    assert [own.lacks(size * mib) // mib for size in (4, 12, 13, 48)] == [0, 0, 13, 48]
+    d = own.take(12 * mib - 1)  # what two others had
+    assert own.lacks(1) == 1
+    d[:] = 3
+    assert (c == 2).all()
+    del d
+    assert own.trim(2 * mib) == 2 * mib
+    assert own.held() == 14 * mib
+    assert [own.lacks(size * mib) for size in (10, 12)] == [0, 2 * mib]
+    e = own.take(12 * mib)
+    assert (e[: 10 * mib] == 3).all()
+    assert not e[10 * mib :].any()
+    del e
+    assert own.trim(64 * mib) == 12 * mib
+    assert own.held() == 4 * mib
+    assert own.take(49 * mib) is None
+    with pytest.raises(OSError):
+        arena.Arena(1 << 60)
 
 
 @pytest.mark.parametrize('size', [3, 300])
 def test_features_apart_have_the_layout_of_others(size):
     rows = torch.zeros(1, 5, 2, 2, dtype=torch.float64)
     for like in (rows, rows.contiguous(memory_format=torch.channels_last)):
-        found = heap.apart_like(like, (1, 7, size, size + 1), torch.device('cpu'))
+        found = arena.apart_like(like, (1, 7, size, size + 1), torch.device('cpu'))
         assert found.shape == (1, 7, size, size + 1)
         assert found.dtype == torch.float64
         assert found.is_contiguous() == like.is_contiguous()

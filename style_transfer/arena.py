@@ -1,0 +1,148 @@
+"""Memory outside of glibc's heap, on a CPU: for large tensors that outlive a tile.
+
+The heap is cut up by what lasts, and the gaps between are of no use for what is larger.  What comes
+back here is kept for the next tensor: to get memory from the system, page by page, can take several
+times as long as to write it.
+"""
+
+import math
+import mmap
+import os
+import sys
+import weakref
+from collections import deque
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Bytes of a tensor that is worth it.
+LARGE = 4 << 20
+
+
+class Arena:
+    """Memory that is given out, comes back with the array, and is given out again.
+
+    size: bytes of addresses: they become memory where something is written.  Raises OSError where
+    there are not as many.
+    """
+
+    def __init__(self, size: int):
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, 'MAP_NORESERVE', 0)
+        self.memory = mmap.mmap(-1, size, flags=flags)
+        # from where to where it is free, and whether it is memory that the process has
+        self.free = [(0, size, False)]
+        self.size = size
+        self.back: deque[tuple[int, int, bool]] = deque()  # appended to at any time
+        self.lock = Lock()
+
+    def take(self, size: int) -> np.ndarray | None:
+        """Bytes, whatever is in them; None where too few are left in one piece."""
+        size = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+        with self.lock:
+            place = self._place(size)
+            if place is None:
+                return None
+            start, stop = place[2], place[2] + size
+            self.free = [
+                (a, b, ours)
+                for first, last, ours in self.free
+                for a, b in ((first, min(last, start)), (max(first, stop), last))
+                if a < b
+            ]
+            found = np.frombuffer(self.memory, np.uint8, size, start)
+            weakref.finalize(found, self.back.append, (start, stop, True)).atexit = False
+            return found
+
+    def lacks(self, size: int) -> int:
+        """Of so many bytes, those that the process would have to get from the system."""
+        with self.lock:
+            place = self._place(size)
+        return size if place is None else place[0]
+
+    def held(self) -> int:
+        """Bytes that the process has: those given out, and those that came back."""
+        with self.lock:
+            self._sort()
+            return self.size - sum(stop - start for start, stop, ours in self.free if not ours)
+
+    def trim(self, size: int) -> int:
+        """Give bytes that are free back to the system, as many as there are; how many those are."""
+        with self.lock:
+            self._sort()
+            parts, left = [], -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+            for start, stop, ours in reversed(self.free):
+                if ours and left > 0:
+                    cut = max(start, stop - left)
+                    self.memory.madvise(mmap.MADV_DONTNEED, cut, stop - cut)
+                    left -= stop - cut
+                    parts.append((cut, stop, False))
+                    stop = cut
+                if start < stop:
+                    parts.append((start, stop, ours))
+            self.free = _joined(reversed(parts))
+            return size - left
+
+    def _place(self, size: int) -> tuple[int, int, int] | None:
+        """Where bytes are free in one piece: the memory that it lacks, its size, its start.
+
+        Of all such places the one that lacks least, of those the smallest.
+        """
+        self._sort()
+        found, start, end, lacking = [], 0, -1, 0
+        for first, last, ours in self.free:
+            if first != end:
+                start, lacking = first, 0
+            if not ours:
+                lacking += max(min(last, start + size) - first, 0)
+            end = last
+            found.append((lacking, end - start, start))
+        return min((place for place in found if place[1] >= size), default=None)
+
+    def _sort(self) -> None:
+        """Join what has come back to what is free."""
+        while self.back:
+            self.free.append(self.back.popleft())
+        self.free = _joined(sorted(self.free))
+
+
+def _joined(parts: Iterable[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
+    """Neighbours of a kind as one."""
+    found: list[tuple[int, int, bool]] = []
+    for start, stop, ours in parts:
+        if found and found[-1][1:] == (start, ours):
+            start = found.pop()[0]
+        found.append((start, stop, ours))
+    return found
+
+
+@lru_cache
+def arena() -> Arena | None:
+    """The process's, as large as the machine's memory; None where there is none."""
+    if sys.platform != 'linux':
+        return None
+    try:
+        return Arena(os.sysconf('SC_PHYS_PAGES') * mmap.PAGESIZE)
+    except OSError:  # a limit of addresses
+        return None
+
+
+def apart(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """An empty tensor; on a CPU, if it is large, outside of the heap."""
+    size = math.prod(shape) * dtype.itemsize
+    if device.type == 'cpu' and size >= LARGE and (all_of_it := arena()) is not None:
+        found = all_of_it.take(size)
+        if found is not None:
+            return torch.from_numpy(found)[:size].view(dtype).view(*shape)
+    return torch.empty(*shape, dtype=dtype, device=device)
+
+
+def apart_like(features: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
+    """The same for features (1, C, H, W), in the layout and the precision of others."""
+    if features.is_contiguous():
+        return apart(shape, features.dtype, device)
+    one, channels, height, width = shape
+    return apart((one, height, width, channels), features.dtype, device).permute(0, 3, 1, 2)
