@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from style_transfer.bits import Bits, pair
+from style_transfer.bits import Bits, masked, pair
+from style_transfer.losses import Loss
 from style_transfer.winograd import Winograd
 
 # Layers of no more input channels take them in two parts.
@@ -78,7 +79,7 @@ class FixedConvolution:
         frugal: bool = False,
         inner: tuple[bool, bool] = (False, False),
         quick: bool = True,
-        pooled: bool = False,
+        seen_to: bool = False,
     ) -> Tensor:
         """features: (1, C, H, W).  Returns (1, C', H', W') in dtype.
 
@@ -88,13 +89,13 @@ class FixedConvolution:
         inner: for rows and columns, whether to leave out the rim that padding has a part in, where
         can_shrink says so.
         quick: whether it may be Winograd's.
-        pooled: whether only a max pooling gets what the ReLU gives, which sees to its way back.
+        seen_to: whether only the layer above gets what the ReLU gives, and sees to its way back.
         """
         padding = tuple(
             0 if inside and self.shrinks else p
             for inside, p in zip(inner, self.padding, strict=True)
         )
-        return _Fixed.apply(features, self, rectify, frugal, padding, quick, pooled)
+        return _Fixed.apply(features, self, rectify, frugal, padding, quick, seen_to)
 
     def up(self, features: Tensor, padding: tuple[int, int], rectify: bool, quick: bool) -> Tensor:
         """features: (1, C, H, W), in dtype, in two parts where they are few."""
@@ -132,12 +133,12 @@ class FixedConvolution:
 
 class _Fixed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features, fixed, rectify, frugal, padding, quick, pooled):
+    def forward(ctx: Any, features, fixed, rectify, frugal, padding, quick, seen_to):
         ctx.bits, ctx.padding, ctx.quick = None, padding, quick
         ctx.fixed, ctx.dtype = fixed, features.dtype
         features = fixed._converted(features)
         output = fixed.up(features, padding, rectify, quick)
-        if not rectify or pooled:
+        if not rectify or seen_to:
             return output
         if frugal:
             ctx.bits = Bits(output)
@@ -151,7 +152,7 @@ class _Fixed(torch.autograd.Function):
         if ctx.bits is not None:
             gradient = ctx.bits.mask(gradient)
         for output in ctx.saved_tensors:
-            gradient = _masked(gradient, output)
+            gradient = masked(gradient, output)
         own = fixed.down(gradient, ctx.padding, ctx.quick)
         return own.to(ctx.dtype), None, None, None, None, None, None
 
@@ -178,21 +179,15 @@ class _RectifiedPool(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient):  # type: ignore[override]
         output, places = ctx.saved_tensors
-        gradient = _masked(gradient, output)
+        gradient = masked(gradient, output)
         form: Any = {'memory_format': torch.channels_last}
         like = torch.empty(ctx.size, dtype=gradient.dtype, device=gradient.device, **form)
         down = torch.ops.aten.max_pool2d_with_indices_backward
         return down(gradient, like, *ctx.settings, places), None
 
 
-def _masked(gradient: Tensor, output: Tensor) -> Tensor:
-    """The way back of a ReLU with that output, written over the gradient."""
-    mask = torch.ops.aten.threshold_backward.grad_input
-    return mask(gradient, output, 0, grad_input=gradient)
-
-
 def pool_rectified(layer: nn.MaxPool2d, features: Tensor) -> Tensor:
-    """A max pooling of features (1, C, H, W) that come from a convolution told that it is pooled.
+    """A max pooling of features (1, C, H, W) whose ReLU's way back it is to see to.
 
     The gradient that comes back from above is written over.
     """
@@ -207,12 +202,12 @@ def is_fixed(layer: nn.Module | None) -> bool:
 def joined(layers: Sequence[Any], number: int) -> int:
     """How many layers from number on run as one.
 
-    A convolution takes the ReLU above it along, and a max pooling above that its way back.
+    A convolution takes the ReLU above it along, and a max pooling or loss above that its way back.
     """
     layer, above, beyond = [*layers[number : number + 3], None, None][:3]
     if not (is_fixed(layer) and isinstance(above, nn.ReLU)):
         return 1
-    return 3 if isinstance(beyond, nn.MaxPool2d) else 2
+    return 3 if isinstance(beyond, nn.MaxPool2d | Loss) else 2
 
 
 def _fuses(dtype: torch.dtype) -> bool:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from style_transfer.arena import apart_like
+from style_transfer.bits import masked
 from torch7.blas import gemm_tn
 from torch7.convolution import EXACT
 
@@ -95,27 +96,29 @@ def _gram_of_rows(rows: Tensor) -> Tensor:
 class _AddGradient(torch.autograd.Function):
     """Identity; on the way back the loss adds its gradient.
 
-    counted: what of the features counts, None for a loss that will be told again (recalled).
+    kept: the features without their way back, None for a loss that will be told again (recalled).
     """
 
     @staticmethod
-    def forward(ctx, features, loss, counted):
-        if counted is not None:
-            ctx.save_for_backward(counted)
+    def forward(ctx, features, loss, kept):
+        if kept is not None:
+            ctx.save_for_backward(kept)
         ctx.loss = loss
         return features.view_as(features)
 
     @staticmethod
     def backward(ctx, gradient):
         loss, part = ctx.loss, getattr(ctx.loss, 'part', None)
-        counted = ctx.saved_tensors[0] if ctx.saved_tensors else loss.recalled
+        features = ctx.saved_tensors[0] if ctx.saved_tensors else loss.recalled
         if not loss.owns_gradient:
             gradient = gradient.clone()
         if part is None:
-            loss.add_gradient(counted, gradient)
+            loss.add_gradient(features, gradient)
         else:
             loss.recalled = None
-            loss.add_gradient(counted, piece(gradient, part.own))
+            loss.add_gradient(piece(features, part.own), piece(gradient, part.own))
+        if loss.rectifies:
+            gradient = masked(gradient, features)
         return gradient, None, None
 
 
@@ -129,6 +132,7 @@ class Loss(nn.Module):
 
     scale: what the gradient is multiplied by besides (for float16).
     owns_gradient: whether nobody else has the gradient from above, so that it may be written over.
+    rectifies: whether it sees to the way back of the ReLU that the features come from.
 
     mode is 'none', 'capture' (the features become the target) or 'loss'; loss is the value of
     the last evaluation, the one that is printed: 0-dim, float64.
@@ -142,6 +146,7 @@ class Loss(nn.Module):
 
     scale = 1.0
     owns_gradient = False
+    rectifies = False
     part: Part | None = None
     forgets = False
     recalled: Tensor | None = None
@@ -161,18 +166,18 @@ class Loss(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         if self.part is not None and self.mode != 'none':
-            counted = piece(features.detach(), self.part.own)
+            below = features.detach()
             if self.mode == 'loss':
-                return _AddGradient.apply(features, self, counted)
+                return _AddGradient.apply(features, self, below)
+            if self.mode == 'recall':
+                self.recalled = below
+                return features
             comes_back = torch.is_grad_enabled()  # down, that is, without coming up again
             if comes_back and not self.forgets:
-                counted = apart_like(features, counted.shape, features.device).copy_(counted)
-            if self.mode == 'recall':
-                self.recalled = counted
-                return features
-            self._add_up(counted)
+                below = apart_like(features, features.shape, features.device).copy_(below)
+            self._add_up(piece(below, self.part.own))
             if comes_back:
-                return _AddGradient.apply(features, self, None if self.forgets else counted)
+                return _AddGradient.apply(features, self, None if self.forgets else below)
         elif self.mode == 'capture':
             self.capture(features)
         elif self.mode == 'loss':
@@ -182,6 +187,10 @@ class Loss(nn.Module):
             self.loss = _double(self.value(features.detach(), self._statistic)) * self.strength
             return _AddGradient.apply(features, self, features.detach())
         return features
+
+    def goes_back(self) -> bool:
+        """Whether it is going to add a gradient on the way back of what comes next."""
+        return torch.is_grad_enabled() and self.mode in ('loss', 'sum')
 
     def add_gradient(self, features: Tensor, gradient: Tensor) -> None:
         """Add the gradient of the loss, normalised and weighted, to that from above."""
@@ -436,7 +445,7 @@ class TVLoss(nn.Module):
     """
 
     scale = 1.0
-    owns_gradient = False
+    owns_gradient = rectifies = False
 
     def __init__(self, strength: float):
         super().__init__()

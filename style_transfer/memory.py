@@ -296,7 +296,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     recalled = kept = cost = forward = up = down = second = 0.0
     below = float(widths[stage.start] * math.prod(tile) * item)
     channels = widths[stage.start]
-    pools = _pools(part)
+    seeing = _seeing_to_others(part)
     overlaps = _overlaps(part, tile, whole[0], inner=(True, item >= 4))
     for number, (layer, more) in enumerate(zip(part, overlaps, strict=True), start=1):
         channels = getattr(layer, 'out_channels', None) or channels
@@ -310,10 +310,10 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
             second += multiplications * (number <= again)
         bits = bits_kept(layer)
         if bits is not None:
-            bits += (number - 1 in pools) - (number in pools)
+            bits += (number - 1 in seeing) - (number in seeing)
         if isinstance(layer, Loss):
             if number > again:
-                kept += elements * item
+                kept += more * elements * item
             else:
                 recalled += own
         elif bits is not None:
@@ -547,8 +547,8 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
     return max(peaks) + stays * max(load.up for load in loads)
 
 
-def _pools(layers: Sequence[Any]) -> list[int]:
-    """The max poolings that see to the way back of the ReLU below them."""
+def _seeing_to_others(layers: Sequence[Any]) -> list[int]:
+    """The max poolings and losses that see to the way back of the ReLU below them."""
     return [k + 2 for k in range(len(layers)) if joined(layers, k) == 3]
 
 

@@ -277,7 +277,7 @@ class LossNetwork(nn.Module):
         for loss in self.style_losses:
             loss.exact = small
         for adding in self.adding:
-            adding.scale = self.scale
+            adding.scale, adding.rectifies = self.scale, False
         if not small:
             # The layout of PyTorch's fastest convolutions: a whole evaluation of VGG-19 takes 1.1
             # times less at 512 x 384 on a CPU.
@@ -296,15 +296,15 @@ class LossNetwork(nn.Module):
         frugal: bool = False,
         inner: tuple[bool, bool] = (False, False),
         quick: bool = True,
-        pooled: bool = False,
+        seen_to: bool = False,
     ) -> Tensor:
         """Run a layer; a layer of a network with branches may take several inputs.
 
         small: round as Torch7 does.  fixed: convolutions in the network's precision, and their way
         back as FixedConvolution has it.  rectify: with the ReLU above it.  frugal: keep bits for
         the way back, where bits are enough.  inner: rows and columns of which convolutions leave
-        out what comes from padding.  quick: whether convolutions may be Winograd's.  pooled: of a
-        convolution and a max pooling, whether that sees to the way back of the ReLU between.
+        out what comes from padding.  quick: whether convolutions may be Winograd's.  seen_to: of a
+        convolution and the layer above its ReLU, whether that sees to the ReLU's way back.
         """
         _check_fit(layer, features)
         if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
@@ -312,11 +312,14 @@ class LossNetwork(nn.Module):
         if (fixed or frugal or any(inner)) and is_fixed(layer):
             dtype = self.dtype if fixed else features.dtype
             return self._fixed(layer, dtype, device)(
-                features, rectify, frugal, inner, quick, pooled
+                features, rectify, frugal, inner, quick, seen_to
             )
+        if seen_to and isinstance(layer, Loss):
+            layer.rectifies = True
+            return layer(features)
         if frugal and bits.bits_kept(layer) is not None:
-            return bits.run(layer, features, pooled)
-        if pooled:
+            return bits.run(layer, features, seen_to)
+        if seen_to:
             return pool_rectified(layer, features)
         if fixed and layer.state_dict():
             # in full precision, like its weights
@@ -376,9 +379,11 @@ def _run(layers: Sequence[Any], features: Tensor, call: Callable, fixed: bool) -
     number = 0
     while number < len(layers):
         count = joined(layers, number) if fixed else 1
-        features = call(layers[number], features, rectify=count > 1, pooled=count > 2)
+        if count > 2 and isinstance(above := layers[number + 2], Loss) and not above.goes_back():
+            count = 2
+        features = call(layers[number], features, rectify=count > 1, seen_to=count > 2)
         if count > 2:
-            features = call(layers[number + 2], features, pooled=True)
+            features = call(layers[number + 2], features, seen_to=True)
         number += count
     return features
 
