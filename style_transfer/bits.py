@@ -275,5 +275,6 @@ def pair(value: Any) -> tuple[int, int]:
 
 def _like(features: Tensor, size: torch.Size, dtype: torch.dtype | None = None) -> Tensor:
     """Features of a size; nobody reads what is in them."""
-    form: Any = {'dtype': dtype or features.dtype, 'device': features.device}
-    return torch.empty(size, memory_format=torch.channels_last, **form)
+    _, channels, height, width = size
+    room = apart((1, height, width, channels), dtype or features.dtype, features.device)
+    return room.permute(0, 3, 1, 2)

@@ -101,9 +101,11 @@ class Winograd:
         size = height + 2 * padding[0] - 2, width + 2 * padding[1] - 2
         rows, columns = (math.ceil(side / STEP) for side in size)
         most = _rows_at_once(rows, columns)
-        above = torch.empty(1, *size, outer)
-        padded = torch.zeros(STEP * most + 2, STEP * columns + 2, inner)
-        room = [torch.empty(SIDE**2 * most * columns * max(inner, outer)) for _ in range(2)]
+        form = torch.float32, features.device
+        above = apart((1, *size, outer), *form)
+        padded = apart((STEP * most + 2, STEP * columns + 2, inner), *form).zero_()
+        count = SIDE**2 * most * columns * max(inner, outer)
+        room = [apart((count,), *form) for _ in range(2)]
         for row in range(0, rows, most):
             count = min(most, rows - row)
             self._fill(padded, below, STEP * row - padding[0], padding[1])
