@@ -41,7 +41,7 @@ class Arena:
 
     def take(self, size: int) -> np.ndarray | None:
         """Bytes, whatever is in them; None where too few are left in one piece."""
-        size = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+        size = _pages(size)
         with self.lock:
             place = self._place(size)
             if place is None:
@@ -71,9 +71,10 @@ class Arena:
 
     def trim(self, size: int) -> int:
         """Give bytes that are free back to the system, as many as there are; how many those are."""
+        size = _pages(size)
         with self.lock:
             self._sort()
-            parts, left = [], -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+            parts, left = [], size
             for start, stop, ours in reversed(self.free):
                 if ours and left > 0:
                     cut = max(start, stop - left)
@@ -107,6 +108,11 @@ class Arena:
         while self.back:
             self.free.append(self.back.popleft())
         self.free = _joined(sorted(self.free))
+
+
+def _pages(size: int) -> int:
+    """Bytes of as many whole pages."""
+    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
 def _joined(parts: Iterable[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
@@ -144,5 +150,10 @@ def apart_like(features: Tensor, shape: Sequence[int], device: torch.device) -> 
     """The same for features (1, C, H, W), in the layout and the precision of others."""
     if features.is_contiguous():
         return apart(shape, features.dtype, device)
+    return apart_channels_last(shape, features.dtype, device)
+
+
+def apart_channels_last(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The same for features (1, C, H, W), channels last."""
     one, channels, height, width = shape
-    return apart((one, height, width, channels), features.dtype, device).permute(0, 3, 1, 2)
+    return apart((one, height, width, channels), dtype, device).permute(0, 3, 1, 2)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from style_transfer.arena import apart
+from style_transfer.arena import apart, apart_channels_last
 
 # A float is above 0 where the integer of the same bits is.
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -275,6 +275,4 @@ def pair(value: Any) -> tuple[int, int]:
 
 def _like(features: Tensor, size: torch.Size, dtype: torch.dtype | None = None) -> Tensor:
     """Features of a size; nobody reads what is in them."""
-    _, channels, height, width = size
-    room = apart((1, height, width, channels), dtype or features.dtype, features.device)
-    return room.permute(0, 3, 1, 2)
+    return apart_channels_last(size, dtype or features.dtype, features.device)

@@ -172,7 +172,7 @@ class Loss(nn.Module):
             if self.mode == 'recall':
                 self.recalled = below
                 return features
-            comes_back = torch.is_grad_enabled()  # down, that is, without coming up again
+            comes_back = self.goes_back()  # down, that is, without coming up again
             if comes_back and not self.forgets:
                 below = apart_like(features, features.shape, features.device).copy_(below)
             self._add_up(piece(below, self.part.own))

@@ -322,7 +322,8 @@ class TiledEvaluation:
 
     def _hold_for(self, stage: Stage) -> None:
         """The same before the tiles of a stage, for which the heap may have to grow."""
-        self._hold(max(self.takes.get(stage, 0.0) - heap.free(), 0))
+        if stage in self.takes:
+            self._hold(max(self.takes[stage] - heap.free(), 0))
 
     def _room(self, like: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
         """Memory for features (1, C, H, W) between stages, in the layout of others."""

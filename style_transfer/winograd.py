@@ -104,8 +104,8 @@ class Winograd:
         form = torch.float32, features.device
         above = apart((1, *size, outer), *form)
         padded = apart((STEP * most + 2, STEP * columns + 2, inner), *form).zero_()
-        count = SIDE**2 * most * columns * max(inner, outer)
-        room = [apart((count,), *form) for _ in range(2)]
+        length = SIDE**2 * most * columns * max(inner, outer)
+        room = [apart((length,), *form) for _ in range(2)]
         for row in range(0, rows, most):
             count = min(most, rows - row)
             self._fill(padded, below, STEP * row - padding[0], padding[1])
