@@ -1,6 +1,7 @@
 """Convolution with weights that never change, and its way back as another convolution."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,33 @@ from style_transfer.winograd import Winograd
 
 # Layers of no more input channels take them in two parts.
 FEW_CHANNELS = 4
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the layers of a network run.
+
+    small: they round as Torch7 does.
+    fixed: convolutions in the network's precision, and their way back as FixedConvolution has it.
+    frugal: bits are kept for the way back (bits.py), where bits are enough.
+    inner: for rows and columns, whether convolutions leave out the rim that padding has a part in,
+        where can_shrink says so.
+    quick: whether convolutions may be Winograd's.
+    """
+
+    small: bool = False
+    fixed: bool = False
+    frugal: bool = False
+    inner: tuple[bool, bool] = (False, False)
+    quick: bool = True
+
+    @property
+    def joins(self) -> bool:
+        """Whether convolutions are FixedConvolutions, which take the layers above them along."""
+        return self.fixed or self.frugal or any(self.inner)
+
+
+PLAIN = Manner()
 
 
 class FixedConvolution:
@@ -75,27 +103,21 @@ class FixedConvolution:
     def __call__(
         self,
         features: Tensor,
-        rectify: bool = False,
-        frugal: bool = False,
-        inner: tuple[bool, bool] = (False, False),
-        quick: bool = True,
-        seen_to: bool = False,
+        manner: Manner = PLAIN,
+        count: int = 1,
     ) -> Tensor:
         """features: (1, C, H, W).  Returns (1, C', H', W') in dtype.
 
-        rectify: with a ReLU behind it, which the CPU then works off with the sums still at hand.
-        The gradient that comes back from above is then written over: nobody else may need it.
-        frugal: of what that gives, bits are kept for the way back.
-        inner: for rows and columns, whether to leave out the rim that padding has a part in, where
-        can_shrink says so.
-        quick: whether it may be Winograd's.
-        seen_to: whether only the layer above gets what the ReLU gives, and sees to its way back.
+        count: of the layers that run as one, as `joined` counts them.  2: the ReLU above it as
+        well, which the CPU works off with the sums still at hand.  The gradient that comes back
+        from above is then written over: nobody else may need it.  3: the layer beyond, alone in
+        getting what the ReLU gives, sees to that one's way back.
         """
         padding = tuple(
             0 if inside and self.shrinks else p
-            for inside, p in zip(inner, self.padding, strict=True)
+            for inside, p in zip(manner.inner, self.padding, strict=True)
         )
-        return _Fixed.apply(features, self, rectify, frugal, padding, quick, seen_to)
+        return _Fixed.apply(features, self, manner, padding, count)
 
     def up(self, features: Tensor, padding: tuple[int, int], rectify: bool, quick: bool) -> Tensor:
         """features: (1, C, H, W), in dtype, in two parts where they are few."""
@@ -133,16 +155,14 @@ class FixedConvolution:
 
 class _Fixed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features, fixed, rectify, frugal, padding, quick, seen_to):
-        ctx.bits, ctx.padding, ctx.quick = None, padding, quick
+    def forward(ctx: Any, features, fixed, manner, padding, count):
+        ctx.bits, ctx.padding, ctx.quick = None, padding, manner.quick
         ctx.fixed, ctx.dtype = fixed, features.dtype
         features = fixed._converted(features)
-        output = fixed.up(features, padding, rectify, quick)
-        if not rectify or seen_to:
-            return output
-        if frugal:
+        output = fixed.up(features, padding, count > 1, manner.quick)
+        if count == 2 and manner.frugal:
             ctx.bits = Bits(output)
-        else:
+        elif count == 2:
             ctx.save_for_backward(output)
         return output
 
@@ -154,7 +174,7 @@ class _Fixed(torch.autograd.Function):
         for output in ctx.saved_tensors:
             gradient = masked(gradient, output)
         own = fixed.down(gradient, ctx.padding, ctx.quick)
-        return own.to(ctx.dtype), None, None, None, None, None, None
+        return own.to(ctx.dtype), None, None, None, None
 
 
 class _RectifiedPool(torch.autograd.Function):

@@ -1,7 +1,8 @@
 """The loss network: the CNN up to its last loss layer, with the loss layers inserted."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,13 @@ from torch import Tensor, nn
 import torch7.nn
 from style_transfer import bits
 from style_transfer.bits import pair
-from style_transfer.convolution import FixedConvolution, is_fixed, joined, pool_rectified
+from style_transfer.convolution import (
+    FixedConvolution,
+    Manner,
+    is_fixed,
+    joined,
+    pool_rectified,
+)
 from style_transfer.distributed import ALONE, Ranks
 from style_transfer.losses import (
     ContentLoss,
@@ -199,14 +206,13 @@ class LossNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """image: (3, H, W), preprocessed.  Returns the features of the last layer."""
-        features, small, fixed = self._enter(image)
+        features, manner = self._enter(image)
         for chunk, device in zip(self.chunks, self.devices, strict=True):
             features = features.to(device)
-            call = partial(self._call, small=small, fixed=fixed, device=device)
             run: Any = getattr(chunk, 'run', None)
             if run is not None:  # a network with branches
-                return _JoinEnds.apply(*run(features, call))
-            features = _run(list(chunk.children()), features, call, fixed)
+                return _JoinEnds.apply(*run(features, partial(self._call, manner)))
+            features = self._run(list(chunk.children()), features, manner)
         return features
 
     def gradient(self, image: Tensor) -> Tensor:
@@ -232,18 +238,10 @@ class LossNetwork(nn.Module):
         """What runs the network in tiles, if they are wanted and the image is not a small one."""
         if self.tiling is None or (image[0].numel() <= EXACT and image.dtype == torch.float32):
             return None
-        _, _, fixed = self._enter(image)
-        call = partial(self._call, small=False, fixed=fixed, device=self.devices[0])
+        _, whole = self._enter(image)
 
-        def run(
-            layers: Sequence[nn.Module],
-            features: Tensor,
-            frugal: bool,
-            inner: tuple[bool, bool],
-            quick: bool,
-        ) -> Tensor:
-            bound = partial(call, frugal=frugal, inner=inner, quick=quick)
-            return _run(layers, features, bound, fixed or frugal or any(inner))
+        def run(layers: Sequence[nn.Module], features: Tensor, manner: Manner) -> Tensor:
+            return self._run(layers, features, replace(manner, fixed=whole.fixed))
 
         return TiledEvaluation(
             list(self.chunks[0].children()),
@@ -252,7 +250,7 @@ class LossNetwork(nn.Module):
             (image.shape[1], image.shape[2]),
             self.ranks,
             # columns that are no multiple of 16 take half precision twice the time
-            inner=(True, self.dtype == torch.float32 or not fixed),
+            inner=(True, self.dtype == torch.float32 or not whole.fixed),
         )
 
     def _strips(self, branched: bool) -> Tiling:
@@ -268,8 +266,8 @@ class LossNetwork(nn.Module):
         ends = [*begins[1:], len(layers)]
         return Tiling(tuple(Stage(a, b, again=0) for a, b in zip(begins, ends, strict=True)))
 
-    def _enter(self, image: Tensor) -> tuple[Tensor, bool, bool]:
-        """The features below the first layer, and how layers run: small, fixed of _call."""
+    def _enter(self, image: Tensor) -> tuple[Tensor, Manner]:
+        """The features below the first layer, and how layers run."""
         features = image.unsqueeze(0)
         on_cpu, full = image.device.type == 'cpu', self.dtype == torch.float32
         small = on_cpu and full and image[0].numel() <= EXACT
@@ -282,55 +280,45 @@ class LossNetwork(nn.Module):
             # The layout of PyTorch's fastest convolutions: a whole evaluation of VGG-19 takes 1.1
             # times less at 512 x 384 on a CPU.
             features = features.contiguous(memory_format=torch.channels_last)
-        return features, small, fixed
+        return features, Manner(small, fixed)
+
+    def _run(self, layers: Sequence[Any], features: Tensor, manner: Manner) -> Tensor:
+        """Layers one after the other, those that are joined as one."""
+        number = 0
+        while number < len(layers):
+            layer, count = layers[number], joined(layers, number) if manner.joins else 1
+            beyond = layers[number + 2] if count > 2 else None
+            if isinstance(beyond, Loss) and not beyond.goes_back():
+                beyond, count = None, 2
+            features = self._call(manner, layer, features, count=count)
+            if beyond is not None:
+                features = _see_to_relu(beyond, features, manner.frugal)
+            number += count
+        return features
 
     def _call(
-        self,
-        layer: Any,
-        features: Tensor,
-        *others: Tensor,
-        small: bool,
-        fixed: bool,
-        device: torch.device,
-        rectify: bool = False,
-        frugal: bool = False,
-        inner: tuple[bool, bool] = (False, False),
-        quick: bool = True,
-        seen_to: bool = False,
+        self, manner: Manner, layer: Any, features: Tensor, *others: Tensor, count: int = 1
     ) -> Tensor:
-        """Run a layer; a layer of a network with branches may take several inputs.
+        """Run a layer, or those that are joined with it (count, of FixedConvolution).
 
-        small: round as Torch7 does.  fixed: convolutions in the network's precision, and their way
-        back as FixedConvolution has it.  rectify: with the ReLU above it.  frugal: keep bits for
-        the way back, where bits are enough.  inner: rows and columns of which convolutions leave
-        out what comes from padding.  quick: whether convolutions may be Winograd's.  seen_to: of a
-        convolution and the layer above its ReLU, whether that sees to the ReLU's way back.
+        A layer of a network with branches may take several inputs.
         """
         _check_fit(layer, features)
-        if small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
+        if manner.small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
-        if (fixed or frugal or any(inner)) and is_fixed(layer):
-            dtype = self.dtype if fixed else features.dtype
-            return self._fixed(layer, dtype, device)(
-                features, rectify, frugal, inner, quick, seen_to
-            )
-        if seen_to and isinstance(layer, Loss):
-            layer.rectifies = True
-            return layer(features)
-        if frugal and bits.bits_kept(layer) is not None:
-            return bits.run(layer, features, seen_to)
-        if seen_to:
-            return pool_rectified(layer, features)
-        if fixed and layer.state_dict():
+        if manner.joins and is_fixed(layer):
+            dtype = self.dtype if manner.fixed else features.dtype
+            return self._fixed(layer, dtype)(features, manner, count)
+        if manner.frugal and bits.bits_kept(layer) is not None:
+            return bits.run(layer, features)
+        if manner.fixed and layer.state_dict():
             # in full precision, like its weights
             features, others = features.float(), tuple(other.float() for other in others)
         return layer(features, *others)
 
-    def _fixed(
-        self, layer: nn.Conv2d, dtype: torch.dtype, device: torch.device
-    ) -> FixedConvolution:
+    def _fixed(self, layer: nn.Conv2d, dtype: torch.dtype) -> FixedConvolution:
         if (layer, dtype) not in self.fixed:
-            self.fixed[layer, dtype] = FixedConvolution(layer, dtype, device)
+            self.fixed[layer, dtype] = FixedConvolution(layer, dtype, layer.weight.device)
         return self.fixed[layer, dtype]
 
     def capture_content(self, image: Tensor) -> None:
@@ -374,18 +362,14 @@ class LossNetwork(nn.Module):
         return torch7.nn.text(nn.Sequential(*gpus), backend)
 
 
-def _run(layers: Sequence[Any], features: Tensor, call: Callable, fixed: bool) -> Tensor:
-    """One layer after the other; fixed: those that are joined as one."""
-    number = 0
-    while number < len(layers):
-        count = joined(layers, number) if fixed else 1
-        if count > 2 and isinstance(above := layers[number + 2], Loss) and not above.goes_back():
-            count = 2
-        features = call(layers[number], features, rectify=count > 1, seen_to=count > 2)
-        if count > 2:
-            features = call(layers[number + 2], features, seen_to=True)
-        number += count
-    return features
+def _see_to_relu(layer: Any, features: Tensor, frugal: bool) -> Tensor:
+    """Run a loss or a max pooling that sees to the way back of the ReLU right below it."""
+    if isinstance(layer, Loss):
+        layer.rectifies = True
+        return layer(features)
+    if frugal and bits.bits_kept(layer) is not None:
+        return bits.run(layer, features, rectified=True)
+    return pool_rectified(layer, features)
 
 
 class _JoinEnds(torch.autograd.Function):

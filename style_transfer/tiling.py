@@ -33,15 +33,13 @@ from loadcaffe.normalization import BatchNorm, Scale
 from loadcaffe.spatial import Pooling
 from style_transfer import heap
 from style_transfer.arena import apart_like, arena
-from style_transfer.convolution import FixedConvolution
+from style_transfer.convolution import FixedConvolution, Manner
 from style_transfer.distributed import ALONE, Ranks, Rows
 from style_transfer.losses import Loss, Part, TVLoss, piece
 
 Inner = tuple[bool, bool]
-OUTER = (False, False)
-# Layers, features, whether bits are kept in the place of features, for rows and columns whether
-# convolutions leave out what comes from their padding, and Stage.quick: returns the features above.
-Run = Callable[[Sequence[nn.Module], Tensor, bool, Inner, bool], Tensor]
+# Layers, features below, and how: returns the features above.
+Run = Callable[[Sequence[nn.Module], Tensor, Manner], Tensor]
 
 # What these make of a position depends on nothing else.
 POINTWISE = (
@@ -171,7 +169,7 @@ class TiledEvaluation:
             if self._goes_up(stage):
                 features = self._up(stage, features)
             else:
-                self.run(self._layers(stage), features.rows, False, OUTER, stage.quick)
+                self.run(self._layers(stage), features.rows, Manner(quick=stage.quick))
 
     def gradient(self, image: Tensor) -> Tensor:
         """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
@@ -263,7 +261,8 @@ class TiledEvaluation:
                 if graphs:
                     crop = _Enter.apply(crop, torch.empty(0, requires_grad=True))
                     below = get_gradient_edge(crop)
-                found = self.run(layers, crop, graphs, tile.inner, stage.quick)
+                manner = Manner(frugal=graphs, inner=tile.inner, quick=stage.quick)
+                found = self.run(layers, crop, manner)
             del crop
             if graphs:
                 edge = get_gradient_edge(found)
@@ -296,7 +295,7 @@ class TiledEvaluation:
             _tell_losses(layers, tile)
             if stage.again is None:
                 crop = _copied(features.piece(tile.crop)).requires_grad_()
-                found = self.run(layers, crop, False, tile.inner, stage.quick)
+                found = self.run(layers, crop, Manner(inner=tile.inner, quick=stage.quick))
                 graph = Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
                 del found
             else:
@@ -339,7 +338,7 @@ class TiledEvaluation:
         for loss in losses:
             loss.mode = 'recall'
         with torch.no_grad():
-            self.run(layers, crop, False, inner, stage.quick)
+            self.run(layers, crop, Manner(inner=inner, quick=stage.quick))
         for loss in losses:
             loss.mode = 'loss'
 
@@ -352,8 +351,8 @@ class TiledEvaluation:
         # smaller tiles' memory is in pieces that this one cannot use
         self._hold(self.takes.get(stage, 0.0))
         features = features.requires_grad_()
-        frugal = stage.again is not None
-        found = self.run(self._layers(stage), features, frugal, OUTER, stage.quick)
+        manner = Manner(frugal=stage.again is not None, quick=stage.quick)
+        found = self.run(self._layers(stage), features, manner)
         return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
 
     def _shares(self, stage: Stage, size: tuple[int, int]) -> list[list[Tile]]:

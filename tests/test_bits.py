@@ -1,7 +1,5 @@
 """ReLU, pooling and convolutions that keep bits: PyTorch's gradients, to the bit."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
@@ -10,8 +8,7 @@ from torch import nn
 
 from style_transfer import bits
 from style_transfer.bits import Bits
-from style_transfer.convolution import FixedConvolution
-from style_transfer.network import _run
+from style_transfer.convolution import FixedConvolution, Manner
 
 CPU = torch.device('cpu')
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
@@ -65,8 +62,9 @@ def test_convolutions_have_the_same_gradient_with_bits(rectify):
     torch.manual_seed(0)
     fixed = FixedConvolution(nn.Conv2d(5, 7, 3, padding=1), torch.float32, torch.device('cpu'))
     x = features((19, 23))
-    want = way_back(lambda x: fixed(x, rectify), x)
-    found = way_back(lambda x: fixed(x, rectify, frugal=True), x)
+    count = 1 + rectify
+    want = way_back(lambda x: fixed(x, count=count), x)
+    found = way_back(lambda x: fixed(x, Manner(frugal=True), count), x)
     assert torch.equal(found[0], want[0])
     assert torch.equal(found[1], want[1])
 
@@ -93,9 +91,9 @@ def test_a_pooling_sees_to_the_way_back_of_the_relu_below_it(pooling, padding, s
     net = loss_network(nn.Sequential(*cnn), content_layers=['2'], style_layers=[])
     x = features(size)
     alone = FixedConvolution(layer, torch.float32, CPU)
-    want = way_back(lambda x: pooling(alone(x, rectify=True)), x)
-    call = partial(net._call, small=False, fixed=True, device=CPU, frugal=frugal)
-    found = way_back(lambda x: _run(list(cnn), x, call, True), x)
+    want = way_back(lambda x: pooling(alone(x, count=2)), x)
+    manner = Manner(fixed=True, frugal=frugal)
+    found = way_back(lambda x: net._run(list(cnn), x, manner), x)
     assert (want[0] == 0).any() and (want[0] > 0).any()
     assert torch.equal(found[0], want[0])
     assert torch.equal(found[1], want[1])
@@ -107,7 +105,7 @@ def test_nothing_of_the_layers_below_a_pooling_is_kept():
     x = torch.randn(1, 3, 64, 64, requires_grad=True)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
-        found = _run(list(cnn), x, partial(net._call, small=False, fixed=True, device=CPU), True)
+        found = net._run(list(cnn), x, Manner(fixed=True))
     assert sum(t.numel() for t in kept) == 2 * found.numel()  # its output, and where in the windows
 
 

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from style_transfer import winograd
-from style_transfer.convolution import FixedConvolution
+from style_transfer.convolution import FixedConvolution, Manner
 from style_transfer.winograd import Winograd
 
 CPU = torch.device('cpu')
@@ -96,7 +96,8 @@ def test_layers_of_many_channels_take_it_both_ways(inner, frugal, monkeypatch):
     torch.manual_seed(0)
     layer = nn.Conv2d(128, 256, 3, padding=1)
     x = torch.randn(1, 128, 27, 30).to(memory_format=torch.channels_last).requires_grad_()
-    found = FixedConvolution(layer, torch.float32, CPU)(x, True, frugal, inner)
+    manner = Manner(frugal=frugal, inner=inner)
+    found = FixedConvolution(layer, torch.float32, CPU)(x, manner, count=2)
     rows, columns = (slice(1, -1) if inside else slice(None) for inside in inner)
     y = x.detach().double().requires_grad_()
     want = layer.double()(y).relu()[..., rows, columns]
