@@ -40,8 +40,9 @@ from style_transfer.devices import choose_devices, own_gpu
 from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
 from style_transfer.divergence import Diverged, Watch
 from style_transfer.heap import keep_memory
-from style_transfer.memory import Plan, bytes_per_pixel
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
+from style_transfer.planner import Plan
+from style_transfer.prediction import bytes_per_pixel
 from torch7 import image, picture
 from torch7.cmdline import (
     CmdLine,

@@ -34,7 +34,8 @@ import evaluation  # noqa: E402
 
 import neural_style  # noqa: E402
 from style_transfer import LossNetwork, evaluate, transfer  # noqa: E402
-from style_transfer.memory import Plan, parse_memory  # noqa: E402
+from style_transfer.memory import parse_memory  # noqa: E402
+from style_transfer.planner import Plan  # noqa: E402
 
 STYLE_SIZE = 512
 

@@ -21,6 +21,7 @@ from style_transfer.convolution import (
     pool_rectified,
 )
 from style_transfer.distributed import ALONE, Ranks
+from style_transfer.geometry import cuts
 from style_transfer.losses import (
     ContentLoss,
     Loss,
@@ -30,7 +31,7 @@ from style_transfer.losses import (
     TVLoss,
 )
 from style_transfer.precision import PRECISIONS
-from style_transfer.tiling import Stage, TiledEvaluation, Tiling, cuts
+from style_transfer.tiling import Stage, TiledEvaluation, Tiling
 from torch7.convolution import EXACT, convolve
 from torch7.random import Generator
 

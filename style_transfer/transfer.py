@@ -15,9 +15,9 @@ from style_transfer.distributed import ALONE, Ranks
 from style_transfer.evaluation import evaluate
 from style_transfer.guidance import Canvas, choose_paper, paper_color
 from style_transfer.heap import trim
-from style_transfer.memory import Plan, choose_plan
 from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import corrections, optimize
+from style_transfer.planner import Plan, choose_plan
 from style_transfer.precision import LOW_MAX_STEP, choose_precision
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber

@@ -16,7 +16,8 @@ from torch import nn
 import loadcaffe
 from loadcaffe.graph import Graph
 from style_transfer import arena, color, heap, stylize
-from style_transfer.memory import choose_plan, free_memory, parse_memory
+from style_transfer.memory import free_memory, parse_memory
+from style_transfer.planner import choose_plan
 from torch7 import image
 
 MODEL = ROOT / 'models' / 'small_vgg19'
@@ -63,7 +64,7 @@ def test_less_memory_means_tiles_within_it(network, size):
 
 
 def test_winograds_kernels_are_given_up_where_they_would_not_fit(monkeypatch):
-    monkeypatch.setattr('style_transfer.memory.used_memory', lambda _: 300 << 20)
+    monkeypatch.setattr('style_transfer.planner.used_memory', lambda _: 300 << 20)
     layers = [nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(4)]
     layers += [nn.Conv2d(8, 512, 3, padding=1), nn.Conv2d(512, 512, 3, padding=1), nn.ReLU()]
     cnn = nn.Sequential(OrderedDict(zip('abcde', layers, strict=True)))
@@ -95,7 +96,7 @@ def test_the_history_is_rounded_only_where_tiles_do_not_do(network):
 def test_what_fits_in_no_way_is_refused_with_the_size_that_would(network, monkeypatch):
     def used(size):  # the images among it
         monkeypatch.setattr(
-            'style_transfer.memory.used_memory', lambda _: (300 << 20) + 48 * math.prod(size)
+            'style_transfer.planner.used_memory', lambda _: (300 << 20) + 48 * math.prod(size)
         )
         return size
 
@@ -136,10 +137,10 @@ def test_what_an_earlier_picture_has_left_free_is_not_in_use(network):
 
 def test_tiles_of_a_run_paint_the_same_picture(monkeypatch):
     # so that tiles are worth while for a small picture
-    monkeypatch.setattr('style_transfer.memory.LARGE', 1 << 20)
-    monkeypatch.setattr('style_transfer.memory.OVERHEAD', 0)
-    monkeypatch.setattr('style_transfer.memory.OVERHEAD_OF_TILES', 0)
-    monkeypatch.setattr('style_transfer.memory.used_memory', lambda _: 0)
+    monkeypatch.setattr('style_transfer.planner.LARGE', 1 << 20)
+    monkeypatch.setattr('style_transfer.prediction.OVERHEAD', 0)
+    monkeypatch.setattr('style_transfer.prediction.OVERHEAD_OF_TILES', 0)
+    monkeypatch.setattr('style_transfer.planner.used_memory', lambda _: 0)
     cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
     content, style = (
         image.scale(image.load(INPUTS / f'{n}.jpg'), 192) for n in ('harbour', 'swirls')
@@ -187,7 +188,7 @@ def test_images_from_functions_are_given_up_when_the_targets_are_known():
 
 
 def test_what_is_given_up_is_not_counted_for_the_evaluations(network, monkeypatch):
-    monkeypatch.setattr('style_transfer.memory.used_memory', lambda _: 300 << 20)
+    monkeypatch.setattr('style_transfer.planner.used_memory', lambda _: 300 << 20)
     size = (3072, 4096)
     plans = [
         choose_plan(network, size, [size], pairs=0, memory='1000G', given_up=given_up)
@@ -197,7 +198,7 @@ def test_what_is_given_up_is_not_counted_for_the_evaluations(network, monkeypatc
 
 
 def test_an_image_apart_from_what_is_optimised_is_counted(network, monkeypatch):
-    monkeypatch.setattr('style_transfer.memory.used_memory', lambda _: 300 << 20)
+    monkeypatch.setattr('style_transfer.planner.used_memory', lambda _: 300 << 20)
     size = (3072, 4096)
     plans = [
         choose_plan(network, size, [size], pairs=0, memory='1000G', apart=apart)

@@ -10,8 +10,9 @@ from torch import nn
 
 import loadcaffe
 from style_transfer import evaluate
+from style_transfer.geometry import cuts, tiles
 from style_transfer.losses import Loss, TVLoss
-from style_transfer.tiling import Stage, Tiling, cuts, tiles
+from style_transfer.tiling import Stage, Tiling
 from style_transfer.winograd import Winograd
 
 

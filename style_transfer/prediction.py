@@ -1,0 +1,394 @@
+"""How much memory a run will need, and how long its stages take, before anything is run."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import nn
+
+from style_transfer.bits import bits_kept
+from style_transfer.convolution import FixedConvolution, is_fixed, joined
+from style_transfer.geometry import Inner, is_local, output_sizes, shrinks, window
+from style_transfer.losses import ContentLoss, Loss, TVLoss
+from style_transfer.network import LossNetwork
+from style_transfer.tiling import Stage, Tiling
+from style_transfer.winograd import Winograd
+from torch7.convolution import EXACT
+
+# Bytes that an evaluation takes for every element of the convolutions' output, and vectors of the
+# image's size, float32, beside the history of L-BFGS: for bytes_per_pixel.  From 512 x 384 to
+# 1024 x 768 on a CPU, 8.1 were measured with VGG-19 (6.9 with bf16), 7.4 (5.9) with the embedded
+# network.
+EVALUATION, VECTORS = 8.5, 8
+# Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
+# tiles, for which there are more of them.
+OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 10 << 20
+# To keep and to use a bit takes the time of so many multiplications of a convolution, measured in
+# float32 on two cores.
+BIT = 100
+# What the heap takes for a byte of tensors, for gaps remain where others were: with whole images,
+# and for tiles, in whose place others come again and again.
+GAPS, GAPS_OF_TILES = 1.45, 2.6
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be run: sizes (H, W) of the image and the style images, and the optimiser.
+
+    pairs: of the history of L-BFGS, 0 for Adam.  used: bytes in use already, on the device, by the
+    process that has the most of those that share the run.  given_up: of those, the bytes that are
+    only needed until the targets are known.  apart: whether the image is made from what is
+    optimised, not that itself.
+    """
+
+    network: LossNetwork
+    size: tuple[int, int]
+    style_sizes: tuple[tuple[int, int], ...]
+    pairs: int
+    used: int
+    given_up: int = 0
+    apart: bool = False
+    known: dict[Any, Any] = field(default_factory=dict, compare=False)
+
+    def once(self, work: Callable[..., Any], *given: Any) -> Any:
+        """What work makes of the network and of what is given, worked out once."""
+        key = work, *given
+        if key not in self.known:
+            self.known[key] = work(self.network, *given)
+        return self.known[key]
+
+    def scaled(self, factor: float) -> 'Job':
+        """The same for images of other sizes."""
+        sizes = [
+            (max(1, int(height * factor)), max(1, int(width * factor)))
+            for height, width in (self.size, *self.style_sizes)
+        ]
+        used, given_up = self.used, self.given_up
+        if self.network.devices[0].type == 'cpu':  # the images are there already, in float64
+            before, after = (
+                sum(24 * math.prod(size) for size in some)
+                for some in ((self.size, *self.style_sizes), sizes)
+            )
+            used = max(used + after - before, 0)
+            given_up = int(given_up * after / before)
+        return Job(self.network, sizes[0], tuple(sizes[1:]), self.pairs, used, given_up, self.apart)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a stage takes.
+
+    cost: multiplications of the convolutions, and what else takes as long.  below: bytes of the
+    features below it.  holds: whether they are held until the way down.  kept: bytes that are kept
+    besides.  up, down: bytes that a tile takes on each way.
+    """
+
+    cost: float
+    below: float
+    holds: bool
+    kept: float
+    up: float
+    down: float
+
+
+def load_of(job: Job, stage: Stage, size: tuple[int, int]) -> Load:
+    """Of one process, for an image of a size."""
+    size = -(-size[0] // job.network.ranks.size), size[1]
+    return job.once(_worked_out, stage, size)
+
+
+def at_once(network: LossNetwork, stage: Stage) -> bool:
+    """Whether a stage goes up and down at once: the last one, in one tile."""
+    return not stage.side and stage.stop == len(layers_of(network)) and network.ranks.size == 1
+
+
+def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Load:
+    layers, widths, item = layers_of(network), channels_of(network), item_size(network)
+    part = layers[stage.start : stage.stop]
+    again = _counted(part, stage.again)
+    whole = _sizes(layers[: stage.stop], size)[stage.start :]
+    side = stage.side or max(whole[0])
+    tile = (min(side, whole[0][0]), min(side, whole[0][1]))
+    sizes = _sizes(part, tile)
+    recalled = kept = cost = forward = up = down = second = 0.0
+    below = float(widths[stage.start] * math.prod(tile) * item)
+    channels = widths[stage.start]
+    seeing = _seeing_to_others(part)
+    overlaps = _overlaps(part, tile, whole[0], inner=(True, item >= 4))
+    for number, (layer, more) in enumerate(zip(part, overlaps, strict=True), start=1):
+        channels = getattr(layer, 'out_channels', None) or channels
+        elements = channels * math.prod(whole[number])
+        own = float(channels * math.prod(sizes[number]) * item)
+        if isinstance(layer, nn.Conv2d):
+            multiplications = more * layer.weight.numel() * math.prod(whole[number])
+            if stage.quick and _is_quick(network, layer, sizes[number - 1]):
+                multiplications *= Winograd.share(layer.weight)
+            forward += multiplications
+            second += multiplications * (number <= again)
+        bits = bits_kept(layer)
+        if bits is not None:
+            bits += (number - 1 in seeing) - (number in seeing)
+        if isinstance(layer, Loss):
+            if number > again:
+                kept += more * elements * item
+            else:
+                recalled += own
+        elif bits is not None:
+            kept += more * elements * bits / 8
+            cost += BIT * more * elements * (bits > 0)
+        elif not is_fixed(layer):
+            kept += _kept(layer, more * elements * item, item)
+        indices = own * 8 / item if isinstance(layer, nn.MaxPool2d) and bits is None else 0.0
+        scratch = _scratch(network, layer, sizes[number - 1]) * stage.quick
+        up = max(up, below + own + max(indices, scratch))
+        down = max(down, below + own + max(own, indices, scratch))  # two gradients and a mask
+        below = own
+    gaps = GAPS_OF_TILES if network.devices[0].type == 'cpu' else 1.0
+    map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
+    if stage.again is None:
+        down = max(_both_ways(network, part, widths[stage.start], tile, stage.quick))
+        cost = (2 if at_once(network, stage) else 3) * forward
+        return Load(cost, map_below, True, 0.0, gaps * up, gaps * down)
+    cost += 2 * forward + second
+    down = max(down, up * (again > 0)) + recalled
+    return Load(cost, map_below, again > 0, kept, gaps * up, gaps * down)
+
+
+def _counted(part: Sequence[Any], again: int | None) -> int:
+    """A number of layers without TV, of all layers of a stage."""
+    tv = sum(isinstance(layer, TVLoss) for layer in part)
+    return again + tv if again else 0
+
+
+def _overlaps(
+    part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int], inner: Inner
+) -> list[float]:
+    """For every layer, how much more than the whole is calculated in tiles, whose halos overlap.
+
+    Of both ways, where a tile is not at the image's rim.
+    """
+    halo, stride, lost, found = 0.0, 1.0, [0.0], []
+    for layer in part:
+        kernel, step, _ = window(layer, 1) if is_local(layer) else (1, 1, 0)
+        own = max(kernel - step, 0) * stride
+        halo += own
+        lost.append(lost[-1] + own * shrinks(layer))
+        stride *= step
+    for before, after in pairwise(lost):
+        less = (before + after) / 2
+        axes = zip(tile, size, inner, strict=True)
+        found.append(
+            math.prod(
+                (own - less * inside) / max((own - halo) // stride * stride, stride)
+                if own < whole
+                else 1.0
+                for own, whole, inside in axes
+            )
+        )
+    return found
+
+
+def layers_of(network: LossNetwork) -> list[Any]:
+    return [layer for chunk in network.chunks for layer in chunk.children()]
+
+
+def channels_of(network: LossNetwork) -> list[int]:
+    """Below the first layer, and above each."""
+    found = [3]
+    for layer in layers_of(network):
+        found.append(getattr(layer, 'out_channels', None) or found[-1])
+    return found
+
+
+def item_size(network: LossNetwork) -> int:
+    return torch.empty(0, dtype=network.dtype).element_size()
+
+
+def predict(
+    job: Job, tiling: Tiling | None, history: torch.dtype | None = None, on_host: bool = False
+) -> int:
+    """Bytes at the peak of a run."""
+    network, pixels = job.network, math.prod(job.size)
+    on_cpu = network.devices[0].type == 'cpu'
+    processes = network.ranks.size  # which share the optimiser's vectors
+    vector = 3 * 4 * pixels
+    # x, and of L-BFGS g, g_old, d, of Adam m, v
+    kept = (4.0 if job.pairs else 3.0) * vector / processes
+    kept += vector * (processes > 1 or job.apart)  # x as a whole
+    if job.pairs and not on_host:
+        item = 4 if history is None else torch.empty(0, dtype=history).element_size()
+        kept += 2 * job.pairs * vector / processes * item / 4
+    if not on_cpu and history is not None:
+        kept += vector / processes  # a piece at a time
+    largest = max((job.size, *job.style_sizes), key=math.prod)
+    low = network.dtype != torch.float32
+    if low or (on_cpu and math.prod(largest) > EXACT) or tiling:
+        stages = tiling.stages if tiling else [Stage(0, len(layers_of(network)))]
+        kept += sum(job.once(_weights, largest, x.start, x.stop, x.quick) for x in stages)
+    targets = sum(job.once(_elements, loss, job.size) * 4 for loss in network.content_losses)
+    targets /= processes if on_cpu else 1  # memory that nobody writes to is none
+    image = 24 * pixels if on_cpu else 0  # float64, preprocessed
+    later = kept - job.given_up
+    phases = [later + _evaluation(job, tiling) + vector, image + vector]
+    for size in job.style_sizes:
+        whole = 36 * math.prod(size) if on_cpu else 12 * math.prod(size)
+        phases.append(whole + _forward(job, tiling, size))
+    if on_cpu:
+        phases.append(later + saving(job.size))
+    overhead = 0
+    if on_cpu:
+        overhead = OVERHEAD if tiling is None else OVERHEAD + OVERHEAD_OF_TILES
+    return int(job.used + overhead + targets + max(phases))
+
+
+def saving(size: tuple[int, int]) -> float:
+    """Bytes that it takes on a CPU to save an image of H x W pixels: twice, and in float64."""
+    return math.prod(size) * (2 * 3 * 4 + 2 * 24 + 6)
+
+
+def _weights(
+    network: LossNetwork, size: tuple[int, int], start: int, stop: int, quick: bool
+) -> float:
+    """Bytes of convolutions' weights, of layers start to stop, kept beside the network's own.
+
+    quick: whether they may be Winograd's.
+    """
+    layers, low, total = layers_of(network), network.dtype != torch.float32, 0
+    for layer, below in list(zip(layers, _sizes(layers, size), strict=False))[start:stop]:
+        if quick and _is_quick(network, layer, below):
+            total += Winograd.kept(layer.weight)
+        elif isinstance(layer, nn.Conv2d):
+            total += (1 + low) * item_size(network) * layer.weight.numel()  # turned, and their own
+    return total
+
+
+def any_quick(network: LossNetwork, size: tuple[int, int]) -> bool:
+    """Whether any of the convolutions is Winograd's."""
+    layers = layers_of(network)
+    sizes = _sizes(layers, size)
+    return any(_is_quick(network, *some) for some in zip(layers, sizes, strict=False))
+
+
+def _elements(network: LossNetwork, loss: ContentLoss, size: tuple[int, int]) -> float:
+    layers = layers_of(network)
+    number = next((k for k, layer in enumerate(layers) if layer is loss), 0)
+    return channels_of(network)[number] * math.prod(_sizes(layers[:number], size)[-1])
+
+
+def _sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[int, int]]:
+    """(H, W) below the first layer and above each; layers that are not local keep it."""
+    height, width = size
+    found = [size]
+    for layer in layers:
+        if is_local(layer):
+            height, width = (
+                output_sizes([layer], axis, side)[1] for axis, side in ((0, height), (1, width))
+            )
+        found.append((max(height, 1), max(width, 1)))
+    return found
+
+
+def _evaluation(job: Job, tiling: Tiling | None) -> float:
+    """Bytes that going up and down needs at the peak, the gradient of the image left out."""
+    network = job.network
+    if tiling is None:
+        gaps = GAPS if network.devices[0].type == 'cpu' else 1
+        return gaps * max(_both_ways(network, layers_of(network), 3, job.size))
+    loads = [load_of(job, stage, job.size) for stage in tiling.stages]
+    stays = network.devices[0].type == 'cpu'  # with the process, for the next tile
+    peaks, held = [0.0], 0.0
+    for number, load in enumerate(loads):
+        above = loads[number + 1].below if number + 1 < len(loads) else 0.0
+        peaks.append(held + load.below + above + load.kept + load.up * (not stays))
+        held += load.kept + load.below * load.holds
+        # the gradients above and below, and a tile
+        peaks.append(held + above + load.below + load.down * (not stays))
+    return max(peaks) + stays * max(max(load.up, load.down) for load in loads)
+
+
+def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
+    """Bytes that going up alone needs at the peak."""
+    network = job.network
+    if tiling is None:
+        layers, sizes = layers_of(network), _sizes(layers_of(network), size)
+        whole = [
+            channels * math.prod(area) * item_size(network)
+            for channels, area in zip(channels_of(network), sizes, strict=True)
+        ]
+        scratch = [_scratch(network, *some) for some in zip(layers, sizes, strict=False)]
+        gaps = GAPS if network.devices[0].type == 'cpu' else 1
+        return gaps * max(map(sum, zip(whole, whole[1:], scratch, strict=False)), default=0.0)
+    loads = [load_of(job, stage, size) for stage in tiling.stages]
+    stays = network.devices[0].type == 'cpu'
+    aboves = [load.below for load in loads[1:]] + [0.0]
+    peaks = [
+        load.below + above + load.up * (not stays)
+        for load, above in zip(loads, aboves, strict=True)
+    ]
+    return max(peaks) + stays * max(load.up for load in loads)
+
+
+def _seeing_to_others(layers: Sequence[Any]) -> list[int]:
+    """The max poolings and losses that see to the way back of the ReLU below them."""
+    return [k + 2 for k in range(len(layers)) if joined(layers, k) == 3]
+
+
+def _both_ways(
+    network: LossNetwork,
+    layers: Sequence[Any],
+    channels: int,
+    size: tuple[int, int],
+    quick: bool = True,
+) -> Iterator[float]:
+    """Bytes in use while layers go up, keeping what the way back takes, and down."""
+    item = item_size(network)
+    sizes = _sizes(layers, size)
+    held, below = 0.0, float(channels * math.prod(size) * item)
+    yield below
+    for number, layer in enumerate(layers, start=1):
+        channels = getattr(layer, 'out_channels', None) or channels
+        own = float(channels * math.prod(sizes[number]) * item)
+        # what is not kept below a pooling leaves a gap, too small for the gradient to come
+        held += _kept(layer, own, item)
+        # two gradients on the way down
+        yield held + own + below + _scratch(network, layer, sizes[number - 1]) * quick
+        below = own
+
+
+def _scratch(network: LossNetwork, layer: Any, size: tuple[int, int]) -> int:
+    """Bytes that a layer takes besides its features, of which it gets H x W."""
+    return Winograd.taken(layer.weight, size) if _is_quick(network, layer, size) else 0
+
+
+def _is_quick(network: LossNetwork, layer: Any, size: tuple[int, int]) -> bool:
+    """Whether features of H x W pixels go through Winograd's convolution."""
+    return isinstance(layer, nn.Conv2d) and FixedConvolution.is_quick(layer, network.dtype, size)
+
+
+def _kept(layer: Any, own: float, item: int) -> float:
+    """Bytes that a layer's way back needs, of its output's."""
+    if isinstance(layer, nn.MaxPool2d):
+        return own * (1 + 8 / item)  # and where each maximum was
+    if isinstance(layer, nn.Conv2d | nn.AvgPool2d | nn.LocalResponseNorm):
+        return own
+    if isinstance(layer, nn.ReLU) and layer.inplace:
+        return 0.0
+    return own if type(layer).__module__.startswith(('torch', 'loadcaffe')) else 0.0
+
+
+def bytes_per_pixel(cnn: nn.Module, pairs: float) -> float:
+    """What a pixel of the image takes, roughly, where nothing is planned.
+
+    pairs: of steps and changes that L-BFGS keeps, 0 for Adam.
+    """
+    elements, shrunk = 0.0, 1.0  # shrunk: pixels of the image for a position of the layer
+    for layer in cnn.modules():
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+            strides = layer.stride if isinstance(layer.stride, tuple) else (layer.stride,) * 2
+            shrunk *= strides[0] * strides[1]
+        if isinstance(layer, nn.Conv2d):
+            elements += layer.out_channels / shrunk
+    return EVALUATION * elements + 12 * (VECTORS + 2 * pairs)
