@@ -6,20 +6,17 @@ import itertools
 import logging
 import math
 import os
-import shlex
-import site
 import sys
-import tempfile
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, TextIO
+from typing import Any
 
 import torch
-from tqdm import tqdm
 
 import loadcaffe
 import neural_style_checkpoint as checkpoints
 import neural_style_recipe as recipes
+from neural_style_checks import check_further, check_output, check_sides, check_sizes
 from neural_style_emergency import (
     Interrupted,
     Interruption,
@@ -33,6 +30,8 @@ from neural_style_emergency import (
     too_large,
 )
 from neural_style_inputs import INPUTS, input_files
+from neural_style_shipped import embedded_network, preset_files, read_preset, shipped
+from neural_style_terminal import leave_unread, progress_bar, say, terminal, warn
 from style_transfer import Iterate, deprocess, original_colors, stylize
 from style_transfer.checkpoint import Checkpoint
 from style_transfer.color import luminance, style_tint
@@ -54,12 +53,6 @@ from torch7.cmdline import (
     tonumber,
 )
 from torch7.random import Generator
-
-EMBEDDED = 'small_vgg19'
-INSTALLED = ('share', 'neural_style')
-LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
-JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
-LONGEST_NAME = 245  # of an -output_image, in bytes; file systems allow 255
 
 
 def command_line() -> CmdLine:
@@ -635,65 +628,6 @@ def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int |
     return [*words, '-output_image', output], None if 'seed' in given else recipe.seed
 
 
-def shipped(folder: str) -> list[str]:
-    """Where a folder of the project may be: in the checkout, or where pip puts data."""
-    bases = [os.path.dirname(os.path.abspath(__file__))]
-    bases += [os.path.join(base, *INSTALLED) for base in (sys.prefix, site.getuserbase())]
-    return [os.path.join(base, folder) for base in bases]
-
-
-def embedded_network() -> tuple[str, str]:
-    """The small network that comes with the program."""
-    paths = [os.path.join(folder, EMBEDDED) for folder in shipped('models')]
-    found = next((path for path in paths if os.path.exists(path + '.caffemodel')), paths[0])
-    return found + '.prototxt', found + '.caffemodel'
-
-
-def preset_files() -> dict[str, str]:
-    """The presets that come with the program: name → path."""
-    folder = next((path for path in shipped('presets') if os.path.isdir(path)), None)
-    names = [] if folder is None else sorted(os.listdir(folder))
-    return {
-        name.removesuffix('.txt'): os.path.join(str(folder), name)
-        for name in names
-        if name.endswith('.txt')
-    }
-
-
-def read_preset(name: str) -> list[str]:
-    """The flags of a preset, by its name or by the path of a file that ends in .txt.
-
-    A flag a line, with its value, if any, behind it; a # begins a comment.
-    """
-    known = preset_files()
-    path = known.get(name, name if name.endswith('.txt') else None)
-    if path is None:
-        raise ValueError(
-            f'-preset {name}: no such preset; there are {", ".join(known)}; or name a .txt file'
-        )
-    words: list[str] = []
-    try:
-        with open(path, encoding='utf-8') as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    flags = shlex.split(line, comments=True)
-                except ValueError as error:
-                    raise ValueError(f'-preset {path}: line {number}: {error}') from None
-                if flags and (not flags[0].startswith('-') or len(flags) > 2):
-                    raise ValueError(
-                        f'-preset {path}: line {number}: {line.strip()!r} is not one flag, with its'
-                        ' value if it takes one'
-                    )
-                if flags and flags[0].lstrip('-') == 'preset':
-                    raise ValueError(f'-preset {path}: line {number}: a preset cannot name another')
-                words += flags
-    except UnicodeDecodeError:
-        raise ValueError(f'-preset {path}: not a text file') from None
-    except OSError as error:
-        raise ValueError(f'-preset {path}: {error.strerror}') from error
-    return words
-
-
 def list_presets() -> None:
     """Print every preset: its name, and the comment that its file begins with."""
     for name, path in preset_files().items():
@@ -748,74 +682,6 @@ def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
         raise ValueError(f'-model_file {model_file}: {error.strerror} ({remedy})') from error
 
 
-def check_output(flag: str, path: str) -> None:
-    """Refuse at the start what could not be saved at the end."""
-    if flag == '-output_image' and not image.is_supported(path):
-        raise ValueError(f'{flag} {path}: name a .png, .jpg, .jpeg or .ppm file')
-    name = os.path.basename(path)
-    if flag == '-output_image' and len(os.fsencode(name)) > LONGEST_NAME:
-        raise ValueError(
-            f'{flag} {path}: the name is too long; {LONGEST_NAME} bytes leave room for the number'
-            ' of the iteration'
-        )
-    if os.path.isdir(path):
-        raise ValueError(f'{flag} {path}: this is a directory; name a file')
-    if os.path.exists(path) and not os.access(path, os.W_OK):
-        raise ValueError(f'{flag} {path}: the file is read-only; name another')
-    # a link's target is what is written
-    directory = os.path.dirname(os.path.realpath(path) if os.path.islink(path) else path) or '.'
-    try:
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise ValueError(
-            f'{flag} {path}: cannot write in {directory}: {error.strerror};'
-            ' make the directory, or name another'
-        ) from error
-
-
-def check_sizes(image_size: float, style_scale: float) -> None:
-    """Refuse sizes that are no sizes; those below one pixel mean one, as in the original."""
-    for flag, value in (('-image_size', image_size), ('-style_scale', style_scale)):
-        if not math.isfinite(value):
-            raise ValueError(f'{flag} {value}: give a finite number')
-    for flag, value, size in (
-        ('-image_size', image_size, image_size),
-        ('-style_scale', style_scale, style_scale * image_size),
-    ):
-        if not size <= image.MOST_PIXELS:
-            raise ValueError(
-                f'{flag} {value}: too large: {image.MOST_PIXELS:,} pixels are the limit'
-            )
-
-
-def check_sides(output_image: str, height: int, width: int) -> None:
-    """Refuse a picture that its format cannot hold."""
-    if output_image.lower().endswith(('.jpg', '.jpeg')) and max(height, width) > JPEG_SIDE:
-        raise ValueError(
-            f'-output_image {output_image}: {width} x {height} pixels; JPEG has {JPEG_SIDE} a side'
-            ' at most; name a .png'
-        )
-
-
-def check_further(params: SimpleNamespace) -> None:
-    """Refuse what stylize does not see."""
-    if params.parallel not in ('layers', 'tiles'):
-        raise ValueError(f'-parallel {params.parallel}: choose layers or tiles')
-    quality = params.jpeg_quality
-    if not (isinstance(quality, int) and 1 <= quality <= 100):
-        raise ValueError(f'-jpeg_quality {quality}: give a whole number from 1 to 100')
-    if params.style_size_by not in ('side', 'width'):
-        raise ValueError(f'-style_size_by {params.style_size_by}: choose side or width')
-    for flag in ('style_tint', 'exif_orientation', 'icc_profile', 'keep_alpha'):
-        if getattr(params, flag) not in (0, 1):
-            raise ValueError(f'-{flag} {getattr(params, flag)}: give 0 or 1')
-    if params.keep_alpha == 1 and not params.output_image.lower().endswith('.png'):
-        raise ValueError(
-            f'-keep_alpha 1: -output_image {params.output_image} holds no transparency; name a .png'
-        )
-
-
 def scale_to_width(style_image: torch.Tensor, width: int) -> torch.Tensor:
     """image.scale_to with the height that keeps the picture's shape, truncated."""
     height = int(max(width * style_image.shape[1] / style_image.shape[2], 1))
@@ -833,71 +699,8 @@ def numbers(flag: str, text: str) -> list[float]:
     return values
 
 
-def warn(text: str) -> None:
-    """Print on stderr, around a progress bar."""
-    put(f'neural_style: {text}', sys.stderr)
-
-
-def say(text: str) -> None:
-    """Print as th does, which ends every print with a tab, around a progress bar."""
-    put(text + '\t', sys.stdout)
-
-
-def put(text: str, stream: TextIO) -> None:
-    """Print a line around a progress bar.  A run goes on where nobody reads (any more)."""
-    try:
-        tqdm.write(text, file=stream)
-        stream.flush()
-    except BrokenPipeError:
-        leave_unread(stream)
-
-
-def leave_unread(stream: TextIO) -> None:
-    """Let go nowhere what comes after the reader of a pipe has gone, as `head` does."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
-def progress_bar(num_iterations: float, hidden: bool = False) -> tqdm:
-    """A bar on stderr when that is a terminal, nothing otherwise, nor when hidden."""
-    total = max(int(num_iterations), 1) if math.isfinite(num_iterations) else 0
-    return tqdm(total=total, disable=hidden or not sys.stderr.isatty(), unit='it', file=sys.stderr)
-
-
 class DryRun(Exception):
     """The plan, where it is all that is wanted."""
-
-
-class Terminal(logging.Handler):
-    """What the libraries log: the original's lines on stdout, warnings on stderr."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.levelno >= logging.WARNING:
-            warn(text)
-        elif record.name.startswith('loadcaffe') or '\n' in text:
-            # loadcaffe prints from C++, and th prints a network, without the tab.
-            put(text, sys.stdout)
-        else:
-            say(text)
-
-
-@contextlib.contextmanager
-def terminal(handler: logging.Handler | None = None, level: int = logging.INFO):
-    """Let the libraries' messages of a level through to a handler for one run."""
-    handler = handler or Terminal()
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(level)
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-            logger.removeHandler(handler)
 
 
 if __name__ == '__main__':

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import neural_style  # noqa: E402
 from benchmarks.precision import INPUTS, judge, network  # noqa: E402
+from neural_style_shipped import embedded_network  # noqa: E402
 from style_transfer import Iterate  # noqa: E402
 from style_transfer.multiscale import stylize_multiscale  # noqa: E402
 from torch7 import image  # noqa: E402
@@ -29,7 +30,7 @@ from torch7.cmdline import tonumber  # noqa: E402
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--model', type=Path, default=Path(neural_style.embedded_network()[1]))
+    parser.add_argument('--model', type=Path, default=Path(embedded_network()[1]))
     parser.add_argument('--size', type=int, default=512)
     parser.add_argument('--evaluations', type=int, default=1000)
     parser.add_argument('--runs', nargs='+', default=['3:60:fp32', '3:100:bf16'])

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import loadcaffe  # noqa: E402
 import neural_style  # noqa: E402
+from neural_style_shipped import embedded_network  # noqa: E402
 from style_transfer import stylize  # noqa: E402
 from torch7 import image  # noqa: E402
 
@@ -27,7 +28,7 @@ PAIRS = [('harbour', 'swirls'), ('horse', 'ink_horse'), ('harbour', 'waves')]
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--model', type=Path, default=Path(neural_style.embedded_network()[1]))
+    parser.add_argument('--model', type=Path, default=Path(embedded_network()[1]))
     parser.add_argument('--precision', default='bf16')
     parser.add_argument('--seeds', type=int, default=5)
     parser.add_argument('--size', type=int, default=192)

@@ -10,6 +10,8 @@ from typing import Any
 from tqdm import tqdm
 
 import neural_style
+import neural_style_shipped
+import neural_style_terminal
 from neural_style_figures.description import caption, settings
 from neural_style_figures.figures import FIGURES, PaperFigure, title
 from neural_style_figures.page import page
@@ -66,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
         if name not in FIGURES:
             given = f'{name}: no such figure' if name else 'name a figure first'
             raise ValueError(f'{given}; there are {", ".join(FIGURES)} ({PROGRAM} list)')
-        with neural_style.terminal(Warnings(), logging.WARNING):
+        with neural_style_terminal.terminal(Warnings(), logging.WARNING):
             run(name, params, cmd.given)
     except HelpRequested:
         usage = cmd.help_text(PROGRAM).replace('[options]', 'FIGURE [options]', 1)
@@ -216,7 +218,7 @@ def choose_network(name: str, params: SimpleNamespace, given: set[str]) -> None:
             f'there is no {wanted[0]} (sh models/download_models.sh fetches VGG-19): using the'
             ' small embedded network'
         )
-        params.proto_file, params.model_file = neural_style.embedded_network()
+        params.proto_file, params.model_file = neural_style_shipped.embedded_network()
     elif params.model_file != wanted[0]:
         complain(f'there is no {wanted[0]}: using {params.model_file}')
 

@@ -36,6 +36,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import neural_style  # noqa: E402
+from neural_style_shipped import preset_files  # noqa: E402
 
 SECONDS = 60  # that a run may take
 FORMATS = {'.png': 'PNG', '.jpg': 'JPEG', '.jpeg': 'JPEG', '.ppm': 'PPM'}
@@ -167,7 +168,7 @@ class Draw:
             'memory': lambda: choose(('', '8G', '600M', '200M')),
             'parallel': lambda: 'layers',
             'checkpoint': lambda: 'state.checkpoint',
-            'preset': lambda: choose((*neural_style.preset_files(), 'list')),
+            'preset': lambda: choose((*preset_files(), 'list')),
             'rerun': lambda: choose((earlier, self.picture())),
             'output_image': lambda: choose(
                 ('out.png', 'out.jpg', 'o.u.t.jpeg', 'out.ppm', 'OUT.PNG', 'ö ü.png', 'out.gif')

@@ -10,7 +10,8 @@ from PIL import Image
 from torch import nn
 
 import loadcaffe
-from neural_style import embedded_network, main
+from neural_style import main
+from neural_style_shipped import embedded_network
 from style_transfer import preprocess, stylize
 from torch7 import image
 

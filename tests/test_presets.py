@@ -11,7 +11,8 @@ from PIL import Image
 
 import loadcaffe
 import neural_style
-from neural_style import command_line, main, preset_files, read_preset
+from neural_style import command_line, main
+from neural_style_shipped import preset_files, read_preset
 from style_transfer import stylize
 from torch7 import image
 

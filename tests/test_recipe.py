@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-import neural_style
 import neural_style_recipe as recipes
 from neural_style import command_line, main
 from neural_style_inputs import input_files
+from neural_style_shipped import embedded_network
 from torch7 import image, picture
 
 # The flags that take words, and no name of a file among them; one that is not here nor in
@@ -195,7 +195,7 @@ def test_rerun_repeats_the_masks_of_dropout(command, rerun, data, seed):
 
 
 def test_rerun_with_the_embedded_network_finds_it(command, rerun, monkeypatch):
-    stem = neural_style.embedded_network()[0].removesuffix('.prototxt')
+    stem = embedded_network()[0].removesuffix('.prototxt')
     few = ('-content_layers', 'relu2_1', '-style_layers', 'relu1_1')
     network = ('-proto_file', f'{stem}.prototxt', '-model_file', f'{stem}.caffemodel')
     assert command(*network, *few) == 0

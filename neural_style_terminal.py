@@ -1,0 +1,75 @@
+"""What the command writes on the terminal: lines around a progress bar, and what libraries log."""
+
+import contextlib
+import logging
+import math
+import os
+import sys
+from typing import TextIO
+
+from tqdm import tqdm
+
+LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
+
+
+def warn(text: str) -> None:
+    """Print on stderr, around a progress bar."""
+    put(f'neural_style: {text}', sys.stderr)
+
+
+def say(text: str) -> None:
+    """Print as th does, which ends every print with a tab, around a progress bar."""
+    put(text + '\t', sys.stdout)
+
+
+def put(text: str, stream: TextIO) -> None:
+    """Print a line around a progress bar.  A run goes on where nobody reads (any more)."""
+    try:
+        tqdm.write(text, file=stream)
+        stream.flush()
+    except BrokenPipeError:
+        leave_unread(stream)
+
+
+def leave_unread(stream: TextIO) -> None:
+    """Let go nowhere what comes after the reader of a pipe has gone, as `head` does."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def progress_bar(num_iterations: float, hidden: bool = False) -> tqdm:
+    """A bar on stderr when that is a terminal, nothing otherwise, nor when hidden."""
+    total = max(int(num_iterations), 1) if math.isfinite(num_iterations) else 0
+    return tqdm(total=total, disable=hidden or not sys.stderr.isatty(), unit='it', file=sys.stderr)
+
+
+class Terminal(logging.Handler):
+    """What the libraries log: the original's lines on stdout, warnings on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            warn(text)
+        elif record.name.startswith('loadcaffe') or '\n' in text:
+            # loadcaffe prints from C++, and th prints a network, without the tab.
+            put(text, sys.stdout)
+        else:
+            say(text)
+
+
+@contextlib.contextmanager
+def terminal(handler: logging.Handler | None = None, level: int = logging.INFO):
+    """Let the libraries' messages of a level through to a handler for one run."""
+    handler = handler or Terminal()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(level)
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+            logger.removeHandler(handler)
