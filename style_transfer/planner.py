@@ -82,17 +82,17 @@ def choose_plan(
     found = _fitting(job, limit)
     if found is not None:
         return found
-    needed = min((plan.peak for plan in _plans(job)), default=0)
+    leanest = min(_plans(job), key=lambda plan: plan.peak)
     flag = f'-memory {memory}' if memory else f'-image_size: {written(limit)} are free, and'
     height, width = size
-    fits = _largest(job, limit)
+    fits = _largest(job, limit, leanest)
     remedy = f'-image_size {fits} would fit' if fits else 'no size would fit'
     if not _can_tile(network):
         remedy += '; a network with branches runs whole, without tiles'
     if pairs:
         remedy += '; or try -optimizer adam, or a smaller -lbfgs_num_correction'
     raise ValueError(
-        f'{flag}: an image of {width} x {height} pixels needs {written(needed)}; {remedy}'
+        f'{flag}: an image of {width} x {height} pixels needs {written(leanest.peak)}; {remedy}'
     )
 
 
@@ -100,14 +100,26 @@ def _fitting(job: Job, limit: float) -> Plan | None:
     return next((plan for plan in _plans(job) if plan.peak <= limit), None)
 
 
-def _largest(job: Job, limit: float) -> int:
-    """The longer side, a multiple of 16, of the largest image that fits; 0 for none."""
-    longer = max(job.size)
-    low, high = 0, longer // 16
+def _largest(job: Job, limit: float, leanest: Plan) -> int:
+    """The longer side, a multiple of 16, of the largest image that fits; 0 for none.
+
+    leanest: the plan that needs least for the image that does not fit.
+    """
+
+    def scaled(number: int) -> Job:
+        return job.scaled(16 * number / max(job.size))
+
+    # With the leanest plan first, for all plans of a size take a while.
+    low, high = 0, max(job.size) // 16
     while high - low > 1:
         middle = (low + high) // 2
-        fits = _fitting(job.scaled(16 * middle / longer), limit) is not None
+        tiling, history, on_host = leanest.tiling, leanest.history, leanest.on_host
+        fits = predict(scaled(middle), tiling, history, on_host) <= limit
         low, high = (middle, high) if fits else (low, middle)
+    step, top = 1, max(job.size) // 16
+    while step:
+        fits = low + step < top and _fitting(scaled(low + step), limit) is not None
+        low, step = (low + step, 2 * step) if fits else (low, step // 2)
     return 16 * low
 
 
