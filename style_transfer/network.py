@@ -249,6 +249,7 @@ class LossNetwork(nn.Module):
             self.tiling,
             run,
             (image.shape[1], image.shape[2]),
+            image.device,
             self.ranks,
             # columns that are no multiple of 16 take half precision twice the time
             inner=(True, self.dtype == torch.float32 or not whole.fixed),

@@ -146,7 +146,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         up = max(up, below + own + max(indices, scratch))
         down = max(down, below + own + max(own, indices, scratch))  # two gradients and a mask
         below = own
-    gaps = GAPS_OF_TILES if network.devices[0].type == 'cpu' else 1.0
+    gaps = _gaps(network, GAPS_OF_TILES)
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
     if stage.again is None:
         down = max(_both_ways(network, part, widths[stage.start], tile, stage.quick))
@@ -244,6 +244,11 @@ def predict(
     return int(job.used + overhead + targets + max(phases))
 
 
+def _gaps(network: LossNetwork, on_cpu: float) -> float:
+    """Bytes that the heap takes for a byte of tensors; one on a GPU, where nobody has measured."""
+    return on_cpu if network.devices[0].type == 'cpu' else 1.0
+
+
 def saving(size: tuple[int, int]) -> float:
     """Bytes that it takes on a CPU to save an image of H x W pixels: twice, and in float64."""
     return math.prod(size) * (2 * 3 * 4 + 2 * 24 + 6)
@@ -295,8 +300,7 @@ def _evaluation(job: Job, tiling: Tiling | None) -> float:
     """Bytes that going up and down needs at the peak, the gradient of the image left out."""
     network = job.network
     if tiling is None:
-        gaps = GAPS if network.devices[0].type == 'cpu' else 1
-        return gaps * max(_both_ways(network, layers_of(network), 3, job.size))
+        return _gaps(network, GAPS) * max(_both_ways(network, layers_of(network), 3, job.size))
     loads = [load_of(job, stage, job.size) for stage in tiling.stages]
     stays = network.devices[0].type == 'cpu'  # with the process, for the next tile
     peaks, held = [0.0], 0.0
@@ -319,8 +323,8 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
             for channels, area in zip(channels_of(network), sizes, strict=True)
         ]
         scratch = [_scratch(network, *some) for some in zip(layers, sizes, strict=False)]
-        gaps = GAPS if network.devices[0].type == 'cpu' else 1
-        return gaps * max(map(sum, zip(whole, whole[1:], scratch, strict=False)), default=0.0)
+        most = max(map(sum, zip(whole, whole[1:], scratch, strict=False)), default=0.0)
+        return _gaps(network, GAPS) * most
     loads = [load_of(job, stage, size) for stage in tiling.stages]
     stays = network.devices[0].type == 'cpu'
     aboves = [load.below for load in loads[1:]] + [0.0]

@@ -105,9 +105,9 @@ class TiledEvaluation:
 
     layers: of a network without branches, losses and TV included.
     run: takes layers of it and features (1, C, H, W).
-    size: (H, W) of the image.  ranks: the processes that share the tiles, if there are enough rows
-    for all of them; else each does everything.  inner: whether the rows and columns of tiles inside
-    of the image may get fewer from convolution to convolution.
+    size, device: (H, W) of the image, and where it is.  ranks: the processes that share the tiles,
+    if there are enough rows for all of them; else each does everything.  inner: whether the rows
+    and columns of tiles inside of the image may get fewer from convolution to convolution.
     """
 
     def __init__(
@@ -116,10 +116,12 @@ class TiledEvaluation:
         tiling: Tiling,
         run: Run,
         size: tuple[int, int],
+        device: torch.device,
         ranks: Ranks = ALONE,
         inner: Inner = (True, True),
     ):
         self.layers = layers
+        self.device = device
         self.inner = inner
         self.stages = tiling.stages
         self.most = tiling.most
@@ -146,7 +148,6 @@ class TiledEvaluation:
 
     def gradient(self, image: Tensor) -> Tensor:
         """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
-        self.device = image.device
         maps = [Band(image.detach().unsqueeze(0))]
         for stage in self.stages:
             if self._goes_up(stage):
@@ -259,8 +260,7 @@ class TiledEvaluation:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
         self._hold_for(stage)
-        device = self.device
-        rows = self._room(features.rows, features.rows.shape, device)
+        rows = self._room(features.rows, features.rows.shape)
         total = Band(rows.zero_(), features.first)
         if above is not None and self.ranks.size > 1:
             self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
@@ -275,7 +275,7 @@ class TiledEvaluation:
                 if stage.again:
                     self._recall(stage, _copied(features.piece(tile.crop)), tile.inner)
                 graph = self.graphs.pop((stage, number))
-            gradient = torch.zeros_like(graph.like, device=device)
+            gradient = torch.zeros_like(graph.like, device=self.device)
             if above is not None:
                 part = tile.parts[len(layers) - 1]
                 piece(gradient, part.own).copy_(above.piece(part.place))
@@ -297,12 +297,12 @@ class TiledEvaluation:
         if stage in self.takes:
             self._hold(max(self.takes[stage] - heap.free(), 0))
 
-    def _room(self, like: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
+    def _room(self, like: Tensor, shape: Sequence[int]) -> Tensor:
         """Memory for features (1, C, H, W) between stages, in the layout of others."""
         whole = arena()
         if whole is not None:
             self._hold(whole.lacks(math.prod(shape) * like.element_size()))
-        return apart_like(like, shape, device)
+        return apart_like(like, shape, self.device)
 
     def _recall(self, stage: Stage, crop: Tensor, inner: Inner) -> None:
         """Tell the losses the features that they have not kept of a tile."""
@@ -366,7 +366,7 @@ class TiledEvaluation:
         rank = self.ranks.rank
         needed = self._own(stage)[rank], self._held(stage)[rank]
         first, last = _covered(slice(*rows) for rows in needed)
-        rows = self._room(like, (1, like.shape[1], last - first, width), like.device)
+        rows = self._room(like, (1, like.shape[1], last - first, width))
         return Band(rows, first)
 
 
