@@ -13,9 +13,6 @@ PANEL = 448
 SMALL_SIZE = 1200
 SMALL = 100**3
 LANES = 16
-# PyTorch gives a 1 x 1 convolution of this many images to oneDNN, whatever its size and
-# however many threads there are.
-BATCH = 16
 
 
 def gemm(a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
@@ -24,17 +21,16 @@ def gemm(a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     a: (M, K).  b: (N, K).  c: (M, 1) or (M, N), zero by default.  Returns (M, N).
     Within a panel of the inner dimension the products are added one after the other, each
     rounded once with its sum (a fused multiply-add); c and the panels' sums are added in turn.
-    That is what the recordings hold, to the last bit, and what oneDNN's convolution of 1 x 1 in
-    channels-last layout does; torch.mm, on MKL, cuts differently.  Only float32 on a CPU is
-    summed so, anything else as PyTorch likes.
+    That is what the recordings hold, to the last bit.  Only float32 on a CPU is summed so, anything
+    else as PyTorch likes.
     """
     if not _is_float_on_cpu(a):
-        product = a @ b.t()
-        return product if c is None else product.add_(c)
+        found = a @ b.t()
+        return found if c is None else found.add_(c)
     total = c
     for start, end in panels(a.shape[1]):
-        product = _panel(a[:, start:end], b[:, start:end])
-        total = product if total is None else total + product
+        found = product(a[:, start:end], b[:, start:end])
+        total = found if total is None else total + found
     assert total is not None
     return total
 
@@ -50,7 +46,7 @@ def gemm_tn(a: Tensor, b: Tensor) -> Tensor:
     if not small or not _is_float_on_cpu(a):
         return gemm(a, b)
     a, b = (functional.pad(x, (0, -inner % LANES)) for x in (a, b))
-    sums = [_panel(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
+    sums = [product(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
     while len(sums) > 1:
         sums = [x + y for x, y in zip(sums[::2], sums[1::2], strict=True)]
     return sums[0]
@@ -67,14 +63,20 @@ def panels(inner: int) -> list[tuple[int, int]]:
     return bounds
 
 
-def _panel(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ in one panel: the convolution of b's rows, as pixels, with a's, as kernels."""
-    n, inner = b.shape
-    columns = -(-n // BATCH)
-    pixels = functional.pad(b, (0, 0, 0, columns * BATCH - n)).view(BATCH, 1, columns, inner)
-    images = pixels.permute(0, 3, 1, 2)  # (16, K, 1, N / 16), channels last
-    product = functional.conv2d(images, a[:, :, None, None])  # (16, M, 1, N / 16)
-    return product.transpose(0, 1).reshape(len(a), -1)[:, :n]
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """a bᵀ in one panel: (M, N).  b may be a view of (K, N).
+
+    oneDNN's product adds one after the other, but for that of a single row or column; torch.mm, on
+    MKL, cuts differently.
+    """
+    if not (_is_float_on_cpu(a) and torch.backends.mkldnn.is_available()):
+        return a @ b.t()
+    m, n = len(a), len(b)
+    a, b = (functional.pad(x, (0, 0, 0, 1)) if len(x) == 1 else x for x in (a, b))
+    if not b.t().is_contiguous():
+        b = b.contiguous()
+    found = torch.ops.mkldnn._linear_pointwise(a.contiguous(), b, None, 'none', [], '')
+    return found[:m, :n]
 
 
 def _is_float_on_cpu(a: Tensor) -> bool:

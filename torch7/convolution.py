@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
-from torch7.blas import gemm
+from torch7.blas import panels, product
 
 # Images of up to this many pixels (128 x 128) are small enough: there an evaluation of VGG-19
 # takes about twice the time of the fastest kernels.
@@ -24,8 +24,8 @@ def convolve(layer: nn.Conv2d, features: Tensor) -> Tensor:
     """The output of a convolution layer without groups, as Torch7 rounds it on a CPU.
 
     features: (1, C, H, W).  Returns (1, C', H', W').  The way back is PyTorch's own: no decision
-    hangs on its rounding.  Source: THNN/generic/SpatialConvolutionMM.c, a matrix product over
-    windows unfolded by channels, rows and columns of the kernel, in that order.
+    hangs on its rounding.  Source: THNN/generic/SpatialConvolutionMM.c, a matrix
+    product over windows unfolded by channels, rows and columns of the kernel, in that order.
     """
     return _Convolution.apply(
         features, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation
@@ -38,19 +38,23 @@ class _Convolution(torch.autograd.Function):
         ctx.save_for_backward(features, weight)
         ctx.geometry = (stride, padding, dilation)
         (pad_h, pad_w), (step_h, step_w), (gap_h, gap_w) = padding, stride, dilation
-        n_out, channels, k_h, k_w = weight.shape
+        outer, channels, k_h, k_w = weight.shape
         padded = functional.pad(features[0], (pad_w, pad_w, pad_h, pad_h)).contiguous()
         height = (padded.shape[1] - gap_h * (k_h - 1) - 1) // step_h + 1
         width = (padded.shape[2] - gap_w * (k_w - 1) - 1) // step_w + 1
         plane, row, column = padded.stride()
+        kernels = weight.reshape(outer, -1)
         windows = padded.as_strided(
-            (height, width, channels, k_h, k_w),
-            (step_h * row, step_w * column, plane, gap_h * row, gap_w * column),
-        ).reshape(height * width, channels * k_h * k_w)
-        start = None if bias is None else bias[:, None]
-        output = features.new_empty(1, n_out, height, width)
-        output.view(n_out, -1).copy_(gemm(weight.reshape(n_out, -1), windows, start))
-        return output
+            (channels, k_h, k_w, height, width),
+            (plane, gap_h * row, gap_w * column, step_h * row, step_w * column),
+        ).reshape(kernels.shape[1], height * width)
+        above = padded.new_zeros(1, outer, height, width)
+        pixels = above.view(outer, -1)
+        if bias is not None:
+            pixels += bias[:, None]
+        for start, end in panels(kernels.shape[1]):
+            pixels += product(kernels[:, start:end], windows[start:end].t())
+        return above
 
     @staticmethod
     def backward(ctx: Any, gradient):  # type: ignore[override]
