@@ -81,6 +81,7 @@ def stylize_multiscale(
     images by the same factor.  num_iterations is that of the last run; one with a quarter of the
     pixels gets twice as many, which cost as much as half of it.  The callback sees them all, and so
     does before; state goes on with the scale that it was taken at.
+    Small images are not rounded as Torch7 does, which has nothing of the kind.
     The losses of neural_style.lua are means, and the sum of squared differences that TV is does
     not change with the size of a smooth picture either, so the weights stay; the paper's content
     loss is a sum, and its weight grows as the pixels get fewer.  What a picture lacks when it has
@@ -130,6 +131,7 @@ def stylize_multiscale(
             callback=callback,
             before=None if before is None else functools.partial(_at_scale, before, scale),
             state=state,
+            exact=len(sizes) == 1,
             **settings,
         )
         state = None

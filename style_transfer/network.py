@@ -91,6 +91,7 @@ class LossNetwork(nn.Module):
         the first.
     multigpu_strategy: 1-based indices of the layers after which it is cut, loss and TV layers
         counted; empty means after the third layer of the CNN's for two devices.
+    exact: on a CPU, small images are rounded as Torch7 does, in up to twice the time.
     generator: where dropout layers draw their masks (the original leaves dropout switched on).
 
     Raises ValueError if there is no loss at all, if devices and strategy do not match, or for
@@ -118,8 +119,10 @@ class LossNetwork(nn.Module):
         missing_layers: str = 'warn',
         precision: str = 'fp32',
         ranks: Ranks = ALONE,
+        exact: bool = True,
     ):
         super().__init__()
+        self.exact = exact
         self.dtype = PRECISIONS[precision]
         self.tiling: Tiling | None = None  # None: whole images
         self.ranks = ranks
@@ -272,7 +275,7 @@ class LossNetwork(nn.Module):
         """The features below the first layer, and how layers run."""
         features = image.unsqueeze(0)
         on_cpu, full = image.device.type == 'cpu', self.dtype == torch.float32
-        small = on_cpu and full and image[0].numel() <= EXACT
+        small = self.exact and on_cpu and full and image[0].numel() <= EXACT
         fixed = not small and image.dtype == torch.float32 and (on_cpu or not full)
         for loss in self.style_losses:
             loss.exact = small

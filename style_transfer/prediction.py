@@ -225,7 +225,8 @@ def predict(
         kept += vector / processes  # a piece at a time
     largest = max((job.size, *job.style_sizes), key=math.prod)
     low = network.dtype != torch.float32
-    if low or (on_cpu and math.prod(largest) > EXACT) or tiling:
+    exact = network.exact and math.prod(largest) <= EXACT
+    if low or (on_cpu and not exact) or tiling:
         stages = tiling.stages if tiling else [Stage(0, len(layers_of(network)))]
         kept += sum(job.once(_weights, largest, x.start, x.stop, x.quick) for x in stages)
     targets = sum(job.once(_elements, loss, job.size) * 4 for loss in network.content_losses)

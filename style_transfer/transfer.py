@@ -94,6 +94,7 @@ def stylize(
     state: Mapping[str, Any] | None = None,
     ranks: Ranks = ALONE,
     planned: Callable[[Plan], None] | None = None,
+    exact: bool = True,
 ) -> Tensor:
     """Paint the content of one image in the style of others.
 
@@ -117,6 +118,7 @@ def stylize(
         settings; an image that is too small to share is worked out by all of them alike.  Callbacks
         are called everywhere; a Checkpoint holds what one process has of the optimiser's vectors.
     planned: called with the plan that fits in the memory, before anything is run.
+    exact: of LossNetwork.
     The other keywords are the flags of the command, with their names, defaults and meaning.
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which is
@@ -226,6 +228,7 @@ def stylize(
         missing_layers=missing_layers,
         precision=precision,
         ranks=ranks,
+        exact=exact,
     )
     del cnn  # the layers above the last loss need no memory any more
     device = network.devices[0]

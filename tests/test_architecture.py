@@ -91,7 +91,7 @@ def test_keywords_of_stylize_are_the_flags_with_their_defaults():
     defaults = vars(neural_style.command_line().parse([]))
     # These are the caller's, or stand for what has no flag.
     own = {'devices', 'ranks', 'generator', 'callback', 'before', 'state', 'init_image'}
-    own |= {'planned', 'style_blend_weights'}
+    own |= {'planned', 'exact', 'style_blend_weights'}
     keywords = {
         name: parameter.default
         for name, parameter in inspect.signature(stylize).parameters.items()

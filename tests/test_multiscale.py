@@ -8,7 +8,7 @@ from PIL import Image
 
 import loadcaffe
 from neural_style import main
-from style_transfer import multiscale
+from style_transfer import multiscale, network
 from style_transfer.multiscale import iterations, scales, stylize_multiscale
 from torch7 import image
 
@@ -90,6 +90,17 @@ def test_one_scale_is_stylize(calls):
     (call,) = calls
     assert call[2]['init'] == 'random' and call[2]['init_image'] is None
     assert torch.equal(one, multiscale.stylize(cnn(), picture(1), [picture(2)], **settings))
+
+
+def test_small_scales_take_the_fast_convolutions(calls, monkeypatch):
+    convolved = []
+    real = network.convolve
+    monkeypatch.setattr(network, 'convolve', lambda *a: convolved.append(a) or real(*a))
+    pictures = picture(1), [picture(2)]
+    stylize_multiscale(cnn(), *pictures, multiscale='2', num_iterations=1, seed=1)
+    assert not convolved
+    stylize_multiscale(cnn(), *pictures, multiscale='1', num_iterations=1, seed=1)
+    assert convolved, 'one scale is the original'
 
 
 def test_a_start_image_and_a_mask_are_scaled_with_the_rest(calls):
