@@ -41,7 +41,7 @@ from style_transfer.divergence import Diverged, Watch
 from style_transfer.heap import keep_memory
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
 from style_transfer.planner import Plan
-from style_transfer.prediction import bytes_per_pixel
+from style_transfer.prediction import bytes_per_pixel, saving
 from torch7 import image, picture
 from torch7.cmdline import (
     CmdLine,
@@ -391,6 +391,8 @@ def run(
 
     def painted(x: torch.Tensor) -> torch.Tensor:
         """The picture of an x, at the full size."""
+        if plan is not None:
+            plan.make_room(saving((height, width)))
         disp = deprocess(x.cpu().double())
         if disp.shape[1:] != (height, width):
             disp = image.scale_to(disp, width, height)
@@ -460,6 +462,7 @@ def run(
     saved = ''  # where the picture is, once a signal has come
     evaluated = False
     latest: Checkpoint | None = None  # the run before the evaluation at hand
+    plan: Plan | None = None  # of the scale at hand
 
     with progress_bar(evaluations(sizes, params.num_iterations), ranks.rank > 0) as bar:
         if state is not None:
@@ -499,7 +502,9 @@ def run(
                 except OSError as error:
                     warn(f'{error}; going on without it')
 
-        def planned(plan: Plan) -> None:
+        def planned(found: Plan) -> None:
+            nonlocal plan
+            plan = found
             if params.dry_run:
                 raise DryRun(plan.text)
             if ranks.rank == 0 and (params.memory != '' or not plan.plain):

@@ -1,6 +1,7 @@
 """The process's memory: how much it is, and what of it lies free in glibc's heap."""
 
 import ctypes
+import math
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 from style_transfer.arena import arena
 
+# The share of a limit that is given up beyond what has to be, so that it is not soon to do again.
+SLACK = 0.02
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
 
 
@@ -61,6 +64,12 @@ def trim(size: int | None = None) -> None:
             return
     if library is not None:
         library.malloc_trim(0)
+
+
+def hold(most: float, more: float = 0) -> None:
+    """Hold the process's memory below a limit when so many bytes more are needed."""
+    if math.isfinite(most) and (over := used() + more - most) > 0:
+        trim(int(over + SLACK * most))
 
 
 def used() -> int:

@@ -22,7 +22,6 @@ from style_transfer.prediction import (
     layers_of,
     load_of,
     predict,
-    saving,
 )
 from style_transfer.tiling import Stage, Tiling
 
@@ -50,6 +49,11 @@ class Plan:
     peak: int
     text: str
     plain: bool
+
+    def make_room(self, size: float) -> None:
+        """Give up memory that lies free where so many bytes more would be above the plan."""
+        if self.tiling is not None:
+            heap.hold(self.tiling.most, size)
 
 
 def choose_plan(
@@ -226,8 +230,7 @@ def _plan(job: Job, tiling: Tiling | None, history: torch.dtype | None, on_host:
     if tiling is not None and not plain and on_cpu:
         loads = [load_of(job, stage, job.size) for stage in tiling.stages]
         takes = tuple(max(load.up, load.down) for load in loads)
-        between = saving(job.size)
-        tiling = replace(tiling, most=TRIMMED * peak, takes=takes, between=between)
+        tiling = replace(tiling, most=TRIMMED * peak, takes=takes)
     return Plan(tiling, history, on_host, peak, text, plain)
 
 

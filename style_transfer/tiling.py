@@ -37,10 +37,6 @@ from style_transfer.losses import Loss, TVLoss, piece
 # Layers, features below, and how: returns the features above.
 Run = Callable[[Sequence[nn.Module], Tensor, Manner], Tensor]
 
-# The share of the memory that is planned that is given up beyond what has to be, so that it is not
-# soon to do again.
-SLACK = 0.02
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -64,14 +60,12 @@ class Tiling:
     """The stages, from the image up.  They fit images of any size.
 
     most: bytes that the process should not come to need: beyond, memory that lies free in it goes
-    back to the system.  takes: bytes that a tile of each stage takes, about.  between: those that
-    are taken between two evaluations.
+    back to the system.  takes: bytes that a tile of each stage takes, about.
     """
 
     stages: tuple[Stage, ...]
     most: float = math.inf
     takes: tuple[float, ...] = ()
-    between: float = 0
 
 
 @dataclass(frozen=True)
@@ -125,7 +119,6 @@ class TiledEvaluation:
         self.inner = inner
         self.stages = tiling.stages
         self.most = tiling.most
-        self.between = tiling.between
         self.takes = dict(zip(tiling.stages, tiling.takes, strict=False))
         self.run = run
         self.ranks = ranks
@@ -169,7 +162,6 @@ class TiledEvaluation:
         for layer in self.layers:
             if isinstance(layer, TVLoss):
                 layer.add_gradient(image.detach().unsqueeze(0), total)
-        self._hold(self.between)  # what tiles leave free is in pieces
         return total[0]
 
     def _goes_up(self, stage: Stage) -> bool:
@@ -289,8 +281,7 @@ class TiledEvaluation:
 
     def _hold(self, more: float = 0) -> None:
         """Hold the memory to what was planned when so many bytes more are needed."""
-        if math.isfinite(self.most) and (over := heap.used() + more - self.most) > 0:
-            heap.trim(int(over + SLACK * self.most))
+        heap.hold(self.most, more)
 
     def _hold_for(self, stage: Stage) -> None:
         """The same before the tiles of a stage, for which the heap may have to grow."""

@@ -19,6 +19,7 @@ from style_transfer.network import LOSSES, LossNetwork
 from style_transfer.optimization import corrections, optimize
 from style_transfer.planner import Plan, choose_plan
 from style_transfer.precision import LOW_MAX_STEP, choose_precision
+from style_transfer.prediction import saving
 from style_transfer.preprocessing import deprocess, preprocess
 from torch7.cmdline import split, tonumber
 from torch7.optim import LONG
@@ -117,7 +118,8 @@ def stylize(
     ranks: the processes that share the run, each of which calls stylize with the same images and
         settings; an image that is too small to share is worked out by all of them alike.  Callbacks
         are called everywhere; a Checkpoint holds what one process has of the optimiser's vectors.
-    planned: called with the plan that fits in the memory, before anything is run.
+    planned: called with the plan that fits in the memory, before anything is run.  A callback that
+        takes memory asks the plan to make room first.
     exact: of LossNetwork.
     The other keywords are the flags of the command, with their names, defaults and meaning.
 
@@ -298,21 +300,26 @@ def stylize(
     if state is None:
         img = shared.share(img)
     last = None
+    grown = False  # whether the optimiser has its vectors, and the callback a picture to go back to
 
     def whole_image(z: Tensor) -> Tensor:
         return canvas.image(shared.join(z, shape))
 
     def feval(z: Tensor) -> tuple[Tensor, Tensor]:
-        nonlocal evaluations, last
+        nonlocal evaluations, last, grown
         if before is not None:
             now = generator.state()
             before(Checkpoint(evaluations, z, progress, network.scale, precision, now, begun))
         evaluations += 1
         x = whole_image(z)
         loss, gradient = evaluate(network, x)
+        ending = evaluations >= num_iterations - 1
+        # Adam's two averages, or one more pair of L-BFGS, and what a callback keeps.
+        plan.make_room(x.nbytes * ((2 * (pairs > 0) if grown else 3) + ending))
+        grown = True
         if callback is not None:
             callback(Iterate(evaluations, num_iterations, x, loss, gradient, network))
-        if evaluations >= num_iterations - 1:
+        if ending:
             last = x.clone()
         return loss, shared.share(canvas.gradient(gradient))
 
@@ -334,6 +341,7 @@ def stylize(
         history=plan.history,
         history_on_host=plan.on_host,
     )
+    plan.make_room(saving((height, width)))
     return deprocess((whole_image(img) if last is None else last).cpu().double())
 
 
