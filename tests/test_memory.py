@@ -60,7 +60,7 @@ def test_less_memory_means_tiles_within_it(network, size):
     whole = choose_plan(network, size, [size], pairs=0, memory='1000G')
     plan = choose_plan(network, size, [size], pairs=0, memory=str(int(whole.peak * 0.7)))
     assert plan.tiling is not None
-    assert plan.peak <= whole.peak * 0.7
+    assert plan.peak <= 0.96 * (whole.peak * 0.7), 'something is left, for it may be a little more'
 
 
 def test_winograds_kernels_are_given_up_where_they_would_not_fit(monkeypatch):
