@@ -69,14 +69,14 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     oneDNN's product adds one after the other, but for that of a single row or column; torch.mm, on
     MKL, cuts differently.
     """
-    if not (_is_float_on_cpu(a) and torch.backends.mkldnn.is_available()):
+    multiply = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
+    if multiply is None or not _is_float_on_cpu(a):  # PyTorch without oneDNN
         return a @ b.t()
     m, n = len(a), len(b)
     a, b = (functional.pad(x, (0, 0, 0, 1)) if len(x) == 1 else x for x in (a, b))
     if not b.t().is_contiguous():
         b = b.contiguous()
-    found = torch.ops.mkldnn._linear_pointwise(a.contiguous(), b, None, 'none', [], '')
-    return found[:m, :n]
+    return multiply(a.contiguous(), b, None, 'none', [], '')[:m, :n]
 
 
 def _is_float_on_cpu(a: Tensor) -> bool:
