@@ -17,7 +17,8 @@ import loadcaffe
 from loadcaffe.graph import Graph
 from style_transfer import arena, color, heap, stylize
 from style_transfer.memory import free_memory, parse_memory
-from style_transfer.planner import choose_plan
+from style_transfer.planner import Plan, choose_plan
+from style_transfer.tiling import Stage, Tiling
 from torch7 import image
 
 MODEL = ROOT / 'models' / 'small_vgg19'
@@ -295,6 +296,30 @@ def test_an_arena_gives_out_what_came_back_before_what_is_new():
     assert own.take(49 * mib) is None
     with pytest.raises(OSError):
         arena.Arena(1 << 60)
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
+def test_a_plan_makes_room_as_far_as_it_has_to():
+    heap.trim()
+    del (some := [arena.apart((256 << 20,), torch.uint8, torch.device('cpu')).fill_(1)])[:]
+    before, most = heap.used(), heap.used() + (40 << 20)
+    slack = 0.02 * most
+    plan = Plan(Tiling((Stage(0, 1),), most), None, False, most, '', False)
+    plan.make_room(30 << 20)
+    assert abs(heap.used() - before) < 16 << 20, 'there is room'
+    plan.make_room(100 << 20)
+    assert before - heap.used() == pytest.approx((60 << 20) + slack, abs=16 << 20)
+    assert not some
+
+
+def test_room_is_made_for_what_is_kept_and_saved(command, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(Plan, 'make_room', lambda plan, size: sizes.append(size))
+    assert command('-num_iterations 3 -save_iter 2 -optimizer adam') == 0
+    pixels = 48 * 36
+    vector, saved = 3 * 4 * pixels, 78 * pixels
+    # the optimiser's two vectors and a picture to go back to; the last image, twice; the pictures
+    assert sizes == [3 * vector, vector, saved, vector, saved, saved]
 
 
 @pytest.mark.parametrize('size', [3, 300])
