@@ -15,9 +15,9 @@ needs_avx = pytest.mark.skipif(
 )
 
 
-def chain(a, b, c=0.0):
-    """c + a bᵀ by fused multiply-adds in float32, one after the other (numpy, (M, K), (N, K))."""
-    total = np.zeros((len(a), len(b)), np.float32) + np.float32(c)
+def chain(a, b):
+    """a bᵀ by fused multiply-adds in float32, one after the other (numpy, (M, K), (N, K))."""
+    total = np.zeros((len(a), len(b)), np.float32)
     for k in range(a.shape[1]):
         product = a[:, k, None].astype(np.float64) * b[None, :, k]
         total = (total + product).astype(np.float32)
@@ -59,12 +59,26 @@ def test_gemm_is_a_chain_of_fused_multiply_adds(m, n, inner, threads):
 
 
 @needs_avx
-def test_gemm_adds_its_panels_to_the_start_in_turn():
-    a, b, c = random(8, 576), random(30, 576, seed=1), random(8, 1, seed=2)
-    want = c.numpy()
-    for start, end in panels(576):
+def test_gemm_adds_its_panels_in_turn():
+    a, b = random(8, 1000), random(30, 1000, seed=1)
+    want = np.zeros((8, 30), np.float32)
+    for start, end in panels(1000):
         want = want + chain(a.numpy()[:, start:end], b.numpy()[:, start:end])
-    assert np.array_equal(gemm(a, b, c).numpy(), want)
+    assert np.array_equal(gemm(a, b).numpy(), want)
+
+
+@needs_avx
+def test_convolution_adds_its_panels_to_the_bias_in_turn():
+    layer = nn.Conv2d(64, 8, 3).requires_grad_(False)
+    layer.weight.copy_(random(8, 64, 3, 3))
+    layer.bias.copy_(random(8, seed=2))
+    x = random(1, 64, 7, 9, seed=1)
+    kernels = layer.weight.flatten(1).numpy()
+    windows = nn.functional.unfold(x, 3)[0].t().numpy()
+    want = np.repeat(layer.bias.numpy()[:, None], len(windows), 1)
+    for start, end in panels(576):
+        want = want + chain(kernels[:, start:end], windows[:, start:end])
+    assert np.array_equal(convolve(layer, x)[0].flatten(1).numpy(), want)
 
 
 @pytest.mark.parametrize('product', [gemm, gemm_tn])

@@ -15,23 +15,20 @@ SMALL = 100**3
 LANES = 16
 
 
-def gemm(a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
-    """c + a bᵀ, each element summed in the order of OpenBLAS.
+def gemm(a: Tensor, b: Tensor) -> Tensor:
+    """a bᵀ, each element summed in the order of OpenBLAS.
 
-    a: (M, K).  b: (N, K).  c: (M, 1) or (M, N), zero by default.  Returns (M, N).
+    a: (M, K).  b: (N, K).  Returns (M, N).
     Within a panel of the inner dimension the products are added one after the other, each
-    rounded once with its sum (a fused multiply-add); c and the panels' sums are added in turn.
-    That is what the recordings hold, to the last bit.  Only float32 on a CPU is summed so, anything
-    else as PyTorch likes.
+    rounded once with its sum (a fused multiply-add); the panels' sums are added in turn.  That is
+    what the recordings hold, to the last bit.  Only float32 on a CPU is summed so, anything else as
+    PyTorch likes.
     """
     if not _is_float_on_cpu(a):
-        found = a @ b.t()
-        return found if c is None else found.add_(c)
-    total = c
+        return a @ b.t()
+    total = a.new_zeros(len(a), len(b))
     for start, end in panels(a.shape[1]):
-        found = product(a[:, start:end], b[:, start:end])
-        total = found if total is None else total + found
-    assert total is not None
+        total += product(a[:, start:end], b[:, start:end])
     return total
 
 

@@ -50,7 +50,7 @@ class _Convolution(torch.autograd.Function):
         ).reshape(kernels.shape[1], height * width)
         above = padded.new_zeros(1, outer, height, width)
         pixels = above.view(outer, -1)
-        if bias is not None:
+        if bias is not None:  # before the products, panel by panel
             pixels += bias[:, None]
         for start, end in panels(kernels.shape[1]):
             pixels += product(kernels[:, start:end], windows[start:end].t())
