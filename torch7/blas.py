@@ -26,9 +26,13 @@ def gemm(a: Tensor, b: Tensor) -> Tensor:
     """
     if not _is_float_on_cpu(a):
         return a @ b.t()
-    total = a.new_zeros(len(a), len(b))
+    return add_product(a.new_zeros(len(a), len(b)), a, b)
+
+
+def add_product(total: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Add a bᵀ to a total (M, N), panel by panel; returns it.  b may be a view of (K, N)."""
     for start, end in panels(a.shape[1]):
-        total += product(a[:, start:end], b[:, start:end])
+        total += _panel(a[:, start:end], b[:, start:end])
     return total
 
 
@@ -43,7 +47,7 @@ def gemm_tn(a: Tensor, b: Tensor) -> Tensor:
     if not small or not _is_float_on_cpu(a):
         return gemm(a, b)
     a, b = (functional.pad(x, (0, -inner % LANES)) for x in (a, b))
-    sums = [product(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
+    sums = [_panel(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
     while len(sums) > 1:
         sums = [x + y for x, y in zip(sums[::2], sums[1::2], strict=True)]
     return sums[0]
@@ -60,8 +64,8 @@ def panels(inner: int) -> list[tuple[int, int]]:
     return bounds
 
 
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ in one panel: (M, N).  b may be a view of (K, N).
+def _panel(a: Tensor, b: Tensor) -> Tensor:
+    """a bᵀ in one panel: (M, N).
 
     oneDNN's product adds one after the other, but for that of a single row or column; torch.mm, on
     MKL, cuts differently.
