@@ -85,14 +85,15 @@ def choose_plan(
     if ranks.size > 1:
         used, limit = ranks.most(used), -ranks.most(-int(min(limit, MOST)))
     job = Job(network, size, tuple(style_sizes), pairs, used, given_up if on_cpu else 0, apart)
-    found = _fitting(job, limit)
+    room = FILLED * limit
+    found = _fitting(job, room)
     if found is not None:
         return found
     leanest = min(_plans(job), key=lambda plan: plan.peak)
     needed = leanest.peak / FILLED
     flag = f'-memory {memory}' if memory else f'-image_size: {written(limit)} are free, and'
     height, width = size
-    fits = _largest(job, limit, leanest)
+    fits = _largest(job, room, leanest)
     remedy = f'-image_size {fits} would fit' if fits else 'no size would fit'
     if not _can_tile(network):
         remedy += '; a network with branches runs whole, without tiles'
@@ -103,11 +104,11 @@ def choose_plan(
     )
 
 
-def _fitting(job: Job, limit: float) -> Plan | None:
-    return next((plan for plan in _plans(job) if plan.peak <= FILLED * limit), None)
+def _fitting(job: Job, room: float) -> Plan | None:
+    return next((plan for plan in _plans(job) if plan.peak <= room), None)
 
 
-def _largest(job: Job, limit: float, leanest: Plan) -> int:
+def _largest(job: Job, room: float, leanest: Plan) -> int:
     """The longer side, a multiple of 16, of the largest image that fits; 0 for none.
 
     leanest: the plan that needs least for the image that does not fit.
@@ -117,15 +118,16 @@ def _largest(job: Job, limit: float, leanest: Plan) -> int:
         return job.scaled(16 * number / max(job.size))
 
     # With the leanest plan first, for all plans of a size take a while.
-    low, high = 0, max(job.size) // 16
+    top = max(job.size) // 16
+    low, high = 0, top
     while high - low > 1:
         middle = (low + high) // 2
         tiling, history, on_host = leanest.tiling, leanest.history, leanest.on_host
-        fits = predict(scaled(middle), tiling, history, on_host) <= FILLED * limit
+        fits = predict(scaled(middle), tiling, history, on_host) <= room
         low, high = (middle, high) if fits else (low, middle)
-    step, top = 1, max(job.size) // 16
+    step = 1
     while step:
-        fits = low + step < top and _fitting(scaled(low + step), limit) is not None
+        fits = low + step < top and _fitting(scaled(low + step), room) is not None
         low, step = (low + step, 2 * step) if fits else (low, step // 2)
     return 16 * low
 
