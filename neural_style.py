@@ -31,7 +31,7 @@ from neural_style_emergency import (
 )
 from neural_style_inputs import INPUTS, input_files
 from neural_style_shipped import embedded_network, preset_files, read_preset, shipped
-from neural_style_terminal import leave_unread, progress_bar, say, terminal, warn
+from neural_style_terminal import progress_bar, put, say, terminal, warn
 from style_transfer import Iterate, deprocess, original_colors, stylize
 from style_transfer.checkpoint import Checkpoint
 from style_transfer.color import luminance, style_tint
@@ -134,113 +134,109 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     argv = sys.argv[1:] if argv is None else argv
     cmd = command_line()
-    program = os.path.basename(sys.argv[0])
     try:
-        params = cmd.parse(argv)
+        params = read_flags(cmd, argv)
         if params.preset == 'list':
             list_presets()
-            sys.stdout.flush()
             return 0
-        if params.preset != '':
-            argv = read_preset(params.preset) + argv
-            params = cmd.parse(argv)
-        generator_seed = None
-        if params.rerun != '' and params.resume != '':
-            raise ValueError('-rerun: begins anew, and -resume goes on; give one of them')
-        if params.rerun != '':
-            words, generator_seed = repeated(params, cmd.given)
-            params = cmd.parse(words + argv)
-        params.generator_seed = generator_seed
+        if params.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
+            words = [sys.executable, os.path.abspath(__file__), *argv]
+            return launch(words, max(len(split(params.gpu)), 1))
+        ranks = join()
     except HelpRequested:
-        print(cmd.help_text(program), end='')
+        put(cmd.help_text(os.path.basename(sys.argv[0])), sys.stdout, end='')
         # stdout is the original's; a person at a terminal sees both
-        sys.stdout.flush()
-        print('Further options, which the original has not:', file=sys.stderr)
-        print(cmd.help_text(None, further=True), end='', file=sys.stderr)
+        put('Further options, which the original has not:', sys.stderr)
+        put(cmd.help_text(None, further=True), sys.stderr, end='')
         return 0
     except CommandLineError as error:
-        print('\t')
-        print(error, file=sys.stderr)
-        print('\t')
-        print(cmd.help_text(None), end='')
+        say('')
+        put(str(error), sys.stderr)
+        say('')
+        put(cmd.help_text(None), sys.stdout, end='')
         return 1
-    except BrokenPipeError:
-        leave_unread(sys.stdout)
-        return 0
     except (ValueError, OSError) as error:
-        print(f'neural_style: {error}', file=sys.stderr)
-        return 1
-    if params.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
-        words = [sys.executable, os.path.abspath(__file__), *argv]
-        return launch(words, max(len(split(params.gpu)), 1))
-    try:
-        ranks = join()
-    except ValueError as error:
-        print(f'neural_style: {error}', file=sys.stderr)
+        warn(str(error))
         return 1
     name = 'neural_style'
     if ranks.rank:  # the first process speaks for all
         name += f': process {ranks.rank + 1} of {ranks.size}'
         sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
-    if (
-        params.resume == ''
-        and 'model_file' not in cmd.given
-        and not os.path.exists(params.model_file)
-    ):
-        if ranks.rank == 0:
-            print(
-                f'neural_style: there is no {params.model_file} (sh models/download_models.sh'
-                ' fetches VGG-19): using the small embedded network',
-                file=sys.stderr,
-            )
-        params.proto_file, params.model_file = embedded_network()
     keep_memory()
     try:
-        jobs = pictures_to_paint(params)
-        if jobs is not None:
-            status = run_all(jobs, ranks)
-            leave(ranks)
-            return status
-        level = logging.ERROR if ranks.rank else logging.INFO
-        level = logging.WARNING if params.dry_run else level
-        with terminal(level=level), Interruption() as interruption:
-            resumed = None
-            if params.resume != '':
-                params, resumed = checkpoints.read(params, cmd.given, ranks)
-            run(params, interruption, resumed, ranks)
+        status = paint(params, cmd.given, ranks)
         leave(ranks)
+        return status
     except DryRun as plan:
         if ranks.rank == 0:
-            print(plan)
+            put(str(plan), sys.stdout)
         leave(ranks)
         return 0
     except Interrupted as interrupted:
         if ranks.rank == 0:
-            print(f'{name}: {interrupted}', file=sys.stderr)
+            warn(str(interrupted))
         return interrupted.status
     except RankLostError as error:
-        text = f'{name}: {error}'
+        text = str(error)
         if params.checkpoint != '':
             text += (
                 f'; go on from the last state, if there is one, with -resume {params.checkpoint}'
             )
-        print(text, file=sys.stderr)
+        warn(text, name)
         return 1
     except (ValueError, OSError) as error:
-        print(f'{name}: {error}', file=sys.stderr)
+        warn(str(error), name)
         return 1
     except (MemoryError, RuntimeError, SystemError) as error:
         if not out_of_memory(error):
             raise
-        print(
-            f'{name}: out of memory: give a smaller -image_size, or -optimizer adam,'
-            ' which keeps less',
-            file=sys.stderr,
+        warn(
+            'out of memory: give a smaller -image_size, or -optimizer adam, which keeps less', name
         )
         return 1
     except KeyboardInterrupt:
-        print(f'{name}: interrupted', file=sys.stderr)
+        warn('interrupted', name)
         return 130
+
+
+def read_flags(cmd: CmdLine, argv: list[str]) -> SimpleNamespace:
+    """The flags of a command, of its preset, and of the picture whose run it repeats.
+
+    generator_seed: the seed that run drew, or None.
+    """
+    params = cmd.parse(argv)
+    if params.preset not in ('', 'list'):
+        argv = read_preset(params.preset) + argv
+        params = cmd.parse(argv)
+    generator_seed = None
+    if params.rerun != '' and params.resume != '':
+        raise ValueError('-rerun: begins anew, and -resume goes on; give one of them')
+    if params.rerun != '':
+        words, generator_seed = repeated(params, cmd.given)
+        params = cmd.parse(words + argv)
+    params.generator_seed = generator_seed
+    return params
+
+
+def paint(params: SimpleNamespace, given: set[str], ranks: Ranks) -> int:
+    """Paint the picture, or the pictures; returns the exit status.  given: flags."""
+    if params.resume == '' and 'model_file' not in given and not os.path.exists(params.model_file):
+        if ranks.rank == 0:
+            warn(
+                f'there is no {params.model_file} (sh models/download_models.sh fetches VGG-19):'
+                ' using the small embedded network'
+            )
+        params.proto_file, params.model_file = embedded_network()
+    jobs = pictures_to_paint(params)
+    if jobs is not None:
+        return run_all(jobs, ranks)
+    level = logging.ERROR if ranks.rank else logging.INFO
+    level = logging.WARNING if params.dry_run else level
+    with terminal(level=level), Interruption() as interruption:
+        resumed = None
+        if params.resume != '':
+            params, resumed = checkpoints.read(params, given, ranks)
+        run(params, interruption, resumed, ranks)
     return 0
 
 
@@ -370,9 +366,7 @@ def run(
     defaults = vars(command_line().parse([]))
     recipe = recipes.record(params, defaults, input_files(params))
     if recipe is None:
-        print(
-            'neural_style: the settings are too long for a recipe in the picture', file=sys.stderr
-        )
+        warn('the settings are too long for a recipe in the picture')
 
     # Handle style blending weights for multiple style inputs
     style_blend_weights = None
@@ -442,10 +436,9 @@ def run(
 
     number = params.num_iterations
     if math.isfinite(number) and not (number >= 1 and float(number).is_integer()):
-        print(
-            f'neural_style: -num_iterations {number}: no evaluation has this number,'
-            f' so that {params.output_image} is not written, as in the original',
-            file=sys.stderr,
+        warn(
+            f'-num_iterations {number}: no evaluation has this number,'
+            f' so that {params.output_image} is not written, as in the original'
         )
     # Pictures that are not needed after the targets: stylize gives up their memory.
     style_pixels = [picture[0].numel() for picture in style_images]
@@ -605,10 +598,9 @@ def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int |
         made = (recipe.program, recipe.torch)
         here = (f'{recipes.PROGRAM} {recipes.version() or ""}'.strip(), torch.__version__)
         if made != here:
-            print(
-                f'neural_style: -rerun {path}: made by {" with torch ".join(made)}, not'
-                f' {" with torch ".join(here)}: the last bits may differ',
-                file=sys.stderr,
+            warn(
+                f'-rerun {path}: made by {" with torch ".join(made)}, not'
+                f' {" with torch ".join(here)}: the last bits may differ'
             )
         places = {
             flag: [] if (value := getattr(params, flag)) in ('', 'auto') else [value]
@@ -638,9 +630,9 @@ def list_presets() -> None:
     for name, path in preset_files().items():
         with open(path, encoding='utf-8') as file:
             comment = itertools.takewhile(lambda line: line.startswith('#'), file)
-            print(name)
+            put(name, sys.stdout)
             for line in comment:
-                print(f'    {line[1:].strip()}')
+                put(f'    {line[1:].strip()}', sys.stdout)
 
 
 @contextlib.contextmanager

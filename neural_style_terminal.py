@@ -12,9 +12,9 @@ from tqdm import tqdm
 LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
 
 
-def warn(text: str) -> None:
-    """Print on stderr, around a progress bar."""
-    put(f'neural_style: {text}', sys.stderr)
+def warn(text: str, name: str = 'neural_style') -> None:
+    """Print on stderr, around a progress bar.  name: who speaks."""
+    put(f'{name}: {text}', sys.stderr)
 
 
 def say(text: str) -> None:
@@ -22,10 +22,10 @@ def say(text: str) -> None:
     put(text + '\t', sys.stdout)
 
 
-def put(text: str, stream: TextIO) -> None:
-    """Print a line around a progress bar.  A run goes on where nobody reads (any more)."""
+def put(text: str, stream: TextIO, end: str = '\n') -> None:
+    """Print text around a progress bar.  A run goes on where nobody reads (any more)."""
     try:
-        tqdm.write(text, file=stream)
+        tqdm.write(text, file=stream, end=end)
         stream.flush()
     except BrokenPipeError:
         leave_unread(stream)

@@ -30,6 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(format='%(message)s', level=logging.WARNING, stream=sys.stderr)
     try:
         show(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CaffeFormatError, OSError) as error:
         if isinstance(error, OSError) and error.filename:
             print(f'{error.filename}: {error.strerror}', file=sys.stderr)

@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     name, rest = (argv[0], argv[1:]) if argv and not argv[0].startswith('-') else ('', argv)
     try:
         if name == 'list':
-            print(figure_list(), end='')
+            neural_style_terminal.put(figure_list(), sys.stdout, end='')
             return 0
         params = cmd.parse(rest)
         if name not in FIGURES:
@@ -72,7 +72,8 @@ def main(argv: list[str] | None = None) -> int:
             run(name, params, cmd.given)
     except HelpRequested:
         usage = cmd.help_text(PROGRAM).replace('[options]', 'FIGURE [options]', 1)
-        print(usage + '\nFIGURE is one of:\n' + figure_list(), end='')
+        text = usage + '\nFIGURE is one of:\n' + figure_list()
+        neural_style_terminal.put(text, sys.stdout, end='')
         return 0
     except CommandLineError as error:
         complain(f'{error} ({PROGRAM} -help)')

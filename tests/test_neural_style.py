@@ -286,15 +286,39 @@ def test_the_installed_module_runs_as_a_script(data, tmp_path):
     assert files(tmp_path) == ['out.png']
 
 
-@pytest.mark.parametrize(('flags', 'pictures'), [('', ['out.png']), ('-preset list', [])])
-def test_a_pipe_that_nobody_reads_stops_nothing(data, tmp_path, flags, pictures):
+def unread(words, folder):
+    """Exit status and stderr of a command whose stdout is a pipe that nobody reads."""
     read, write = os.pipe()
     os.close(read)
-    words = [*script(data), *flags.split()]
-    done = subprocess.run(words, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True)
+    pipes = {'stdout': write, 'stderr': subprocess.PIPE}
+    done = subprocess.run([sys.executable, *words], cwd=folder, text=True, **pipes)
     os.close(write)
-    assert (done.returncode, done.stderr) == (0, '')
-    assert files(tmp_path) == pictures
+    return done.returncode, done.stderr
+
+
+def test_a_pipe_that_nobody_reads_stops_no_run(data, tmp_path):
+    assert unread(script(data)[1:], tmp_path) == (0, '')
+    assert files(tmp_path) == ['out.png']
+
+
+EMBEDDED = ROOT / 'models' / 'small_vgg19'
+
+
+@pytest.mark.parametrize(
+    ('words', 'status', 'said'),
+    [
+        (['neural_style.py', '-preset', 'list'], 0, ''),
+        (['neural_style.py', '-help'], 0, 'Further options, which the original has not:'),
+        (['neural_style.py', '-no_such_flag'], 1, 'invalid argument: -no_such_flag'),
+        (['-m', 'neural_style_figures', 'list'], 0, ''),
+        (['-m', 'loadcaffe', f'{EMBEDDED}.prototxt', f'{EMBEDDED}.caffemodel'], 0, ''),
+    ],
+    ids=lambda value: value[1] if isinstance(value, list) else '',
+)
+def test_a_pipe_that_nobody_reads_brings_no_traceback(words, status, said):
+    returned, stderr = unread(words, ROOT)
+    assert (returned, stderr.partition('\n')[0]) == (status, said)
+    assert 'Traceback' not in stderr and 'Broken pipe' not in stderr
 
 
 def test_interrupt_ends_without_a_traceback(command, capsys, monkeypatch):
