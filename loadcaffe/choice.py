@@ -21,10 +21,14 @@ NETS = ('auto', 'caffemodel', 'prototxt')
 
 
 class Choice(NamedTuple):
-    """net: the network to build. original: by the original's rules, not by Caffe's."""
+    """net: the network to build. original: by the original's rules, not by Caffe's.
+
+    read: the caffemodel that the original would have read in its place, and right, if there is one.
+    """
 
     net: NetParameter
     original: bool
+    read: NetParameter | None = None
 
 
 def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -> Choice:
@@ -35,8 +39,8 @@ def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -
 
     * A caffemodel that the original reads right is read as by the original: its layers form a chain
       and are of kinds it knows. The prototxt counts only if it is a deploy net for just these
-      weights and has layers of other names or kinds, a softmax at the end in place of a loss, say,
-      or TanH, which the original drops from V2 files.
+      weights and has layers of other kinds, a softmax at the end in place of a loss, say, or TanH,
+      which the original drops from V2 files.
     * Otherwise the prototxt counts, as in Caffe, if the caffemodel has all weights it asks for.
     * Otherwise the caffemodel's own layers count, as Caffe would run them in phase TEST.
 
@@ -60,12 +64,11 @@ def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -
     if is_plain(model):
         if not declares_input(proto) or _weighted(proto).keys() != _held(model).keys():
             return Choice(model, True)
-        ran = [(node.layer.name, node.layer.type) for node in wire(proto).nodes]
-        if _known_layers(model) == ran and not (
-            model.version == 2 and 'TanH' in dict(ran).values()
-        ):
+        ran = [node.layer.type for node in wire(proto).nodes]
+        known = [layer.type for layer in model.layers if layer.type in ORIGINAL]
+        if known == ran and not (model.version == 2 and 'TanH' in ran):
             return Choice(model, True)
-        return Choice(with_weights(proto, model), False)
+        return Choice(with_weights(proto, model), False, model)
     lacking = [name for name in _weighted(proto) if name not in _held(model)]
     if not lacking:
         return Choice(with_weights(proto, model), False)
@@ -106,11 +109,6 @@ def is_plain(net: NetParameter) -> bool:
         elif not ((wired and is_data(layer)) or is_sink(layer) or layer.type.endswith('Data')):
             return False
     return any(layer.type in ORIGINAL for layer in net.layers)
-
-
-def _known_layers(net: NetParameter) -> list[tuple[str, str]]:
-    """Names and types of the layers that the original knows."""
-    return [(layer.name, layer.type) for layer in net.layers if layer.type in ORIGINAL]
 
 
 def _weighted(net: NetParameter) -> dict[str, Layer]:

@@ -11,7 +11,7 @@ from loadcaffe.choice import Choice, choose
 from loadcaffe.formats import read_model
 from loadcaffe.graph import Graph
 from loadcaffe.layers import INPUTS, LAYERS, ORIGINAL
-from loadcaffe.netparameter import NetParameter, read_prototxt
+from loadcaffe.netparameter import Layer, NetParameter, read_prototxt
 from loadcaffe.schema import CaffeFormatError
 from loadcaffe.wiring import Node, is_chain, wire
 
@@ -76,6 +76,8 @@ def _build(choice: Choice) -> nn.Sequential:
     if wiring is None:
         modules = _modules(choice.net)
     else:
+        if choice.read is not None:
+            list(_known(choice.read))  # for what the original prints of it
         modules = ((node.layer.name, _module(node)) for node in wiring.nodes)
     sequential = nn.Sequential()
     counts: Counter[str] = Counter()
@@ -116,21 +118,26 @@ def _module(node: Node) -> nn.Module:
     return LAYERS[layer.type](layer)
 
 
-def _modules(net: NetParameter) -> Iterator[tuple[str, nn.Module]]:
-    """Names and modules. loadcaffe.cpp: convertProtoToLuaV1 and convertProtoToLuaV2."""
-    # Outputs of the last layer with weights; before there is one, the original counts sizes here.
-    num_output = len(net.input_dim) if net.version == 1 else 4 * len(net.input_shape)
+def _known(net: NetParameter) -> Iterator[Layer]:
+    """The layers that the original builds. loadcaffe.cpp: convertProtoToLuaV1 and V2."""
     for layer in net.layers:
         if net.version == 2 and layer.type in ('Softmax', 'SoftmaxWithLoss'):
             # convertProtoToLuaV2: a `break`, written for a switch, leaves the loop over the layers.
             return
         # convertProtoToLuaV2 looks for 'Tanh'; Caffe writes 'TanH', which is therefore dropped.
-        known = layer.type in ORIGINAL and not (net.version == 2 and layer.type == 'TanH')
-        if not known:
-            if net.version == 1:
-                log.info('MODULE %s UNDEFINED', layer.name)
-            log.info("warning: module '%s [type %s]' not found", layer.name, layer.printed_type)
+        if layer.type in ORIGINAL and not (net.version == 2 and layer.type == 'TanH'):
+            yield layer
             continue
+        if net.version == 1:
+            log.info('MODULE %s UNDEFINED', layer.name)
+        log.info("warning: module '%s [type %s]' not found", layer.name, layer.printed_type)
+
+
+def _modules(net: NetParameter) -> Iterator[tuple[str, nn.Module]]:
+    """Names and modules of the original. loadcaffe.cpp: convertProtoToLuaV1 and V2."""
+    # Outputs of the last layer with weights; before there is one, the original counts sizes here.
+    num_output = len(net.input_dim) if net.version == 1 else 4 * len(net.input_shape)
+    for layer in _known(net):
         module = ORIGINAL[layer.type](layer)
         if isinstance(module, nn.Linear):
             if num_output != module.in_features:

@@ -105,6 +105,20 @@ def test_load_takes_the_deploy_net_of_a_training_net(tmp_path):
     assert names(load_net(tmp_path, *TRAINED, prototxt=DEPLOY % 4)) == ['conv1', 'prob']
 
 
+def test_load_prints_what_the_original_would_of_a_training_net(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger='loadcaffe')
+    load_net(tmp_path, *TRAINED, prototxt=DEPLOY % 4)
+    load_net(tmp_path, *TRAINED, net='caffemodel')
+    deployed, trained = (record.message for record in caplog.records if 'warning' in record.message)
+    assert deployed == trained == "warning: module 'data [type Data]' not found"
+
+
+def test_names_of_layers_are_the_models_where_a_deploy_net_has_others(tmp_path):
+    chain = [conv('data', 'conv1', 3, 4), step('ReLU', 'conv1', 'relu1')]
+    deploy = (DEPLOY % 4).replace('"prob" type: "Softmax"', '"rectified" type: "ReLU"')
+    assert names(load_net(tmp_path, *chain, prototxt=deploy)) == ['conv1', 'relu1']
+
+
 def test_load_refuses_weights_that_do_not_fit_their_deploy_net(tmp_path):
     with pytest.raises(loadcaffe.CaffeFormatError, match='net.caffemodel.*should be 5 x 3 x 1 x 1'):
         load_net(tmp_path, *TRAINED, prototxt=DEPLOY % 5)
