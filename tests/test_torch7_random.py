@@ -106,6 +106,11 @@ def test_manual_seed_counts_the_low_32_bits(seed, same):
     assert torch.equal(seeded(seed).randn(4), seeded(same % 2**32).randn(4))
 
 
+@pytest.mark.parametrize('seed', [2.0**63, 1e19, 1e300, -1e19])
+def test_manual_seed_takes_what_is_no_64_bit_integer_for_the_smallest(seed):
+    assert torch.equal(seeded(seed).randn(4), seeded(0).randn(4))
+
+
 def test_manual_seed_forgets_half_a_pair():
     generator = seeded(3)
     generator.randn(1)
@@ -122,8 +127,14 @@ def test_manual_seed_refuses_what_is_no_number(seed):
 def test_seed_gives_the_seed_taken():
     generator = Generator()
     seed = generator.seed()
-    assert torch.equal(generator.randn(4), seeded(seed).randn(4))
+    assert torch.equal(generator.randn(4), seeded(seed % 2**32).randn(4))
     assert seed != generator.seed()
+
+
+@pytest.mark.parametrize('seed', [2**63 - 1, 2**63, 2**64 - 1])
+def test_any_64_bits_of_the_operating_system_are_a_seed(monkeypatch, seed):
+    monkeypatch.setattr(random.os, 'urandom', lambda count: seed.to_bytes(count, 'little'))
+    assert torch.equal(Generator().randn(4), seeded(seed % 2**32).randn(4))
 
 
 def test_bernoulli_compares_uniform_numbers_in_order():

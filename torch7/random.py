@@ -24,20 +24,24 @@ class Generator:
     def manual_seed(self, seed: float) -> None:
         """Begin the stream of a seed: its fraction is dropped, its low 32 bits count.
 
-        Also forgets a half used pair of normal numbers. Raises ValueError for nan and inf.
+        What does not fit a 64-bit integer is the smallest one, as on x86. Also forgets a half used
+        pair of normal numbers. Raises ValueError for nan and inf.
         Source: TH/THRandom.c: THRandom_manualSeed.
         """
         if not math.isfinite(seed):
             raise ValueError(f'seed {seed}: must be a finite number')
+        self._begin(int(seed) if -(2.0**63) <= seed < 2.0**63 else -(2**63))
+
+    def _begin(self, seed: int) -> None:
         self._bits = np.random.MT19937()
         # numpy's old seeding is the init_genrand of MT19937's authors, as TH's
-        self._bits._legacy_seeding(int(seed) % 2**32)
+        self._bits._legacy_seeding(seed % 2**32)
         self._second_normal: float | None = None
 
     def seed(self) -> int:
         """Seed from the operating system; returns the 64-bit seed taken."""
         seed = int.from_bytes(os.urandom(8), 'little')
-        self.manual_seed(seed)
+        self._begin(seed)
         return seed
 
     def state(self) -> dict[str, Any]:
