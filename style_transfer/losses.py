@@ -7,7 +7,8 @@ two halves, so that the features may come in pieces (tiling.py):
     statistic(features)            adds over positions: of two halves of a layer it is the sum
     gradient(features, statistic)  is local, once the statistic of the whole layer is known
 
-Features are (1, C, H, W), or (1, C) after a fully connected layer.
+Features are (1, C, H, W), or (1, C) after a fully connected layer; ValueError for more images than
+one.
 """
 
 import math
@@ -165,6 +166,7 @@ class Loss(nn.Module):
         self._last = torch.empty(0)
 
     def forward(self, features: Tensor) -> Tensor:
+        _check_single(features)
         if self.part is not None and self.mode != 'none':
             below = features.detach()
             if self.mode == 'loss':
@@ -332,6 +334,14 @@ class StyleLoss(Loss):
         self._whole_guide = guide
         self._averages: dict[tuple, tuple[Tensor, float]] = {}
 
+    def forward(self, features: Tensor) -> Tensor:
+        if features.dim() != 4:  # whatever the mode, as in the original
+            raise ValueError(
+                '-style_layers: a fully connected layer has no positions to take a Gram matrix'
+                ' over; name convolution, ReLU or pooling layers'
+            )
+        return super().forward(features)
+
     def capture(self, features: Tensor) -> None:
         self.capture_statistic(features, self.statistic(features))
 
@@ -340,11 +350,6 @@ class StyleLoss(Loss):
         self.target = gram if self.target.numel() == 0 else self.target + gram
 
     def statistic(self, features: Tensor) -> Tensor:
-        if features.dim() != 4:
-            raise ValueError(
-                '-style_layers: a fully connected layer has no positions to take a Gram matrix'
-                ' over; name convolution, ReLU or pooling layers'
-            )
         if self.guide is not None:
             features = features * self._guide(features)
         return gram_matrix(features, self.exact)
@@ -452,6 +457,8 @@ class TVLoss(nn.Module):
         self.strength = strength
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.dim() > 3:
+            _check_single(image)
         return _AddGradient.apply(image, self, image.detach())
 
     def add_gradient(self, image: Tensor, gradient: Tensor) -> None:
@@ -468,6 +475,11 @@ class TVLoss(nn.Module):
             own[:-1, 1:].sub_(x_diff)
             own[1:, :-1].sub_(y_diff)
         return gradient
+
+
+def _check_single(features: Tensor) -> None:
+    if len(features) != 1:
+        raise ValueError(f'a loss takes the features of one image, not of {len(features)}')
 
 
 def _product(difference: Tensor, features: Tensor) -> Tensor:

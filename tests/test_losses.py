@@ -135,9 +135,15 @@ def test_losses_pass_features_on_and_add_to_the_gradient_from_above():
 
 def test_style_loss_on_a_fully_connected_layer_is_refused():
     loss = StyleLoss(1.0)
-    loss.mode = 'capture'
-    with pytest.raises(ValueError, match='-style_layers'):
-        loss(torch.zeros(1, 8))
+    for loss.mode in ('none', 'capture', 'loss'):  # in all of them, as the original
+        with pytest.raises(ValueError, match='-style_layers'):
+            loss(torch.zeros(1, 8))
+
+
+@pytest.mark.parametrize('kind', [ContentLoss, StyleLoss, TVLoss])
+def test_a_loss_of_several_images_is_refused(kind):
+    with pytest.raises(ValueError, match='of one image, not of 2'):
+        kind(1.0)(torch.zeros(2, 3, 4, 4))
 
 
 @pytest.fixture(scope='module')
