@@ -48,6 +48,7 @@ from torch7.cmdline import (
     CommandLineError,
     HelpRequested,
     format_d,
+    format_f,
     modulo,
     split,
     tonumber,
@@ -336,18 +337,17 @@ def run(
     height, width = content_image.shape[1:]
     style_size = math.ceil(params.style_scale * params.image_size)
     style_image_list = picture.split_paths(params.style_image)
-    if not style_image_list:
+    if not style_image_list and (split(params.style_layers) or params.style_tint == 1):
         raise ValueError(f'-style_image {params.style_image}: name at least one picture')
-    style_images = []
-    for path in style_image_list:
+
+    def load_style(path: str) -> torch.Tensor:
         style_image = load('-style_image', path)
         with named(f'-style_scale {params.style_scale}'):
             if params.style_size_by == 'width':
-                style_width = int(max(params.style_scale * width, 1))
-                style_image = scale_to_width(style_image, style_width)
-            else:
-                style_image = image.scale(style_image, style_size)
-        style_images.append(style_image)
+                return scale_to_width(style_image, int(max(params.style_scale * width, 1)))
+            return image.scale(style_image, style_size)
+
+    style_images = [load_style(path) for path in style_image_list]
     init_image = None
     if params.init_image != '':
         init_image = load('-init_image', params.init_image)
@@ -378,10 +378,10 @@ def run(
         if params.print_iter > 0 and modulo(t, params.print_iter) == 0:
             say(f'Iteration {format_d(t)} / {format_d(iterate.num_iterations)}')
             for i, content_module in enumerate(iterate.network.content_losses, start=1):
-                say(f'  Content {i} loss: {content_module.loss:f}')
+                say(f'  Content {i} loss: {format_f(float(content_module.loss))}')
             for i, style_module in enumerate(iterate.network.style_losses, start=1):
-                say(f'  Style {i} loss: {style_module.loss:f}')
-            say(f'  Total loss: {iterate.loss:f}')
+                say(f'  Style {i} loss: {format_f(float(style_module.loss))}')
+            say(f'  Total loss: {format_f(float(iterate.loss))}')
 
     def painted(x: torch.Tensor) -> torch.Tensor:
         """The picture of an x, at the full size."""
@@ -448,7 +448,7 @@ def run(
         content = colors = content_image
     elif params.style_tint == 1:
         styles, colors = style_images, style_images[0]
-    del content_image, style_images, style_image
+    del content_image, style_images
 
     sizes = scales(params.multiscale, max(height, width))
     watch = Watch()

@@ -22,14 +22,15 @@ def choose_devices(
     Raises ValueError, naming the flag, for numbers and backends that cannot be had.
     Source: neural_style.lua: setup_gpu.
     """
+    numbers = [tonumber(item) for item in split(gpu)]
+    # what the original takes for the CPU it asks no more about
+    if len(numbers) == 1 and numbers[0] is not None and not numbers[0] + 1 > 0:
+        return [torch.device('cpu')]
     if backend not in ('nn', 'cudnn', 'clnn'):
         raise ValueError(f'-backend {backend}: choose nn, cudnn or clnn')
-    numbers = [tonumber(item) for item in split(gpu)]
     if not numbers or not all(isinstance(number, int) for number in numbers):
         raise ValueError(f'-gpu {gpu}: give -1 for the CPU, or numbers of GPUs, such as 0 or 0,1')
     indices = [int(number) for number in numbers if number is not None]
-    if len(indices) == 1 and indices[0] < 0:
-        return [torch.device('cpu')]
     if min(indices) < 0:
         raise ValueError(f'-gpu {gpu}: the CPU (-1) cannot be one of several devices')
     if backend == 'clnn':

@@ -149,8 +149,8 @@ def stylize(
         ('-style_weight', style_weight),
         ('-tv_weight', tv_weight),
         ('-num_iterations', num_iterations),
-        ('-learning_rate', learning_rate),
-        ('-lbfgs_num_correction', lbfgs_num_correction),
+        ('-learning_rate', learning_rate if optimizer == 'adam' else 0),
+        ('-lbfgs_num_correction', lbfgs_num_correction if optimizer == 'lbfgs' else 0),
         ('-noise_scale', noise_scale),
         ('-seed', seed),
     ):
@@ -185,6 +185,8 @@ def stylize(
             f'-init_image has shape {tuple(init_image.shape)}, the content image'
             f' {tuple(content_image.shape)}: scale it'
         )
+    if not style_images and (split(style_layers) or recolor_content or paper_mask != ''):
+        raise ValueError('-style_image: give at least one')
     weights = _normalized(style_blend_weights, len(style_images))
     content_names, content_layer_weights = _layer_weights('-content_layers', content_layers)
     style_names, style_layer_weights = _layer_weights('-style_layers', style_layers)
@@ -205,7 +207,7 @@ def stylize(
         precision = state['precision']
     if precision != 'fp32' and lbfgs_max_step == 0:
         lbfgs_max_step = LOW_MAX_STEP
-    cuts = _layer_numbers(multigpu_strategy)
+    cuts = _layer_numbers(multigpu_strategy) if len(devices) > 1 else []
 
     # Set up the network, with style and content losses inserted.
     generator = generator or Generator()
@@ -259,10 +261,11 @@ def stylize(
     logger.info('Capturing content targets')
     logger.info(network.text(backend))
     network.capture_content(preprocess(content_image).float().to(device))
-    targets = zip(style_images, weights, style_guides, strict=True)
-    for number, (image, weight, guide) in enumerate(targets, start=1):
-        logger.info('Capturing style target %d', number)
-        network.capture_style(preprocess(image).float().to(device), weight, guide)
+    for k in range(len(style_images)):
+        logger.info('Capturing style target %d', k + 1)
+        style_image = preprocess(style_images[k]).float().to(device)
+        network.capture_style(style_image, weights[k], style_guides[k])
+        del style_image
 
     # Initialise the image.  Noise is drawn on the CPU: a seed gives the same on every device.
     if seed >= 0:
@@ -279,7 +282,7 @@ def stylize(
         mask = mask.float().to(device)
         paper = preprocess(paper_color(style_images, weights)).float().to(device)
     canvas = Canvas(bool(luminance_only), mask, paper, fourier_decay)
-    del content_image, style_images, contents, targets, image, init_image
+    del content_image, style_images, contents, init_image
     if state is None:
         img = canvas.start(img.to(device))
         # As in the original; it draws the masks of dropout layers once more.
@@ -350,8 +353,6 @@ def _normalized(blend_weights: Sequence[float] | None, n_styles: int) -> list[fl
 
     Weights that sum to 0 come out as NaN or infinite, as in the original.
     """
-    if n_styles == 0:
-        raise ValueError('-style_image: give at least one')
     if blend_weights is None:
         blend_weights = [1.0] * n_styles
     if len(blend_weights) != n_styles:

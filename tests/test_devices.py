@@ -31,7 +31,8 @@ def names(*args):
 
 def test_minus_one_is_the_cpu_without_a_word(machine, caplog):
     machine(cuda=2)
-    assert names('-1') == names('-2') == ['cpu']
+    assert names('-1') == names('-2') == names('-1.5') == names('nan') == ['cpu']
+    assert names('-1', 'caffe') == ['cpu']  # the original asks for no backend there
     assert caplog.text == ''
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 import neural_style
 from neural_style import build_filename, main
+from style_transfer.losses import StyleLoss
 
 
 def files(folder='.'):
@@ -121,7 +122,7 @@ BAD = [
     ('-output_image .', ['-output_image']),
     ('-optimizer sgd', ['-optimizer', 'lbfgs', 'adam']),
     ('-init noise', ['-init', 'random', 'image']),
-    ('-backend caffe', ['-backend', 'nn', 'cudnn', 'clnn']),
+    ('-backend caffe -gpu 0', ['-backend', 'nn', 'cudnn', 'clnn']),
     ('-gpu abc', ['-gpu', 'abc']),
     ('-gpu 0,-1', ['-gpu']),
     ('-gpu ,', ['-gpu']),
@@ -151,8 +152,9 @@ def test_bad_input_is_named_with_its_remedy(command, data, capsys, flags, named)
     assert files() == []
 
 
-NOT_FINITE = ['content_weight', 'style_weight', 'tv_weight', 'num_iterations', 'learning_rate']
-NOT_FINITE += ['lbfgs_num_correction', 'noise_scale', 'seed', 'image_size', 'style_scale']
+NOT_FINITE = ['content_weight', 'style_weight', 'tv_weight', 'num_iterations', 'noise_scale']
+NOT_FINITE += ['lbfgs_num_correction', 'optimizer adam -learning_rate', 'seed']
+NOT_FINITE += ['image_size', 'style_scale']
 VALUES = [f'-{flag} {value}' for flag in NOT_FINITE for value in ('nan', 'inf', '-inf')]
 VALUES += [
     f'-{flag} {value}' for flag in ('image_size', 'style_scale') for value in ('1e30', '1e308')
@@ -164,7 +166,7 @@ VALUES += [f'-adam_beta1 {value}' for value in ('nan', '1', '-0.1')] + ['-adam_e
 VALUES += ['-lbfgs_max_step -1', '-lbfgs_max_step nan', '-recolor_content 1.5']
 VALUES += ['-luminance_only 2', '-keep_alpha 0.5', '-exif_orientation -1', '-icc_profile nan']
 VALUES += ['-optimizer sgd', '-init noise', '-precision fp8', '-losses l1', '-missing_layers no']
-VALUES += ['-jpeg_quality 0', '-paper_range 1,0', '-multiscale 0', '-multigpu_strategy x']
+VALUES += ['-jpeg_quality 0', '-paper_range 1,0', '-multiscale 0']
 VALUES += ['-content_layers relu4_2:nan', '-gpu 1e30', '-style_tint nan']
 
 
@@ -186,12 +188,31 @@ def test_values_without_sense_are_refused_before_the_network_is_loaded(command, 
         *('-tv_weight 0 -image_size 0', '-style_scale 0', '-style_scale -1'),
         *('-lbfgs_num_correction -1', '-lbfgs_num_correction 1e30', '-print_iter nan'),
         *('-save_iter -1', '-save_iter inf', '-style_blend_weights -2', '-seed 1e30'),
+        *('-optimizer adam -lbfgs_num_correction nan', '-learning_rate inf', '-backend caffe'),
+        *('-multigpu_strategy x', '-gpu -1.5', '-gpu nan'),
     ],
 )
 def test_odd_values_that_the_original_takes_are_taken(command, capsys, flags):
     assert command(flags) == 0
     assert capsys.readouterr().err == ''
     assert files() == ['out.png']
+
+
+def test_without_style_layers_no_style_picture_is_needed(command, capsys):
+    assert command("-style_image '' -style_layers ''") == 0
+    assert 'Capturing style target' not in capsys.readouterr().out
+    assert files() == ['out.png']
+    assert command("-style_image '' -style_layers '' -style_tint 1") == 1
+    assert '-style_image : name at least one picture' in capsys.readouterr().err
+
+
+def test_losses_are_printed_as_luajit_rounds_them(command, capsys, monkeypatch):
+    def between(loss, features, statistic):
+        return torch.tensor(0.0078125)
+
+    monkeypatch.setattr(StyleLoss, 'value', between)
+    assert command('-print_iter 1 -num_iterations 1 -style_weight 1 -content_layers relu1_1') == 0
+    assert '  Style 1 loss: 0.007813\t\n' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('number', ['0', '-1', '1.5'])

@@ -10,6 +10,7 @@ from torch7.cmdline import (
     CommandLineError,
     HelpRequested,
     format_d,
+    format_f,
     modulo,
     split,
     tonumber,
@@ -140,6 +141,25 @@ def test_format_d_truncates(number, text):
 def test_format_d_equals_the_recordings(info):
     for number, answer in recorded(info, 'format %d'):
         assert format_d(float(number)) == answer
+
+
+@pytest.mark.parametrize(
+    'number, text',
+    [
+        *((1764508.0078125, '1764508.007813'), (0.0234375, '0.023438'), (0.0390625, '0.039063')),
+        *((-0.0078125, '-0.007813'), (0.1, '0.100000'), (1e-7, '0.000000'), (-0.0, '-0.000000')),
+        *((0.99999951, '1.000000'), (1e22, '1' + 22 * '0' + '.000000'), (-math.inf, '-inf')),
+    ],
+)
+def test_format_f_rounds_halves_away_from_zero(number, text):
+    assert format_f(number) == text
+    assert len(format_f(1.7e308)) == 316
+
+
+def test_format_f_equals_the_recordings(info):
+    for number, answer in recorded(info, 'format %f'):
+        # the number is shown with 14 digits
+        assert answer in (format_f(float(number)), format_f(123456789.123456789))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""Lua's command line and numbers: torch.CmdLine, tonumber, string.split, %d and the modulo."""
+"""Lua's command line and numbers: torch.CmdLine, tonumber, string.split, %d, %f and the modulo."""
 
 import math
 import re
+from decimal import ROUND_HALF_UP, Context, Decimal
 from types import SimpleNamespace
 
 # LuaJIT's number grammar. Its suffixes (5LL, 3i) are no numbers to tonumber.
@@ -12,6 +13,10 @@ HEXADECIMAL = re.compile(
 BINARY = re.compile(r'([+-]?)0b([01]+)', re.IGNORECASE)
 SPECIAL = re.compile(r'[+-]?(?:inf|infinity|nan)', re.IGNORECASE)
 SPACE = ' \t\n\v\f\r'
+
+# A double of any size, rounded to what %f shows.
+SIX_DECIMALS = Decimal('0.000001')
+EXACTLY = Context(prec=400, rounding=ROUND_HALF_UP)
 
 HELP_FLAGS = ('-help', '-h', '--help')
 
@@ -152,6 +157,17 @@ def format_d(number: int | float) -> str:
     if not -(2.0**63) <= number < 2.0**63:
         return str(-(2**63))
     return str(int(number))
+
+
+def format_f(number: float) -> str:
+    """LuaJIT's string.format('%f', number): six decimals, a half away from zero.
+
+    C takes the even one of two that are equally near; losses, float32 numbers times short weights,
+    often lie in the middle.
+    """
+    if not math.isfinite(number):
+        return f'{number:f}'
+    return f'{Decimal(number).quantize(SIX_DECIMALS, context=EXACTLY):f}'
 
 
 def modulo(a: float, b: float) -> float:
