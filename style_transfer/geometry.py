@@ -142,10 +142,13 @@ def _spans(
         if need is None:
             continue
         start, stop = _start(need[0], strides, rims), need[1]
-        inside = inside and start >= 0
+        inside = inside and start >= 0 and _fits(layers, axis, stop - start, rims)
         if not inside:
             start = need[0] // strides[-1] * strides[-1]
             stop = min(start + math.ceil((need[1] - start) / grain) * grain, size)
+            # layers of which it owns nothing run as well
+            while start > 0 and not _fits(layers, axis, stop - start, [0] * len(rims)):
+                start -= strides[-1]
         offsets, parts = [start], {}
         for (_, stride, _), rim in zip(windows, rims, strict=True):
             offsets.append((offsets[-1] + rim * inside) // stride)
@@ -168,6 +171,15 @@ def _start(needed: int, strides: Sequence[int], rims: Sequence[int]) -> int:
         if above > below:
             shift = lost
     return needed - (needed + shift) % strides[-1]
+
+
+def _fits(layers: Sequence[nn.Module], axis: int, size: int, rims: Sequence[int]) -> bool:
+    """Whether all layers make something of a tile of a size.  rims: that it loses, by layer."""
+    for layer, rim in zip(layers, rims, strict=True):
+        size = output_sizes([layer], axis, size)[1] - 2 * rim
+        if size < 1:
+            return False
+    return True
 
 
 def shrinks(layer: nn.Module) -> bool:

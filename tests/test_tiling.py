@@ -168,6 +168,14 @@ def test_tiles_go_through_unusual_layers(size, side):
     check(net, stages(net, side), size)
 
 
+@pytest.mark.parametrize('height', range(50, 70))
+def test_layers_without_padding_may_own_nothing_of_the_last_tile(height):
+    """It is as large as all of them need, although the lower loss alone counts there."""
+    layers = [nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Conv2d(4, 5, 5), nn.ReLU()]
+    net = network(nn.Sequential(*layers).double(), '1', ['1', '3'])
+    check(net, stages(net, 16), (height, 53), kinds=('none', 'first'))
+
+
 def test_the_rim_may_be_that_of_a_layer_further_up():
     """A pooling leaves out an odd last row: tiles that end before it are at the rim still."""
     convolutions = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 5, 3, padding=1)]
