@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 import torch7.nn
 from style_transfer import bits
-from style_transfer.bits import pair
 from style_transfer.convolution import (
     FixedConvolution,
     Manner,
@@ -21,7 +20,7 @@ from style_transfer.convolution import (
     pool_rectified,
 )
 from style_transfer.distributed import ALONE, Ranks
-from style_transfer.geometry import cuts
+from style_transfer.geometry import cuts, is_local, output_sizes, window
 from style_transfer.losses import (
     ContentLoss,
     Loss,
@@ -409,15 +408,14 @@ def _check_fit(layer: nn.Module, features: Tensor) -> None:
                 ' size that the network was made for, or name only layers before it in'
                 ' -content_layers and -style_layers'
             )
-    elif isinstance(layer, nn.Conv2d | nn.AvgPool2d):
-        for size, kernel, padding in zip(
-            features.shape[2:], pair(layer.kernel_size), pair(layer.padding), strict=True
-        ):
-            if size + 2 * padding < kernel:
+    elif isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) and is_local(layer):
+        for axis, size in enumerate(features.shape[2:]):
+            if output_sizes([layer], axis, size)[1] < 1:
                 pooling = ' by -pooling avg' if isinstance(layer, nn.AvgPool2d) else ''
                 raise ValueError(
-                    f'-image_size: too small for the {kernel} pixels wide window of a'
-                    f' {type(layer).__name__} layer{pooling}, which gets {size}; give a larger one'
+                    f'-image_size: too small for the {window(layer, axis)[0]} pixels wide window of'
+                    f' a {type(layer).__name__} layer{pooling}, which gets {size}; give a larger'
+                    ' one'
                 )
 
 

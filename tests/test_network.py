@@ -413,3 +413,12 @@ def test_average_pooling_keeps_the_size_of_a_branch():
 def test_branched_network_stays_on_one_gpu():
     with pytest.raises(ValueError, match='-gpu: .*branches'):
         branched_losses(branched(), ['conv3'], [], devices=['cpu', 'cpu'])
+
+
+@pytest.mark.parametrize(
+    'layer', [nn.Conv2d(3, 4, 3, dilation=4), nn.MaxPool2d(2), nn.AvgPool2d(9)], ids=repr
+)
+def test_an_image_too_small_for_a_layer_is_refused(layer):
+    net = loss_network(nn.Sequential(layer), content_layers=['0'], style_layers=[])
+    with pytest.raises(ValueError, match='-image_size: too small for the . pixels wide window'):
+        net(torch.zeros(3, 1, 8))
