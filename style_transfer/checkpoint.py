@@ -77,9 +77,16 @@ def put_together(tensors: Mapping[str, Tensor], rest: Any) -> Any:
 
 
 def moved(state: Any, device: torch.device) -> Any:
-    """A state with its tensors on a device; mps has no doubles, which stay where they are."""
+    """An optimiser's state with its tensors on a device; mps has no doubles, which stay.
+
+    The blocks of L-BFGS's history, which may have their place elsewhere, stay as well: the
+    optimiser takes them there.
+    """
     tensors, rest = take_apart(state)
     for name, tensor in tensors.items():
-        if device.type != 'mps' or tensor.dtype != torch.float64:
+        stays = name.startswith('history.blocks.') or (
+            device.type == 'mps' and tensor.dtype == torch.float64
+        )
+        if not stays:
             tensors[name] = tensor.to(device)
     return put_together(tensors, rest)

@@ -10,7 +10,7 @@ from torch import nn
 
 import loadcaffe
 from style_transfer import stylize
-from style_transfer.checkpoint import put_together, take_apart
+from style_transfer.checkpoint import moved, put_together, take_apart
 from style_transfer.multiscale import stylize_multiscale
 from torch7.file import read_tensors, write_tensors
 
@@ -123,3 +123,11 @@ def test_the_scale_of_float16_gradients_is_taken_over(tmp_path, monkeypatch):
     stylize(vgg(), *images, callback=rest.callback, state=state, **settings)
     ((found, _),) = rest.seen
     assert found[2] == 8
+
+
+def test_an_optimisers_state_is_moved_but_for_the_blocks_of_its_history():
+    history = {'blocks': [torch.ones(2, 2, 3)], 'sy': torch.ones(2, 2)}
+    found = moved({'iteration': 3, 'd': torch.ones(3), 'history': history}, torch.device('meta'))
+    assert found['iteration'] == 3
+    assert found['d'].is_meta and found['history']['sy'].is_meta
+    assert not found['history']['blocks'][0].is_meta  # the optimiser takes them to their place
