@@ -17,7 +17,9 @@ def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
     while network.scale > 1 and not gradient.isfinite().all():
         network.scale /= 4  # too large for float16
         gradient = _gradient(network, image)
-    losses = [loss.loss.to(image.device) for loss in network.losses]
+    # mps has no float64
+    device = torch.device('cpu') if image.device.type == 'mps' else image.device
+    losses = [loss.loss.to(device) for loss in network.losses]
     total = torch.stack(losses).sum() if losses else torch.zeros((), dtype=torch.float64)
     return total, gradient
 

@@ -163,7 +163,7 @@ class Loss(nn.Module):
         self._statistic = torch.zeros(())
         self.sum: Tensor | None = None  # of the tiles so far, in float64
         self._norm = torch.zeros(())  # of the gradient of the whole layer, from its tiles
-        self._last = torch.empty(0)
+        self._last = torch.empty(0)  # of no pixels: channels, dtype and device of a tile's features
 
     def forward(self, features: Tensor) -> Tensor:
         _check_single(features)
@@ -220,7 +220,7 @@ class Loss(nn.Module):
     def settle(self) -> None:
         """All tiles, the last one's part still set, are in the sum: take what the mode is for."""
         assert self.sum is not None
-        total, self.sum = self.sum.to(_full(self._last).dtype), None
+        total, self.sum = self.sum.to(_full(self._last)), None
         if self.mode == 'norm':
             self._norm = total
         elif self.mode == 'capture':
