@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import math
 import os
 import sys
 from typing import TextIO
@@ -40,8 +39,12 @@ def leave_unread(stream: TextIO) -> None:
 
 def progress_bar(num_iterations: float, hidden: bool = False) -> tqdm:
     """A bar on stderr when that is a terminal, nothing otherwise, nor when hidden."""
-    total = max(int(num_iterations), 1) if math.isfinite(num_iterations) else 0
-    return tqdm(total=total, disable=hidden or not sys.stderr.isatty(), unit='it', file=sys.stderr)
+    return tqdm(
+        total=max(int(num_iterations), 1),
+        disable=hidden or not sys.stderr.isatty(),
+        unit='it',
+        file=sys.stderr,
+    )
 
 
 class Terminal(logging.Handler):

@@ -49,13 +49,15 @@ def scales(multiscale: str, size: int) -> list[int]:
 
 def iterations(sizes: Sequence[int], num_iterations: float) -> list[float]:
     """Evaluations at each size: num_iterations at the last, COARSER times as many at half of it."""
+    if not math.isfinite(num_iterations):
+        raise ValueError(f'-num_iterations {num_iterations}: give a finite number')
     more = [(sizes[-1] / size) ** math.log2(COARSER) for size in sizes[:-1]]
     return [*(math.ceil(num_iterations * times) for times in more), num_iterations]
 
 
 def evaluations(sizes: Sequence[int], num_iterations: float) -> float:
     """Of all sizes together."""
-    return sum(iterations(sizes, num_iterations)) if math.isfinite(num_iterations) else math.inf
+    return sum(iterations(sizes, num_iterations))
 
 
 def stylize_multiscale(

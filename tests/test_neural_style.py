@@ -160,6 +160,7 @@ VALUES += [
     f'-{flag} {value}' for flag in ('image_size', 'style_scale') for value in ('1e30', '1e308')
 ]
 VALUES += ['-image_size 20000', '-style_scale 1e3', '-style_size_by width -style_scale 1e3']
+VALUES += ['-multiscale 2 -num_iterations inf', '-multiscale 2 -num_iterations nan']
 VALUES += ['-image_size 0', '-image_size 0.5', '-image_size -3']
 VALUES += [f'-style_blend_weights {value}' for value in ('nan', 'inf', '1,2', "''")]
 VALUES += [f'-adam_beta1 {value}' for value in ('nan', '1', '-0.1')] + ['-adam_epsilon 0']
