@@ -43,17 +43,15 @@ def convolutional(choice: Choice) -> NetParameter:
             fully |= tops
         else:
             kept.append(layer)
-    # Of the original's chain, nothing behind its last layer with an image is left: losses, labels.
     if not any(layer.blobs for layer in kept):
         raise CaffeFormatError(f'{choice.net.path}: it has no convolutional part')
     return dataclasses.replace(choice.net, layers=kept)
 
 
 def _running(net: NetParameter) -> list[Layer]:
-    """What makes blobs of its own first: the shape of the input is worth keeping."""
+    """The layers that run, those that hand blobs on, and the input, for its shape."""
     running = {id(node.layer) for node in wire(net).nodes}
-    splits = [one for one in net.layers if one.type in ('Split', 'Input')]
-    return [one for one in net.layers if id(one) in running or one in splits]
+    return [one for one in net.layers if id(one) in running or one.type in ('Split', 'Input')]
 
 
 def _convolves(layers: list[Layer], blobs: set[str], wired: bool) -> bool:
