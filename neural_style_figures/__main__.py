@@ -15,7 +15,7 @@ import neural_style_terminal
 from neural_style_figures.description import caption, settings
 from neural_style_figures.figures import FIGURES, PaperFigure, title
 from neural_style_figures.page import page
-from neural_style_figures.painting import Studio, finished, paint, scaled
+from neural_style_figures.painting import Studio, finished, paint, scaled, style_size
 from neural_style_figures.paper import FEATURES, READINGS, Setting
 from neural_style_figures.pictures import choose
 from neural_style_figures.plan import Plan
@@ -125,11 +125,9 @@ def run(name: str, params: SimpleNamespace, given: set[str]) -> None:
     choose_network(name, params, given)
     cnn = neural_style.load_network(params.proto_file, params.model_file)
     cnn = shorten(cnn, plan.paintings, params.model_file)
-    scales = {painting.style_scale for painting in plan.paintings}
+    sizes = {style_size(painting, params.image_size) for painting in plan.paintings}
     shapes = {inputs[content.path].shape}
-    shapes |= {
-        scaled(style, scale * params.image_size).shape for style in styles for scale in scales
-    }
+    shapes |= {scaled(style, size).shape for style in styles for size in sizes}
     check_sizes(cnn, plan.paintings[0].keywords.get('pooling', 'max'), shapes)
     normalized = False
     if isinstance(figure, PaperFigure):

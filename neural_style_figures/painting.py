@@ -82,16 +82,19 @@ def finished(painting: Painting, studio: Studio) -> dict[str, Any] | None:
     return record if os.path.exists(studio.picture(painting)) else None
 
 
+def style_size(painting: Painting, image_size: float) -> int:
+    """The longer side of its style pictures, as the command scales them."""
+    return math.ceil(painting.style_scale * image_size)
+
+
 def paint(painting: Painting, studio: Studio, evaluated: Callable[[], object]) -> dict[str, Any]:
     """Paint, and write the picture and its record, which is returned.
 
     evaluated: called after every evaluation.  Losses are divided by the painting's unit.
     """
     content = scaled(painting.content, studio.image_size)
-    styles = [
-        scaled(style, math.ceil(painting.style_scale * studio.image_size))
-        for style in painting.styles
-    ]
+    size = style_size(painting, studio.image_size)
+    styles = [scaled(style, size) for style in painting.styles]
     names = [(kind, name) for kind in ('content', 'style') for name in layers(painting, kind)]
     curve: list[float | None] = []
     kept: dict[str, Any] = {}

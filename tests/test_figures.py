@@ -401,7 +401,7 @@ BAD = [
     ('2', '-num_iterations 0', ['-num_iterations 0']),
     ('2', '-seed -1', ['-seed -1']),
     ('2', '-gpu abc', ['-gpu abc']),
-    ('2', '-backend caffe', ['-backend caffe']),
+    ('2', '-backend caffe -gpu 0', ['-backend caffe']),
     ('2', '-content_image nosuch.jpg', ['-content_image nosuch.jpg']),
     ('2', '-style_image nosuch.jpg', ['-style_image nosuch.jpg']),
     ('2', '-style_image a,b,c,d,e,f', ['-style_image', '1 to 5']),
