@@ -103,9 +103,7 @@ def style_tint(style: Tensor, generated: Tensor) -> Tensor:
     )
     counts = np.array([float((level == k).sum()) for k in found])
     levels = np.arange(TINT_LEVELS)
-    near = np.exp(-0.5 * ((levels[:, None] - np.array(found)) / 2) ** 2) * counts + 1e-12 * np.exp(
-        -np.abs(levels[:, None] - np.array(found))
-    )
+    near = np.exp(-0.5 * ((levels[:, None] - np.array(found)) / 2) ** 2) * counts
     curves = (near @ medians.T) / near.sum(1, keepdims=True)  # (levels, 2)
     luma = rgb2yuv(generated)[0]
     positions = luma.clamp(0, 1).numpy() * (TINT_LEVELS - 1)
