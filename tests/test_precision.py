@@ -124,6 +124,21 @@ def test_the_style_gradient_is_added_as_the_exact_one_is(layout, inside, dtype, 
     assert (got - want).norm() < limit * want.norm()  # rounded to eight bits at the end
 
 
+@pytest.mark.parametrize('kind', ['bf16', 'fp16'])
+def test_layers_with_weights_that_stay_float32_take_float32(kind):
+    torch.manual_seed(0)
+    first, last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, stride=2)
+    cnn = nn.Sequential(first, nn.PReLU(8), last).requires_grad_(False)
+    losses = {'content_layers': ['1'], 'style_layers': ['2']}
+    plain, low = (loss_network(cnn, precision=name, **losses) for name in ('fp32', kind))
+    gradients = []
+    for net in (plain, low):
+        net.capture_content(picture(1))
+        net.capture_style(picture(2), 1.0)
+        gradients.append(evaluate(net, picture(0))[1])
+    assert (gradients[1] - gradients[0]).norm() < 0.05 * gradients[0].norm()
+
+
 def test_float16_scales_gradients_that_it_could_not_hold():
     plain = evaluate(network(content_weight=1e-4, style_weight=1e-6, tv_weight=0), picture(0))[1]
     assert plain.abs().median() < 2e-6, 'float16 holds 6e-5 and more with all its bits'
