@@ -231,8 +231,7 @@ def paint(params: SimpleNamespace, given: set[str], ranks: Ranks) -> int:
     jobs = pictures_to_paint(params)
     if jobs is not None:
         return run_all(jobs, ranks)
-    level = logging.ERROR if ranks.rank else logging.INFO
-    level = logging.WARNING if params.dry_run else level
+    level = logging.ERROR if ranks.rank else telling(params)
     with terminal(level=level), Interruption() as interruption:
         resumed = None
         if params.resume != '':
@@ -278,16 +277,24 @@ def pictures_to_paint(params: SimpleNamespace) -> list[SimpleNamespace] | None:
     return list(jobs.values())
 
 
+def telling(params: SimpleNamespace) -> int:
+    """The level of what the libraries log that is shown: of a dry run, the plan alone."""
+    return logging.WARNING if params.dry_run else logging.INFO
+
+
 def run_all(jobs: list[SimpleNamespace], ranks: Ranks) -> int:
     """Run jobs one after the other; several processes share them.  Returns the exit status."""
     status = 0
-    with terminal(), Interruption() as interruption:
+    with terminal(level=telling(jobs[0])), Interruption() as interruption:
         for job in jobs[ranks.rank :: ranks.size]:
-            say(f'{job.content_image} -> {job.output_image}')
+            if not job.dry_run:
+                say(f'{job.content_image} -> {job.output_image}')
             interruption.gentle = False
             gpu = job.gpu if ranks.size == 1 else own_gpu(job.gpu, ranks.local)
             try:
                 run(SimpleNamespace(**vars(job) | {'gpu': gpu}), interruption)
+            except DryRun as plan:
+                put(f'{job.content_image}: {plan}', sys.stdout)
             except (ValueError, OSError) as error:
                 status = 1
                 warn(f'{job.content_image}: {error}')

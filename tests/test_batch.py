@@ -41,6 +41,16 @@ def test_a_folder_gives_a_picture_for_each_of_its_pictures(folder, capsys):
     assert (folder / 'out.png').read_bytes() == batch
 
 
+def test_a_dry_run_of_a_folder_is_a_plan_for_each(folder, capsys):
+    assert main([*FLAGS, '-content_image', 'in', '-dry_run']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(', ')[0] for line in lines] == [
+        'in/scene.jpg: 48 x 36 pixels',
+        'in/strokes.JPG: 48 x 30 pixels',
+    ]
+    assert outputs(folder) == []
+
+
 def test_a_list_gives_a_picture_for_each_of_its_lines(folder):
     (folder / 'list.txt').write_text('in/strokes.JPG\n\nin/scene.jpg\n')
     assert main([*FLAGS, '-content_image', 'list.txt', '-output_image', 'a.png']) == 0
