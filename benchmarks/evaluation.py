@@ -20,7 +20,6 @@ of the speed of a single large convolution of that precision that the whole eval
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -34,8 +33,9 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import neural_style  # noqa: E402
+from benchmarks.peak import peak_memory  # noqa: E402
 from style_transfer import LossNetwork, evaluate  # noqa: E402
+from style_transfer.heap import keep_memory  # noqa: E402
 from torch7 import image  # noqa: E402
 from torch7.optim import lbfgs  # noqa: E402
 from torch7.random import Generator  # noqa: E402
@@ -216,7 +216,7 @@ def work(name: str, size: int, threads: int) -> None:
     torch.set_num_threads(threads)
     kind, _, precision = name.partition(' ')
     if kind == 'ours':
-        neural_style.keep_memory()
+        keep_memory()
     candidate = Ours(size, precision) if kind == 'ours' else Tutorial(size)
     candidate.evaluation()
     print(json.dumps('ready'), flush=True)
@@ -225,7 +225,7 @@ def work(name: str, size: int, threads: int) -> None:
         if word == 'limit':
             answer = limit(precision or 'fp32')
         elif word == 'memory':
-            answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # GiB
+            answer = peak_memory() / 2**30  # GiB
         elif word == 'step':
             answer = candidate.step()
         elif word == 'save':

@@ -21,6 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.peak import peak_memory  # noqa: E402
 from loadcaffe import schema  # noqa: E402
 
 CONVOLUTIONS = [[64] * 2, [128] * 2, [256] * 4, [512] * 4, [512] * 4]
@@ -95,18 +96,6 @@ def measure(method, model):
     seconds = time.perf_counter() - start
     assert sum(tensor.numel() for tensor in tensors) == 143667240, 'not all of VGG-19 was loaded'
     return {'seconds': seconds, 'peak': peak_memory(), 'before': before}
-
-
-def peak_memory():
-    """Peak resident bytes of this process."""
-    status = Path('/proc/self/status')
-    if status.exists():  # getrusage would count what the parent had before exec
-        fields = dict(line.split(':', 1) for line in status.read_text().splitlines())
-        return int(fields['VmHWM'].split()[0]) * 1024
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == 'darwin' else peak * 1024
 
 
 def write_vgg19(path):

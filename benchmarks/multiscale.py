@@ -19,10 +19,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import neural_style  # noqa: E402
 from benchmarks.precision import INPUTS, judge, network  # noqa: E402
 from neural_style_shipped import embedded_network  # noqa: E402
 from style_transfer import Iterate  # noqa: E402
+from style_transfer.heap import keep_memory  # noqa: E402
 from style_transfer.multiscale import stylize_multiscale  # noqa: E402
 from torch7 import image  # noqa: E402
 from torch7.cmdline import tonumber  # noqa: E402
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--plot', type=Path)
     args = parser.parse_args(argv)
     layers = {'content_layers': args.content_layers, 'style_layers': args.style_layers}
-    neural_style.keep_memory()
+    keep_memory()
     pair = [image.scale(image.load(INPUTS / f'{n}.jpg'), args.size) for n in ('harbour', 'swirls')]
     print('| run | seconds | float32 loss at the end | seconds to the loss of the first |')
     print('|---|---|---|---|')

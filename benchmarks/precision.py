@@ -17,9 +17,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import loadcaffe  # noqa: E402
-import neural_style  # noqa: E402
 from neural_style_shipped import embedded_network  # noqa: E402
 from style_transfer import stylize  # noqa: E402
+from style_transfer.heap import keep_memory  # noqa: E402
 from torch7 import image  # noqa: E402
 
 INPUTS = Path(__file__).resolve().parents[1] / 'examples' / 'inputs'
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--style_layers', default='relu1_1,relu2_1,relu3_1,relu4_1,relu5_1')
     args = parser.parse_args(argv)
     layers = {'content_layers': args.content_layers, 'style_layers': args.style_layers}
-    neural_style.keep_memory()
+    keep_memory()
     print(
         '| pair | seed | fp32 loss | '
         + args.precision

@@ -19,7 +19,6 @@ process's memory, measured and as predicted; the plan.  A process that comes to 
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -28,12 +27,12 @@ from typing import Any
 
 import torch
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import evaluation  # noqa: E402
-
-import neural_style  # noqa: E402
+from benchmarks import evaluation  # noqa: E402
+from benchmarks.peak import peak_memory  # noqa: E402
 from style_transfer import LossNetwork, evaluate, transfer  # noqa: E402
+from style_transfer.heap import keep_memory  # noqa: E402
 from style_transfer.memory import parse_memory  # noqa: E402
 from style_transfer.planner import Plan  # noqa: E402
 
@@ -45,7 +44,7 @@ def clock() -> tuple[float, float]:
 
 
 def ours(size: int, precision: str, memory: str, evaluations: int) -> dict[str, Any]:
-    neural_style.keep_memory()
+    keep_memory()
     torch.manual_seed(0)
     content = torch.rand(3, size * 3 // 4, size, dtype=torch.float64)
     style = torch.rand(3, STYLE_SIZE * 3 // 4, STYLE_SIZE, dtype=torch.float64)
@@ -121,7 +120,7 @@ def work(name: str, size: int, evaluations: int) -> None:
         found = ours(size, precision, memory, evaluations)
     else:
         found = tutorial(size, evaluations)
-    found['peak'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    found['peak'] = peak_memory()
     print(json.dumps(found))
 
 
