@@ -1,13 +1,12 @@
 """The command: flags → images → stylize → image.  Order and names of neural_style.lua."""
 
-import contextlib
 import functools
+import inspect
 import itertools
 import logging
 import math
 import os
 import sys
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,44 +15,35 @@ import torch
 import loadcaffe
 import neural_style_checkpoint as checkpoints
 import neural_style_recipe as recipes
-from neural_style_checks import check_further, check_output, check_sides, check_sizes
+from neural_style_checks import check_further, check_output, check_sizes
 from neural_style_emergency import (
     Interrupted,
     Interruption,
-    history_pairs,
-    keep_state,
-    likely_cause,
-    memory_left,
     out_of_memory,
-    save_last,
-    save_now,
-    too_large,
 )
 from neural_style_inputs import INPUTS, input_files
+from neural_style_pictures import read_pictures
+from neural_style_report import DryRun, Report
 from neural_style_shipped import embedded_network, preset_files, read_preset, shipped
 from neural_style_terminal import progress_bar, put, say, terminal, warn
-from style_transfer import Iterate, deprocess, original_colors, stylize
-from style_transfer.checkpoint import Checkpoint
-from style_transfer.color import luminance, style_tint
+from style_transfer import stylize
 from style_transfer.devices import choose_devices, own_gpu
 from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
-from style_transfer.divergence import Diverged, Watch
+from style_transfer.divergence import Diverged
 from style_transfer.heap import keep_memory
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
-from style_transfer.planner import Plan
-from style_transfer.prediction import bytes_per_pixel, saving
-from torch7 import image, picture
+from torch7 import picture
 from torch7.cmdline import (
     CmdLine,
     CommandLineError,
     HelpRequested,
-    format_d,
-    format_f,
-    modulo,
     split,
     tonumber,
 )
 from torch7.random import Generator
+
+# What the command hands to stylize under the names of its flags.
+KEYWORDS = frozenset(inspect.signature(stylize).parameters) - {'content_image'}
 
 
 def command_line() -> CmdLine:
@@ -330,40 +320,10 @@ def run(
     devices = choose_devices(gpu, params.backend, params.cudnn_autotune)
     if devices[0].type == 'cuda':
         torch.cuda.set_device(devices[0])
-    on_gpu = devices[0].type != 'cpu'
 
     # The original loads the network first; here a missing picture is found before that.
-    load = functools.partial(
-        load_image, exif_orientation=params.exif_orientation, icc_profile=params.icc_profile
-    )
-    content_image = load('-content_image', params.content_image, keep_alpha=params.keep_alpha)
-    with named(f'-image_size {params.image_size}'):
-        content_image = image.scale(content_image, params.image_size)
-    check_sides(params.output_image, *content_image.shape[1:])
-    content_image, alpha = content_image[:3], content_image[3:].clone()
-    height, width = content_image.shape[1:]
-    style_size = math.ceil(params.style_scale * params.image_size)
-    style_image_list = picture.split_paths(params.style_image)
-    if not style_image_list and (split(params.style_layers) or params.style_tint == 1):
-        raise ValueError(f'-style_image {params.style_image}: name at least one picture')
-
-    def load_style(path: str) -> torch.Tensor:
-        style_image = load('-style_image', path)
-        with named(f'-style_scale {params.style_scale}'):
-            if params.style_size_by == 'width':
-                return scale_to_width(style_image, int(max(params.style_scale * width, 1)))
-            return image.scale(style_image, style_size)
-
-    style_images = [load_style(path) for path in style_image_list]
-    init_image = None
-    if params.init_image != '':
-        init_image = load('-init_image', params.init_image)
-        init_image = image.scale_to(init_image, width, height)
-
-    mask = params.paper_mask
-    if mask not in ('', 'auto'):
-        mask = luminance(load('-paper_mask', mask))
-        mask = image.scale_to(mask, width, height)
+    pictures = read_pictures(params)
+    height, width = pictures.content.shape[1:]
 
     generator = Generator()
     if params.generator_seed is None:
@@ -380,67 +340,6 @@ def run(
     if params.style_blend_weights != 'nil':
         style_blend_weights = numbers('-style_blend_weights', params.style_blend_weights)
 
-    def maybe_print(iterate: Iterate) -> None:
-        t = iterate.iteration
-        if params.print_iter > 0 and modulo(t, params.print_iter) == 0:
-            say(f'Iteration {format_d(t)} / {format_d(iterate.num_iterations)}')
-            for i, content_module in enumerate(iterate.network.content_losses, start=1):
-                say(f'  Content {i} loss: {format_f(float(content_module.loss))}')
-            for i, style_module in enumerate(iterate.network.style_losses, start=1):
-                say(f'  Style {i} loss: {format_f(float(style_module.loss))}')
-            say(f'  Total loss: {format_f(float(iterate.loss))}')
-
-    def painted(x: torch.Tensor) -> torch.Tensor:
-        """The picture of an x, at the full size."""
-        if plan is not None:
-            plan.make_room(saving((height, width)))
-        disp = deprocess(x.cpu().double())
-        if disp.shape[1:] != (height, width):
-            disp = image.scale_to(disp, width, height)
-
-        # Maybe perform postprocessing for color-independent style transfer
-        if params.original_colors == 1:
-            disp = original_colors(colors, disp)
-        elif params.style_tint == 1:
-            disp = style_tint(colors, disp)
-        return disp
-
-    def should_save(iterate: Iterate) -> bool:
-        t = iterate.iteration
-        if iterate.x.shape[1:] != (height, width):
-            return False  # a coarser scale
-        often = params.save_iter > 0 and modulo(t, params.save_iter) == 0
-        return often or t == params.num_iterations
-
-    def saver(iteration: int, x: torch.Tensor) -> Callable[[str], None]:
-        """What writes the picture of an x under a name."""
-        return functools.partial(
-            image.save,
-            image=painted(x),
-            jpeg_quality=params.jpeg_quality,
-            alpha=alpha if len(alpha) else None,
-            comment=None if recipe is None else recipe(iteration),
-        )
-
-    def save(iterate: Iterate) -> None:
-        if ranks.rank:
-            return
-        write = saver(iterate.iteration, iterate.x)
-        if iterate.iteration == params.num_iterations:
-            save_last(params.output_image, write)
-            return
-        filename = build_filename(params.output_image, iterate.iteration)
-        try:
-            write(filename)
-        except (ValueError, OSError) as error:
-            warn(f'{error}; going on without it')
-
-    def save_here(iteration: int, x: torch.Tensor) -> str:
-        """Save a picture that may be the last; says where it is."""
-        if ranks.rank:
-            return 'the first process saves the picture'
-        return save_now(params.output_image, saver(iteration, x))
-
     number = params.num_iterations
     if math.isfinite(number) and not (number >= 1 and float(number).is_integer()):
         warn(
@@ -448,150 +347,55 @@ def run(
             f' so that {params.output_image} is not written, as in the original'
         )
     # Pictures that are not needed after the targets: stylize gives up their memory.
-    style_pixels = [picture[0].numel() for picture in style_images]
-    content: Any = [content_image].pop
-    styles: Any = [style_images].pop
+    content: Any = [pictures.content].pop
+    styles: Any = [pictures.styles].pop
+    colors = None
     if params.original_colors == 1:
-        content = colors = content_image
+        content = colors = pictures.content
     elif params.style_tint == 1:
-        styles, colors = style_images, style_images[0]
-    del content_image, style_images
+        styles, colors = pictures.styles, pictures.styles[0]
+    init_image, alpha, mask = pictures.init, pictures.alpha, pictures.mask
+    del pictures
 
     sizes = scales(params.multiscale, max(height, width))
-    watch = Watch()
-    saved = ''  # where the picture is, once a signal has come
-    evaluated = False
-    latest: Checkpoint | None = None  # the run before the evaluation at hand
-    plan: Plan | None = None  # of the scale at hand
-
     with progress_bar(evaluations(sizes, params.num_iterations), ranks.rank > 0) as bar:
         if state is not None:
             coarser = iterations(sizes, params.num_iterations)[: state['scale']]
             bar.update(int(sum(coarser) + state['iteration']))
-
-        def report(iterate: Iterate) -> None:
-            nonlocal saved, evaluated, latest
-            evaluated = True
-            interruption.signal = ranks.most(interruption.signal)
-            if iterate.iteration >= iterate.num_iterations:
-                latest = None  # the step that follows changes it, and nothing replaces it
-            saving = should_save(iterate)
-            watch(iterate, now=saving or interruption.signal != 0)
-            maybe_print(iterate)
-            if saving:
-                save(iterate)
-            if interruption.signal:
-                saved = save_here(iterate.iteration, iterate.x)
-            bar.update()
-
-        def before(checkpoint: Checkpoint) -> None:
-            nonlocal latest
-            latest = checkpoint
-            interruption.gentle = True
-            t = checkpoint.iteration
-            often = params.checkpoint_iter > 0 and modulo(t, params.checkpoint_iter) == 0
-            last = checkpoint.scale == len(sizes) - 1 and t == params.num_iterations - 1
-            if saved:
-                text = f'interrupted after iteration {t}; {saved}; '
-                raise Interrupted(
-                    text + keep_state(params, sums, checkpoint, ranks), interruption.signal
-                )
-            if sums is not None and params.checkpoint != '' and evaluated and (often or last):
-                try:
-                    checkpoints.write(params.checkpoint, params, sums, checkpoint, ranks)
-                except OSError as error:
-                    warn(f'{error}; going on without it')
-
-        def planned(found: Plan) -> None:
-            nonlocal plan
-            plan = found
-            if params.dry_run:
-                raise DryRun(plan.text)
-            if ranks.rank == 0 and (params.memory != '' or not plan.plain):
-                warn(plan.text)
-
+        report = Report(
+            params, sizes, (height, width), colors, alpha, recipe, sums, interruption, ranks, bar
+        )
         paint = stylize
         if params.multiscale != '' and not params.dry_run:  # the last size needs the most
             paint = functools.partial(stylize_multiscale, multiscale=params.multiscale)
-        need = room = 0.0
-
-        def network() -> torch.nn.Sequential:
-            nonlocal need, room
-            found = load_network(params.proto_file, params.model_file)
-            need, room = bytes_per_pixel(found, history_pairs(params)), memory_left(devices[0])
-            return found
-
+        load = functools.partial(load_network, params.proto_file, params.model_file)
+        settings = {name: value for name, value in vars(params).items() if name in KEYWORDS}
+        settings |= {
+            'style_blend_weights': style_blend_weights,
+            'init_image': init_image,
+            'paper_mask': mask,
+            'backend': params.backend if devices[0].type != 'cpu' else 'nn',
+            'devices': devices,
+            'generator': generator,
+            'callback': report.evaluated,
+            'before': report.before,
+            'planned': report.planned,
+            'state': state,
+            'ranks': ranks,
+        }
         lack = False
         try:
-            paint(
-                network,
-                content,
-                styles,
-                style_blend_weights=style_blend_weights,
-                content_weight=params.content_weight,
-                style_weight=params.style_weight,
-                tv_weight=params.tv_weight,
-                num_iterations=params.num_iterations,
-                normalize_gradients=params.normalize_gradients,
-                init=params.init,
-                init_image=init_image,
-                optimizer=params.optimizer,
-                learning_rate=params.learning_rate,
-                lbfgs_num_correction=params.lbfgs_num_correction,
-                pooling=params.pooling,
-                backend=params.backend if on_gpu else 'nn',
-                seed=params.seed,
-                content_layers=params.content_layers,
-                style_layers=params.style_layers,
-                multigpu_strategy=params.multigpu_strategy,
-                losses=params.losses,
-                missing_layers=params.missing_layers,
-                precision=params.precision,
-                noise_scale=params.noise_scale,
-                lbfgs_max_step=params.lbfgs_max_step,
-                fourier_decay=params.fourier_decay,
-                adam_beta1=params.adam_beta1,
-                adam_beta2=params.adam_beta2,
-                adam_epsilon=params.adam_epsilon,
-                luminance_only=params.luminance_only,
-                recolor_content=params.recolor_content,
-                paper_mask=mask,
-                paper_range=params.paper_range,
-                memory=params.memory,
-                devices=devices,
-                generator=generator,
-                callback=report,
-                before=before,
-                planned=planned,
-                state=state,
-                ranks=ranks,
-            )
+            paint(load, content, styles, **settings)
         except Diverged as error:
-            saved = save_here(error.iteration, error.good)
-            raise ValueError(
-                f'{error}; {likely_cause(params)}; {saved}: that of iteration {error.iteration},'
-                ' of the lowest loss'
-            ) from error
+            raise ValueError(report.diverged(error)) from error
         except (MemoryError, RuntimeError, SystemError) as error:
             if not out_of_memory(error):
                 raise
             lack = True
         if lack:  # and what the error held is free
-            text = too_large(params, (height, width), style_pixels, need, room)
-            if watch.good is not None:
-                text += '; ' + save_here(watch.iteration, watch.good)
-            if watch.good is not None and latest is not None and ranks.size == 1:
-                text += '; ' + keep_state(params, sums, latest)
-            raise ValueError(text)
+            raise ValueError(report.lacking(devices[0]))
     if interruption.signal:
         raise Interrupted(f'interrupted, but {params.output_image} is ready', interruption.signal)
-
-
-def build_filename(output_image: str, iteration: int) -> str:
-    """Name of an intermediate picture: out.png → ./out_100.png (neural_style.lua)."""
-    directory, name = os.path.split(output_image)
-    basename, _, extension = name.rpartition('.')
-    return f'{directory or "."}/{basename}_{iteration}.{extension}'
 
 
 def repeated(params: SimpleNamespace, given: set[str]) -> tuple[list[str], int | None]:
@@ -642,37 +446,6 @@ def list_presets() -> None:
                 put(f'    {line[1:].strip()}', sys.stdout)
 
 
-@contextlib.contextmanager
-def named(flag: str):
-    """Put a flag before what a ValueError says."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f'{flag}: {error}') from error
-
-
-def load_image(
-    flag: str, path: str, exif_orientation: float = 0, icc_profile: float = 0, keep_alpha: float = 0
-) -> torch.Tensor:
-    """picture.read, with the flag in its errors; the keywords are flags."""
-    try:
-        return picture.read(
-            picture.as_stored(path),
-            exif_orientation=exif_orientation == 1,
-            icc_profile=icc_profile == 1,
-            alpha=keep_alpha == 1,
-        )
-    except FileNotFoundError:
-        remedy = 'name a JPEG, PNG, PPM, WebP, TIFF, BMP or GIF file'
-        if path.startswith('examples/inputs/'):
-            remedy += "; sh examples/fetch_inputs.sh fetches the original's examples"
-        if flag == '-style_image':
-            remedy += r'; a comma in a name is written \,'
-        raise FileNotFoundError(f'{flag} {path}: no such file; {remedy}') from None
-    except (OSError, ValueError) as error:
-        raise ValueError(f'{flag}: {error}') from error
-
-
 def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
     """loadcaffe.load, with the flag and the remedy in its errors."""
     remedy = 'sh models/download_models.sh fetches VGG-19'
@@ -686,12 +459,6 @@ def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
         raise ValueError(f'-model_file {model_file}: {error.strerror} ({remedy})') from error
 
 
-def scale_to_width(style_image: torch.Tensor, width: int) -> torch.Tensor:
-    """image.scale_to with the height that keeps the picture's shape, truncated."""
-    height = int(max(width * style_image.shape[1] / style_image.shape[2], 1))
-    return image.scale_to(style_image, width, height)
-
-
 def numbers(flag: str, text: str) -> list[float]:
     """The numbers of a flag such as 3,7."""
     values = []
@@ -701,10 +468,6 @@ def numbers(flag: str, text: str) -> list[float]:
             raise ValueError(f'{flag} {text}: {item!r} is not a finite number')
         values.append(value)
     return values
-
-
-class DryRun(Exception):
-    """The plan, where it is all that is wanted."""
 
 
 if __name__ == '__main__':

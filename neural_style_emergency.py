@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +21,7 @@ import neural_style_checkpoint as checkpoints
 from style_transfer import memory
 from style_transfer.checkpoint import Checkpoint
 from style_transfer.distributed import ALONE, Ranks
-from style_transfer.optimization import corrections
+from style_transfer.planner import Plan
 
 # PyTorch, oneDNN, and Python where there is no memory for the exception either.
 OUT_OF_MEMORY = (
@@ -31,9 +30,8 @@ OUT_OF_MEMORY = (
     'could not create a primitive',
     'error return without exception set',
 )
-# Memory that is left over when a size is said to fit, and the share of the pixels that did not fit
-# which should, whatever else is thought to.
-MEMORY_RESERVE, MEMORY_SHARE = 2e8, 0.64
+# The share of the pixels that did not fit which should, where that was not foreseen.
+SMALLER = 0.64
 
 
 class Interrupted(KeyboardInterrupt):
@@ -158,46 +156,18 @@ def out_of_memory(error: Exception) -> bool:
     )
 
 
-def history_pairs(params: SimpleNamespace) -> float:
-    """The most pairs of steps and changes that the optimiser keeps."""
-    if params.optimizer != 'lbfgs':
-        return 0
-    return min(corrections(params.lbfgs_num_correction), max(params.num_iterations, 0))
-
-
-def memory_left(device: torch.device) -> float:
-    """Bytes that the process may still take, as far as the system says; inf if it does not."""
-    left = [memory.free_memory(device) - memory.used_memory(device)]
-    with contextlib.suppress(OSError, ValueError, ImportError):
-        import resource  # not on Windows
-
-        most, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if device.type == 'cpu' and most != resource.RLIM_INFINITY:
-            pages = int(Path('/proc/self/statm').read_text().split()[0])
-            left.append(most - pages * resource.getpagesize())
-    return min(left)
-
-
 def too_large(
-    params: SimpleNamespace,
-    size: tuple[int, int],
-    style_pixels: list[int],
-    need: float,
-    room: float,
+    params: SimpleNamespace, size: tuple[int, int], plan: Plan | None, device: torch.device
 ) -> str:
-    """What to say when memory is out.
-
-    size: (H, W) of the image.  style_pixels: of each style image.
-    need: bytes for a pixel.  room: bytes that were free when the network was loaded.
-    """
+    """What to say when memory is out.  size: (H, W) of the image."""
     height, width = size
-    # a style image is only looked at, which takes half as much
-    pixels = max(height * width, *(number / 2 for number in style_pixels))
-    share = max(room - MEMORY_RESERVE, 0) / (need * pixels)
-    fits = int(max(height, width) * math.sqrt(min(share, MEMORY_SHARE))) // 8 * 8
+    share = SMALLER
     text = f'out of memory at {width} x {height}'
-    if math.isfinite(room):
-        text += f', with {room / 1e9:.2g} GB to be had'
+    if plan is not None:
+        free = memory.free_memory(device)
+        share = min(share, free / plan.peak)
+        text += f', with {memory.written(plan.peak)} predicted and {memory.written(free)} to be had'
+    fits = int(max(height, width) * math.sqrt(share)) // 8 * 8
     text += f': -image_size {fits} should fit' if fits >= 8 else ': too little for any size'
     if params.optimizer == 'lbfgs':
         text += '; -optimizer adam and a small -lbfgs_num_correction need less'

@@ -12,6 +12,7 @@ from tqdm import tqdm
 import neural_style
 import neural_style_shipped
 import neural_style_terminal
+from neural_style_emergency import out_of_memory
 from neural_style_figures.description import caption, settings
 from neural_style_figures.figures import FIGURES, PaperFigure, title
 from neural_style_figures.page import page
@@ -21,11 +22,11 @@ from neural_style_figures.pictures import choose
 from neural_style_figures.plan import Plan
 from neural_style_figures.preparation import check_sizes, normalize_if_needed, shorten
 from neural_style_figures.sheet import Sheet
-from neural_style_recipe import sha256
 from style_transfer.devices import choose_devices
+from style_transfer.heap import keep_memory
 from torch7 import image
 from torch7.cmdline import CmdLine, CommandLineError, HelpRequested, split
-from torch7.file import write_whole
+from torch7.file import sha256, write_whole
 
 PROGRAM = 'neural_style-figures'
 QUICK_SIZE, QUICK_ITERATIONS = 160, 150
@@ -68,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         if name not in FIGURES:
             given = f'{name}: no such figure' if name else 'name a figure first'
             raise ValueError(f'{given}; there are {", ".join(FIGURES)} ({PROGRAM} list)')
+        keep_memory()
         with neural_style_terminal.terminal(Warnings(), logging.WARNING):
             run(name, params, cmd.given)
     except HelpRequested:
@@ -81,8 +83,8 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         complain(str(error))
         return 1
-    except (MemoryError, RuntimeError) as error:
-        if not neural_style.out_of_memory(error):
+    except (MemoryError, RuntimeError, SystemError) as error:
+        if not out_of_memory(error):
             raise
         complain('out of memory: give a smaller -image_size')
         return 1

@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import nn
 
-import neural_style
 from neural_style_figures.pictures import Picture
 from neural_style_figures.plan import Painting
 from neural_style_figures.preparation import layers
+from neural_style_pictures import load_image
 from neural_style_recipe import version
 from style_transfer import Iterate, deprocess, original_colors, stylize
 from torch7 import image
@@ -152,7 +152,7 @@ def paint(painting: Painting, studio: Studio, evaluated: Callable[[], object]) -
 
 def scaled(picture: Picture, size: float) -> torch.Tensor:
     """(3, H, W) in [0, 1], the longer side size pixels; errors name the flag."""
-    return image.scale(neural_style.load_image(picture.flag, picture.path), size)
+    return image.scale(load_image(picture.flag, picture.path), size)
 
 
 def _finite(value: float) -> float | None:

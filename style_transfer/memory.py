@@ -1,5 +1,6 @@
 """Memory: of the flag -memory, of what the process has, of what is free."""
 
+import contextlib
 import math
 import re
 from collections.abc import Iterator
@@ -9,6 +10,10 @@ import torch
 
 from style_transfer import heap
 
+# What Linux tells.
+PROCESSES, GROUPS = Path('/proc'), Path('/sys/fs/cgroup')
+# Addresses that allocators take beside what is touched.
+UNTOUCHED = 200 << 20
 UNITS = {'': 0, 'k': 10, 'm': 20, 'g': 30, 't': 40}
 
 
@@ -41,24 +46,36 @@ def free_memory(device: torch.device, processes: int = 1) -> float:
     """
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
-    found = [_available(), *_control_groups()]
+    found = [_available(), _address_space(), *_control_groups()]
     return used_memory(device) + min(found) / processes
 
 
 def _available() -> float:
     try:
-        text = Path('/proc/meminfo').read_text()
+        text = (PROCESSES / 'meminfo').read_text()
     except OSError:
         return math.inf
     match = re.search(r'^MemAvailable:\s+(\d+) kB', text, re.MULTILINE)
     return int(match[1]) * 1024 if match else math.inf
 
 
+def _address_space() -> float:
+    """What a limit of the process's addresses leaves (ulimit -v)."""
+    with contextlib.suppress(OSError, ValueError, ImportError):
+        import resource  # not on Windows
+
+        most, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if most != resource.RLIM_INFINITY:
+            pages = int((PROCESSES / 'self/statm').read_text().split()[0])
+            return max(most - pages * resource.getpagesize() - UNTOUCHED, 0)
+    return math.inf
+
+
 def _control_groups() -> Iterator[float]:
     """What the limits of Linux control groups leave: of containers, mostly."""
-    root = Path('/sys/fs/cgroup')
+    root = GROUPS
     try:
-        own = Path('/proc/self/cgroup').read_text().rpartition('0::')[2].splitlines()
+        own = (PROCESSES / 'self/cgroup').read_text().rpartition('0::')[2].splitlines()
     except OSError:
         own = []
     places = [root / own[0].lstrip('/')] if own else []

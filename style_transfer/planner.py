@@ -91,7 +91,7 @@ def choose_plan(
         return found
     leanest = min(_plans(job), key=lambda plan: plan.peak)
     needed = leanest.peak / FILLED
-    flag = f'-memory {memory}' if memory else f'-image_size: {written(limit)} are free, and'
+    given = f'-memory {memory}:' if memory else f'-image_size: {written(limit)} are free, and'
     height, width = size
     fits = _largest(job, room, leanest)
     remedy = f'-image_size {fits} would fit' if fits else 'no size would fit'
@@ -100,7 +100,7 @@ def choose_plan(
     if pairs:
         remedy += '; or try -optimizer adam, or a smaller -lbfgs_num_correction'
     raise ValueError(
-        f'{flag}: an image of {width} x {height} pixels needs {written(needed)}; {remedy}'
+        f'{given} an image of {width} x {height} pixels needs {written(needed)}; {remedy}'
     )
 
 

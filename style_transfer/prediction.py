@@ -18,11 +18,6 @@ from style_transfer.tiling import Stage, Tiling
 from style_transfer.winograd import Winograd
 from torch7.convolution import EXACT
 
-# Bytes that an evaluation takes for every element of the convolutions' output, and vectors of the
-# image's size, float32, beside the history of L-BFGS: for bytes_per_pixel.  From 512 x 384 to
-# 1024 x 768 on a CPU, 8.1 were measured with VGG-19 (6.9 with bf16), 7.4 (5.9) with the embedded
-# network.
-EVALUATION, VECTORS = 8.5, 8
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
 # tiles, for which there are more of them.
 OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 10 << 20
@@ -382,18 +377,3 @@ def _kept(layer: Any, own: float, item: int) -> float:
     if isinstance(layer, nn.ReLU) and layer.inplace:
         return 0.0
     return own if type(layer).__module__.startswith(('torch', 'loadcaffe')) else 0.0
-
-
-def bytes_per_pixel(cnn: nn.Module, pairs: float) -> float:
-    """What a pixel of the image takes, roughly, where nothing is planned.
-
-    pairs: of steps and changes that L-BFGS keeps, 0 for Adam.
-    """
-    elements, shrunk = 0.0, 1.0  # shrunk: pixels of the image for a position of the layer
-    for layer in cnn.modules():
-        if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-            strides = layer.stride if isinstance(layer.stride, tuple) else (layer.stride,) * 2
-            shrunk *= strides[0] * strides[1]
-        if isinstance(layer, nn.Conv2d):
-            elements += layer.out_channels / shrunk
-    return EVALUATION * elements + 12 * (VECTORS + 2 * pairs)

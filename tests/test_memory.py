@@ -15,7 +15,7 @@ from torch import nn
 
 import loadcaffe
 from loadcaffe.graph import Graph
-from style_transfer import arena, color, heap, stylize
+from style_transfer import arena, color, heap, memory, stylize
 from style_transfer.memory import free_memory, parse_memory
 from style_transfer.planner import Plan, choose_plan
 from style_transfer.tiling import Stage, Tiling
@@ -122,9 +122,63 @@ def test_a_network_with_branches_is_refused_only_where_tiles_were_needed():
         choose_plan(branched, size, [size], pairs=0, memory='50M')
 
 
-def test_free_memory_is_what_the_process_may_come_to():
-    free = free_memory(torch.device('cpu'))
-    assert free > 100 << 20
+@pytest.fixture
+def linux(tmp_path, monkeypatch):
+    """What Linux tells: 8 GiB are available, and nothing has a limit."""
+
+    def write(place, content):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(content)
+
+    write('proc/meminfo', f'MemTotal: 16777216 kB\nMemAvailable:    {8 << 20} kB\n')
+    write('proc/self/cgroup', '1:memory:/old\n0::/mine\n')
+    write('proc/self/statm', '1000 10 1 1 0 1 0\n')
+    monkeypatch.setattr(memory, 'PROCESSES', tmp_path / 'proc')
+    monkeypatch.setattr(memory, 'GROUPS', tmp_path / 'groups')
+    monkeypatch.setattr(memory, 'used_memory', lambda device: 1 << 30)
+    return write
+
+
+def free():
+    return free_memory(torch.device('cpu')) / 2**30
+
+
+def test_free_memory_is_what_the_process_has_and_what_is_available(linux):
+    assert free() == 9
+    assert free_memory(torch.device('cpu'), processes=4) == 3 << 30
+    linux('proc/meminfo', 'MemTotal: 1 kB\n')
+    assert free() == math.inf
+
+
+@pytest.mark.parametrize(
+    'files',
+    [
+        {'mine/memory.max': 3 << 30, 'mine/memory.current': 2 << 30},
+        {'memory.max': 3 << 30, 'memory.current': 2 << 30},
+        {'memory/memory.limit_in_bytes': 3 << 30, 'memory/memory.usage_in_bytes': 2 << 30},
+    ],
+    ids=['own', 'container', 'v1'],
+)
+def test_free_memory_heeds_the_limits_of_control_groups(linux, files):
+    for name, number in files.items():
+        linux(f'groups/{name}', str(number))
+        linux(f'groups/{name.rpartition("/")[0]}/memory.stat', 'anon 5\ninactive_file 536870912\n')
+    assert free() == 2.5  # files in the cache give way
+
+
+def test_free_memory_goes_without_limits_that_are_none(linux):
+    linux('groups/mine/memory.max', 'max')
+    linux('groups/mine/memory.current', '5')
+    assert free() == 9
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs limits as Linux has them')
+def test_free_memory_heeds_a_limit_of_addresses(linux, monkeypatch):
+    import resource
+
+    limit = (5 << 30) + memory.UNTOUCHED + 1000 * resource.getpagesize()
+    monkeypatch.setattr(resource, 'getrlimit', lambda kind: (limit, limit))
+    assert free() == 6
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')

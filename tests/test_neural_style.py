@@ -11,7 +11,8 @@ from conftest import ROOT
 from PIL import Image
 
 import neural_style
-from neural_style import build_filename, main
+from neural_style import main
+from neural_style_report import build_filename
 from style_transfer.losses import StyleLoss
 
 

@@ -14,8 +14,8 @@ from conftest import SHARED
 from PIL import ImageCms, ImageOps
 from test_torch7_image import png
 
-import neural_style
 from neural_style import main
+from neural_style_pictures import load_image
 from torch7 import image, picture
 
 NASTY = SHARED / 'corpus' / 'images' / 'nasty'
@@ -414,7 +414,7 @@ def test_style_image_with_commas_may_be_escaped_or_whole(tmp_path, monkeypatch):
 def test_accented_names_are_found_however_they_are_stored(tmp_path, typed, kept):
     path = stored(tmp_path, colours(), name=unicodedata.normalize(kept, 'tübingen.png'))
     name = unicodedata.normalize(typed, str(path))
-    assert torch.equal(neural_style.load_image('-content_image', name), picture.read(path))
+    assert torch.equal(load_image('-content_image', name), picture.read(path))
 
 
 def test_output_name_that_is_too_long_is_refused_at_the_start(command, capsys):
