@@ -1,6 +1,7 @@
 """python -m loadcaffe: what is in a Caffe network, and its convolutional part alone."""
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
@@ -24,8 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--input', help='size of the input: 512x384 (width x height), or NxCxHxW')
     parser.add_argument('--net', choices=NETS, default='auto', help='which file says the layers')
     words = 'write the convolutional part alone, as .safetensors or .caffemodel; it loads as before'
-    parser.add_argument('--to', metavar='FILE', help=words)
-    parser.add_argument('--conv-only', metavar='FILE', help='the same')
+    parser.add_argument('--conv-only', '--to', metavar='FILE', dest='to', help=words)
     args = parser.parse_args(argv)
     logging.basicConfig(format='%(message)s', level=logging.WARNING, stream=sys.stderr)
     try:
@@ -45,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
 def show(args: argparse.Namespace) -> None:
     choice = read_choice(args.prototxt, args.model, args.net)
     network = build(choice)
-    for path in filter(None, (args.to, args.conv_only)):
-        write(convolutional(choice), path, args.model)
+    if args.to is not None:
+        write(convolutional(choice), args.to, args.model)
     shape = input_shape(args.input, args.prototxt, choice.net, network)
     types = {layer.name: layer.type for layer in choice.net.layers}
     print(f'{choice.net.name or Path(args.model).name}: input {" x ".join(map(str, shape))}')
@@ -65,8 +65,11 @@ def write(net: NetParameter, path: str, model: str) -> None:
     try:
         kinds[Path(path).suffix](net, temporary)
         os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, f'cannot write it: {error.strerror}', path) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
     print(f'{path}: {Path(path).stat().st_size / 1e6:,.1f} MB')
 
 
