@@ -4,6 +4,7 @@ Writes content and style pictures to FOLDER (examples/inputs unless given).  The
 fixed seeds, so the same versions of numpy, scipy and Pillow always draw the same pictures.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -29,9 +30,15 @@ PICTURES = {
 
 def main(argv):
     """Draw every picture, or only those named after the folder."""
-    folder = Path(argv[0]) if argv else Path(__file__).parent / 'inputs'
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument('folder', nargs='?', type=Path, default=Path(__file__).parent / 'inputs')
+    parser.add_argument('names', nargs='*', help=', '.join(PICTURES))
+    args = parser.parse_args(argv)
+    if unknown := set(args.names) - set(PICTURES):
+        parser.error(f'no such pictures: {", ".join(sorted(unknown))}')
+    folder = args.folder
     folder.mkdir(parents=True, exist_ok=True)
-    for name in argv[1:] or PICTURES:
+    for name in args.names or PICTURES:
         data = jpeg(PICTURES[name]())
         (folder / name).write_bytes(data)
         print(f'{folder / name}: {len(data) // 1000} kB')
