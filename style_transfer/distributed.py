@@ -157,11 +157,7 @@ def launch(words: Sequence[str], count: int) -> int:
     settings = {'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port, 'WORLD_SIZE': count}
     if 'OMP_NUM_THREADS' not in os.environ:
         settings['OMP_NUM_THREADS'] = max(1, (os.cpu_count() or 1) // count)
-    processes = []
-    for rank in range(count):
-        own = settings | {'RANK': rank, 'LOCAL_RANK': rank, 'LOCAL_WORLD_SIZE': count}
-        environment = os.environ | {key: str(value) for key, value in own.items()}
-        processes.append(subprocess.Popen(words, env=environment))
+    processes: list[subprocess.Popen] = []
 
     def pass_on(number: int, frame: Any) -> None:
         for process in processes:
@@ -171,6 +167,10 @@ def launch(words: Sequence[str], count: int) -> int:
     former = signal.signal(signal.SIGINT, lambda number, frame: None)
     former_term = signal.signal(signal.SIGTERM, pass_on)
     try:
+        for rank in range(count):
+            own = settings | {'RANK': rank, 'LOCAL_RANK': rank, 'LOCAL_WORLD_SIZE': count}
+            environment = os.environ | {key: str(value) for key, value in own.items()}
+            processes.append(subprocess.Popen(words, env=environment))
         status, deadline = 0, math.inf
         while any(process.poll() is None for process in processes):
             failed = [process.returncode for process in processes if process.poll()]
@@ -180,7 +180,8 @@ def launch(words: Sequence[str], count: int) -> int:
                 for process in processes:
                     process.kill()
             time.sleep(0.05)
-        return status or next((p.returncode for p in processes if p.returncode), 0)
+        status = status or next((p.returncode for p in processes if p.returncode), 0)
+        return status if status >= 0 else 128 - status  # of a signal, as a shell has it
     finally:
         signal.signal(signal.SIGINT, former)
         signal.signal(signal.SIGTERM, former_term)

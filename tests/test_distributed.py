@@ -223,3 +223,8 @@ def test_resumed_processes_paint_what_they_would_have_painted(tmp_path, one_thre
 
 if __name__ == '__main__':
     work(sys.argv[1])
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs POSIX signals')
+def test_launch_gives_the_status_of_a_killed_process_as_a_shell_does():
+    assert launch([sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)'], 1) == 137
