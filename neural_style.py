@@ -1,5 +1,10 @@
 """The command: flags → images → stylize → image.  Order and names of neural_style.lua."""
 
+import signal
+
+if __name__ == '__main__' and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while the modules are loading
+
 import functools
 import inspect
 import itertools
@@ -15,17 +20,23 @@ import torch
 import loadcaffe
 import neural_style_checkpoint as checkpoints
 import neural_style_recipe as recipes
-from neural_style_checks import check_further, check_output, check_sizes
+from neural_style_checks import (
+    check_checkpoint,
+    check_further,
+    check_output,
+    check_sizes,
+    written_over,
+)
 from neural_style_emergency import (
     Interrupted,
     Interruption,
     out_of_memory,
 )
-from neural_style_inputs import INPUTS, input_files
+from neural_style_inputs import INPUTS, InputSums
 from neural_style_pictures import read_pictures
 from neural_style_report import DryRun, Report
 from neural_style_shipped import embedded_network, preset_files, read_preset, shipped
-from neural_style_terminal import progress_bar, put, say, terminal, warn
+from neural_style_terminal import open_streams, progress_bar, put, say, terminal, warn
 from style_transfer import stylize
 from style_transfer.devices import choose_devices, own_gpu
 from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
@@ -124,6 +135,7 @@ def command_line() -> CmdLine:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    open_streams()
     cmd = command_line()
     try:
         params = read_flags(cmd, argv)
@@ -237,11 +249,14 @@ def pictures_to_paint(params: SimpleNamespace) -> list[SimpleNamespace] | None:
     """
     path = params.content_image
     if os.path.isdir(path):
-        names = sorted(name for name in os.listdir(path) if picture.has_name(name))
+        try:
+            names = sorted(name for name in os.listdir(path) if picture.has_name(name))
+        except OSError as error:
+            raise ValueError(f'-content_image {path}: {error.strerror}') from error
         paths = [os.path.join(path, name) for name in names]
     elif path.lower().endswith('.txt'):
         try:
-            with open(path, encoding='utf-8') as file:
+            with open(path, encoding='utf-8-sig') as file:  # as Windows writes it
                 paths = [line.strip() for line in file if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f'-content_image {path}: not a list of pictures: {error}') from error
@@ -276,7 +291,8 @@ def run_all(jobs: list[SimpleNamespace], ranks: Ranks) -> int:
     """Run jobs one after the other; several processes share them.  Returns the exit status."""
     status = 0
     with terminal(level=telling(jobs[0])), Interruption() as interruption:
-        for job in jobs[ranks.rank :: ranks.size]:
+        own = jobs[ranks.rank :: ranks.size]
+        for number, job in enumerate(own, start=1):
             if not job.dry_run:
                 say(f'{job.content_image} -> {job.output_image}')
             interruption.gentle = False
@@ -285,9 +301,14 @@ def run_all(jobs: list[SimpleNamespace], ranks: Ranks) -> int:
                 run(SimpleNamespace(**vars(job) | {'gpu': gpu}), interruption)
             except DryRun as plan:
                 put(f'{job.content_image}: {plan}', sys.stdout)
+            except Interrupted as interrupted:
+                if number < len(own):
+                    rest = f'; {len(own) - number} more pictures are left, from'
+                    interrupted.args = (f'{interrupted}{rest} {own[number].content_image} on',)
+                raise
             except (ValueError, OSError) as error:
                 status = 1
-                warn(f'{job.content_image}: {error}')
+                warn(f'{error} ({job.output_image} is not painted)')
     return status
 
 
@@ -305,16 +326,15 @@ def run(
     check_output('-output_image', params.output_image)
     if params.checkpoint != '':
         check_output('-checkpoint', params.checkpoint)
-        if os.path.realpath(params.checkpoint) == os.path.realpath(params.output_image):
-            raise ValueError(f'-checkpoint {params.checkpoint}: this is the -output_image')
+        check_checkpoint(params, ranks)
+    for flag, path in written_over(params):
+        warn(f'-output_image {params.output_image}: the run writes over its -{flag} {path}')
     check_sizes(params.image_size, params.style_scale)
     check_further(params)
-    sums = None
-    if params.checkpoint != '' or resumed is not None:
-        sums = checkpoints.input_sums(params)
-    state = None
-    if resumed is not None and sums is not None:
-        checkpoints.check_inputs(params, sums, resumed['sums'])
+    sums = state = None
+    if resumed is not None:
+        sums = InputSums(params)
+        checkpoints.check_inputs(params, sums.by_flag(), resumed['sums'])
         state = resumed['state']
     gpu = params.gpu if ranks.size == 1 else own_gpu(params.gpu, ranks.local)
     devices = choose_devices(gpu, params.backend, params.cudnn_autotune)
@@ -331,7 +351,8 @@ def run(
     # From the seed, so that masks of dropout for the targets hang on it as well.
     generator.manual_seed(params.seed if 0 <= params.seed < math.inf else params.generator_seed)
     defaults = vars(command_line().parse([]))
-    recipe = recipes.record(params, defaults, input_files(params))
+    sums = sums or InputSums(params)
+    recipe = recipes.record(params, defaults, sums)
     if recipe is None:
         warn('the settings are too long for a recipe in the picture')
 

@@ -24,7 +24,7 @@ import torch
 from neural_style_inputs import INPUTS, paths_of
 from style_transfer.checkpoint import Checkpoint, put_together, take_apart
 from style_transfer.distributed import ALONE, Ranks
-from torch7.file import read_tensors, sha256, write_tensors
+from torch7.file import read_tensors, write_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -34,20 +34,9 @@ FREE |= {'checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg
 FREE |= {'parallel', 'memory', 'dry_run', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'}
 FORMAT = 1
 NEXT = '.next'
+MUCH = 1 << 16  # of a file's beginning, where its metadata are, in bytes
 
 Sums = dict[str, list[str | None]]
-
-
-def input_sums(params: SimpleNamespace) -> Sums:
-    """SHA-256 of the files that the flags of INPUTS name; None for one that is not there."""
-    return {name: [_sum(path) for path in paths_of(params, name)] for name in INPUTS}
-
-
-def _sum(path: str) -> str | None:
-    try:
-        return sha256(path)
-    except OSError:
-        return None
 
 
 def check_inputs(params: SimpleNamespace, sums: Sums, recorded: dict[str, list]) -> None:
@@ -153,13 +142,45 @@ def _read(path: str, params: SimpleNamespace) -> dict[str, Any]:
         content['state'] = put_together(tensors, content['state'])
         if content['format'] != FORMAT or not content['settings'].keys() <= vars(params).keys():
             raise ValueError(f'{path}: written by another version of the program; use that one')
+        _check(content, params)
     except OSError as error:
         raise ValueError(f'-resume {path}: {error.strerror}; name a checkpoint') from error
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f'-resume {path}: not a checkpoint of this program') from error
     except ValueError as error:
         raise ValueError(f'-resume {error}') from error
     return content
+
+
+def _check(content: dict[str, Any], params: SimpleNamespace) -> None:
+    """Raise TypeError or KeyError where something is not what it should be."""
+    state, settings = content['state'], content['settings']
+    kinds: list[tuple[Any, Any]] = [
+        (content['torch'], str),
+        *((content['sums'][name], list) for name in INPUTS),
+        *((state[name], dict) for name in ('optimizer', 'generator', 'begun')),
+        *((state[name], int) for name in ('iteration', 'scale')),
+        (state['image'], torch.Tensor),
+        (state['network_scale'], float | int),
+        (state['precision'], str),
+    ]
+    for name, value in settings.items():
+        default = getattr(params, name)
+        number = isinstance(default, float | int) and not isinstance(default, bool)
+        if name != 'generator_seed':  # an int by now
+            kinds.append((value, float | int if number else type(default)))
+    for value, kind in kinds:
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise TypeError(f'{value!r} is no {kind}')
+    if min(state['iteration'], state['scale']) < 0 or not state['image'].is_floating_point():
+        raise TypeError('numbers that no run has')
+
+
+def is_checkpoint(path: str) -> bool:
+    """Whether a file looks like one, to its first bytes; an empty one counts as well."""
+    with open(path, 'rb') as file:
+        head = file.read(MUCH)
+    return head == b'' or b'"neural_style"' in head
 
 
 def _progress(content: dict[str, Any]) -> int:

@@ -1,10 +1,14 @@
 """What is refused at the start: ValueErrors that name the flag and the remedy."""
 
+import contextlib
 import math
 import os
 import tempfile
 from types import SimpleNamespace
 
+from neural_style_checkpoint import is_checkpoint, own_file
+from neural_style_inputs import input_files
+from style_transfer.distributed import Ranks
 from torch7 import image
 
 JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
@@ -23,11 +27,15 @@ def check_output(flag: str, path: str) -> None:
         )
     if os.path.isdir(path):
         raise ValueError(f'{flag} {path}: this is a directory; name a file')
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError(f'{flag} {path}: this is no file that can be replaced; name another')
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise ValueError(f'{flag} {path}: the file is read-only; name another')
     # a link's target is what is written
     directory = os.path.dirname(os.path.realpath(path) if os.path.islink(path) else path) or '.'
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)  # a name that is too long, links in a circle
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
@@ -35,6 +43,46 @@ def check_output(flag: str, path: str) -> None:
             f'{flag} {path}: cannot write in {directory}: {error.strerror};'
             ' make the directory, or name another'
         ) from error
+
+
+def check_checkpoint(params: SimpleNamespace, ranks: Ranks) -> None:
+    """Refuse a -checkpoint that would be written over something else."""
+    path = params.checkpoint
+    for flag, other in (('output_image', params.output_image), *input_files(params)):
+        if os.path.realpath(path) == os.path.realpath(other):
+            raise ValueError(f'-checkpoint {path}: this is the -{flag}; name another')
+    if is_intermediate(params.output_image, path):
+        raise ValueError(f'-checkpoint {path}: a picture on the way has this name; name another')
+    own = own_file(path, ranks)
+    if os.path.exists(own) and not is_checkpoint(own):
+        raise ValueError(f'-checkpoint {own}: the file is there, and no checkpoint; name another')
+
+
+def written_over(params: SimpleNamespace) -> list[tuple[str, str]]:
+    """Flag, without dash, and path of the inputs that the pictures of a run are written over."""
+    output = params.output_image
+    return [
+        (flag, path)
+        for flag, path in input_files(params)
+        if os.path.realpath(path) == os.path.realpath(output)
+        or (params.save_iter > 0 and is_intermediate(output, path))
+    ]
+
+
+def build_filename(output_image: str, iteration: int | str) -> str:
+    """Name of an intermediate picture: out.png → ./out_100.png (neural_style.lua)."""
+    directory, name = os.path.split(output_image)
+    basename, _, extension = name.rpartition('.')
+    return f'{directory or "."}/{basename}_{iteration}.{extension}'
+
+
+def is_intermediate(output_image: str, path: str) -> bool:
+    """Whether an intermediate picture may have that path."""
+    folder, name = os.path.split(os.path.realpath(path))
+    if folder != os.path.realpath(os.path.dirname(output_image) or '.'):
+        return False
+    number = name.rpartition('.')[0].rpartition('_')[2]
+    return number.isdecimal() and name == os.path.basename(build_filename(output_image, number))
 
 
 def check_sizes(image_size: float, style_scale: float) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 import neural_style_checkpoint as checkpoints
+from neural_style_inputs import InputSums
 from style_transfer import memory
 from style_transfer.checkpoint import Checkpoint
 from style_transfer.distributed import ALONE, Ranks
@@ -97,29 +98,32 @@ def save_now(path: str, write: Callable[[str], None]) -> str:
 
 def write_elsewhere(path: str, write: Callable[[str], None]) -> str | None:
     """Write in the current or the temporary directory, over no other file: the path, or None."""
-    stem, extension = os.path.splitext(os.path.basename(path))
     for folder in (os.getcwd, tempfile.gettempdir):
         with contextlib.suppress(OSError):
-            names = (f'{stem}{number or ""}{extension}' for number in itertools.count())
-            places = (os.path.join(folder(), name) for name in names)
-            place = next(place for place in places if not os.path.exists(place))
+            place = free_name(os.path.join(folder(), os.path.basename(path)))
             write(place)
             return place
     return None
 
 
+def free_name(path: str) -> str:
+    """A path that is not there: this one, or with a number behind its stem."""
+    stem, extension = os.path.splitext(path)
+    names = (f'{stem}{number or ""}{extension}' for number in itertools.count())
+    return next(name for name in names if not os.path.lexists(name))
+
+
 def keep_state(
-    params: SimpleNamespace,
-    sums: checkpoints.Sums | None,
-    checkpoint: Checkpoint,
-    ranks: Ranks = ALONE,
+    params: SimpleNamespace, sums: InputSums, checkpoint: Checkpoint, ranks: Ranks = ALONE
 ) -> str:
     """Write the state of a run that is to end, as well as may be; says how to go on."""
     path: str | None
     path = params.checkpoint or os.path.splitext(params.output_image)[0] + '.checkpoint'
-    sums = sums or checkpoints.input_sums(params)
+    begun_with = params.resume != '' and os.path.realpath(params.resume) == os.path.realpath(path)
+    if params.checkpoint == '' and ranks.size == 1 and not begun_with:
+        path = free_name(path)
     write = functools.partial(
-        checkpoints.write, params=params, sums=sums, checkpoint=checkpoint, ranks=ranks
+        checkpoints.write, params=params, sums=sums.by_flag(), checkpoint=checkpoint, ranks=ranks
     )
     try:
         write(path)

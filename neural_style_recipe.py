@@ -15,15 +15,15 @@ import importlib.metadata
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 
-from neural_style_inputs import INPUTS
+from neural_style_inputs import INPUTS, InputSums
 from torch7 import image, picture
 from torch7.cmdline import CmdLine, CommandLineError, HelpRequested
 from torch7.file import sha256
@@ -54,14 +54,6 @@ class Recipe:
     inputs: list[Input]
 
 
-def _sum(path):
-    """sha256; a file that cannot be read any more shall not cost the picture."""
-    try:
-        return sha256(path)
-    except OSError:
-        return 'unknown'
-
-
 def version() -> str | None:
     """The program's, where it is installed."""
     try:
@@ -71,34 +63,29 @@ def version() -> str | None:
 
 
 def record(
-    params: SimpleNamespace,
-    defaults: Mapping[str, Any],
-    files: Sequence[tuple[str, str]],
+    params: SimpleNamespace, defaults: Mapping[str, Any], sums: InputSums
 ) -> Callable[[int], str] | None:
     """The recipe of a run: a function of the iteration that gives the text; None if it is too long.
 
-    params: of the command, with generator_seed.  files: flag, without dash, and path of what goes
-    in; those that are there are summed now, beside the work that follows.
+    params: of the command, with generator_seed.
     """
-    names = [(flag, os.path.basename(path)) for flag, path in files if os.path.isfile(path)]
+    here = [os.path.isfile(path) for _, path in sums.files]
+    names = [(flag, os.path.basename(path)) for flag, path in compress(sums.files, here)]
 
-    def text(iteration: int, sums: Collection[str]) -> str:
+    def text(iteration: int, found: Iterable[str | None]) -> str:
         content = {
             'program': f'{PROGRAM} {version() or ""}'.strip(),
             'torch': torch.__version__,
             'seed': params.seed if params.seed >= 0 else params.generator_seed,
             'iteration': iteration,
             'flags': flags(params, defaults),
-            'inputs': [[*name, found] for name, found in zip(names, sums, strict=True)],
+            'inputs': [[*name, one or 'unknown'] for name, one in zip(names, found, strict=True)],
         }
         return json.dumps(content)
 
     if len(text(2**53, ['0' * 64] * len(names))) > LONGEST:
         return None
-    pool = ThreadPoolExecutor(1)
-    sums = [pool.submit(_sum, path) for _, path in files if os.path.isfile(path)]
-    pool.shutdown(wait=False)
-    return lambda iteration: text(iteration, [found.result() for found in sums])
+    return lambda iteration: text(iteration, compress(sums.all(), here))
 
 
 def flags(params: SimpleNamespace, defaults: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,6 @@
 """What a run shows and keeps of its evaluations: lines, pictures, states."""
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
@@ -9,6 +8,7 @@ import torch
 from tqdm import tqdm
 
 import neural_style_checkpoint as checkpoints
+from neural_style_checks import build_filename
 from neural_style_emergency import (
     Interrupted,
     Interruption,
@@ -18,6 +18,7 @@ from neural_style_emergency import (
     save_now,
     too_large,
 )
+from neural_style_inputs import InputSums
 from neural_style_terminal import say, warn
 from style_transfer import Iterate, deprocess, original_colors
 from style_transfer.checkpoint import Checkpoint
@@ -51,7 +52,7 @@ class Report:
         colors: torch.Tensor | None,
         alpha: torch.Tensor,
         recipe: Callable[[int], str] | None,
-        sums: checkpoints.Sums | None,
+        sums: InputSums,
         interruption: Interruption,
         ranks: Ranks,
         bar: tqdm,
@@ -91,10 +92,10 @@ class Report:
             state = keep_state(params, self.sums, checkpoint, self.ranks)
             text = f'interrupted after iteration {t}; {self.saved}; {state}'
             raise Interrupted(text, self.interruption.signal)
-        wanted = params.checkpoint != '' and self.begun and (often or last)
-        if wanted and self.sums is not None:
+        if params.checkpoint != '' and self.begun and (often or last):
+            sums = self.sums.by_flag()
             try:
-                checkpoints.write(params.checkpoint, params, self.sums, checkpoint, self.ranks)
+                checkpoints.write(params.checkpoint, params, sums, checkpoint, self.ranks)
             except OSError as error:
                 warn(f'{error}; going on without it')
 
@@ -188,10 +189,3 @@ class Report:
         if self.ranks.rank:
             return 'the first process saves the picture'
         return save_now(self.params.output_image, self._saver(iteration, x))
-
-
-def build_filename(output_image: str, iteration: int) -> str:
-    """Name of an intermediate picture: out.png → ./out_100.png (neural_style.lua)."""
-    directory, name = os.path.split(output_image)
-    basename, _, extension = name.rpartition('.')
-    return f'{directory or "."}/{basename}_{iteration}.{extension}'

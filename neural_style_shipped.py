@@ -47,7 +47,7 @@ def read_preset(name: str) -> list[str]:
         )
     words: list[str] = []
     try:
-        with open(path, encoding='utf-8') as file:
+        with open(path, encoding='utf-8-sig') as file:
             for number, line in enumerate(file, start=1):
                 try:
                     flags = shlex.split(line, comments=True)

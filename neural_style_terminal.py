@@ -11,6 +11,13 @@ from tqdm import tqdm
 LOGGERS = ('loadcaffe', 'neural_style_checkpoint', 'style_transfer', 'torch7')
 
 
+def open_streams() -> None:
+    """Have an stdout and an stderr, also where the shell has closed them (>&-)."""
+    for name in ('stdout', 'stderr'):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, 'w'))  # noqa: SIM115
+
+
 def warn(text: str, name: str = 'neural_style') -> None:
     """Print on stderr, around a progress bar.  name: who speaks."""
     put(f'{name}: {text}', sys.stderr)
@@ -26,12 +33,17 @@ def put(text: str, stream: TextIO, end: str = '\n') -> None:
     try:
         tqdm.write(text, file=stream, end=end)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:  # a full disk under a log is no end either
         leave_unread(stream)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            warn(f'stdout: {error.strerror}; going on without it')
 
 
 def leave_unread(stream: TextIO) -> None:
-    """Let go nowhere what comes after the reader of a pipe has gone, as `head` does."""
+    """Let go nowhere what comes after a pipe's reader has gone, as `head` does, or a disk is full.
+
+    stream: stdout or stderr.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -27,6 +27,8 @@ from torch7.random import Generator
 
 logger = logging.getLogger(__name__)
 
+LARGEST = torch.finfo(torch.float32).max
+
 
 @dataclass(frozen=True)
 class Iterate:
@@ -100,7 +102,7 @@ def stylize(
     """Paint the content of one image in the style of others.
 
     cnn: what loadcaffe.load returns, or a function that loads it: called when the settings have
-        been found good.
+        been found good.  Its layers are used, not copied: they go to the devices, channels last.
     content_image: (3, H, W), RGB in [0, 1].  style_images: likewise, of any sizes.  Either may be a
         function that returns it, called once: what nobody else holds then is given up when the
         targets are known.
@@ -135,6 +137,9 @@ def stylize(
     if callable(style_images):
         style_images = style_images()
         given_up += sum(image.nbytes for image in style_images)
+    _check_image('content_image', content_image)
+    for k in range(len(style_images)):
+        _check_image(f'style_images[{k}]', style_images[k])
     # Check what the original would only notice after the long captures.
     if init not in ('random', 'image'):
         raise ValueError(f'-init {init}: choose random or image')
@@ -144,20 +149,20 @@ def stylize(
         raise ValueError(f'-losses {losses}: choose neural_style or paper')
     if missing_layers not in ('warn', 'error'):
         raise ValueError(f'-missing_layers {missing_layers}: choose warn or error')
-    for flag, number in (
-        ('-content_weight', content_weight),
-        ('-style_weight', style_weight),
-        ('-tv_weight', tv_weight),
-        ('-num_iterations', num_iterations),
-        ('-learning_rate', learning_rate if optimizer == 'adam' else 0),
-        ('-lbfgs_num_correction', lbfgs_num_correction if optimizer == 'lbfgs' else 0),
-        ('-noise_scale', noise_scale),
-        ('-seed', seed),
-    ):
-        if not math.isfinite(number):
-            raise ValueError(f'{flag} {number}: give a finite number')
+    rate = learning_rate if optimizer == 'adam' else 0
+    pairs_wanted = lbfgs_num_correction if optimizer == 'lbfgs' else 0
+    step = lbfgs_max_step
+    finite = 'a finite number'
     for flag, number, valid, want in (
-        ('-lbfgs_max_step', lbfgs_max_step, 0 <= lbfgs_max_step < math.inf, 'a number from 0'),
+        ('-content_weight', content_weight, math.isfinite(content_weight), finite),
+        ('-style_weight', style_weight, math.isfinite(style_weight), finite),
+        ('-tv_weight', tv_weight, math.isfinite(tv_weight), finite),
+        ('-num_iterations', num_iterations, math.isfinite(num_iterations), finite),
+        ('-lbfgs_num_correction', pairs_wanted, math.isfinite(pairs_wanted), finite),
+        ('-noise_scale', noise_scale, math.isfinite(noise_scale), finite),
+        ('-seed', seed, math.isfinite(seed), finite),
+        ('-learning_rate', rate, abs(rate) <= LARGEST, f'a number up to {LARGEST:g}'),
+        ('-lbfgs_max_step', step, 0 <= step <= LARGEST, f'a number from 0 to {LARGEST:g}'),
         ('-fourier_decay', fourier_decay, 0 <= fourier_decay <= 1, 'a number from 0 to 1'),
         ('-adam_beta1', adam_beta1, 0 <= adam_beta1 < 1, 'a number from 0 to below 1'),
         ('-adam_beta2', adam_beta2, 0 <= adam_beta2 < 1, 'a number from 0 to below 1'),
@@ -170,8 +175,8 @@ def stylize(
     whole = float(num_iterations).is_integer()  # else L-BFGS goes beyond
     if state is not None and whole and state['iteration'] >= max(num_iterations, 1):
         raise ValueError(
-            f'-num_iterations {num_iterations}: the run to go on with has done'
-            f' {state["iteration"]}; give more'
+            f'-num_iterations: the run to go on with has done {state["iteration"]} of'
+            f' {num_iterations}; give more'
         )
     height, width = content_image.shape[1:]
     if tv_weight > 0 and min(height, width) < 2:
@@ -302,6 +307,8 @@ def stylize(
     shared = ranks if math.prod(shape) > LONG else ALONE
     if state is None:
         img = shared.share(img)
+    elif img.numel() != math.prod(shape) and shared.size == 1:
+        raise ValueError(f'-resume: the state is of another image than one of {width} x {height}')
     last = None
     grown = False  # whether the optimiser has its vectors, and the callback a picture to go back to
 
@@ -346,6 +353,12 @@ def stylize(
     )
     plan.make_room(saving((height, width)))
     return deprocess((whole_image(img) if last is None else last).cpu().double())
+
+
+def _check_image(name: str, image: Tensor) -> None:
+    if image.dim() != 3 or len(image) != 3 or not image.is_floating_point():
+        shape = tuple(image.shape)
+        raise ValueError(f'{name}: {image.dtype} of shape {shape}; give floats (3, H, W), RGB')
 
 
 def _normalized(blend_weights: Sequence[float] | None, n_styles: int) -> list[float]:

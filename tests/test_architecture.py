@@ -13,14 +13,15 @@ import neural_style
 from style_transfer import stylize
 
 STOREYS = {
-    'neural_style_figures': 8,
-    'neural_style': 7,
-    'neural_style_report': 6,
+    'neural_style_figures': 9,
+    'neural_style_start': 9,
+    'neural_style': 8,
+    'neural_style_report': 7,
+    'neural_style_pictures': 6,
+    'neural_style_checks': 5,
     'neural_style_emergency': 5,
     'neural_style_checkpoint': 4,
-    'neural_style_pictures': 4,
     'neural_style_recipe': 4,
-    'neural_style_checks': 3,
     'neural_style_inputs': 3,
     'neural_style_shipped': 3,
     'neural_style_terminal': 3,

@@ -1,6 +1,7 @@
 """The command: its text, its files, and how it meets bad input."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 import neural_style
 from neural_style import main
-from neural_style_report import build_filename
+from neural_style_checks import build_filename
 from style_transfer.losses import StyleLoss
 
 
@@ -165,6 +166,7 @@ VALUES += ['-multiscale 2 -num_iterations inf', '-multiscale 2 -num_iterations n
 VALUES += ['-image_size 0', '-image_size 0.5', '-image_size -3']
 VALUES += [f'-style_blend_weights {value}' for value in ('nan', 'inf', '1,2', "''")]
 VALUES += [f'-adam_beta1 {value}' for value in ('nan', '1', '-0.1')] + ['-adam_epsilon 0']
+VALUES += ['-lbfgs_max_step 1e300', '-optimizer adam -learning_rate 1e300']
 VALUES += ['-lbfgs_max_step -1', '-lbfgs_max_step nan', '-recolor_content 1.5']
 VALUES += ['-luminance_only 2', '-keep_alpha 0.5', '-exif_orientation -1', '-icc_profile nan']
 VALUES += ['-optimizer sgd', '-init noise', '-precision fp8', '-losses l1', '-missing_layers no']
@@ -325,12 +327,16 @@ def test_a_pipe_that_nobody_reads_stops_no_run(data, tmp_path):
 
 
 EMBEDDED = ROOT / 'models' / 'small_vgg19'
+PICTURES = ['-content_image', 'examples/inputs/harbour.jpg', '-style_image']
+PICTURES += ['examples/inputs/swirls.jpg', '-gpu', '-1', '-memory', '4G']
+PICTURES += ['-model_file', f'{EMBEDDED}.caffemodel', '-proto_file', f'{EMBEDDED}.prototxt']
 
 
 @pytest.mark.parametrize(
     ('words', 'status', 'said'),
     [
         (['neural_style.py', '-preset', 'list'], 0, ''),
+        (['neural_style.py', '-dry_run', *PICTURES], 0, ''),
         (['neural_style.py', '-help'], 0, 'Further options, which the original has not:'),
         (['neural_style.py', '-no_such_flag'], 1, 'invalid argument: -no_such_flag'),
         (['-m', 'neural_style_figures', 'list'], 0, ''),
@@ -342,6 +348,88 @@ def test_a_pipe_that_nobody_reads_brings_no_traceback(words, status, said):
     returned, stderr = unread(words, ROOT)
     assert (returned, stderr.partition('\n')[0]) == (status, said)
     assert 'Traceback' not in stderr and 'Broken pipe' not in stderr
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs a /dev/full')
+def test_a_full_disk_under_the_log_stops_no_run(data, tmp_path):
+    with open('/dev/full', 'w') as log:
+        done = subprocess.run(
+            [*script(data), '-print_iter', '1'],
+            cwd=tmp_path,
+            stdout=log,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    want = 'neural_style: stdout: No space left on device; going on without it\n'
+    assert (done.returncode, done.stderr) == (0, want)
+    assert files(tmp_path) == ['out.png']
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs a POSIX shell')
+@pytest.mark.parametrize('closed', ['>&-', '2>&-', '>&- 2>&-'])
+def test_a_closed_stream_stops_no_run(data, tmp_path, closed):
+    words = ['sh', '-c', f'"$@" {closed}', 'sh', *map(str, script(data))]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert 'Traceback' not in done.stderr
+    assert files(tmp_path) == ['out.png']
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs POSIX signals')
+@pytest.mark.parametrize(
+    'run',
+    [
+        "runpy.run_path(sys.argv[0], run_name='__main__')",
+        'import neural_style_start; neural_style_start.main()',
+    ],
+    ids=['script', 'installed'],
+)
+def test_an_interrupt_while_modules_load_leaves_no_traceback(data, tmp_path, run):
+    code = f"""
+import builtins, os, runpy, signal, sys
+real = builtins.__import__
+def load(name, *rest, **more):
+    if name == 'torch':
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *rest, **more)
+builtins.__import__ = load
+sys.argv[:] = {[str(word) for word in script(data)[1:]]!r}
+sys.path.insert(0, {str(ROOT)!r})
+{run}
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, '', '')
+
+
+@pytest.mark.parametrize(
+    ('flags', 'said'),
+    [
+        ('-content_image out.png', '-output_image out.png: the run writes over its -content_image'),
+        ('-style_image out_1.png -save_iter 1', 'the run writes over its -style_image out_1.png'),
+        ('-style_image out_1.png -save_iter 0', ''),
+        ('-style_image out_x.png -save_iter 1', ''),
+    ],
+)
+def test_inputs_that_are_written_over_are_named(command, data, capsys, flags, said):
+    for name in ('out.png', 'out_1.png', 'out_x.png'):
+        Image.open(data / 'inputs' / 'strokes.jpg').save(name)
+    assert command(flags) == 0
+    err = capsys.readouterr().err
+    assert said in err and err.count('\n') == bool(said)
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs named pipes')
+@pytest.mark.parametrize('flag', ['-output_image', '-checkpoint'])
+def test_what_is_no_file_is_not_replaced(command, capsys, flag):
+    os.mkfifo('pipe.png')
+    os.symlink('loop.png', 'loop.png')
+    for name, words in (('pipe.png', 'no file that can be replaced'), ('loop.png', 'cannot write')):
+        assert command(f'{flag} {name}') == 1
+        err = capsys.readouterr().err
+        assert err.startswith(f'neural_style: {flag} {name}: ') and words in err
+    assert files() == ['loop.png', 'pipe.png']
 
 
 def test_interrupt_ends_without_a_traceback(command, capsys, monkeypatch):

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import os
 import re
 import shutil
@@ -92,6 +93,27 @@ def test_an_interrupted_run_goes_on_to_the_same_picture_and_text(
     assert {name: pixels(name).tolist() for name in files() if name.endswith('.png')} == {
         name: picture.tolist() for name, picture in pictures.items()
     }
+
+
+def test_a_file_that_is_there_keeps_its_name_when_a_state_is_kept(command, capsys, at):
+    Path('out.checkpoint').write_text('of another kind')
+    at(2, send(signal.SIGINT))
+    assert command(RUN) == 130
+    assert 'the state is in out1.checkpoint' in capsys.readouterr().err
+    assert Path('out.checkpoint').read_text() == 'of another kind'
+    at(5, send(signal.SIGINT))  # counted on, and by both
+    assert main(['-resume', 'out1.checkpoint', '-output_image', 'out1.png']) == 130
+    assert 'the state is in out1.checkpoint' in capsys.readouterr().err  # in place of the older one
+
+
+def test_inputs_that_changed_during_a_run_are_refused(command, capsys, data, at):
+    """It began with the former ones, which are summed at the start, not when it is interrupted."""
+    shutil.copy(data / 'inputs' / 'scene.jpg', 'in.jpg')
+    at(2, lambda: shutil.copy(data / 'inputs' / 'strokes.jpg', 'in.jpg'))
+    at(3, send(signal.SIGINT))
+    assert command(f'{RUN} -content_image in.jpg') == 130
+    assert main(['-resume', 'out.checkpoint']) == 1
+    assert 'in.jpg is not what the run began with' in capsys.readouterr().err
 
 
 def test_an_interrupt_at_a_coarse_scale_saves_a_picture_of_the_full_size(command, at):
@@ -195,7 +217,7 @@ REFUSED = [
     ('-optimizer adam', ['-optimizer lbfgs']),
     ('-paper_mask auto', ['-paper_mask']),
     ('-preset ink', ['-resume state: the run began with -']),
-    ('-num_iterations 6', ['-num_iterations 6', '6; give more']),
+    ('-num_iterations 6', ['-num_iterations', 'done 6 of 6; give more']),
     ('-content_image {inputs}/waves.jpg', ['-content_image', 'waves.jpg', 'begin anew']),
     ('-init_image {inputs}/waves.jpg', ['-init_image', 'begin anew']),
     ('-style_image {inputs}/strokes.jpg,{inputs}/waves.jpg', ['-style_image', 'begin anew']),
@@ -205,6 +227,10 @@ REFUSED = [
     ('-resume out.png', ['-resume out.png', 'not a .safetensors']),
     ('-resume other', ['-resume other', 'not a checkpoint']),
     ('-checkpoint out.png', ['-checkpoint out.png', '-output_image']),
+    ('-checkpoint out_5.png', ['-checkpoint out_5.png', 'on the way']),
+    ('-checkpoint notes', ['-checkpoint notes', 'no checkpoint; name another']),
+    ('-checkpoint {inputs}/scene.jpg', ['-checkpoint', '-content_image; name another']),
+    ('-checkpoint {models}/mini_vgg19_conv.caffemodel', ['-model_file; name another']),
     ('-checkpoint nodir/state', ['-checkpoint nodir/state', 'nodir']),
 ]
 
@@ -212,6 +238,7 @@ REFUSED = [
 @pytest.mark.parametrize(('flags', 'named'), REFUSED, ids=[flags for flags, _ in REFUSED])
 def test_what_does_not_go_with_a_checkpoint_is_refused(half, data, capsys, flags, named):
     torch7.file.write_tensors('other', {'a': torch.zeros(2)}, {})
+    Path('notes').write_text('of another kind')
     before = {name: os.stat(name).st_mtime_ns for name in files()}
     words = flags.format(inputs=data / 'inputs', models=data / 'models').split()
     assert main(['-resume', 'state', *words]) == 1
@@ -317,6 +344,29 @@ def test_a_loss_that_was_never_a_number_goes_on_as_in_the_original(command, data
     flags = f'-style_image {picture},{picture} -style_blend_weights 0,0 -print_iter 1'
     assert command(flags) == 0
     assert 'Total loss: nan' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('place', 'value'),
+    [
+        *(((name,), None) for name in ('torch', 'settings', 'sums', 'state')),
+        *((('settings', name), []) for name in ('image_size', 'content_image', 'seed')),
+        *((('state', name), value) for name in ('iteration', 'scale') for value in ('3', None, -1)),
+        *((('state', name), 5) for name in ('image', 'optimizer', 'generator', 'precision')),
+        (('settings', 'image_size'), 33),
+    ],
+    ids=str,
+)
+def test_damaged_states_are_refused(half, capsys, place, value):
+    tensors, metadata = read_tensors('state')
+    content = part = json.loads(metadata['neural_style'])
+    for name in place[:-1]:
+        part = part[name]
+    part[place[-1]] = value
+    torch7.file.write_tensors('state', tensors, {'neural_style': json.dumps(content)})
+    assert main(['-resume', 'state']) == 1
+    err = capsys.readouterr().err
+    assert err.startswith('neural_style: -resume') and err.count('\n') == 1
 
 
 def test_a_killed_run_leaves_a_readable_state():

@@ -80,7 +80,7 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise FileNotFoundError(f'{path}: no such image file') from None
     except OSError as error:
-        raise type(error)(f'{path}: cannot read the image: {error.strerror}') from None
+        raise type(error)(f'{path}: cannot read the image: {error.strerror or error}') from None
 
 
 def kind_of(file: BinaryIO) -> str | None:
