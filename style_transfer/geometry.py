@@ -21,7 +21,7 @@ from style_transfer.losses import Loss, Part, TVLoss
 # For rows and columns, whether a tile is not at the image's rim.
 Inner = tuple[bool, bool]
 
-# What these make of a position depends on nothing else.
+# What these make of a position depends on nothing else, on the way up.
 POINTWISE = (
     nn.ReLU, nn.LeakyReLU, nn.ELU, nn.ReLU6, nn.Hardtanh, nn.Tanh, nn.Sigmoid, nn.PReLU,
     nn.LocalResponseNorm, Pointwise, BatchNorm, Scale, Loss, TVLoss,
