@@ -21,19 +21,19 @@ FEW_CHANNELS = 4
 class Manner:
     """How the layers of a network run.
 
-    small: they round as Torch7 does.
+    exact: they round as Torch7 does.
     fixed: convolutions in the network's precision, and their way back as FixedConvolution has it.
     frugal: bits are kept for the way back (bits.py), where bits are enough.
     inner: for rows and columns, whether convolutions leave out the rim that padding has a part in,
         where can_shrink says so.
-    quick: whether convolutions may be Winograd's.
+    winograd: whether convolutions may be Winograd's.
     """
 
-    small: bool = False
+    exact: bool = False
     fixed: bool = False
     frugal: bool = False
     inner: tuple[bool, bool] = (False, False)
-    quick: bool = True
+    winograd: bool = True
 
     @property
     def joins(self) -> bool:
@@ -89,7 +89,7 @@ class FixedConvolution:
         )
 
     @staticmethod
-    def is_quick(layer: nn.Conv2d, dtype: torch.dtype, size: tuple[int, int]) -> bool:
+    def is_winograd(layer: nn.Conv2d, dtype: torch.dtype, size: tuple[int, int]) -> bool:
         """Whether features of H x W pixels go through Winograd's convolution."""
         fits = dtype == torch.float32 and FixedConvolution.fits(layer)
         return fits and Winograd.pays(layer.weight, size)
@@ -119,9 +119,11 @@ class FixedConvolution:
         )
         return _Fixed.apply(features, self, manner, padding, count)
 
-    def up(self, features: Tensor, padding: tuple[int, int], rectify: bool, quick: bool) -> Tensor:
+    def up(
+        self, features: Tensor, padding: tuple[int, int], rectify: bool, winograd: bool
+    ) -> Tensor:
         """features: (1, C, H, W), in dtype, in two parts where they are few."""
-        if quick and self._pays(features):
+        if winograd and self._pays(features):
             return self.winograd(features, padding, self.bias, rectify)
         if not rectify:
             return functional.conv2d(features, self.weight, self.bias, padding=padding)
@@ -134,10 +136,10 @@ class FixedConvolution:
             )  # fmt: skip
         return functional.conv2d(features, self.weight, self.bias, padding=padding).relu_()
 
-    def down(self, gradient: Tensor, padding: tuple[int, int], quick: bool) -> Tensor:
+    def down(self, gradient: Tensor, padding: tuple[int, int], winograd: bool) -> Tensor:
         """gradient: (1, C', H', W'), in dtype.  padding: of the way up.  Returns (1, C, H, W)."""
         height, width = (k - 1 - p for k, p in zip(self.kernel_size, padding, strict=True))
-        if quick and self._pays(gradient):
+        if winograd and self._pays(gradient):
             return self.winograd(gradient, (height, width), back=True)
         return functional.conv2d(gradient, self.turned, padding=(height, width))
 
@@ -156,10 +158,10 @@ class FixedConvolution:
 class _Fixed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features, fixed, manner, padding, count):
-        ctx.bits, ctx.padding, ctx.quick = None, padding, manner.quick
+        ctx.bits, ctx.padding, ctx.winograd = None, padding, manner.winograd
         ctx.fixed, ctx.dtype = fixed, features.dtype
         features = fixed._converted(features)
-        output = fixed.up(features, padding, count > 1, manner.quick)
+        output = fixed.up(features, padding, count > 1, manner.winograd)
         if count == 2 and manner.frugal:
             ctx.bits = Bits(output)
         elif count == 2:
@@ -173,7 +175,7 @@ class _Fixed(torch.autograd.Function):
             gradient = ctx.bits.mask(gradient)
         for output in ctx.saved_tensors:
             gradient = masked(gradient, output)
-        own = fixed.down(gradient, ctx.padding, ctx.quick)
+        own = fixed.down(gradient, ctx.padding, ctx.winograd)
         return own.to(ctx.dtype), None, None, None, None
 
 

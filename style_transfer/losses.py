@@ -77,10 +77,10 @@ def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
         return _gram_of_rows(_rows(features))
     flat = features[0].flatten(1)  # (C, H * W)
     if flat.dtype in HALVES:
-        pieces = (piece.float() for piece in flat.split(PIECE, 1))
         total = flat.new_zeros(len(flat), len(flat), dtype=torch.float32)
-        for piece in pieces:
-            total.addmm_(piece, piece.t())
+        for some in flat.split(PIECE, 1):
+            full = some.float()
+            total.addmm_(full, full.t())
         return total
     return gemm_tn(flat, flat) if exact and flat.shape[1] <= EXACT else flat @ flat.t()
 
@@ -371,8 +371,8 @@ class StyleLoss(Loss):
             # Some positions at a time: nothing of the layer's size is ever float32.
             above = _dense(gradient)
             pieces = (_dense(some)[0].flatten(1).t().split(PIECE) for some in (features, above))
-            for piece, sum in zip(*pieces, strict=True):
-                sum.copy_((piece.float() @ slope).add_(sum))
+            for some, found in zip(*pieces, strict=True):
+                found.copy_((some.float() @ slope).add_(found))
             if above is not gradient:
                 gradient.copy_(above)
         elif _is_dense(gradient):

@@ -268,23 +268,23 @@ class LossNetwork(nn.Module):
                 ' -style_layers, or run one process'
             )
         ends = [*begins[1:], len(layers)]
-        return Tiling(tuple(Stage(a, b, again=0) for a, b in zip(begins, ends, strict=True)))
+        return Tiling(tuple(Stage(a, b, recompute=0) for a, b in zip(begins, ends, strict=True)))
 
     def _enter(self, image: Tensor) -> tuple[Tensor, Manner]:
         """The features below the first layer, and how layers run."""
         features = image.unsqueeze(0)
         on_cpu, full = image.device.type == 'cpu', self.dtype == torch.float32
-        small = self.exact and on_cpu and full and image[0].numel() <= EXACT
-        fixed = not small and image.dtype == torch.float32 and (on_cpu or not full)
+        exact = self.exact and on_cpu and full and image[0].numel() <= EXACT
+        fixed = not exact and image.dtype == torch.float32 and (on_cpu or not full)
         for loss in self.style_losses:
-            loss.exact = small
+            loss.exact = exact
         for adding in self.adding:
             adding.scale, adding.rectifies = self.scale, False
-        if not small:
+        if not exact:
             # The layout of PyTorch's fastest convolutions: a whole evaluation of VGG-19 takes 1.1
             # times less at 512 x 384 on a CPU.
             features = features.contiguous(memory_format=torch.channels_last)
-        return features, Manner(small, fixed)
+        return features, Manner(exact, fixed)
 
     def _run(self, layers: Sequence[Any], features: Tensor, manner: Manner) -> Tensor:
         """Layers one after the other, those that are joined as one."""
@@ -308,7 +308,7 @@ class LossNetwork(nn.Module):
         A layer of a network with branches may take several inputs.
         """
         _check_fit(layer, features)
-        if manner.small and isinstance(layer, nn.Conv2d) and layer.groups == 1:
+        if manner.exact and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
         if manner.joins and is_fixed(layer):
             dtype = self.dtype if manner.fixed else features.dtype

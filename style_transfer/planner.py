@@ -15,7 +15,7 @@ from style_transfer.memory import free_memory, parse_memory, used_memory, writte
 from style_transfer.network import LossNetwork
 from style_transfer.prediction import (
     Job,
-    any_quick,
+    any_winograd,
     at_once,
     channels_of,
     item_size,
@@ -66,12 +66,12 @@ def choose_plan(
     pairs: int,
     memory: str = '',
     given_up: int = 0,
-    apart: bool = False,
+    reparametrized: bool = False,
 ) -> Plan:
     """The plan that changes least and fits, then the one that is fastest.
 
     memory: the flag -memory, '' for what is free on the device.  given_up: bytes of the images that
-    are there now, but not any more when the first evaluation is done.  apart: of Job.
+    are there now, but not any more when the first evaluation is done.  reparametrized: of Job.
     Whole images come first, or whole strips for several processes, then tiles, which change nothing
     but the last digits, then a history of L-BFGS on the host, then one in bfloat16.  All processes
     come to the same plan.  Raises ValueError where nothing fits, naming the size that would.
@@ -84,7 +84,9 @@ def choose_plan(
         limit = math.inf
     if ranks.size > 1:
         used, limit = ranks.most(used), -ranks.most(-int(min(limit, MOST)))
-    job = Job(network, size, tuple(style_sizes), pairs, used, given_up if on_cpu else 0, apart)
+    job = Job(
+        network, size, tuple(style_sizes), pairs, used, given_up if on_cpu else 0, reparametrized
+    )
     room = FILLED * limit
     found = _fitting(job, room)
     if found is not None:
@@ -161,17 +163,17 @@ def _tilings(job: Job) -> list[Tiling | None]:
     layers = layers_of(job.network)
     begins, local = cuts(layers)
     tops = [0, *begins[1:], local]
-    kinds = [True, False] if job.once(any_quick, job.size) else [True]
+    kinds = [True, False] if job.once(any_winograd, job.size) else [True]
     cost: dict[Tiling | None, float] = {}
     for number, top in enumerate(tops):
         inner = begins[1:number] if top != local else begins[1:]
         for count in range(len(inner) + 1):
             bounds = [0, *inner[count:], top] if top else [0]
             all_factors = ((4, 2, 1), (2, 1), (1,), (0.5,), (0.25,))
-            for factors, quick in product(all_factors, kinds):
-                plain = [_quickest(job, a, b, factors, quick) for a, b in pairwise(bounds)]
+            for factors, winograd in product(all_factors, kinds):
+                plain = [_quickest(job, a, b, factors, winograd) for a, b in pairwise(bounds)]
                 if top < len(layers):
-                    plain.append(Stage(top, len(layers), quick=quick))
+                    plain.append(Stage(top, len(layers), winograd=winograd))
                 for stages in _keeping(job.network, plain):
                     cost[Tiling(stages)] = sum(
                         load_of(job, stage, job.size).cost for stage in stages
@@ -179,11 +181,13 @@ def _tilings(job: Job) -> list[Tiling | None]:
     return sorted(cost, key=lambda tiling: cost[tiling])
 
 
-def _quickest(job: Job, start: int, stop: int, factors: Sequence[float], quick: bool) -> Stage:
+def _quickest(job: Job, start: int, stop: int, factors: Sequence[float], winograd: bool) -> Stage:
     """A stage whose tiles are as large as is quickest."""
     layers, widths = layers_of(job.network)[start:stop], channels_of(job.network)[start : stop + 1]
     stages = [
-        Stage(start, stop, _side(layers, widths, job.network, factor), again=0, quick=quick)
+        Stage(
+            start, stop, _side(layers, widths, job.network, factor), recompute=0, winograd=winograd
+        )
         for factor in factors
     ]
     return min(stages, key=lambda stage: load_of(job, stage, job.size).cost)
@@ -201,7 +205,7 @@ def _keeping(network: LossNetwork, stages: Sequence[Stage]) -> Iterator[tuple[St
         options.append((0, first, last, None))
     for levels in combinations_with_replacement(reversed(range(4)), len(stages)):
         yield tuple(
-            replace(stage, again=some[level])
+            replace(stage, recompute=some[level])
             for stage, some, level in zip(stages, options, levels, strict=True)
         )
 
@@ -246,9 +250,9 @@ def _words(job: Job, tiling: Tiling) -> str:
     parts = [
         f'layers {stage.start + 1} to {stage.stop} '
         + (f'in tiles of {stage.side} pixels' if stage.side else single)
-        + (' (calculated twice)' if stage.side and stage.again is None else '')
+        + (' (calculated twice)' if stage.side and stage.recompute is None else '')
         for stage in tiling.stages
     ]
-    if not tiling.stages[0].quick:
+    if not tiling.stages[0].winograd:
         parts.append("without Winograd's kernels")
     return ', '.join(parts)

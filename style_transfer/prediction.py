@@ -35,7 +35,7 @@ class Job:
 
     pairs: of the history of L-BFGS, 0 for Adam.  used: bytes in use already, on the device, by the
     process that has the most of those that share the run.  given_up: of those, the bytes that are
-    only needed until the targets are known.  apart: whether the image is made from what is
+    only needed until the targets are known.  reparametrized: whether the image is made from what is
     optimised, not that itself.
     """
 
@@ -45,7 +45,7 @@ class Job:
     pairs: int
     used: int
     given_up: int = 0
-    apart: bool = False
+    reparametrized: bool = False
     known: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     def once(self, work: Callable[..., Any], *given: Any) -> Any:
@@ -69,7 +69,15 @@ class Job:
             )
             used = max(used + after - before, 0)
             given_up = int(given_up * after / before)
-        return Job(self.network, sizes[0], tuple(sizes[1:]), self.pairs, used, given_up, self.apart)
+        return Job(
+            self.network,
+            sizes[0],
+            tuple(sizes[1:]),
+            self.pairs,
+            used,
+            given_up,
+            self.reparametrized,
+        )
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ def at_once(network: LossNetwork, stage: Stage) -> bool:
 def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Load:
     layers, widths, item = layers_of(network), channels_of(network), item_size(network)
     part = layers[stage.start : stage.stop]
-    again = _counted(part, stage.again)
+    recompute = _counted(part, stage.recompute)
     whole = _sizes(layers[: stage.stop], size)[stage.start :]
     side = stage.side or max(whole[0])
     tile = (min(side, whole[0][0]), min(side, whole[0][1]))
@@ -119,15 +127,15 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         own = float(channels * math.prod(sizes[number]) * item)
         if isinstance(layer, nn.Conv2d):
             multiplications = more * layer.weight.numel() * math.prod(whole[number])
-            if stage.quick and _is_quick(network, layer, sizes[number - 1]):
+            if stage.winograd and _is_winograd(network, layer, sizes[number - 1]):
                 multiplications *= Winograd.share(layer.weight)
             forward += multiplications
-            second += multiplications * (number <= again)
+            second += multiplications * (number <= recompute)
         bits = bits_kept(layer)
         if bits is not None:
             bits += (number - 1 in seeing) - (number in seeing)
         if isinstance(layer, Loss):
-            if number > again:
+            if number > recompute:
                 kept += more * elements * item
             else:
                 recalled += own
@@ -137,25 +145,25 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         elif not is_fixed(layer):
             kept += _kept(layer, more * elements * item, item)
         indices = own * 8 / item if isinstance(layer, nn.MaxPool2d) and bits is None else 0.0
-        scratch = _scratch(network, layer, sizes[number - 1]) * stage.quick
+        scratch = _scratch(network, layer, sizes[number - 1]) * stage.winograd
         up = max(up, below + own + max(indices, scratch))
         down = max(down, below + own + max(own, indices, scratch))  # two gradients and a mask
         below = own
     gaps = _gaps(network, GAPS_OF_TILES)
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
-    if stage.again is None:
-        down = max(_both_ways(network, part, widths[stage.start], tile, stage.quick))
+    if stage.recompute is None:
+        down = max(_both_ways(network, part, widths[stage.start], tile, stage.winograd))
         cost = (2 if at_once(network, stage) else 3) * forward
         return Load(cost, map_below, True, 0.0, gaps * up, gaps * down)
     cost += 2 * forward + second
-    down = max(down, up * (again > 0)) + recalled
-    return Load(cost, map_below, again > 0, kept, gaps * up, gaps * down)
+    down = max(down, up * (recompute > 0)) + recalled
+    return Load(cost, map_below, recompute > 0, kept, gaps * up, gaps * down)
 
 
-def _counted(part: Sequence[Any], again: int | None) -> int:
+def _counted(part: Sequence[Any], recompute: int | None) -> int:
     """A number of layers without TV, of all layers of a stage."""
     tv = sum(isinstance(layer, TVLoss) for layer in part)
-    return again + tv if again else 0
+    return recompute + tv if recompute else 0
 
 
 def _overlaps(
@@ -212,7 +220,7 @@ def predict(
     vector = 3 * 4 * pixels
     # x, and of L-BFGS g, g_old, d, of Adam m, v
     kept = (4.0 if job.pairs else 3.0) * vector / processes
-    kept += vector * (processes > 1 or job.apart)  # x as a whole
+    kept += vector * (processes > 1 or job.reparametrized)  # x as a whole
     if job.pairs and not on_host:
         item = 4 if history is None else torch.empty(0, dtype=history).element_size()
         kept += 2 * job.pairs * vector / processes * item / 4
@@ -223,7 +231,7 @@ def predict(
     exact = network.exact and math.prod(largest) <= EXACT
     if low or (on_cpu and not exact) or tiling:
         stages = tiling.stages if tiling else [Stage(0, len(layers_of(network)))]
-        kept += sum(job.once(_weights, largest, x.start, x.stop, x.quick) for x in stages)
+        kept += sum(job.once(_weights, largest, x.start, x.stop, x.winograd) for x in stages)
     targets = sum(job.once(_elements, loss, job.size) * 4 for loss in network.content_losses)
     targets /= processes if on_cpu else 1  # memory that nobody writes to is none
     image = 24 * pixels if on_cpu else 0  # float64, preprocessed
@@ -251,26 +259,26 @@ def saving(size: tuple[int, int]) -> float:
 
 
 def _weights(
-    network: LossNetwork, size: tuple[int, int], start: int, stop: int, quick: bool
+    network: LossNetwork, size: tuple[int, int], start: int, stop: int, winograd: bool
 ) -> float:
     """Bytes of convolutions' weights, of layers start to stop, kept beside the network's own.
 
-    quick: whether they may be Winograd's.
+    winograd: whether they may be Winograd's.
     """
     layers, low, total = layers_of(network), network.dtype != torch.float32, 0
     for layer, below in list(zip(layers, _sizes(layers, size), strict=False))[start:stop]:
-        if quick and _is_quick(network, layer, below):
+        if winograd and _is_winograd(network, layer, below):
             total += Winograd.kept(layer.weight)
         elif isinstance(layer, nn.Conv2d):
             total += (1 + low) * item_size(network) * layer.weight.numel()  # turned, and their own
     return total
 
 
-def any_quick(network: LossNetwork, size: tuple[int, int]) -> bool:
+def any_winograd(network: LossNetwork, size: tuple[int, int]) -> bool:
     """Whether any of the convolutions is Winograd's."""
     layers = layers_of(network)
     sizes = _sizes(layers, size)
-    return any(_is_quick(network, *some) for some in zip(layers, sizes, strict=False))
+    return any(_is_winograd(network, *some) for some in zip(layers, sizes, strict=False))
 
 
 def _elements(network: LossNetwork, loss: ContentLoss, size: tuple[int, int]) -> float:
@@ -341,7 +349,7 @@ def _both_ways(
     layers: Sequence[Any],
     channels: int,
     size: tuple[int, int],
-    quick: bool = True,
+    winograd: bool = True,
 ) -> Iterator[float]:
     """Bytes in use while layers go up, keeping what the way back takes, and down."""
     item = item_size(network)
@@ -354,18 +362,18 @@ def _both_ways(
         # what is not kept below a pooling leaves a gap, too small for the gradient to come
         held += _kept(layer, own, item)
         # two gradients on the way down
-        yield held + own + below + _scratch(network, layer, sizes[number - 1]) * quick
+        yield held + own + below + _scratch(network, layer, sizes[number - 1]) * winograd
         below = own
 
 
 def _scratch(network: LossNetwork, layer: Any, size: tuple[int, int]) -> int:
     """Bytes that a layer takes besides its features, of which it gets H x W."""
-    return Winograd.taken(layer.weight, size) if _is_quick(network, layer, size) else 0
+    return Winograd.taken(layer.weight, size) if _is_winograd(network, layer, size) else 0
 
 
-def _is_quick(network: LossNetwork, layer: Any, size: tuple[int, int]) -> bool:
+def _is_winograd(network: LossNetwork, layer: Any, size: tuple[int, int]) -> bool:
     """Whether features of H x W pixels go through Winograd's convolution."""
-    return isinstance(layer, nn.Conv2d) and FixedConvolution.is_quick(layer, network.dtype, size)
+    return isinstance(layer, nn.Conv2d) and FixedConvolution.is_winograd(layer, network.dtype, size)
 
 
 def _kept(layer: Any, own: float, item: int) -> float:

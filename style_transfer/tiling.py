@@ -43,16 +43,16 @@ class Stage:
     """Layers start to stop, without stop, of a loss network, its losses counted.
 
     side: of a tile with its halo, in pixels of the stage's input; 0 for one tile.
-    again: how many of the layers are calculated again on the way down, for the features of their
-    losses; bits are kept of all others.  None: all of them, and nothing is kept.
-    quick: whether its convolutions may be Winograd's, whose kernels take memory.
+    recompute: how many of the layers are calculated again on the way down, for the features of
+    their losses; bits are kept of all others.  None: all of them, and nothing is kept.
+    winograd: whether its convolutions may be Winograd's, whose kernels take memory.
     """
 
     start: int
     stop: int
     side: int = 0
-    again: int | None = None
-    quick: bool = True
+    recompute: int | None = None
+    winograd: bool = True
 
 
 @dataclass(frozen=True)
@@ -137,16 +137,16 @@ class TiledEvaluation:
             if self._goes_up(stage):
                 features = self._up(stage, features)
             else:
-                self.run(self._layers(stage), features.rows, Manner(quick=stage.quick))
+                self.run(self._layers(stage), features.rows, Manner(winograd=stage.winograd))
 
     def gradient(self, image: Tensor) -> Tensor:
         """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
         maps = [Band(image.detach().unsqueeze(0))]
         for stage in self.stages:
             if self._goes_up(stage):
-                above = self._up(stage, maps[-1], graphs=stage.again is not None)
+                above = self._up(stage, maps[-1], graphs=stage.recompute is not None)
                 self._normalize(stage, maps[-1])
-                if stage.again == 0:
+                if stage.recompute == 0:
                     maps[-1] = maps[-1].forgotten()
                 maps.append(above)
         gradient: Band | None = None
@@ -189,7 +189,7 @@ class TiledEvaluation:
         modes = [loss.mode for loss in losses]
         for loss, mode in zip(losses, modes, strict=True):
             loss.mode = 'sum' if mode == 'loss' else mode
-        forgetful = [layer for layer in self._again(stage) if isinstance(layer, Loss)]
+        forgetful = [layer for layer in self._recomputed(stage) if isinstance(layer, Loss)]
         for loss in forgetful:
             loss.forgets = True
         above = self._sum(stage, features, graphs)
@@ -227,7 +227,7 @@ class TiledEvaluation:
                 if graphs:
                     crop = _Enter.apply(crop, torch.empty(0, requires_grad=True))
                     below = get_gradient_edge(crop)
-                manner = Manner(frugal=graphs, inner=tile.inner, quick=stage.quick)
+                manner = Manner(frugal=graphs, inner=tile.inner, winograd=stage.winograd)
                 found = self.run(layers, crop, manner)
             del crop
             if graphs:
@@ -258,13 +258,13 @@ class TiledEvaluation:
             self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
         for number, tile in enumerate(self._tiles(stage)):
             _tell_losses(layers, tile)
-            if stage.again is None:
+            if stage.recompute is None:
                 crop = _copied(features.piece(tile.crop)).requires_grad_()
-                found = self.run(layers, crop, Manner(inner=tile.inner, quick=stage.quick))
+                found = self.run(layers, crop, Manner(inner=tile.inner, winograd=stage.winograd))
                 graph = Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
                 del found
             else:
-                if stage.again:
+                if stage.recompute:
                     self._recall(stage, _copied(features.piece(tile.crop)), tile.inner)
                 graph = self.graphs.pop((stage, number))
             gradient = torch.zeros_like(graph.like, device=self.device)
@@ -297,25 +297,25 @@ class TiledEvaluation:
 
     def _recall(self, stage: Stage, crop: Tensor, inner: Inner) -> None:
         """Tell the losses the features that they have not kept of a tile."""
-        layers = self._again(stage)
+        layers = self._recomputed(stage)
         losses = [layer for layer in layers if isinstance(layer, Loss) and layer.mode != 'none']
         for loss in losses:
             loss.mode = 'recall'
         with torch.no_grad():
-            self.run(layers, crop, Manner(inner=inner, quick=stage.quick))
+            self.run(layers, crop, Manner(inner=inner, winograd=stage.winograd))
         for loss in losses:
             loss.mode = 'loss'
 
-    def _again(self, stage: Stage) -> list[nn.Module]:
+    def _recomputed(self, stage: Stage) -> list[nn.Module]:
         """The layers that are calculated again where bits are kept of the others."""
-        return self._layers(stage)[: stage.again or 0]
+        return self._layers(stage)[: stage.recompute or 0]
 
     def _whole(self, stage: Stage, features: Tensor) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
         # smaller tiles' memory is in pieces that this one cannot use
         self._hold(self.takes.get(stage, 0.0))
         features = features.requires_grad_()
-        manner = Manner(frugal=stage.again is not None, quick=stage.quick)
+        manner = Manner(frugal=stage.recompute is not None, winograd=stage.winograd)
         found = self.run(self._layers(stage), features, manner)
         return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
 

@@ -254,7 +254,7 @@ def stylize(
         pairs=pairs,
         memory=memory,
         given_up=given_up,
-        apart=bool(luminance_only) or mask is not None or fourier_decay != 0,
+        reparametrized=bool(luminance_only) or mask is not None or fourier_decay != 0,
     )
     network.tiling = plan.tiling
     if planned is not None:

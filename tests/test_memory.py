@@ -79,7 +79,7 @@ def test_winograds_kernels_are_given_up_where_they_would_not_fit(monkeypatch):
         plan('10M')
     least = int(re.search(r'needs (\d+)M', str(error.value))[1])
     plans = [plan(f'{least + more}M') for more in (1, 150)]
-    assert [any(stage.quick for stage in plan.tiling.stages) for plan in plans] == [False, True]
+    assert [any(stage.winograd for stage in plan.tiling.stages) for plan in plans] == [False, True]
     assert ["without Winograd's kernels" in plan.text for plan in plans] == [True, False]
     kept = 4 * (36 - 9) * 512**2
     assert plans[1].peak - plans[0].peak > kept
@@ -257,8 +257,8 @@ def test_an_image_apart_from_what_is_optimised_is_counted(network, monkeypatch):
     monkeypatch.setattr('style_transfer.planner.used_memory', lambda _: 300 << 20)
     size = (3072, 4096)
     plans = [
-        choose_plan(network, size, [size], pairs=0, memory='1000G', apart=apart)
-        for apart in (False, True)
+        choose_plan(network, size, [size], pairs=0, memory='1000G', reparametrized=made)
+        for made in (False, True)
     ]
     assert plans[1].peak - plans[0].peak == 3 * 4 * math.prod(size)
 

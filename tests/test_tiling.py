@@ -58,12 +58,12 @@ def keeping(net, tiling, kind):
     """
     layers = list(net.chunks[0].children())
 
-    def again(stage):
+    def recompute(stage):
         inside = [layer for layer in layers[stage.start : stage.stop] if type(layer) is not TVLoss]
         at = [k + 1 for k, layer in enumerate(inside) if isinstance(layer, Loss)]
         return {'none': 0, 'first': min(at, default=0), 'all': max(at, default=0)}[kind]
 
-    return Tiling(tuple(replace(stage, again=again(stage)) for stage in tiling.stages))
+    return Tiling(tuple(replace(stage, recompute=recompute(stage)) for stage in tiling.stages))
 
 
 def results(net, tiling, size, guide=None):
@@ -234,8 +234,8 @@ def test_tiles_in_single_precision_and_less_agree_to_its_noise(cnn, precision, t
         assert (tiled - gradient).norm() <= tolerance * gradient.norm()
 
 
-@pytest.mark.parametrize('quick', [True, False])
-def test_winograds_convolutions_may_be_left_out_of_a_stage(quick, monkeypatch):
+@pytest.mark.parametrize('winograd', [True, False])
+def test_winograds_convolutions_may_be_left_out_of_a_stage(winograd, monkeypatch):
     torch.manual_seed(0)
     layers = [('a', nn.Conv2d(3, 128, 3, padding=1)), ('b', nn.ReLU())]
     layers += [('c', nn.Conv2d(128, 256, 3, padding=1)), ('d', nn.ReLU())]
@@ -250,7 +250,7 @@ def test_winograds_convolutions_may_be_left_out_of_a_stage(quick, monkeypatch):
     monkeypatch.setattr('style_transfer.convolution.Winograd', make)
     x, targets = (image(150, 170, seed).float() for seed in (1, 2))
     tiles = keeping(net, stages(net, 64), 'first')
-    tiles = Tiling(tuple(replace(stage, quick=quick) for stage in tiles.stages))
+    tiles = Tiling(tuple(replace(stage, winograd=winograd) for stage in tiles.stages))
     found = []
     for net.tiling in (tiles, None):
         net.capture_content(targets)
@@ -258,5 +258,5 @@ def test_winograds_convolutions_may_be_left_out_of_a_stage(quick, monkeypatch):
             loss.target = torch.empty(0)
         net.capture_style(targets, 1.0)
         found.append(evaluate(net, x)[1])
-        assert bool(made) == (quick or net.tiling is None)
+        assert bool(made) == (winograd or net.tiling is None)
     assert (found[0] - found[1]).norm() <= 1e-5 * found[1].norm()
