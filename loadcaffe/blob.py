@@ -55,7 +55,7 @@ def read_blob(wire: WireFile, blob: Field, where: str) -> Tensor:
         size = (field.end - field.payload) // kind.itemsize
         wire.read_into(array[done : done + size], field.payload)
         done += size
-    return _tensor(array, shape)
+    return float_tensor(array, shape)
 
 
 def from_message(blob: Any, where: str) -> Tensor:
@@ -69,7 +69,7 @@ def from_message(blob: Any, where: str) -> Tensor:
             raise CaffeFormatError(f'{where}: its values end in the middle of a number')
         data = np.frombuffer(blob.raw_data, kind)
     shape = _shape(blob, len(data), where)
-    return _tensor(np.fromiter(data, kind, len(data)), shape)
+    return float_tensor(np.fromiter(data, kind, len(data)), shape)
 
 
 def _raw_type(blob: Any, where: str) -> Any:
@@ -79,8 +79,8 @@ def _raw_type(blob: Any, where: str) -> Any:
     return RAW_TYPES[kind]
 
 
-def _tensor(array: np.ndarray, shape: list[int]) -> Tensor:
-    # A double beyond float32 becomes infinite, silently, as in C.
+def float_tensor(array: np.ndarray, shape: list[int]) -> Tensor:
+    """Numbers as float32; one beyond becomes infinite, silently, as in C."""
     with np.errstate(over='ignore'):
         return torch.from_numpy(array.astype(np.float32, copy=False)).reshape(shape)
 

@@ -14,14 +14,12 @@ from torch import Tensor
 
 from loadcaffe import schema
 from loadcaffe.choice import Choice
-from loadcaffe.messages import V1_TYPES
+from loadcaffe.messages import V1_NUMBERS
 from loadcaffe.netparameter import Layer, NetParameter
 from loadcaffe.schema import CaffeFormatError
 from loadcaffe.tensors import BLOBS
 from loadcaffe.upgrade import text
 from loadcaffe.wiring import wire
-
-V1_NUMBERS = {v2: number for number, (_, v2) in V1_TYPES.items()}
 
 
 def convolutional(choice: Choice) -> NetParameter:

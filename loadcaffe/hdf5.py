@@ -18,16 +18,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loadcaffe import schema
-from loadcaffe.netparameter import LAYERS, Layer, NetParameter, open_file
+from loadcaffe.blob import AXES, float_tensor
+from loadcaffe.netparameter import LAYERS, NetParameter, open_file, weights_only
 from loadcaffe.schema import CaffeFormatError
 
 MAGIC = b'\x89HDF\r\n\x1a\n'
-AXES = 32
 BLOBS = 1000  # of one layer
 DEPTH = 8  # of groups: a layer 'a/b' lies in two
 STEPS = 200_000  # parts of the file that are looked at; a network has a few thousand
 DATASPACE, DATATYPE, LAYOUT, CONTINUATION, SYMBOL_TABLE = 1, 3, 8, 16, 17
+
+# A layer's name, and its blobs.
+Named = tuple[str, list[Tensor]]
 
 
 def read_hdf5(path: str | Path) -> NetParameter:
@@ -38,12 +40,8 @@ def read_hdf5(path: str | Path) -> NetParameter:
     with open_file(path) as file:
         content = np.memmap(file, np.uint8, 'r')
         classic = len(content) > 8 and content[8] < 2
-        layers = _Classic(path, content).layers() if classic else _read_newer(path, len(content))
-    return NetParameter('', 2, [], [], [], layers, path, weights_only=True)
-
-
-def _layer(name: str, blobs: list[Tensor]) -> Layer:
-    return Layer(name, '', '', schema.LayerParameter(name=name), blobs)
+        blobs = _Classic(path, content).blobs() if classic else _read_newer(path, len(content))
+    return weights_only(path, blobs)
 
 
 class _Classic:
@@ -68,7 +66,7 @@ class _Classic:
     def number(self, start: int, length: int = 8) -> int:
         return int.from_bytes(self.bytes(start, length), 'little')
 
-    def layers(self) -> list[Layer]:
+    def blobs(self) -> list[Named]:
         if self.bytes(13, 2) != b'\x08\x08':
             raise self.error('its addresses are not 8 bytes long')
         whole = self.number(40 + 4 * (self.number(8, 1) == 1))
@@ -80,7 +78,7 @@ class _Classic:
             raise CaffeFormatError(f"{self.path}: not a caffemodel: the group 'data' is missing")
         return list(self.walk('', self.messages(names['data']), 0))
 
-    def walk(self, name: str, messages: dict[int, int], depth: int) -> Iterator[Layer]:
+    def walk(self, name: str, messages: dict[int, int], depth: int) -> Iterator[Named]:
         """The layers in a group: itself, if it holds blobs, and those below, 'a/b' in group 'a'."""
         blobs: dict[str, dict[int, int]] = {}
         groups: dict[str, dict[int, int]] = {}
@@ -94,7 +92,7 @@ class _Classic:
         if name:
             where = f'layer {name!r}: blob'
             numbered = [self.blob(f'{where} {i}', blobs[str(i)]) for i in range(len(blobs))]
-            yield _layer(name, numbered)
+            yield name, numbered
         for child, found in groups.items():
             yield from self.walk(f'{name}/{child}'.lstrip('/'), found, depth + 1)
 
@@ -182,11 +180,10 @@ def _tensor(content: np.ndarray, start: int, kind: np.dtype, shape: list[int]) -
     if not math.prod(shape):
         return torch.empty([min(size, 1) for size in shape])
     values = content[start : start + math.prod(shape) * kind.itemsize].view(kind)
-    with np.errstate(over='ignore'):
-        return torch.from_numpy(values.astype(np.float32).reshape(shape))
+    return float_tensor(np.array(values), shape)  # not the file itself
 
 
-def _read_newer(path: str | Path, size: int) -> list[Layer]:
+def _read_newer(path: str | Path, size: int) -> list[Named]:
     """A file of a later HDF5. Links to elsewhere and numbers that are not there are refused."""
     import h5py
 
@@ -199,7 +196,7 @@ def _read_newer(path: str | Path, size: int) -> list[Layer]:
         raise CaffeFormatError(f'{path}: damaged HDF5: {error}') from error
 
 
-def _walk_newer(path: str | Path, name: str, group: Any, size: int) -> Iterator[Layer]:
+def _walk_newer(path: str | Path, name: str, group: Any, size: int) -> Iterator[Named]:
     import h5py
 
     children = {child: _hard(path, group, child) for child in group}
@@ -207,7 +204,7 @@ def _walk_newer(path: str | Path, name: str, group: Any, size: int) -> Iterator[
     if set(blobs) != set(map(str, range(len(blobs)))) or name.count('/') > DEPTH:
         raise CaffeFormatError(f'{path}: layer {name!r} has the blobs {", ".join(blobs)[:60]}')
     if name:
-        yield _layer(name, [_dataset(path, group, str(i), size) for i in range(len(blobs))])
+        yield name, [_dataset(path, group, str(i), size) for i in range(len(blobs))]
     for child, found in children.items():
         if child not in blobs:
             yield from _walk_newer(path, f'{name}/{child}'.lstrip('/'), found, size)
@@ -225,5 +222,4 @@ def _dataset(path: str | Path, group: Any, name: str, size: int) -> Tensor:
     data = _hard(path, group, name)
     if data.dtype.kind != 'f' or data.id.get_storage_size() < data.nbytes or data.nbytes > size:
         raise CaffeFormatError(f'{path}: {data.name}: only uncompressed floats are read')
-    with np.errstate(over='ignore'):
-        return torch.from_numpy(data[()].astype(np.float32))
+    return float_tensor(data[()], list(data.shape))

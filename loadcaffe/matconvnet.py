@@ -12,19 +12,20 @@ import torch
 
 from loadcaffe import schema
 from loadcaffe.matlab import read_mat
+from loadcaffe.messages import V1_NUMBERS
 from loadcaffe.netparameter import LAYERS, Layer, NetParameter
 from loadcaffe.schema import CaffeFormatError
 
-# MatConvNet's word -> V2's, and V1's number, which the original prints.
+# MatConvNet's word -> V2's.
 TYPES = {
-    'conv': ('Convolution', '4'),
-    'relu': ('ReLU', '18'),
-    'pool': ('Pooling', '17'),
-    'softmax': ('Softmax', '20'),
-    'softmaxloss': ('SoftmaxWithLoss', '21'),
-    'dropout': ('Dropout', '6'),
-    'sigmoid': ('Sigmoid', '19'),
-    'normalize': ('LRN', '15'),
+    'conv': 'Convolution',
+    'relu': 'ReLU',
+    'pool': 'Pooling',
+    'softmax': 'Softmax',
+    'softmaxloss': 'SoftmaxWithLoss',
+    'dropout': 'Dropout',
+    'sigmoid': 'Sigmoid',
+    'normalize': 'LRN',
 }
 
 
@@ -62,7 +63,7 @@ def _layer(one: dict[str, Any], bottom: str, first: bool) -> Layer:
         raise CaffeFormatError('its name and type are no strings')
     if kind not in TYPES:
         raise CaffeFormatError(f'{name!r} has the type {kind!r}, which loadcaffe does not read')
-    word, number = TYPES[kind]
+    word = TYPES[kind]
     param = schema.LayerParameter(name=name, type=word, bottom=[bottom], top=[name])
     blobs = []
     if kind == 'conv':
@@ -85,7 +86,7 @@ def _layer(one: dict[str, Any], bottom: str, first: bool) -> Layer:
         param.dropout_param.dropout_ratio = float(np.ravel(one.get('rate', 0.5))[0])
     elif kind == 'relu' and np.size(one.get('leak', 0)) and np.ravel(one.get('leak', 0))[0]:
         param.relu_param.negative_slope = float(np.ravel(one['leak'])[0])
-    return Layer(name, word, number, param, blobs)
+    return Layer(name, word, str(V1_NUMBERS[word]), param, blobs)
 
 
 def _convolution(one: dict[str, Any], param: Any, first: bool) -> list[torch.Tensor]:

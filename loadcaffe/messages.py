@@ -165,3 +165,5 @@ V1_TYPES = {
     38: ('EXP', 'Exp'),
     39: ('DECONVOLUTION', 'Deconvolution'),
 }
+# The number of a V2 type, which the original prints.
+V1_NUMBERS = {v2: number for number, (_, v2) in V1_TYPES.items()}

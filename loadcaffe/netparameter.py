@@ -3,6 +3,7 @@
 Source: caffe.proto; loadcaffe.cpp: ReadProtoFromTextFile, ReadProtoFromBinaryFile.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,12 @@ class NetParameter:
     path: str | Path = ''
     weights_only: bool = False  # names and blobs, as HDF5 has them: no wiring
     settled: bool = False  # its layers are sure, whatever a prototxt says
+
+
+def weights_only(path: str | Path, blobs: Iterable[tuple[str, list[Tensor]]]) -> NetParameter:
+    """What a file says that holds nothing but the names of layers and their blobs."""
+    layers = [Layer(name, '', '', schema.LayerParameter(name=name), own) for name, own in blobs]
+    return NetParameter('', 2, [], [], [], layers, path, weights_only=True)
 
 
 def read(path: str | Path) -> NetParameter:

@@ -16,8 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from loadcaffe import schema
-from loadcaffe.netparameter import LAYERS, Layer, NetParameter, open_file, parse_prototxt
+from loadcaffe.netparameter import LAYERS, NetParameter, open_file, parse_prototxt, weights_only
 from loadcaffe.schema import CaffeFormatError
 from loadcaffe.vgg import vgg
 
@@ -140,10 +139,8 @@ def _by_name(path: str | Path, tensors: dict[str, Tensor]) -> NetParameter:
                 f'{path}: {name[:60]!r} is not a tensor LAYER.weight or LAYER.bias'
             )
         found.setdefault(layer, {})[number] = tensor
-    layers = []
     for name, blobs in found.items():
         if set(blobs) != set(range(len(blobs))):
             raise CaffeFormatError(f'{path}: layer {name!r} lacks one of its tensors')
-        param = schema.LayerParameter(name=name)
-        layers.append(Layer(name, '', '', param, [blobs[i] for i in range(len(blobs))]))
-    return NetParameter('', 2, [], [], [], layers, path, weights_only=True)
+    lists = ((name, [blobs[i] for i in range(len(blobs))]) for name, blobs in found.items())
+    return weights_only(path, lists)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from loadcaffe import schema
+from loadcaffe.messages import V1_NUMBERS
 from loadcaffe.netparameter import Layer, NetParameter
 from loadcaffe.schema import CaffeFormatError
 
@@ -15,14 +16,6 @@ from loadcaffe.schema import CaffeFormatError
 BLOCKS = {
     13: ((2, 2, 3, 3, 3), 'VGG_ILSVRC_16_layers'),
     16: ((2, 2, 4, 4, 4), 'VGG_ILSVRC_19_layers'),
-}
-TYPES = {
-    'Convolution': '4',
-    'Dropout': '6',
-    'InnerProduct': '14',
-    'Pooling': '17',
-    'ReLU': '18',
-    'Softmax': '20',
 }
 # torchvision's networks have the same names and shapes, but other weights, for other RGB.
 TORCHVISION = ((-0.5537, 0.1427, 0.5290), (-0.05347, -0.04926, -0.06794))
@@ -95,5 +88,5 @@ class _Chain:
         message = schema.LayerParameter(
             name=name, type=kind, bottom=[self.blob], top=[top], **param
         )
-        self.layers.append(Layer(name, kind, TYPES[kind], message, list(blobs)))
+        self.layers.append(Layer(name, kind, str(V1_NUMBERS[kind]), message, list(blobs)))
         self.blob = top
