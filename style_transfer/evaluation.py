@@ -20,8 +20,9 @@ def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
     # mps has no float64
     device = torch.device('cpu') if image.device.type == 'mps' else image.device
     losses = [loss.loss.to(device) for loss in network.losses]
-    total = torch.stack(losses).sum() if losses else torch.zeros((), dtype=torch.float64)
-    return total, gradient
+    if not losses:
+        return torch.zeros((), dtype=torch.float64), gradient
+    return torch.stack(losses).cumsum(0)[-1], gradient  # one after the other
 
 
 def _gradient(network: LossNetwork, image: Tensor) -> Tensor:

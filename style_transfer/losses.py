@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from style_transfer.arena import apart_like
 from style_transfer.bits import masked
-from torch7.blas import gemm_tn
+from torch7.blas import add_product, gemm_tn
 from torch7.convolution import EXACT
 
 # Features of half the precision are turned into float32 so many positions at a time, for products
@@ -198,7 +198,7 @@ class Loss(nn.Module):
         """Add the gradient of the loss, normalised and weighted, to that from above."""
         own = self._own(features)
         if self.normalize:
-            own /= (own.abs().sum() if self.part is None else self._norm) + 1e-8
+            own /= (float(_double(own.abs()).sum()) if self.part is None else self._norm) + 1e-8
         gradient.add_(own.mul_(self.strength * self.scale))
 
     def _own(self, features: Tensor) -> Tensor:
@@ -346,8 +346,9 @@ class StyleLoss(Loss):
         self.capture_statistic(features, self.statistic(features))
 
     def capture_statistic(self, features: Tensor, statistic: Tensor) -> None:
-        gram = self._normalized(features, statistic) * self.blend_weight
-        self.target = gram if self.target.numel() == 0 else self.target + gram
+        gram, weight = self._normalized(features, statistic), self.blend_weight
+        first = self.target.numel() == 0
+        self.target = gram * weight if first else self.target.add(gram, alpha=weight)
 
     def statistic(self, features: Tensor) -> Tensor:
         if self.guide is not None:
@@ -359,14 +360,17 @@ class StyleLoss(Loss):
         return _sum_of_squares(normalized, self.target) / normalized.numel()
 
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
-        return self._backward(self._slope(features, statistic), features)
+        slope = self._slope(features, statistic)
+        if self.exact and self.guide is None:
+            return _both_products(slope, features)
+        return self._backward(slope.mul_(2), features)
 
     def add_gradient(self, features: Tensor, gradient: Tensor) -> None:
         if self.exact or self.normalize or self.rectified or self.guide is not None:
             super().add_gradient(features, gradient)
             return
         # The same with less to read and write: the slope is weighted in the features' place.
-        slope = self._slope(features, self._statistic) * (self.strength * self.scale)
+        slope = self._slope(features, self._statistic) * (2 * self.strength * self.scale)
         if features.dtype in HALVES:
             # Some positions at a time: nothing of the layer's size is ever float32.
             above = _dense(gradient)
@@ -382,11 +386,12 @@ class StyleLoss(Loss):
             rows.baddbmm_(_rows(features), slope.expand(len(rows), *slope.shape))
 
     def _slope(self, features: Tensor, statistic: Tensor) -> Tensor:
-        """What the features are multiplied by for their gradient: (C, C)."""
+        """The gradient of the Gram matrix: (C, C), symmetric.
+
+        Times the features it is half of theirs: the original adds two such products.
+        """
         difference = self._normalized(features, statistic) - self.target
-        # The Gram matrix and its target are symmetric: one product gives what the original
-        # adds from two.
-        return difference.mul_(2.0 * 2.0 / difference.numel() / self._divisor(features))
+        return difference.mul_(2.0 / difference.numel()).div_(self._divisor(features))
 
     def _normalized(self, features: Tensor, gram: Tensor) -> Tensor:
         return gram / self._divisor(features)
@@ -480,6 +485,13 @@ class TVLoss(nn.Module):
 def _check_single(features: Tensor) -> None:
     if len(features) != 1:
         raise ValueError(f'a loss takes the features of one image, not of {len(features)}')
+
+
+def _both_products(slope: Tensor, features: Tensor) -> Tensor:
+    """slope · F + slopeᵀ · F, rounded as Torch7 does."""
+    flat = features[0].flatten(1)
+    total = add_product(None, slope, flat.t())
+    return add_product(total, slope.t(), flat.t(), transposed=True).view_as(features)
 
 
 def _product(difference: Tensor, features: Tensor) -> Tensor:

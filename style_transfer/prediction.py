@@ -229,8 +229,9 @@ def predict(
     largest = max((job.size, *job.style_sizes), key=math.prod)
     low = network.dtype != torch.float32
     exact = network.exact and math.prod(largest) <= EXACT
-    if low or (on_cpu and not exact) or tiling:
-        stages = tiling.stages if tiling else [Stage(0, len(layers_of(network)))]
+    if low or on_cpu or tiling:
+        layers = len(layers_of(network))
+        stages = tiling.stages if tiling else [Stage(0, layers, winograd=not exact)]
         kept += sum(job.once(_weights, largest, x.start, x.stop, x.winograd) for x in stages)
     targets = sum(job.once(_elements, loss, job.size) * 4 for loss in network.content_losses)
     targets /= processes if on_cpu else 1  # memory that nobody writes to is none

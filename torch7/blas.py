@@ -1,5 +1,12 @@
-"""Matrix products that round as those of Torch7's BLAS."""
+"""Matrix products that round as those of Torch7's BLAS.
 
+The recordings hold OpenBLAS's kernels for AVX-512 (SkylakeX).  Within a panel of the inner
+dimension products are added one after the other, each rounded once with its sum (a fused
+multiply-add), and the panels' sums are added in turn.  Small products go to kernels of their own:
+in one panel, or in 16 lanes.  What is not float32 on a CPU is summed as PyTorch likes.
+"""
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -8,49 +15,50 @@ from torch.nn import functional
 # is left between one and two times as many in two halves (SGEMM_DEFAULT_Q of its AVX-512
 # kernels; interface/level3.c).
 PANEL = 448
-# Products of so few elements and multiplications go to kernels of their own, which sum in lanes
-# (kernel/x86_64/sgemm_small_kernel_permit_skylakex.c).
-SMALL_SIZE = 1200
+# Products of so few multiplications go to the small kernels; one that transposes its first matrix
+# only with so few elements, and so many terms of each (sgemm_small_kernel_permit_skylakex.c).
 SMALL = 100**3
+SMALL_SIZE, LEAST_TERMS = 1200, 32
 LANES = 16
-
-
-def gemm(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ, each element summed in the order of OpenBLAS.
-
-    a: (M, K).  b: (N, K).  Returns (M, N).
-    Within a panel of the inner dimension the products are added one after the other, each
-    rounded once with its sum (a fused multiply-add); the panels' sums are added in turn.  That is
-    what the recordings hold, to the last bit.  Only float32 on a CPU is summed so, anything else as
-    PyTorch likes.
-    """
-    if not _is_float_on_cpu(a):
-        return a @ b.t()
-    return add_product(a.new_zeros(len(a), len(b)), a, b)
-
-
-def add_product(total: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Add a bᵀ to a total (M, N), panel by panel; returns it.  b may be a view of (K, N)."""
-    for start, end in panels(a.shape[1]):
-        total += _panel(a[:, start:end], b[:, start:end])
-    return total
+# Terms that oneDNN adds one after the other.
+LONGEST = 512
 
 
 def gemm_tn(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ where both lie as aᵀ and b do for OpenBLAS, which then has a kernel for small ones.
+    """a bᵀ, where both lie as they are given.  a: (M, K).  b: (N, K).  Returns (M, N).
 
-    As gemm, but products of no more than SMALL_SIZE elements and SMALL multiplications are
-    summed in 16 lanes, every 16th product in one, and the lanes then two and two.
+    Small ones are summed in lanes.
     """
     (m, inner), n = a.shape, len(b)
-    small = m * n <= SMALL_SIZE and inner >= 2 * LANES and m * n * inner <= SMALL
-    if not small or not _is_float_on_cpu(a):
-        return gemm(a, b)
-    a, b = (functional.pad(x, (0, -inner % LANES)) for x in (a, b))
-    sums = [_panel(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
-    while len(sums) > 1:
-        sums = [x + y for x, y in zip(sums[::2], sums[1::2], strict=True)]
-    return sums[0]
+    few = m * n <= SMALL_SIZE and inner >= LEAST_TERMS
+    if few and _is_small(a, b):
+        return _in_lanes(a, b)
+    return _in_panels(None, a, b)
+
+
+def add_product(total: Tensor | None, a: Tensor, b: Tensor, transposed: bool = False) -> Tensor:
+    """Add a bᵀ to a total (M, N), to nothing without one.  a: (M, K).  b: (N, K), a view of (K, N).
+
+    Returns (M, N).  transposed: whether a is a view, too, of (K, M).  If not, up to 8 rows of b
+    that a small kernel for 16 has left over are summed in lanes.
+    """
+    if not _is_small(a, b):
+        return _in_panels(total, a, b)
+    rest = len(b) % LANES
+    if transposed or not 0 < rest <= LANES // 2 or a.shape[1] < LEAST_TERMS:
+        return _added(total, _chain(a, b))
+    found = _in_lanes(a, b[-rest:])
+    if rest < len(b):
+        found = torch.cat((_chain(a, b[:-rest]), found), 1)
+    return _added(total, found)
+
+
+def dot(x: Tensor, y: Tensor) -> float:
+    """Σ x y of two vectors on a CPU, summed by OpenBLAS, as NumPy's wheels have it.
+
+    With AVX-512 that is the recordings' order; on other processors it has other kernels.
+    """
+    return float(np.dot(x.numpy(), y.numpy()))
 
 
 def panels(inner: int) -> list[tuple[int, int]]:
@@ -64,14 +72,51 @@ def panels(inner: int) -> list[tuple[int, int]]:
     return bounds
 
 
+def _is_small(a: Tensor, b: Tensor) -> bool:
+    return len(a) * len(b) * a.shape[1] <= SMALL and _is_float_on_cpu(a)
+
+
+def _in_panels(total: Tensor | None, a: Tensor, b: Tensor) -> Tensor:
+    """Add a bᵀ panel by panel."""
+    if not _is_float_on_cpu(a):
+        return _added(total, a @ b.t())
+    for start, end in panels(a.shape[1]):
+        total = _added(total, _panel(a[:, start:end], b[:, start:end]))
+    assert total is not None
+    return total
+
+
+def _added(total: Tensor | None, found: Tensor) -> Tensor:
+    return found if total is None else total.add_(found)
+
+
+def _in_lanes(a: Tensor, b: Tensor) -> Tensor:
+    """a bᵀ: every 16th product in one lane, and the lanes then two and two."""
+    a, b = (functional.pad(x, (0, -x.shape[1] % LANES)) for x in (a, b))
+    sums = [_chain(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
+    while len(sums) > 1:
+        sums = [x + y for x, y in zip(sums[::2], sums[1::2], strict=True)]
+    return sums[0]
+
+
+def _chain(a: Tensor, b: Tensor) -> Tensor:
+    """a bᵀ in one panel, however long."""
+    total = _panel(a[:, :LONGEST], b[:, :LONGEST])
+    for k in range(LONGEST, a.shape[1]):
+        # in double the product is exact, and the sum as good as
+        product = a[:, k, None].double() * b[:, k].double()
+        total = (total.double() + product).float()
+    return total
+
+
 def _panel(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ in one panel: (M, N).
+    """a bᵀ in one panel of up to LONGEST terms: (M, N).
 
     oneDNN's product adds one after the other, but for that of a single row or column; torch.mm, on
     MKL, cuts differently.
     """
     multiply = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
-    if multiply is None or not _is_float_on_cpu(a):  # PyTorch without oneDNN
+    if multiply is None:  # PyTorch without oneDNN
         return a @ b.t()
     m, n = len(a), len(b)
     a, b = (functional.pad(x, (0, 0, 0, 1)) if len(x) == 1 else x for x in (a, b))

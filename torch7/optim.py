@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torch7 import blas
+
 logger = logging.getLogger(__name__)
 
 # Vectors of more elements (a picture of 128 x 128) take the history as a matrix: there Torch7's
@@ -195,7 +197,7 @@ class _History:
         y, s = spare.pop() if spare else (torch.empty_like(g), torch.empty_like(g))
         torch.sub(g, g_old, out=y)
         torch.mul(d, t, out=s)
-        ys = torch.dot(y, s).to(_precise(g))
+        ys = _dot(y, s)
         if ys <= CURVATURE or ys.isnan():
             spare.append((y, s))
             return
@@ -205,20 +207,35 @@ class _History:
         self.steps.append(s)
         self.changes.append(y)
         self.ro.append(1 / ys)
-        self.h_diag = ys / torch.dot(y, y)  # scale of the initial inverse Hessian
+        self.h_diag = ys / _dot(y, y)  # scale of the initial inverse Hessian
 
     def direction(self, g, d):
         """Inverse Hessian times -g, written over d."""
         q, al = torch.neg(g, out=self.q), []
         pairs = list(zip(self.steps, self.changes, self.ro, strict=True))
         for s, y, r in reversed(pairs):
-            al.append(torch.dot(s, q) * r)
-            q.addcmul_(al[-1].to(q.dtype), y, value=-1)
+            al.append(_dot(s, q) * r)
+            _add_scaled(q, y, -al[-1])
         torch.mul(q, self.h_diag, out=d)
         for s, y, r in pairs:
-            be = torch.dot(y, d) * r
-            d.addcmul_((al.pop() - be).to(d.dtype), s)
+            be = _dot(y, d) * r
+            _add_scaled(d, s, al.pop() - be)
         return d
+
+
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    """A double where it can be, like every Lua number, on the device of x and y."""
+    if x.device.type == 'cpu':
+        return torch.tensor(blas.dot(x, y), dtype=torch.float64)
+    return torch.dot(x, y).to(_precise(x))
+
+
+def _add_scaled(total: Tensor, x: Tensor, scale: Tensor) -> None:
+    """Add scale · x, on a CPU with one rounding for both."""
+    if x.device.type == 'cpu':
+        total.add_(x, alpha=float(scale))
+    else:
+        total.addcmul_(scale.to(x.dtype), x)
 
 
 class _HistoryBlocks:
