@@ -111,6 +111,7 @@ def test_inner_products_are_right_on_any_machine():
     want = float(x.double() @ y.double())
     assert dot(x, y) == pytest.approx(want, abs=1e-4)
     assert dot(x.double(), y.double()) == pytest.approx(want, rel=1e-13)
+    assert dot(x * 1e30, x * 1e30) == np.inf
 
 
 @needs_avx

@@ -58,7 +58,8 @@ def dot(x: Tensor, y: Tensor) -> float:
 
     With AVX-512 that is the recordings' order; on other processors it has other kernels.
     """
-    return float(np.dot(x.numpy(), y.numpy()))
+    with np.errstate(over='ignore', invalid='ignore'):  # as in C
+        return float(np.dot(x.numpy(), y.numpy()))
 
 
 def panels(inner: int) -> list[tuple[int, int]]:
