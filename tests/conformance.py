@@ -21,8 +21,7 @@ What a run is held to:
            the losses follow the recorded ones; where they have parted (L-BFGS from noise is
            chaotic), the distance is printed and not judged.
 A run whose text, numbers, gradients and last picture are all those of the recording is said to be
-the same.  Where sums are rounded as they were recorded (sums_as_recorded), a run that could be and
-is not, fails.  Exit status 0 if every run passes.
+the same.  Exit status 0 if every run passes.
 """
 
 import argparse
@@ -171,8 +170,6 @@ def judge(recordings: Path, name: str, gpu: str | None = None) -> Verdict:
         judge_files(verdict, recordings, recorded, ours)
         if not any(' is (' in fault for fault in verdict.faults):
             judge_gradients(verdict, recorded, ours)
-        if verdict.differs and gpu is None and is_determined(recorded) and sums_as_recorded():
-            verdict.faults.append(f'not to the last bit: {", ".join(verdict.differs)}')
     return verdict
 
 
@@ -190,8 +187,9 @@ def sums_as_recorded() -> bool:
 
 def is_determined(recorded: Path) -> bool:
     """Whether a run hangs on nothing that nobody knows: its seed, masks of dropout."""
-    lines = read_text(recorded / 'stdout.txt').split('\n')
-    return reproducible(recorded) and not losses_after_dropout(lines)
+    text = read_text(recorded / 'stdout.txt')
+    ran = 'Running optimization' in text
+    return ran and reproducible(recorded) and not losses_after_dropout(text.split('\n'))
 
 
 def read_status(recorded: Path) -> int:

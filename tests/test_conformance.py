@@ -17,6 +17,8 @@ RUNS = sorted(path.name for path in (DATA / 'runs').iterdir())
 def test_run_conforms_to_its_recording(name):
     verdict = conformance.judge(DATA, name)
     assert not verdict.faults, verdict.row()
+    if conformance.is_determined(DATA / 'runs' / name) and conformance.sums_as_recorded():
+        assert not verdict.differs, f'to the last bit it is not: {verdict.row()}'
 
 
 @pytest.fixture
@@ -39,6 +41,20 @@ def faults(recordings):
 
 def test_the_judge_accepts_a_true_recording(recordings):
     assert faults(recordings) == ''
+
+
+def test_the_judge_tells_the_same_from_what_passes(recordings):
+    folder = recordings / 'runs' / 'tv_only_adam'
+    falsify(recordings, 'stdout.txt', lambda text: text.replace('0.000000', '0.000001', 1))
+    trace = dict(np.load(folder / 'trace.npz'))
+    trace['g_0001'] = np.nextafter(trace['g_0001'], np.float32(0))
+    np.savez(folder / 'trace.npz', **trace)
+    pixels = conformance.read_picture(folder / 'out.png').astype(np.uint8)
+    pixels[0, 0, 0] ^= 1
+    conformance.Image.fromarray(pixels).save(folder / 'out.png')
+    verdict = conformance.judge(recordings, 'tv_only_adam')
+    assert verdict.faults == []
+    assert verdict.differs == ['text', 'picture', 'gradient']
 
 
 @pytest.mark.parametrize(
