@@ -22,7 +22,7 @@ from torch.nn import functional
 from style_transfer.arena import apart_like
 from style_transfer.bits import masked
 from torch7.blas import add_product, gemm_tn
-from torch7.convolution import EXACT
+from torch7.convolution import EXACT_STYLE
 
 # Features of half the precision are turned into float32 so many positions at a time, for products
 # that are float32 throughout: as many as stay in a core's cache.
@@ -70,7 +70,7 @@ def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
     """Sum over all positions of the products of every two channels: G = F Fᵀ.
 
     features: (1, C, H, W).  Returns (C, C), not divided by anything.
-    exact: in Torch7's order of summation, for up to EXACT positions.
+    exact: in Torch7's order of summation, for up to EXACT_STYLE positions.
     Source: Gatys et al. 2015, eq. 3; neural_style.lua: GramMatrix.
     """
     if features.stride(1) == 1 and not _is_dense(features) and features.dtype not in HALVES:
@@ -82,7 +82,7 @@ def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
             full = some.float()
             total.addmm_(full, full.t())
         return total
-    return gemm_tn(flat, flat) if exact and flat.shape[1] <= EXACT else flat @ flat.t()
+    return gemm_tn(flat, flat) if exact and flat.shape[1] <= EXACT_STYLE else flat @ flat.t()
 
 
 def _gram_of_rows(rows: Tensor) -> Tensor:

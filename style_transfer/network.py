@@ -31,7 +31,7 @@ from style_transfer.losses import (
 )
 from style_transfer.precision import PRECISIONS
 from style_transfer.tiling import Stage, TiledEvaluation, Tiling
-from torch7.convolution import EXACT, convolve
+from torch7.convolution import EXACT, EXACT_STYLE, convolve
 from torch7.random import Generator
 
 logger = logging.getLogger(__name__)
@@ -122,6 +122,8 @@ class LossNetwork(nn.Module):
     ):
         super().__init__()
         self.exact = exact
+        self._small = False  # whether the content image is
+        self._exact_pixels = EXACT
         self.dtype = PRECISIONS[precision]
         self.tiling: Tiling | None = None  # None: whole images
         self.ranks = ranks
@@ -274,7 +276,8 @@ class LossNetwork(nn.Module):
         """The features below the first layer, and how layers run."""
         features = image.unsqueeze(0)
         on_cpu, full = image.device.type == 'cpu', self.dtype == torch.float32
-        exact = self.exact and on_cpu and full and image[0].numel() <= EXACT
+        most = self._exact_pixels if self.tiling is None else EXACT
+        exact = self.exact and on_cpu and full and image[0].numel() <= most
         fixed = not exact and image.dtype == torch.float32 and (on_cpu or not full)
         for loss in self.style_losses:
             loss.exact = exact
@@ -327,6 +330,7 @@ class LossNetwork(nn.Module):
 
     def capture_content(self, image: Tensor) -> None:
         """Make the features of a preprocessed content image (3, H, W) the content targets."""
+        self._small = image[0].numel() <= EXACT
         self._capture(image, self.content_losses)
 
     def capture_style(
@@ -339,7 +343,10 @@ class LossNetwork(nn.Module):
         for loss in self.style_losses:
             loss.blend_weight = blend_weight
             loss.guide = guide
+        if self._small:  # a run that is exact has exact targets
+            self._exact_pixels = EXACT_STYLE
         self._capture(image, self.style_losses)
+        self._exact_pixels = EXACT
 
     def guide_style(self, guide: Tensor | None) -> None:
         """How much each position of the generated image counts for the style: (1, H, W)."""

@@ -16,7 +16,7 @@ from style_transfer.losses import ContentLoss, Loss, TVLoss
 from style_transfer.network import LossNetwork
 from style_transfer.tiling import Stage, Tiling
 from style_transfer.winograd import Winograd
-from torch7.convolution import EXACT
+from torch7.convolution import EXACT, EXACT_STYLE
 
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
 # tiles, for which there are more of them.
@@ -228,7 +228,9 @@ def predict(
         kept += vector / processes  # a piece at a time
     largest = max((job.size, *job.style_sizes), key=math.prod)
     low = network.dtype != torch.float32
-    exact = network.exact and math.prod(largest) <= EXACT
+    small = network.exact and not low and on_cpu and tiling is None
+    small = small and math.prod(job.size) <= EXACT
+    exact = small and math.prod(largest) <= EXACT_STYLE
     if low or on_cpu or tiling:
         layers = len(layers_of(network))
         stages = tiling.stages if tiling else [Stage(0, layers, winograd=not exact)]
@@ -240,6 +242,8 @@ def predict(
     phases = [later + _evaluation(job, tiling) + vector, image + vector]
     for size in job.style_sizes:
         whole = 36 * math.prod(size) if on_cpu else 12 * math.prod(size)
+        if small and math.prod(size) <= EXACT_STYLE:
+            whole += job.once(_windows, size)
         phases.append(whole + _forward(job, tiling, size))
     if on_cpu:
         phases.append(later + saving(job.size))
@@ -273,6 +277,18 @@ def _weights(
         elif isinstance(layer, nn.Conv2d):
             total += (1 + low) * item_size(network) * layer.weight.numel()  # turned, and their own
     return total
+
+
+def _windows(network: LossNetwork, size: tuple[int, int]) -> int:
+    """Bytes of the largest convolution's windows, unfolded (torch7/convolution.py)."""
+    layers = layers_of(network)
+    below = zip(layers, channels_of(network), _sizes(layers, size), strict=False)
+    found = [
+        4 * channels * math.prod(layer.kernel_size) * math.prod(area)
+        for layer, channels, area in below
+        if isinstance(layer, nn.Conv2d)
+    ]
+    return max(found, default=0)
 
 
 def any_winograd(network: LossNetwork, size: tuple[int, int]) -> bool:

@@ -14,6 +14,7 @@ import loadcaffe
 from style_transfer import evaluate, stylize
 from style_transfer.losses import ContentLoss, StyleLoss, TVLoss
 from style_transfer.network import loss_positions
+from torch7.convolution import convolve
 from torch7.random import Generator
 
 NAMES = ['conv1', 'relu1', 'pool1', 'conv2', 'relu2', 'fc3']
@@ -93,12 +94,37 @@ def test_only_a_loss_right_below_a_relu_is_rectified(cnn):
     assert [loss.rectified for loss in net.content_losses] == [False]
 
 
+@pytest.mark.parametrize(
+    ('content', 'style', 'exact'),
+    [((48, 64), (200, 210), True), ((200, 160), (48, 64), True), ((200, 160), (200, 210), False)],
+)
+def test_larger_style_images_are_rounded_as_torch7s_where_the_content_is_small(
+    cnn, monkeypatch, content, style, exact
+):
+    calls = []
+
+    def seen(layer, features):
+        calls.append(features.shape[2:])
+        return convolve(layer, features)
+
+    monkeypatch.setattr('style_transfer.network.convolve', seen)
+    net = network(cnn, style_layers=['relu1_1'], content_layers=[])
+    net.capture_content(image(*content))
+    calls.clear()
+    net.capture_style(image(*style, seed=1), 1.0)
+    assert calls == ([style] if exact else [])
+    calls.clear()
+    net.start(image(200, 210, seed=2))  # what is painted is not
+    assert calls == []
+
+
 @pytest.fixture(params=['small', 'large'])
 def image_class(request, monkeypatch):
     """Small images round as Torch7's; large ones, here made to count as such, take other paths."""
     if request.param == 'large':
         monkeypatch.setattr('style_transfer.network.EXACT', 0)
-        monkeypatch.setattr('style_transfer.losses.EXACT', 0)
+        monkeypatch.setattr('style_transfer.network.EXACT_STYLE', 0)
+        monkeypatch.setattr('style_transfer.losses.EXACT_STYLE', 0)
 
 
 @pytest.mark.usefixtures('image_class')
