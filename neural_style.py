@@ -27,11 +27,7 @@ from neural_style_checks import (
     check_sizes,
     written_over,
 )
-from neural_style_emergency import (
-    Interrupted,
-    Interruption,
-    out_of_memory,
-)
+from neural_style_emergency import Interrupted, Interruption, out_of_memory
 from neural_style_inputs import INPUTS, InputSums
 from neural_style_pictures import read_pictures
 from neural_style_report import DryRun, Report
@@ -44,13 +40,7 @@ from style_transfer.divergence import Diverged
 from style_transfer.heap import keep_memory
 from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
 from torch7 import picture
-from torch7.cmdline import (
-    CmdLine,
-    CommandLineError,
-    HelpRequested,
-    split,
-    tonumber,
-)
+from torch7.cmdline import CmdLine, CommandLineError, HelpRequested, split, tonumber
 from torch7.random import Generator
 
 # What the command hands to stylize under the names of its flags.
