@@ -489,9 +489,9 @@ def _check_single(features: Tensor) -> None:
 
 def _both_products(slope: Tensor, features: Tensor) -> Tensor:
     """slope · F + slopeᵀ · F, rounded as Torch7 does."""
-    flat = features[0].flatten(1)
+    flat = _full(features)[0].flatten(1)
     total = add_product(None, slope, flat.t())
-    return add_product(total, slope.t(), flat.t(), transposed=True).view_as(features)
+    return add_product(total, slope.t(), flat.t(), transposed=True).view(features.shape)
 
 
 def _product(difference: Tensor, features: Tensor) -> Tensor:

@@ -140,6 +140,17 @@ def test_style_loss_on_a_fully_connected_layer_is_refused():
             loss(torch.zeros(1, 8))
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_a_loss_takes_features_of_half_the_precision(dtype):
+    x, target = (features((4, 5, 7), seed).to(dtype) for seed in (1, 2))
+    found, want = (
+        analytic(capture(StyleLoss(1.0), y), z)
+        for y, z in ((target, x), (target.float(), x.float()))
+    )
+    assert found.dtype == dtype
+    assert (found.float() - want).norm() < 1e-2 * want.norm()
+
+
 @pytest.mark.parametrize('kind', [ContentLoss, StyleLoss, TVLoss])
 def test_a_loss_of_several_images_is_refused(kind):
     with pytest.raises(ValueError, match='of one image, not of 2'):
