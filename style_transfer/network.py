@@ -123,7 +123,6 @@ class LossNetwork(nn.Module):
         super().__init__()
         self.exact = exact
         self._small = False  # whether the content image is
-        self._exact_pixels = EXACT
         self.dtype = PRECISIONS[precision]
         self.tiling: Tiling | None = None  # None: whole images
         self.ranks = ranks
@@ -276,7 +275,9 @@ class LossNetwork(nn.Module):
         """The features below the first layer, and how layers run."""
         features = image.unsqueeze(0)
         on_cpu, full = image.device.type == 'cpu', self.dtype == torch.float32
-        most = self._exact_pixels if self.tiling is None else EXACT
+        # a run that is exact has exact targets
+        seen_once = any(loss.mode == 'capture' for loss in self.style_losses)
+        most = EXACT_STYLE if seen_once and self._small and self.tiling is None else EXACT
         exact = self.exact and on_cpu and full and image[0].numel() <= most
         fixed = not exact and image.dtype == torch.float32 and (on_cpu or not full)
         for loss in self.style_losses:
@@ -343,10 +344,7 @@ class LossNetwork(nn.Module):
         for loss in self.style_losses:
             loss.blend_weight = blend_weight
             loss.guide = guide
-        if self._small:  # a run that is exact has exact targets
-            self._exact_pixels = EXACT_STYLE
         self._capture(image, self.style_losses)
-        self._exact_pixels = EXACT
 
     def guide_style(self, guide: Tensor | None) -> None:
         """How much each position of the generated image counts for the style: (1, H, W)."""
