@@ -38,7 +38,7 @@ from style_transfer.devices import choose_devices, own_gpu
 from style_transfer.distributed import ALONE, RankLostError, Ranks, join, launch, leave
 from style_transfer.divergence import Diverged
 from style_transfer.heap import keep_memory
-from style_transfer.multiscale import evaluations, iterations, scales, stylize_multiscale
+from style_transfer.multiscale import iterations, scales, stylize_multiscale
 from torch7 import picture
 from torch7.cmdline import CmdLine, CommandLineError, HelpRequested, split, tonumber
 from torch7.random import Generator
@@ -369,12 +369,21 @@ def run(
     del pictures
 
     sizes = scales(params.multiscale, max(height, width))
-    with progress_bar(evaluations(sizes, params.num_iterations), ranks.rank > 0) as bar:
+    counts = iterations(sizes, params.num_iterations)
+    with progress_bar(sum(counts), ranks.rank > 0) as bar:
         if state is not None:
-            coarser = iterations(sizes, params.num_iterations)[: state['scale']]
-            bar.update(int(sum(coarser) + state['iteration']))
+            bar.update(int(sum(counts[: state['scale']]) + state['iteration']))
         report = Report(
-            params, sizes, (height, width), colors, alpha, recipe, sums, interruption, ranks, bar
+            params,
+            len(sizes),
+            (height, width),
+            colors,
+            alpha,
+            recipe,
+            sums,
+            interruption,
+            ranks,
+            bar,
         )
         paint = stylize
         if params.multiscale != '' and not params.dry_run:  # the last size needs the most

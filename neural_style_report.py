@@ -1,7 +1,7 @@
 """What a run shows and keeps of its evaluations: lines, pictures, states."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import torch
@@ -38,8 +38,8 @@ class DryRun(Exception):
 class Report:
     """The callbacks of stylize: evaluated, before and planned.
 
-    params: the flags.  sizes: of the scales of -multiscale, the longer sides.  size: (H, W) of the
-    picture.  colors: the picture whose colours come back, (3, H, W), or None.  alpha: of Pictures.
+    params: the flags.  scales: of -multiscale, how many.  size: (H, W) of the picture.
+    colors: the picture whose colours come back, (3, H, W), or None.  alpha: of Pictures.
     recipe: the comment in a picture of an iteration, or None.  sums: of the inputs, for states.
     bar: counts the evaluations.
     """
@@ -47,7 +47,7 @@ class Report:
     def __init__(
         self,
         params: SimpleNamespace,
-        sizes: Sequence[int],
+        scales: int,
         size: tuple[int, int],
         colors: torch.Tensor | None,
         alpha: torch.Tensor,
@@ -58,7 +58,7 @@ class Report:
         bar: tqdm,
     ):
         self.params = params
-        self.scales = len(sizes)
+        self.scales = scales
         self.size = size
         self.colors = colors
         self.alpha = alpha if len(alpha) else None

@@ -55,11 +55,6 @@ def iterations(sizes: Sequence[int], num_iterations: float) -> list[float]:
     return [*(math.ceil(num_iterations * times) for times in more), num_iterations]
 
 
-def evaluations(sizes: Sequence[int], num_iterations: float) -> float:
-    """Of all sizes together."""
-    return sum(iterations(sizes, num_iterations))
-
-
 def stylize_multiscale(
     cnn: nn.Sequential | Callable[[], nn.Sequential],
     content_image: Tensor | Callable[[], Tensor],
