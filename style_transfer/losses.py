@@ -198,7 +198,7 @@ class Loss(nn.Module):
         """Add the gradient of the loss, normalised and weighted, to that from above."""
         own = self._own(features)
         if self.normalize:
-            own /= (float(_double(own.abs()).sum()) if self.part is None else self._norm) + 1e-8
+            own /= (_double(own.abs()).sum() if self.part is None else self._norm) + 1e-8
         gradient.add_(own.mul_(self.strength * self.scale))
 
     def _own(self, features: Tensor) -> Tensor:

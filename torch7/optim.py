@@ -317,7 +317,7 @@ class _HistoryBlocks:
         found = found.t().reshape(top, 2, 2)
         self.products[:top] = found[:, :, 0]
         ys, yy = found[slot, 0, 1], found[slot, 1, 1]
-        if ys <= CURVATURE or ys.isnan():
+        if not ys > CURVATURE:  # NaN is not
             return
         self.sy[:top, slot] = found[:, 0, 1]
         self.yy[:top, slot] = self.yy[slot, :top] = found[:, 1, 1]
