@@ -5,6 +5,9 @@ from torch import Tensor
 
 from style_transfer.network import LossNetwork
 
+# Below it, gradients have other faults than being too large for float16.
+LEAST_SCALE = 2.0**-32
+
 
 def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
     """Run the network forward and back.
@@ -13,18 +16,20 @@ def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
     0-dim float64 tensor (TV left out, as in neural_style.lua: feval), and its gradient
     (3, H, W), TV included.
     """
-    gradient = _gradient(network, image)
-    while network.scale > 1 and not gradient.isfinite().all():
-        network.scale /= 4  # too large for float16
-        gradient = _gradient(network, image)
+    gradient = network.gradient(image)
+    loss = _total(network, image)
+    if network.dtype == torch.float16:
+        while not gradient.isfinite().all() and loss.isfinite() and network.scale > LEAST_SCALE:
+            network.scale /= 4  # too large for float16
+            gradient = network.gradient(image)
+        gradient /= network.scale
+    return loss, gradient
+
+
+def _total(network: LossNetwork, image: Tensor) -> Tensor:
     # mps has no float64
     device = torch.device('cpu') if image.device.type == 'mps' else image.device
     losses = [loss.loss.to(device) for loss in network.losses]
     if not losses:
-        return torch.zeros((), dtype=torch.float64), gradient
-    return torch.stack(losses).cumsum(0)[-1], gradient  # one after the other
-
-
-def _gradient(network: LossNetwork, image: Tensor) -> Tensor:
-    gradient = network.gradient(image)
-    return gradient if network.scale == 1 else gradient / network.scale
+        return torch.zeros((), dtype=torch.float64)
+    return torch.stack(losses).cumsum(0)[-1]  # one after the other

@@ -271,6 +271,11 @@ def stylize(
         style_image = preprocess(style_images[k]).float().to(device)
         network.capture_style(style_image, weights[k], style_guides[k])
         del style_image
+    if precision == 'fp16' and all(map(math.isfinite, weights)) and not network.has_finite_targets:
+        raise ValueError(
+            '-precision fp16: the features of these images go beyond 65504, the largest number of'
+            ' float16; use bf16 or fp32'
+        )
 
     # Initialise the image.  Noise is drawn on the CPU: a seed gives the same on every device.
     if seed >= 0:

@@ -1,5 +1,7 @@
 """-precision: low precision in the convolutions, and nowhere else."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -148,14 +150,29 @@ def test_float16_scales_gradients_that_it_could_not_hold():
     assert net.scale == FIRST_SCALE
 
 
-def test_float16_lowers_its_scale_where_gradients_overflow():
-    weights = {'content_weight': 1e5, 'style_weight': 0.0}
+@pytest.mark.parametrize('content_weight', [1e5, 1e10])
+def test_float16_lowers_its_scale_where_gradients_overflow(content_weight):
+    weights = {'content_weight': content_weight, 'style_weight': 0.0}
     plain = evaluate(network(**weights), picture(0))[1]
     net = network(precision='fp16', **weights)
     low = evaluate(net, picture(0))[1]
     assert net.scale < FIRST_SCALE
     assert low.isfinite().all()
     assert (low - plain).norm() < 0.2 * plain.norm()
+
+
+def test_features_that_float16_cannot_hold_are_refused(monkeypatch):
+    monkeypatch.setattr(precision, 'speedup', lambda kind, device: 8.0)
+    cnn = loadcaffe.load(f'{STEM}.prototxt', f'{STEM}.caffemodel')
+    cnn[2].weight *= 1e4
+    pictures = [(picture(k, 30, 40) / 256 + 0.5).clamp(0, 1).double() for k in (3, 4)]
+    settings = {'num_iterations': 2, 'optimizer': 'adam', 'init': 'image'}
+    run = functools.partial(stylize, cnn, pictures[0], [pictures[1]], **settings)
+    with pytest.raises(ValueError, match='-precision fp16: the features .* beyond 65504'):
+        run(precision='fp16')
+    assert run(precision='bf16').isfinite().all()
+    cnn[2].weight /= 1e4
+    assert run(precision='fp16').isfinite().all()
 
 
 def test_runs_in_low_precision_reach_the_loss_of_float32(monkeypatch):
