@@ -198,7 +198,7 @@ class _History:
         torch.sub(g, g_old, out=y)
         torch.mul(d, t, out=s)
         ys = _dot(y, s)
-        if ys <= CURVATURE or ys.isnan():
+        if not ys > CURVATURE:  # NaN is not
             spare.append((y, s))
             return
         if len(self.steps) == self.n_correction:
