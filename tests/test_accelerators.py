@@ -13,6 +13,7 @@ from style_transfer import evaluate, stylize
 from style_transfer.checkpoint import put_together, take_apart
 from style_transfer.divergence import Watch
 from style_transfer.tiling import Stage, Tiling
+from torch7.optim import lbfgs
 from torch7.random import Generator
 
 STEM = DATA / 'models' / 'mini_vgg19_conv'
@@ -177,3 +178,22 @@ def test_an_evaluation_waits_for_the_device_no_more_than_it_must(
         callback=callback,
     )
     assert found[-1] - found[1] == most * (len(found) - 2)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_a_history_may_stay_on_the_host(dtype, waits, monkeypatch):
+    monkeypatch.setattr('torch7.optim.LONG', 0)
+    found = []
+    for place in (None, 'cpu'):
+        x = torch.full((3, 4, 5), 2.0, device='cuda:0')
+        weight = torch.linspace(1, 9, 60).view(3, 4, 5).to('cuda:0')
+
+        def feval(x, weight=weight):
+            return (weight * (x - 1).square()).sum(), 2 * weight * (x - 1)
+
+        _, losses = lbfgs(feval, x, max_iter=8, history_device=place, history_dtype=dtype)
+        found.append(torch.tensor([float(loss) for loss in losses]))
+        assert x.device == torch.device('cuda:0')
+    on_device, on_host = found
+    assert on_device[-1] < 0.1 * on_device[0]
+    torch.testing.assert_close(on_host, on_device, rtol=1e-4, atol=1e-5)
