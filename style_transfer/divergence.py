@@ -4,6 +4,7 @@ import math
 
 from torch import Tensor
 
+from style_transfer.evaluation import is_finite
 from style_transfer.transfer import Iterate
 
 # Evaluations from check to check on a GPU, which would have to wait for each.
@@ -43,7 +44,7 @@ class Watch:
         if iterate.x.device.type != 'cpu' and self._seen % EVERY and not (began or now):
             return
         parts = {'image': iterate.x, 'loss': iterate.loss, 'gradient': iterate.gradient}
-        lost = [name for name, part in parts.items() if not _finite(part)]
+        lost = [name for name, part in parts.items() if not is_finite(part)]
         if not lost:
             loss = float(iterate.loss)
             if self.good is None or self.good.shape != iterate.x.shape:
@@ -54,8 +55,3 @@ class Watch:
         elif self.good is not None:
             found = f'iteration {iterate.iteration}: the {lost[0]} is no longer finite'
             raise Diverged(found, self.good, self.iteration)
-
-
-def _finite(part: Tensor) -> bool:
-    """Whether all elements are.  Both extremes are NaN where one is; isfinite takes far longer."""
-    return all(math.isfinite(extreme) for extreme in part.aminmax())

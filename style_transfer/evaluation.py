@@ -1,5 +1,7 @@
 """One evaluation: what an optimiser asks for."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,11 +21,16 @@ def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
     gradient = network.gradient(image)
     loss = _total(network, image)
     if network.dtype == torch.float16:
-        while not gradient.isfinite().all() and loss.isfinite() and network.scale > LEAST_SCALE:
+        while not is_finite(gradient) and is_finite(loss) and network.scale > LEAST_SCALE:
             network.scale /= 4  # too large for float16
             gradient = network.gradient(image)
         gradient /= network.scale
     return loss, gradient
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether all elements are.  Both extremes are NaN where one is; isfinite takes far longer."""
+    return all(math.isfinite(extreme) for extreme in tensor.aminmax())
 
 
 def _total(network: LossNetwork, image: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """The loss network: the CNN up to its last loss layer, with the loss layers inserted."""
 
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -208,12 +207,6 @@ class LossNetwork(nn.Module):
         """Content losses, then style losses: the order in which they are printed and summed."""
         yield from self.content_losses
         yield from self.style_losses
-
-    @property
-    def has_finite_targets(self) -> bool:
-        """Whether all targets are numbers: features can be too large for float16."""
-        extremes = (extreme for loss in self.losses for extreme in loss.target.aminmax())
-        return all(math.isfinite(extreme) for extreme in extremes)
 
     def forward(self, image: Tensor) -> Tensor:
         """image: (3, H, W), preprocessed.  Returns the features of the last layer."""

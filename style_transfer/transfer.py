@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from style_transfer.checkpoint import Checkpoint, moved
 from style_transfer.color import grey, recolor
 from style_transfer.distributed import ALONE, Ranks
-from style_transfer.evaluation import evaluate
+from style_transfer.evaluation import evaluate, is_finite
 from style_transfer.guidance import Canvas, choose_paper, paper_color
 from style_transfer.heap import trim
 from style_transfer.network import LOSSES, LossNetwork
@@ -271,7 +271,8 @@ def stylize(
         style_image = preprocess(style_images[k]).float().to(device)
         network.capture_style(style_image, weights[k], style_guides[k])
         del style_image
-    if precision == 'fp16' and all(map(math.isfinite, weights)) and not network.has_finite_targets:
+    held = precision != 'fp16' or all(is_finite(loss.target) for loss in network.losses)
+    if not held and all(map(math.isfinite, weights)):
         raise ValueError(
             '-precision fp16: the features of these images go beyond 65504, the largest number of'
             ' float16; use bf16 or fp32'
