@@ -3,11 +3,14 @@
 import shlex
 import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+import loadcaffe
 import neural_style
 from style_transfer import LossNetwork
 from torch7.random import Generator
@@ -35,6 +38,19 @@ def loss_network(cnn, **settings):
         'generator': Generator(),
     }
     return LossNetwork(cnn, **defaults | settings)
+
+
+def vgg():
+    """A little VGG-19 of convolutions."""
+    stem = DATA / 'models' / 'mini_vgg19_conv'
+    return loadcaffe.load(f'{stem}.prototxt', f'{stem}.caffemodel')
+
+
+def dropping():
+    """A network that draws random numbers in every evaluation, and for the targets."""
+    torch.manual_seed(0)
+    layers = OrderedDict(relu1_1=nn.Conv2d(3, 4, 3, padding=1), drop=nn.Dropout(0.3))
+    return nn.Sequential(layers | {'relu4_2': nn.Conv2d(4, 5, 3, padding=1)})
 
 
 @pytest.fixture(scope='session')

@@ -1,22 +1,16 @@
 """Runs on accelerators, on machines without one: every tensor is where it has to be."""
 
-from collections import OrderedDict
-
 import pytest
 import torch
-from conftest import DATA, loss_network
+from conftest import dropping, loss_network, vgg
 from pretended import accelerators
-from torch import nn
 
-import loadcaffe
 from style_transfer import evaluate, stylize
 from style_transfer.checkpoint import put_together, take_apart
 from style_transfer.divergence import Watch
 from style_transfer.tiling import Stage, Tiling
 from torch7.optim import lbfgs
 from torch7.random import Generator
-
-STEM = DATA / 'models' / 'mini_vgg19_conv'
 
 
 @pytest.fixture
@@ -35,16 +29,6 @@ def machine(monkeypatch):
 def picture(seed, height=32, width=40):
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(3, height, width, generator=generator, dtype=torch.float64)
-
-
-def vgg():
-    return loadcaffe.load(f'{STEM}.prototxt', f'{STEM}.caffemodel')
-
-
-def dropping():
-    torch.manual_seed(0)
-    layers = OrderedDict(relu1_1=nn.Conv2d(3, 4, 3, padding=1), drop=nn.Dropout(0.3))
-    return nn.Sequential(layers | {'relu4_2': nn.Conv2d(4, 5, 3, padding=1)})
 
 
 def run(cnn=vgg, **settings):

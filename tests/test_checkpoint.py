@@ -1,36 +1,20 @@
 """A run that goes on from a checkpoint: the same bits as one that was never interrupted."""
 
 import json
-from collections import OrderedDict
 
 import pytest
 import torch
-from conftest import DATA
-from torch import nn
+from conftest import dropping, vgg
 
-import loadcaffe
 from style_transfer import stylize
 from style_transfer.checkpoint import moved, put_together, take_apart
 from style_transfer.multiscale import stylize_multiscale
 from torch7.file import read_tensors, write_tensors
 
-STEM = DATA / 'models' / 'mini_vgg19_conv'
-
 
 def picture(seed, height=24, width=32):
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(3, height, width, generator=generator, dtype=torch.float64)
-
-
-def vgg():
-    return loadcaffe.load(f'{STEM}.prototxt', f'{STEM}.caffemodel')
-
-
-def dropping():
-    """A network that draws random numbers in every evaluation, and for the targets."""
-    torch.manual_seed(0)
-    layers = OrderedDict(relu1_1=nn.Conv2d(3, 4, 3, padding=1), drop=nn.Dropout(0.3))
-    return nn.Sequential(layers | {'relu4_2': nn.Conv2d(4, 5, 3, padding=1)})
 
 
 class Recorder:
