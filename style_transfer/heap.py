@@ -11,7 +11,7 @@ from style_transfer.arena import arena
 
 # The share of a limit that is given up beyond what has to be, so that it is not soon to do again.
 SLACK = 0.02
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h
 
 
 class _Counts(ctypes.Structure):
@@ -41,13 +41,16 @@ def keep_memory() -> None:
     """Ask glibc to keep the memory of large tensors for the next ones.
 
     By default it hands every tensor above 32 MB back to the system and gets it again page by
-    page, which takes an eighth of the time of an evaluation at 512 pixels on two cores.
+    page, which takes an eighth of the time of an evaluation at 512 pixels on two cores.  All
+    threads share one heap: one for each would take 64 MB of addresses, of which a limit (ulimit -v)
+    may have few, and more or fewer of them as threads happen to follow one another.
     """
     library = _glibc()
     if library is not None:
         library.mallopt(M_MMAP_MAX, 0)
         library.mallopt(M_TRIM_THRESHOLD, -1)  # never
         library.mallopt(M_TOP_PAD, 2**28)
+        library.mallopt(M_ARENA_MAX, 1)
 
 
 def trim(size: int | None = None) -> None:

@@ -31,6 +31,8 @@ LARGE = 32 << 20
 LARGE_ON_GPU = 256 << 20
 # The share of a limit that a plan fills: measured peaks were up to 4 % above those predicted.
 FILLED = 0.96
+# The share of what is free that a size fills that is named: a little less may be free next time.
+NAMED = 0.98
 # The share of the predicted peak above which what lies free goes back to the system.
 TRIMMED = 0.97
 
@@ -95,7 +97,7 @@ def choose_plan(
     needed = leanest.peak / FILLED
     given = f'-memory {memory}:' if memory else f'-image_size: {written(limit)} are free, and'
     height, width = size
-    fits = _largest(job, room, leanest)
+    fits = _largest(job, room if memory else NAMED * room, leanest)
     remedy = f'-image_size {fits} would fit' if fits else 'no size would fit'
     if not _can_tile(network):
         remedy += '; a network with branches runs whole, without tiles'
