@@ -515,8 +515,9 @@ def _sum_of_squares(a: Tensor, b: Tensor) -> Tensor:
     rows = max(1, RUN * len(a) // max(a.numel(), 1))
     for x, y in zip(a.split(rows), b.split(rows), strict=True):
         squares = (x - y).square_().contiguous().view(-1).numpy()
-        squares[:1] += total
-        total = np.add.accumulate(squares, out=squares)[-1]
+        with np.errstate(over='ignore', invalid='ignore'):  # as in C
+            squares[:1] += total
+            total = np.add.accumulate(squares, out=squares)[-1]
     return torch.from_numpy(np.asarray(total))
 
 

@@ -80,6 +80,7 @@ def losses(seed, iterations):
         [style],
         num_iterations=iterations,
         seed=seed,
+        lbfgs_max_step=10,  # without, some leap too far: which ones, the last digits decide
         callback=lambda iterate: found.append(iterate.loss.item()),
     )
     return found

@@ -151,6 +151,14 @@ def test_a_loss_takes_features_of_half_the_precision(dtype):
     assert (found.float() - want).norm() < 1e-2 * want.norm()
 
 
+@pytest.mark.parametrize(('kind', 'size'), [(ContentLoss, 1e25), (StyleLoss, 1e12)])
+def test_a_loss_overflows_in_silence(kind, size):
+    x, target = (features((4, 5, 7), seed).float() for seed in (1, 2))
+    loss = capture(kind(1.0), target)
+    loss(size * x)  # warnings are errors here
+    assert loss.loss == torch.inf
+
+
 @pytest.mark.parametrize('kind', [ContentLoss, StyleLoss, TVLoss])
 def test_a_loss_of_several_images_is_refused(kind):
     with pytest.raises(ValueError, match='of one image, not of 2'):
