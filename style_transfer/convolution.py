@@ -125,16 +125,16 @@ class FixedConvolution:
         """features: (1, C, H, W), in dtype, in two parts where they are few."""
         if winograd and self._pays(features):
             return self.winograd(features, padding, self.bias, rectify)
-        if not rectify:
-            return functional.conv2d(features, self.weight, self.bias, padding=padding)
         if features.device.type == 'cpu' and _fuses(features.dtype):
-            # what torch.compile makes of a convolution and its ReLU
+            # What torch.compile makes of a convolution and its ReLU; without one as well, since
+            # conv2d may take another kernel, that rounds otherwise.
             one = [1, 1]
             return torch.ops.mkldnn._convolution_pointwise(
                 features, self.weight, self.bias, list(padding), one, one, 1,
-                'relu', [], '',
+                'relu' if rectify else 'none', [], '',
             )  # fmt: skip
-        return functional.conv2d(features, self.weight, self.bias, padding=padding).relu_()
+        found = functional.conv2d(features, self.weight, self.bias, padding=padding)
+        return found.relu_() if rectify else found
 
     def down(self, gradient: Tensor, padding: tuple[int, int], winograd: bool) -> Tensor:
         """gradient: (1, C', H', W'), in dtype.  padding: of the way up.  Returns (1, C, H, W)."""
@@ -234,6 +234,10 @@ def joined(layers: Sequence[Any], number: int) -> int:
 
 def _fuses(dtype: torch.dtype) -> bool:
     """Whether the CPU has a convolution with its ReLU."""
-    if not hasattr(torch.ops.mkldnn, '_convolution_pointwise') or dtype == torch.float64:
+    if not hasattr(torch.ops.mkldnn, '_convolution_pointwise'):
         return False
-    return dtype != torch.float16 or torch.ops.mkldnn._is_mkldnn_fp16_supported()
+    if dtype == torch.bfloat16:  # AVX-512, or AVX2 with what came after it
+        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if dtype == torch.float16:
+        return torch.ops.mkldnn._is_mkldnn_fp16_supported()
+    return dtype == torch.float32

@@ -84,6 +84,18 @@ def test_low_precision_is_close_to_float32(kind, settings, layer):
     assert low_gradient.norm() == pytest.approx(gradient.norm().item(), rel=0.03)
 
 
+@pytest.mark.parametrize('kind', ['bf16', 'fp16'])
+def test_a_cpu_that_has_no_such_convolution_takes_a_plain_one(monkeypatch, kind):
+    net = network(style_layers=['relu1_1', 'relu3_1'], precision=kind)
+    loss, _ = evaluate(net, picture(0))
+    ops = torch.ops.mkldnn
+    monkeypatch.setattr(ops, f'_is_mkldnn_{kind}_supported', lambda: False)
+    monkeypatch.setattr(ops, '_convolution_pointwise', None)
+    plain, gradient = evaluate(net, picture(0))
+    assert gradient.isfinite().all()
+    assert float(plain) == pytest.approx(float(loss), rel=0.01)
+
+
 def test_targets_and_losses_are_float32():
     net = network(precision='bf16')
     evaluate(net, picture(0))
