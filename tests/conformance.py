@@ -47,6 +47,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import neural_style  # noqa: E402
 from style_transfer import LossNetwork, evaluate, stylize  # noqa: E402
+from torch7.blas import dot  # noqa: E402
 
 LOSS_TOLERANCE = 1e-5
 GRADIENT_TOLERANCE = 2e-6
@@ -176,13 +177,13 @@ def judge(recordings: Path, name: str, gpu: str | None = None) -> Verdict:
 def sums_as_recorded() -> bool:
     """Whether this machine adds up as the recording one did, a CPU with AVX-512 and OpenBLAS.
 
-    Matrix products do with AVX2 as well.  For the inner products of L-BFGS NumPy's BLAS is asked:
-    which of three numbers are in one lane of its sums shows in what is left of them.
+    Matrix products do with AVX2 as well.  Of the inner products of L-BFGS, what is left of three
+    numbers shows which of them are in one lane of the sum.
     """
-    probe = np.zeros(64, np.float32)
-    probe[[0, 8, 32]] = 2**24, -(2**24), 1
-    dots = np.dot(probe, np.ones_like(probe)) == 1
-    return bool(dots) and torch.backends.cpu.get_cpu_capability().startswith('AVX')
+    probe = torch.zeros(64)
+    probe[[0, 8, 32]] = torch.tensor([2.0**24, -(2.0**24), 1.0])
+    dots = dot(probe, torch.ones(64)) == 1
+    return dots and torch.backends.cpu.get_cpu_capability().startswith('AVX')
 
 
 def is_determined(recorded: Path) -> bool:

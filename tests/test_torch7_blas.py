@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import loadcaffe
+from torch7 import blas
 from torch7.blas import LANES, add_product, dot, gemm_tn, panels
 from torch7.convolution import convolve
 
@@ -104,6 +105,67 @@ def test_products_are_summed_as_openblas_does(m, n, inner, transposed, threads):
 def test_gram_matrices_are_summed_as_openblas_does(m, inner, summed):
     a = random(m, inner)
     assert np.array_equal(gemm_tn(a, a).numpy(), summed(a.numpy(), a.numpy()))
+
+
+def summed_in_lanes(x, y):
+    """Σ x y in 64 lanes, 32 for what is left of them; the last ones in double (numpy)."""
+    whole, even = len(x) // 64 * 64, len(x) // 32 * 32
+    sums = np.array([chain(x[None, k:whole:64], y[None, k:whole:64])[0, 0] for k in range(64)])
+    lanes = [sums[16 * k : 16 * k + 8] + sums[16 * k + 8 : 16 * k + 16] for k in range(4)]
+    if whole < even:
+        product = x[whole:even].astype(np.float64) * y[whole:even]
+        lanes = [
+            (a + b).astype(np.float32) for a, b in zip(lanes, product.reshape(4, 8), strict=True)
+        ]
+    eight = lanes[0] + lanes[1] + lanes[2] + lanes[3]
+    a, b, c, d = eight[:4] + eight[4:]
+    last = sum(float(a * b) for a, b in zip(x[even:], y[even:], strict=True))
+    return np.float32(last + float((a + b) + (c + d)))
+
+
+@pytest.fixture
+def unknown():
+    """A machine of which nobody has asked yet how it takes inner products."""
+    blas._inner_product.cache_clear()
+    yield
+    blas._inner_product.cache_clear()
+
+
+@needs_avx
+@pytest.mark.usefixtures('unknown')
+@pytest.mark.parametrize('threads', [1, 2])
+@pytest.mark.parametrize('length', [1, 31, 32, 63, 64, 95, 96, 1000, 12289, 3 * 128 * 128])
+def test_inner_products_are_summed_as_openblas_does(length, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for seed in range(0, 20, 2):
+            x, y = random(length, seed=seed), random(length, seed=seed + 1)
+            assert dot(x, y) == summed_in_lanes(x.numpy(), y.numpy())
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures('unknown')
+def test_of_the_ways_to_take_inner_products_the_first_that_sums_in_order_is_taken(monkeypatch):
+    x, y = random(1000), random(1000, seed=1)
+    want = summed_in_lanes(x.numpy(), y.numpy())
+    ways = []
+
+    def way(name, right):
+        def found(a, b):
+            ways.append(name)
+            return summed_in_lanes(a.numpy(), b.numpy()) if right else 0.0
+
+        return found
+
+    for numpy, convolution, taken in ((1, 1, 'numpy'), (0, 1, 'convolution'), (0, 0, 'numpy')):
+        monkeypatch.setattr(blas, '_by_numpy', way('numpy', numpy))
+        monkeypatch.setattr(blas, '_by_convolution', way('convolution', convolution))
+        blas._inner_product.cache_clear()
+        dot(x, y)
+        assert ways[-1] == taken
+        assert dot(x, y) == (want if numpy or convolution else 0)
 
 
 def test_inner_products_are_right_on_any_machine():

@@ -6,6 +6,9 @@ multiply-add), and the panels' sums are added in turn.  Small products go to ker
 in one panel, or in 16 lanes.  What is not float32 on a CPU is summed as PyTorch likes.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,6 +23,8 @@ PANEL = 448
 SMALL = 100**3
 SMALL_SIZE, LEAST_TERMS = 1200, 32
 LANES = 16
+# Lanes of inner products (sdot_microk_skylakex-2.c), and how many a way to take them is tried on.
+DOT_LANES, TRIALS = 64, 8
 # Terms that oneDNN adds one after the other.
 LONGEST = 512
 
@@ -54,12 +59,13 @@ def add_product(total: Tensor | None, a: Tensor, b: Tensor, transposed: bool = F
 
 
 def dot(x: Tensor, y: Tensor) -> float:
-    """Σ x y of two vectors on a CPU, summed by OpenBLAS, as NumPy's wheels have it.
+    """Σ x y of two vectors on a CPU; of float32 in the recordings' order where that can be had.
 
-    With AVX-512 that is the recordings' order; on other processors it has other kernels.
+    NumPy's wheels have OpenBLAS, which with AVX-512, on one thread, has that order; elsewhere a
+    convolution has it.
     """
     with np.errstate(over='ignore', invalid='ignore'):  # as in C
-        return float(np.dot(x.numpy(), y.numpy()))
+        return (_inner_product(len(x)) if _is_float_on_cpu(x) else _by_numpy)(x, y)
 
 
 def panels(inner: int) -> list[tuple[int, int]]:
@@ -71,6 +77,63 @@ def panels(inner: int) -> list[tuple[int, int]]:
         bounds.append((start, start + length))
         start += length
     return bounds
+
+
+@lru_cache
+def _inner_product(length: int) -> Callable[[Tensor, Tensor], float]:
+    """A way to take products of so long vectors that sums in order on this machine, if any does."""
+    generator = torch.Generator().manual_seed(length)
+    x, y = torch.randn(2, TRIALS, length, generator=generator)
+    want = _in_order(x.numpy(), y.numpy())
+    for way in (_by_numpy, _by_convolution):
+        if all(way(a, b) == c for a, b, c in zip(x, y, want, strict=True)):
+            return way
+    return _by_numpy
+
+
+def _by_numpy(x: Tensor, y: Tensor) -> float:
+    return float(np.dot(x.numpy(), y.numpy()))
+
+
+def _by_convolution(x: Tensor, y: Tensor) -> float:
+    """One vector is an image of a channel for each lane, the other its kernels, as high as it."""
+    lanes, rows = DOT_LANES, len(x) // DOT_LANES
+    whole = lanes * rows
+    image = x.as_strided((1, lanes, rows, 1), (whole, 1, lanes, lanes))
+    kernels = y.as_strided((lanes, 1, rows, 1), (1, lanes, lanes, lanes))
+    sums = torch.conv2d(image, kernels, groups=lanes) if rows else x.new_zeros(lanes)
+    return float(_folded(sums.numpy().reshape(lanes), x.numpy(), y.numpy()))
+
+
+def _in_order(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Σ x y of each row, slowly: the reference that the other ways are held against."""
+    sums = np.zeros((len(x), DOT_LANES), np.float32)
+    for start in range(0, x.shape[1] // DOT_LANES * DOT_LANES, DOT_LANES):
+        a, b = (z[:, start : start + DOT_LANES] for z in (x, y))
+        sums = (sums + a.astype(np.float64) * b).astype(np.float32)
+    return _folded(sums, x, y)
+
+
+def _folded(sums: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The lanes' sums (..., 64), what is left of x and y (..., K) beyond them added: (...).
+
+    32 more products are added to half as many lanes; the last ones are summed in double.
+    """
+    count, shape = x.shape[-1], sums.shape[:-1]
+    done, even = count // DOT_LANES * DOT_LANES, count // 32 * 32
+    halves = sums.reshape(*shape, 4, 2, 8)
+    lanes = halves[..., 0, :] + halves[..., 1, :]
+    if even > done:
+        product = x[..., done:even].astype(np.float64) * y[..., done:even]
+        lanes = (lanes + product.reshape(*shape, 4, 8)).astype(np.float32)
+    eight = lanes[..., 0, :] + lanes[..., 1, :] + lanes[..., 2, :] + lanes[..., 3, :]
+    four = eight[..., :4] + eight[..., 4:]
+    two = four[..., ::2] + four[..., 1::2]
+    total = two[..., 0] + two[..., 1]
+    if count > even:
+        rest = (x[..., even:] * y[..., even:]).sum(-1, dtype=np.float64)
+        total = (rest + total).astype(np.float32)
+    return total
 
 
 def _is_small(a: Tensor, b: Tensor) -> bool:
