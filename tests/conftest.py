@@ -25,6 +25,18 @@ SHARED = ROOT.parent / 'shared'
 RELUS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
 
 
+def fuses():
+    """Whether the processor rounds a product and its sum once."""
+    x = torch.full((64,), 1 + 2**-13)
+    rounded = x * x  # by 2**-26
+    return bool(torch.add(-rounded, x, alpha=1 + 2**-13).all())
+
+
+needs_fma = pytest.mark.skipif(
+    not fuses(), reason='the recordings were made with fused multiply-adds, which this CPU lacks'
+)
+
+
 def loss_network(cnn, **settings):
     """A loss network as the command makes it where nothing else is said."""
     defaults = {

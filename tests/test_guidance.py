@@ -181,6 +181,7 @@ def test_luminance_only_lowers_the_loss_from_noise(cnn, optimizer):
         init='random',
         luminance_only=1,
         optimizer=optimizer,
+        lbfgs_max_step=10,  # how far a leap goes without, the last digits decide
         num_iterations=30,
         callback=lambda it: losses.append(float(it.loss)),
     )

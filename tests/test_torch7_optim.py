@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pytest
 import torch
+from conftest import needs_fma
 
 from torch7.optim import LONG, _HistoryBlocks, adam, lbfgs
 
@@ -75,6 +76,7 @@ def history(request, monkeypatch):
         monkeypatch.setattr('torch7.optim.LONG', 0)
 
 
+@needs_fma
 @pytest.mark.usefixtures('history')
 @pytest.mark.parametrize('name', LBFGS)
 def test_lbfgs_in_double_follows_the_recordings(recorded, name):
@@ -109,6 +111,7 @@ def test_lbfgs_in_float_follows_the_recordings(recorded, name):
         assert torch.allclose(x, final, rtol=0, atol=1e-6)
 
 
+@needs_fma
 @pytest.mark.parametrize('kind', ['double', 'float'])
 @pytest.mark.parametrize(
     'name, learning_rate', [('rosen10_lr10', 10), ('rosen10_lr001', 0.01), ('quad20_lr1', 1)]
