@@ -371,6 +371,17 @@ def test_lbfgs_goes_on_from_its_state_to_the_same_bits(name, after):
     assert all(map(torch.equal, got, want))
 
 
+@pytest.mark.parametrize(
+    ('pairs', 'steps', 'want'), [(100, 4, [4]), (100, 25, [10, 10, 5]), (11, 1000, [10, 2])]
+)
+def test_a_history_takes_no_memory_for_pairs_that_never_come(pairs, steps, want):
+    history = _HistoryBlocks(torch.ones(3), pairs, steps=steps)
+    ones = torch.ones(3)
+    for number in range(min(pairs + 1, steps - 1)):
+        history.update(ones * (number + 1), ones * number, ones, 1.0)
+    assert [len(block) for block in history.blocks] == want
+
+
 def test_lbfgs_with_a_history_in_bfloat16_keeps_half_the_bytes_and_descends_alike():
     scales = torch.linspace(1, 30, LONG + 5)
 

@@ -89,7 +89,7 @@ def lbfgs(
         history = _History(g, n_correction, state.get('history'))
     else:
         history = _HistoryBlocks(
-            g, n_correction, state.get('history'), whole, history_dtype, history_device
+            g, n_correction, state.get('history'), whole, history_dtype, history_device, max_iter
         )
     d: Any = state.get('d')
     g_old: Any = state.get('g_old')
@@ -256,13 +256,15 @@ class _HistoryBlocks:
         whole: Callable[[Tensor], Tensor] = _itself,
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
+        steps: float = math.inf,  # of the whole run
     ):
         self.form: Any = {'dtype': dtype or like.dtype, 'device': device or like.device}
         self.n_correction = n_correction
         self.whole = whole  # of sums
-        self.blocks: list[Tensor] = []  # (BLOCK, 2, n): s and y of each slot
+        self.blocks: list[Tensor] = []  # (BLOCK or fewer, 2, n): s and y of each slot
         self.order: list[int] = []  # slots in use, oldest first
         slots = -(-(n_correction + 1) // BLOCK) * BLOCK
+        self.most = int(min(n_correction + 1, max(steps, 1)))  # slots that are ever in use
         self.sy = torch.zeros(slots, slots, dtype=_precise(like), device=like.device)
         self.yy = torch.zeros_like(self.sy)
         self.products = torch.zeros(slots, 2, dtype=_precise(like), device=like.device)
@@ -272,8 +274,8 @@ class _HistoryBlocks:
                 self.form['dtype'] = rows.dtype  # as the run began
                 rows = rows.to(self.form['device'])
                 block = rows
-                if len(rows) < BLOCK:
-                    block = torch.zeros(BLOCK, *rows.shape[1:], **self.form)
+                if len(rows) < self._room():
+                    block = torch.zeros(self._room(), *rows.shape[1:], **self.form)
                     block[: len(rows)] = rows
                 self.blocks.append(block)
             self.order = state['order'].tolist()
@@ -300,7 +302,7 @@ class _HistoryBlocks:
         used = set(self.order)
         slot = next(k for k in range(len(used) + 1) if k not in used)
         if slot // BLOCK == len(self.blocks):
-            self.blocks.append(torch.empty(BLOCK, 2, g.numel(), **self.form))
+            self.blocks.append(torch.empty(self._room(), 2, g.numel(), **self.form))
         s, y = self.blocks[slot // BLOCK][slot % BLOCK]
         if self._is_own(g):
             torch.mul(d, t, out=s)
@@ -351,6 +353,10 @@ class _HistoryBlocks:
             for part, some in zip(d.split(PIECE), rows.split(PIECE, 1), strict=True):
                 part.addmv_(some.to(g).t(), own)
         return d
+
+    def _room(self):
+        """Slots of the next block: no more than will be in use."""
+        return min(BLOCK, self.most - BLOCK * len(self.blocks))
 
     def _is_own(self, g):
         """Whether the history is kept as g is."""
