@@ -27,6 +27,9 @@ BIT = 100
 # What the heap takes for a byte of tensors, for gaps remain where others were: with whole images,
 # and for tiles, in whose place others come again and again.
 GAPS, GAPS_OF_TILES = 1.45, 2.6
+# The same where bits are kept of a whole image, which leaves few tensors behind, and of whole
+# features above tiles; and besides.
+GAPS_OF_BITS, GAPS_ABOVE_TILES, GAP = 1.05, 1.25, 128 << 20
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         up = max(up, below + own + max(indices, scratch))
         down = max(down, below + own + max(own, indices, scratch))  # two gradients and a mask
         below = own
-    gaps = _gaps(network, GAPS_OF_TILES)
+    gaps, gap = _heap(network, stage)
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
     if stage.recompute is None:
         down = max(_both_ways(network, part, widths[stage.start], tile, stage.winograd))
@@ -157,7 +160,17 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         return Load(cost, map_below, True, 0.0, gaps * up, gaps * down)
     cost += 2 * forward + second
     down = max(down, up * (recompute > 0)) + recalled
-    return Load(cost, map_below, recompute > 0, kept, gaps * up, gaps * down)
+    return Load(cost, map_below, recompute > 0, kept, gaps * up + gap, gaps * down + gap)
+
+
+def _heap(network: LossNetwork, stage: Stage) -> tuple[float, float]:
+    """Bytes that the heap takes for a byte of a stage's tensors, and besides."""
+    if not at_once(network, stage):
+        return _gaps(network, GAPS_OF_TILES), 0.0
+    if stage.recompute is None:
+        return _gaps(network, GAPS), 0.0
+    gaps = GAPS_ABOVE_TILES if stage.start else GAPS_OF_BITS
+    return _gaps(network, gaps), GAP * (network.devices[0].type == 'cpu')
 
 
 def _counted(part: Sequence[Any], recompute: int | None) -> int:
