@@ -372,7 +372,7 @@ def test_lbfgs_goes_on_from_its_state_to_the_same_bits(name, after):
 
 
 @pytest.mark.parametrize(
-    ('pairs', 'steps', 'want'), [(100, 4, [4]), (100, 25, [10, 10, 5]), (11, 1000, [10, 2])]
+    ('pairs', 'steps', 'want'), [(100, 4, [3]), (100, 25, [10, 10, 4]), (11, 1000, [10, 2])]
 )
 def test_a_history_takes_no_memory_for_pairs_that_never_come(pairs, steps, want):
     history = _HistoryBlocks(torch.ones(3), pairs, steps=steps)

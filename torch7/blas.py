@@ -110,8 +110,13 @@ def _in_order(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     sums = np.zeros((len(x), DOT_LANES), np.float32)
     for start in range(0, x.shape[1] // DOT_LANES * DOT_LANES, DOT_LANES):
         a, b = (z[:, start : start + DOT_LANES] for z in (x, y))
-        sums = (sums + a.astype(np.float64) * b).astype(np.float32)
+        sums = _fused(sums, a, b)
     return _folded(sums, x, y)
+
+
+def _fused(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """total + a b, rounded once: in double the product is exact, and the sum as good as."""
+    return (total + a.astype(np.float64) * b).astype(np.float32)
 
 
 def _folded(sums: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -124,8 +129,7 @@ def _folded(sums: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     halves = sums.reshape(*shape, 4, 2, 8)
     lanes = halves[..., 0, :] + halves[..., 1, :]
     if even > done:
-        product = x[..., done:even].astype(np.float64) * y[..., done:even]
-        lanes = (lanes + product.reshape(*shape, 4, 8)).astype(np.float32)
+        lanes = _fused(lanes, *(z[..., done:even].reshape(*shape, 4, 8) for z in (x, y)))
     eight = lanes[..., 0, :] + lanes[..., 1, :] + lanes[..., 2, :] + lanes[..., 3, :]
     four = eight[..., :4] + eight[..., 4:]
     two = four[..., ::2] + four[..., 1::2]

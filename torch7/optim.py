@@ -263,8 +263,8 @@ class _HistoryBlocks:
         self.whole = whole  # of sums
         self.blocks: list[Tensor] = []  # (BLOCK or fewer, 2, n): s and y of each slot
         self.order: list[int] = []  # slots in use, oldest first
-        slots = -(-(n_correction + 1) // BLOCK) * BLOCK
-        self.most = int(min(n_correction + 1, max(steps, 1)))  # slots that are ever in use
+        slots = n_correction + 1
+        self.most = math.ceil(min(slots, max(steps - 1, 1)))  # that are ever in use
         self.sy = torch.zeros(slots, slots, dtype=_precise(like), device=like.device)
         self.yy = torch.zeros_like(self.sy)
         self.products = torch.zeros(slots, 2, dtype=_precise(like), device=like.device)
