@@ -21,6 +21,11 @@ from torch import Tensor
 
 # Bytes of a tensor that is worth it.
 LARGE = 4 << 20
+# What the process may have for a byte of the most that was ever given out at once.  Gaps take the
+# rest; with less, the system has to give what it has just got back.
+GAPS = 1.1
+# Bytes that are taken at a time for what is smaller, but lasts.
+ROOM = 16 << 20
 
 
 class Arena:
@@ -36,6 +41,7 @@ class Arena:
         # from where to where it is free, and whether it is memory that the process has
         self.free = [(0, size, False)]
         self.size = size
+        self.most = 0  # that was given out at once
         self.back: deque[tuple[int, int, bool]] = deque()  # appended to at any time
         self.lock = Lock()
 
@@ -53,6 +59,9 @@ class Arena:
                 for a, b in ((first, min(last, start)), (max(first, stop), last))
                 if a < b
             ]
+            given_out = self.size - sum(last - first for first, last, _ in self.free)
+            self.most = max(self.most, given_out)
+            self._give_back(self._held() - int(GAPS * self.most))
             found = np.frombuffer(self.memory, np.uint8, size, start)
             weakref.finalize(found, self.back.append, (start, stop, True)).atexit = False
             return found
@@ -67,30 +76,37 @@ class Arena:
         """Bytes that the process has: those given out, and those that came back."""
         with self.lock:
             self._sort()
-            return self.size - sum(stop - start for start, stop, ours in self.free if not ours)
+            return self._held()
 
     def trim(self, size: int) -> int:
         """Give bytes that are free back to the system, as many as there are; how many those are."""
-        size = _pages(size)
         with self.lock:
             self._sort()
-            parts, left = [], size
-            for start, stop, ours in reversed(self.free):
-                if ours and left > 0:
-                    cut = max(start, stop - left)
-                    self.memory.madvise(mmap.MADV_DONTNEED, cut, stop - cut)
-                    left -= stop - cut
-                    parts.append((cut, stop, False))
-                    stop = cut
-                if start < stop:
-                    parts.append((start, stop, ours))
-            self.free = _joined(reversed(parts))
-            return size - left
+            return self._give_back(size)
+
+    def _held(self) -> int:
+        return self.size - sum(stop - start for start, stop, ours in self.free if not ours)
+
+    def _give_back(self, size: int) -> int:
+        """What trim does."""
+        left = size = max(_pages(size), 0)
+        parts = []
+        for start, stop, ours in reversed(self.free):
+            if ours and left > 0:
+                cut = max(start, stop - left)
+                self.memory.madvise(mmap.MADV_DONTNEED, cut, stop - cut)
+                left -= stop - cut
+                parts.append((cut, stop, False))
+                stop = cut
+            if start < stop:
+                parts.append((start, stop, ours))
+        self.free = _joined(reversed(parts))
+        return size - left
 
     def _place(self, size: int) -> tuple[int, int, int] | None:
         """Where bytes are free in one piece: the memory that it lacks, its size, its start.
 
-        Of all such places the one that lacks least, of those the smallest.
+        Of all such places the first that lacks none, or else the first.
         """
         self._sort()
         found, start, end, lacking = [], 0, -1, 0
@@ -101,7 +117,8 @@ class Arena:
                 lacking += max(min(last, start + size) - first, 0)
             end = last
             found.append((lacking, end - start, start))
-        return min((place for place in found if place[1] >= size), default=None)
+        fitting = (place for place in found if place[1] >= size)
+        return min(fitting, key=lambda place: (place[0] > 0, place[2]), default=None)
 
     def _sort(self) -> None:
         """Join what has come back to what is free."""
@@ -144,6 +161,30 @@ def apart(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Ten
         if found is not None:
             return torch.from_numpy(found)[:size].view(dtype).view(*shape)
     return torch.empty(*shape, dtype=dtype, device=device)
+
+
+_room = np.empty(0, np.uint8)
+
+
+def lasting(size: int) -> Tensor:
+    """Bytes on a CPU for what lasts, so that the larger tensors between leave no gaps."""
+    global _room
+    if size > len(_room):
+        _room = apart([max(ROOM, size)], torch.uint8, torch.device('cpu')).numpy()
+    # by way of NumPy: autograd would take a change of one for a change of all
+    found, _room = torch.from_numpy(_room[:size]), _room[-(-size // 64) * 64 :]
+    return found
+
+
+def lasting_like(features: Tensor) -> Tensor:
+    """An empty tensor that lasts, like features (1, C, H, W), in their layout."""
+    if features.device.type != 'cpu' or features.nbytes >= LARGE:
+        return apart_like(features, features.shape, features.device)
+    one, channels, height, width = features.shape
+    found = lasting(features.nbytes).view(features.dtype)
+    if features.is_contiguous():
+        return found.view(features.shape)
+    return found.view(one, height, width, channels).permute(0, 3, 1, 2)
 
 
 def apart_like(features: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:

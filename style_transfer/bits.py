@@ -15,14 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from style_transfer.arena import apart, apart_channels_last
+from style_transfer.arena import apart_channels_last, lasting
 
 # A float is above 0 where the integer of the same bits is.
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 # Elements that are worked on at a time: a multiple of 8.
 PIECE = 1 << 20
-# Bytes that are taken from the system at a time for bits.
-ROOM = 16 << 20
 # Elements that are packed at a time: a multiple of 8.
 SOME = 1 << 18
 
@@ -38,7 +36,7 @@ class Bits:
         if flat.dtype.is_floating_point:
             flat = flat.view(INTEGERS[flat.element_size()])
         if flat.device.type == 'cpu':
-            self.bytes = _room_for(-(-len(flat) // 8))
+            self.bytes = lasting(-(-len(flat) // 8))
             _pack(flat.numpy(), self.bytes.numpy())
         else:
             self.bytes = _packed_there(flat)
@@ -68,18 +66,6 @@ def masked(gradient: Tensor, output: Tensor) -> Tensor:
     """The way back of a ReLU with that output, written over the gradient."""
     mask = torch.ops.aten.threshold_backward.grad_input
     return mask(gradient, output, 0, grad_input=gradient)
-
-
-_room = torch.empty(0, dtype=torch.uint8)
-
-
-def _room_for(length: int) -> Tensor:
-    """Bytes in memory of their own, so that the larger tensors between leave no gaps."""
-    global _room
-    if length > len(_room):
-        _room = apart([max(ROOM, length)], torch.uint8, _room.device)
-    found, _room = _room[:length], _room[length:]
-    return found
 
 
 def _flat(tensor: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Convolution with weights that never change, and its way back as another convolution."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,12 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from style_transfer.arena import apart_channels_last
 from style_transfer.bits import Bits, masked, pair
 from style_transfer.losses import Loss
 from style_transfer.winograd import Winograd
 
 # Layers of no more input channels take them in two parts.
 FEW_CHANNELS = 4
+# Bytes of results that are too large for the heap, where memory is not dear, and of those that are
+# worked out at a time to be copied out of it: fewer cost up to a tenth of the time.
+HUGE, STRIP = 64 << 20, 4 << 20
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Manner:
     inner: for rows and columns, whether convolutions leave out the rim that padding has a part in,
         where can_shrink says so.
     winograd: whether convolutions may be Winograd's.
+    huge: bytes of results that do not come to lie in the heap, on a CPU.
     """
 
     exact: bool = False
@@ -34,6 +39,7 @@ class Manner:
     frugal: bool = False
     inner: tuple[bool, bool] = (False, False)
     winograd: bool = True
+    huge: int = HUGE
 
     @property
     def joins(self) -> bool:
@@ -120,12 +126,13 @@ class FixedConvolution:
         return _Fixed.apply(features, self, manner, padding, count)
 
     def up(
-        self, features: Tensor, padding: tuple[int, int], rectify: bool, winograd: bool
+        self, features: Tensor, padding: tuple[int, int], rectify: bool, manner: Manner
     ) -> Tensor:
         """features: (1, C, H, W), in dtype, in two parts where they are few."""
-        if winograd and self._pays(features):
+        if manner.winograd and self._pays(features):
             return self.winograd(features, padding, self.bias, rectify)
-        if features.device.type == 'cpu' and _fuses(features.dtype):
+
+        def fused(features: Tensor, padding: tuple[int, int]) -> Tensor:
             # What torch.compile makes of a convolution and its ReLU; without one as well, since
             # conv2d may take another kernel, that rounds otherwise.
             one = [1, 1]
@@ -133,15 +140,25 @@ class FixedConvolution:
                 features, self.weight, self.bias, list(padding), one, one, 1,
                 'relu' if rectify else 'none', [], '',
             )  # fmt: skip
-        found = functional.conv2d(features, self.weight, self.bias, padding=padding)
-        return found.relu_() if rectify else found
 
-    def down(self, gradient: Tensor, padding: tuple[int, int], winograd: bool) -> Tensor:
+        def plain(features: Tensor, padding: tuple[int, int]) -> Tensor:
+            found = functional.conv2d(features, self.weight, self.bias, padding=padding)
+            return found.relu_() if rectify else found
+
+        fuses = features.device.type == 'cpu' and _fuses(features.dtype)
+        convolve = fused if fuses else plain
+        return _outside_of_heap(convolve, features, self.weight, padding, manner.huge)
+
+    def down(self, gradient: Tensor, padding: tuple[int, int], manner: Manner) -> Tensor:
         """gradient: (1, C', H', W'), in dtype.  padding: of the way up.  Returns (1, C, H, W)."""
         height, width = (k - 1 - p for k, p in zip(self.kernel_size, padding, strict=True))
-        if winograd and self._pays(gradient):
+        if manner.winograd and self._pays(gradient):
             return self.winograd(gradient, (height, width), back=True)
-        return functional.conv2d(gradient, self.turned, padding=(height, width))
+
+        def back(gradient: Tensor, padding: tuple[int, int]) -> Tensor:
+            return functional.conv2d(gradient, self.turned, padding=padding)
+
+        return _outside_of_heap(back, gradient, self.turned, (height, width), manner.huge)
 
     def _pays(self, features: Tensor) -> bool:
         return Winograd.pays(self.weight, (features.shape[2], features.shape[3]))
@@ -155,13 +172,45 @@ class FixedConvolution:
         return torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
 
 
+def _outside_of_heap(
+    convolve: Callable[[Tensor, tuple[int, int]], Tensor],
+    features: Tensor,
+    weight: Tensor,
+    padding: tuple[int, int],
+    huge: int,
+) -> Tensor:
+    """What convolve makes of features (1, C, H, W) with a padding, all strides 1.
+
+    weight: (K, C, h, w).  On a CPU what is huge is worked out in strips, and joined outside of the
+    heap: from one evaluation to the next that grows by gaps that such tensors leave, more or less
+    of them by chance.
+    """
+    kernel = weight.shape[2:]
+    sides = zip(features.shape[2:], kernel, padding, strict=True)
+    height, width = (side + 2 * p - k + 1 for side, k, p in sides)
+    of_row = weight.shape[0] * width * features.element_size()
+    if features.device.type != 'cpu' or height * of_row < huge:
+        return convolve(features, padding)
+    size = torch.Size((1, weight.shape[0], height, width))
+    found = apart_channels_last(size, features.dtype, features.device)
+    count = max(STRIP // of_row, kernel[0])
+    for row in range(0, height, count):
+        rows = min(count, height - row)
+        first, last = row - padding[0], row - padding[0] + rows + kernel[0] - 1
+        lacks = max(-first, last - features.shape[2], 0)  # that padding has to give
+        own = convolve(features[:, :, max(first, 0) : last], (lacks, padding[1]))
+        begin = lacks - max(-first, 0)
+        found[:, :, row : row + rows] = own[:, :, begin : begin + rows]
+    return found
+
+
 class _Fixed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features, fixed, manner, padding, count):
-        ctx.bits, ctx.padding, ctx.winograd = None, padding, manner.winograd
+        ctx.bits, ctx.padding, ctx.manner = None, padding, manner
         ctx.fixed, ctx.dtype = fixed, features.dtype
         features = fixed._converted(features)
-        output = fixed.up(features, padding, count > 1, manner.winograd)
+        output = fixed.up(features, padding, count > 1, manner)
         if count == 2 and manner.frugal:
             ctx.bits = Bits(output)
         elif count == 2:
@@ -175,7 +224,7 @@ class _Fixed(torch.autograd.Function):
             gradient = ctx.bits.mask(gradient)
         for output in ctx.saved_tensors:
             gradient = masked(gradient, output)
-        own = fixed.down(gradient, ctx.padding, ctx.winograd)
+        own = fixed.down(gradient, ctx.padding, ctx.manner)
         return own.to(ctx.dtype), None, None, None, None
 
 
@@ -194,7 +243,16 @@ class _RectifiedPool(torch.autograd.Function):
             for value in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         ]
         ctx.settings.append(layer.ceil_mode)
-        output, places = torch.ops.aten.max_pool2d_with_indices(features, *ctx.settings)
+        pool = torch.ops.aten.max_pool2d_with_indices
+        if features.device.type == 'cpu':
+            size = pool(features.to('meta'), *ctx.settings)[0].shape
+            output, places = (
+                apart_channels_last(size, dtype, features.device)
+                for dtype in (features.dtype, torch.int64)
+            )
+            pool.out(features, *ctx.settings, out=output, indices=places)
+        else:
+            output, places = pool(features, *ctx.settings)
         ctx.save_for_backward(output, places)
         return output
 
@@ -202,10 +260,11 @@ class _RectifiedPool(torch.autograd.Function):
     def backward(ctx: Any, gradient):  # type: ignore[override]
         output, places = ctx.saved_tensors
         gradient = masked(gradient, output)
-        form: Any = {'memory_format': torch.channels_last}
-        like = torch.empty(ctx.size, dtype=gradient.dtype, device=gradient.device, **form)
+        own = apart_channels_last(ctx.size, gradient.dtype, gradient.device)
         down = torch.ops.aten.max_pool2d_with_indices_backward
-        return down(gradient, like, *ctx.settings, places), None
+        if gradient.device.type == 'cpu':
+            return down.grad_input(gradient, own, *ctx.settings, places, grad_input=own), None
+        return down(gradient, own, *ctx.settings, places), None
 
 
 def pool_rectified(layer: nn.MaxPool2d, features: Tensor) -> Tensor:

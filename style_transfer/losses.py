@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from style_transfer.arena import apart_like
+from style_transfer.arena import apart_like, lasting_like
 from style_transfer.bits import masked
 from torch7.blas import add_product, gemm_tn
 from torch7.convolution import EXACT_STYLE
@@ -176,7 +176,7 @@ class Loss(nn.Module):
                 return features
             comes_back = self.goes_back()  # down, that is, without coming up again
             if comes_back and not self.forgets:
-                below = apart_like(features, features.shape, features.device).copy_(below)
+                below = lasting_like(features).copy_(below)
             self._add_up(piece(below, self.part.own))
             if comes_back:
                 return _AddGradient.apply(features, self, None if self.forgets else below)
@@ -291,11 +291,29 @@ class ContentLoss(Loss):
         return statistic / self._count(features)
 
     def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
-        return self._difference(features).mul_(2.0 / self._count(features))
+        return self._difference(features).mul_(self._slope(features))
+
+    def add_gradient(self, features: Tensor, gradient: Tensor) -> None:
+        if self.normalize or self.rectified or features.dim() != 4:
+            super().add_gradient(features, gradient)
+            return
+        # The same, some rows at a time: nothing of the layer's size is taken for it.
+        slope, weight = self._slope(features), self.strength * self.scale
+        rows = max(1, RUN // features[:, :, 0].numel())
+        several = (some.split(rows, 2) for some in (features, self._place(), gradient))
+        for own, target, found in zip(*several, strict=True):
+            found.add_((_full(own) - target).mul_(slope).mul_(weight))
+
+    def _slope(self, features: Tensor) -> float:
+        """The gradient, of the difference of features and target."""
+        return 2.0 / self._count(features)
 
     def _difference(self, features: Tensor) -> Tensor:
-        target = self.target if self.part is None else piece(self.target, self.part.place)
-        return _full(features) - target
+        return _full(features) - self._place()
+
+    def _place(self) -> Tensor:
+        """The target of the features that come."""
+        return self.target if self.part is None else piece(self.target, self.part.place)
 
 
 class PaperContentLoss(ContentLoss):
@@ -307,8 +325,8 @@ class PaperContentLoss(ContentLoss):
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
         return statistic / 2
 
-    def gradient(self, features: Tensor, statistic: Tensor) -> Tensor:
-        return self._difference(features)
+    def _slope(self, features: Tensor) -> float:
+        return 1.0
 
 
 class StyleLoss(Loss):

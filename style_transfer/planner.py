@@ -240,7 +240,7 @@ def _plan(job: Job, tiling: Tiling | None, history: torch.dtype | None, on_host:
     plain = tiling is job.network.tiling and history is None and not on_host
     if tiling is not None and not plain and on_cpu:
         loads = [load_of(job, stage, job.size) for stage in tiling.stages]
-        takes = tuple(max(load.up, load.down) for load in loads)
+        takes = tuple((load.up | load.down).heap for load in loads)
         tiling = replace(tiling, most=TRIMMED * peak, takes=takes)
     return Plan(tiling, history, on_host, peak, text, plain)
 

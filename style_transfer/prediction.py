@@ -1,7 +1,9 @@
 """How much memory a run will need, and how long its stages take, before anything is run."""
 
+import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -9,8 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from style_transfer.arena import LARGE
 from style_transfer.bits import bits_kept
-from style_transfer.convolution import FixedConvolution, is_fixed, joined
+from style_transfer.convolution import HUGE, STRIP, FixedConvolution, is_fixed, joined
 from style_transfer.geometry import Inner, is_local, output_sizes, shrinks, window
 from style_transfer.losses import ContentLoss, Loss, TVLoss
 from style_transfer.network import LossNetwork
@@ -18,18 +21,34 @@ from style_transfer.tiling import Stage, Tiling
 from style_transfer.winograd import Winograd
 from torch7.convolution import EXACT, EXACT_STYLE
 
-# Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors, and with
-# tiles, for which there are more of them.
-OVERHEAD, OVERHEAD_OF_TILES = 60 << 20, 10 << 20
+# Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors; with tiles
+# the heap's gaps as well, between the strips of convolutions and what lasts.
+OVERHEAD, OVERHEAD_OF_TILES = 80 << 20, 128 << 20
 # To keep and to use a bit takes the time of so many multiplications of a convolution, measured in
 # float32 on two cores.
 BIT = 100
-# What the heap takes for a byte of tensors, for gaps remain where others were: with whole images,
-# and for tiles, in whose place others come again and again.
-GAPS, GAPS_OF_TILES = 1.45, 2.6
-# The same where bits are kept of a whole image, which leaves few tensors behind, and of whole
-# features above tiles; and besides.
-GAPS_OF_BITS, GAPS_ABOVE_TILES, GAP = 1.05, 1.25, 128 << 20
+# What a byte of tensors takes, for gaps remain where others were: outside of the heap, where the
+# arena holds them below ten per cent; in the heap with whole images, and with tiles, in whose place
+# others come again and again.
+GAPS_APART, GAPS_OF_WHOLE, GAPS_OF_TILES = 1.05, 1.45, 2.6
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes of tensors: outside of glibc's heap (arena.py), or on a GPU, and in it."""
+
+    apart: float = 0.0
+    heap: float = 0.0
+
+    def __add__(self, other: 'Room') -> 'Room':
+        return Room(self.apart + other.apart, self.heap + other.heap)
+
+    def __or__(self, other: 'Room') -> 'Room':
+        """What is enough for either."""
+        return Room(max(self.apart, other.apart), max(self.heap, other.heap))
+
+
+NOTHING = Room()
 
 
 @dataclass(frozen=True)
@@ -88,16 +107,18 @@ class Load:
     """What a stage takes.
 
     cost: multiplications of the convolutions, and what else takes as long.  below: bytes of the
-    features below it.  holds: whether they are held until the way down.  kept: bytes that are kept
-    besides.  up, down: bytes that a tile takes on each way.
+    features below it.  held: of those, until the way down.  gradient: bytes that theirs takes then
+    besides.  kept: bytes that are kept besides.  up, down: what a tile takes on each way, the
+    heap's gaps counted.
     """
 
     cost: float
     below: float
-    holds: bool
+    held: float
+    gradient: float
     kept: float
-    up: float
-    down: float
+    up: Room
+    down: Room
 
 
 def load_of(job: Job, stage: Stage, size: tuple[int, int]) -> Load:
@@ -119,15 +140,17 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     side = stage.side or max(whole[0])
     tile = (min(side, whole[0][0]), min(side, whole[0][1]))
     sizes = _sizes(part, tile)
-    recalled = kept = cost = forward = up = down = second = 0.0
-    below = float(widths[stage.start] * math.prod(tile) * item)
+    kept = cost = forward = second = 0.0
     channels = widths[stage.start]
+    below = _placed(network, channels * math.prod(tile) * item, LARGE)
+    up = down = below
+    recalled = NOTHING
     seeing = _seeing_to_others(part)
     overlaps = _overlaps(part, tile, whole[0], inner=(True, item >= 4))
     for number, (layer, more) in enumerate(zip(part, overlaps, strict=True), start=1):
-        channels = getattr(layer, 'out_channels', None) or channels
+        lower, channels = channels, getattr(layer, 'out_channels', None) or channels
         elements = channels * math.prod(whole[number])
-        own = float(channels * math.prod(sizes[number]) * item)
+        own = _made(network, layer, channels, sizes[number], LARGE)
         if isinstance(layer, nn.Conv2d):
             multiplications = more * layer.weight.numel() * math.prod(whole[number])
             if stage.winograd and _is_winograd(network, layer, sizes[number - 1]):
@@ -141,36 +164,42 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
             if number > recompute:
                 kept += more * elements * item
             else:
-                recalled += own
+                recalled += below
         elif bits is not None:
             kept += more * elements * bits / 8
             cost += BIT * more * elements * (bits > 0)
         elif not is_fixed(layer):
             kept += _kept(layer, more * elements * item, item)
-        indices = own * 8 / item if isinstance(layer, nn.MaxPool2d) and bits is None else 0.0
-        scratch = _scratch(network, layer, sizes[number - 1]) * stage.winograd
-        up = max(up, below + own + max(indices, scratch))
-        down = max(down, below + own + max(own, indices, scratch))  # two gradients and a mask
-        below = own
-    gaps, gap = _heap(network, stage)
+        besides = _besides(network, layer, sizes[number - 1], stage.winograd)
+        if bits is None:
+            besides += _indices(layer, channels * math.prod(sizes[number]))
+        if _shares(layer):
+            up |= below
+            down |= below + _temporary(layer, below)
+        else:
+            up |= below + own + besides
+            gradient = _made(network, layer, lower, sizes[number - 1], LARGE)
+            down |= own + gradient + besides
+            below = own
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
-    if stage.recompute is None:
-        down = max(_both_ways(network, part, widths[stage.start], tile, stage.winograd))
-        cost = (2 if at_once(network, stage) else 3) * forward
-        return Load(cost, map_below, True, 0.0, gaps * up, gaps * down)
     cost += 2 * forward + second
-    down = max(down, up * (recompute > 0)) + recalled
-    return Load(cost, map_below, recompute > 0, kept, gaps * up + gap, gaps * down + gap)
-
-
-def _heap(network: LossNetwork, stage: Stage) -> tuple[float, float]:
-    """Bytes that the heap takes for a byte of a stage's tensors, and besides."""
-    if not at_once(network, stage):
-        return _gaps(network, GAPS_OF_TILES), 0.0
-    if stage.recompute is None:
-        return _gaps(network, GAPS), 0.0
-    gaps = GAPS_ABOVE_TILES if stage.start else GAPS_OF_BITS
-    return _gaps(network, gaps), GAP * (network.devices[0].type == 'cpu')
+    if recompute:
+        down = (down | up) + recalled
+    gaps = GAPS_OF_TILES
+    if at_once(network, stage) or stage.recompute is None:
+        down = _both_ways(network, part, widths[stage.start], tile, stage, LARGE)
+    if at_once(network, stage):
+        kept, gaps = 0.0, GAPS_OF_WHOLE
+    elif stage.recompute is None:
+        cost, kept = 3 * forward, 0.0
+    up, down = Room(up.apart, gaps * up.heap), Room(down.apart, gaps * down.heap)
+    held = map_below * (stage.recompute != 0)
+    map_back = map_below
+    if stage.start == 0:
+        map_back = 3.0 * math.prod(size) * 4
+    elif held and not at_once(network, stage):  # it takes their place
+        map_back *= tile[0] / whole[0][0]
+    return Load(cost, map_below, held, map_back, kept, up, down)
 
 
 def _counted(part: Sequence[Any], recompute: int | None) -> int:
@@ -252,7 +281,7 @@ def predict(
     targets /= processes if on_cpu else 1  # memory that nobody writes to is none
     image = 24 * pixels if on_cpu else 0  # float64, preprocessed
     later = kept - job.given_up
-    phases = [later + _evaluation(job, tiling) + vector, image + vector]
+    phases = [later + _evaluation(job, tiling), image + vector]
     for size in job.style_sizes:
         whole = 36 * math.prod(size) if on_cpu else 12 * math.prod(size)
         if small and math.prod(size) <= EXACT_STYLE:
@@ -264,11 +293,6 @@ def predict(
     if on_cpu:
         overhead = OVERHEAD if tiling is None else OVERHEAD + OVERHEAD_OF_TILES
     return int(job.used + overhead + targets + max(phases))
-
-
-def _gaps(network: LossNetwork, on_cpu: float) -> float:
-    """Bytes that the heap takes for a byte of tensors; one on a GPU, where nobody has measured."""
-    return on_cpu if network.devices[0].type == 'cpu' else 1.0
 
 
 def saving(size: tuple[int, int]) -> float:
@@ -331,20 +355,22 @@ def _sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[int, int]
 
 
 def _evaluation(job: Job, tiling: Tiling | None) -> float:
-    """Bytes that going up and down needs at the peak, the gradient of the image left out."""
+    """Bytes that going up and down needs at the peak."""
     network = job.network
     if tiling is None:
-        return _gaps(network, GAPS) * max(_both_ways(network, layers_of(network), 3, job.size))
+        whole = Stage(0, len(layers_of(network)))
+        both = _both_ways(network, layers_of(network), 3, job.size, whole)
+        gradient = 3 * 4 * math.prod(job.size)
+        return gradient + _taken(network, [Room(both.apart, GAPS_OF_WHOLE * both.heap)])
     loads = [load_of(job, stage, job.size) for stage in tiling.stages]
-    stays = network.devices[0].type == 'cpu'  # with the process, for the next tile
-    peaks, held = [0.0], 0.0
+    peaks, held = [], 0.0
     for number, load in enumerate(loads):
         above = loads[number + 1].below if number + 1 < len(loads) else 0.0
-        peaks.append(held + load.below + above + load.kept + load.up * (not stays))
-        held += load.kept + load.below * load.holds
+        peaks.append(Room(held + load.below + above + load.kept) + load.up)
+        held += load.kept + load.held
         # the gradients above and below, and a tile
-        peaks.append(held + above + load.below + load.down * (not stays))
-    return max(peaks) + stays * max(max(load.up, load.down) for load in loads)
+        peaks.append(Room(held + above + load.gradient) + load.down)
+    return _taken(network, peaks)
 
 
 def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
@@ -352,21 +378,24 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
     network = job.network
     if tiling is None:
         layers, sizes = layers_of(network), _sizes(layers_of(network), size)
-        whole = [
-            channels * math.prod(area) * item_size(network)
-            for channels, area in zip(channels_of(network), sizes, strict=True)
-        ]
-        scratch = [_scratch(network, *some) for some in zip(layers, sizes, strict=False)]
-        most = max(map(sum, zip(whole, whole[1:], scratch, strict=False)), default=0.0)
-        return _gaps(network, GAPS) * most
+        most = below = NOTHING
+        several = zip(layers, channels_of(network)[1:], pairwise(sizes), strict=True)
+        for layer, channels, (lower, upper) in several:
+            own = below if _shares(layer) else _made(network, layer, channels, upper)
+            most |= below + own + _besides(network, layer, lower, winograd=True)
+            below = own
+        return _taken(network, [Room(most.apart, GAPS_OF_WHOLE * most.heap)])
     loads = [load_of(job, stage, size) for stage in tiling.stages]
-    stays = network.devices[0].type == 'cpu'
     aboves = [load.below for load in loads[1:]] + [0.0]
-    peaks = [
-        load.below + above + load.up * (not stays)
-        for load, above in zip(loads, aboves, strict=True)
-    ]
-    return max(peaks) + stays * max(load.up for load in loads)
+    peaks = [Room(load.below + above) + load.up for load, above in zip(loads, aboves, strict=True)]
+    return _taken(network, peaks)
+
+
+def _taken(network: LossNetwork, rooms: Sequence[Room]) -> float:
+    """Bytes that are enough at all times: what the heap has got is never given back."""
+    most = functools.reduce(operator.or_, rooms)
+    gaps = GAPS_APART if network.devices[0].type == 'cpu' else 1.0  # there nobody has measured
+    return gaps * most.apart + most.heap
 
 
 def _seeing_to_others(layers: Sequence[Any]) -> list[int]:
@@ -379,26 +408,86 @@ def _both_ways(
     layers: Sequence[Any],
     channels: int,
     size: tuple[int, int],
-    winograd: bool = True,
-) -> Iterator[float]:
-    """Bytes in use while layers go up, keeping what the way back takes, and down."""
-    item = item_size(network)
-    sizes = _sizes(layers, size)
-    held, below = 0.0, float(channels * math.prod(size) * item)
-    yield below
+    stage: Stage,
+    huge: int = HUGE,
+) -> Room:
+    """What is in use while layers go up, keeping what the way back takes, and down.
+
+    huge: of Manner.  What comes in is not counted.
+    """
+    sizes, seeing = _sizes(layers, size), _seeing_to_others(layers)
+    # how convolutions are done everywhere but on a GPU in float32
+    fixed = network.devices[0].type == 'cpu' or network.dtype != torch.float32
+    most = held = own = NOTHING
+    kept = True
     for number, layer in enumerate(layers, start=1):
+        below, seen, lower = own, kept, channels
         channels = getattr(layer, 'out_channels', None) or channels
-        own = float(channels * math.prod(sizes[number]) * item)
-        # what is not kept below a pooling leaves a gap, too small for the gradient to come
-        held += _kept(layer, own, item)
-        # two gradients on the way down
-        yield held + own + below + _scratch(network, layer, sizes[number - 1]) * winograd
-        below = own
+        elements = channels * math.prod(sizes[number])
+        if not _shares(layer):
+            own, kept = _made(network, layer, channels, sizes[number], huge), False
+        bits = None if stage.recompute is None else bits_kept(layer)
+        if bits is None:
+            held += _indices(layer, elements)
+        else:
+            bits += (number - 1 in seeing) - (number in seeing)
+            held += Room(elements * bits / 8)
+        leaves = (is_fixed(layer) or number in seeing) and (fixed or stage.recompute is not None)
+        if bits is None and not (kept or leaves or isinstance(layer, TVLoss)):
+            held, kept = held + own, True
+        besides = _besides(network, layer, sizes[number - 1], stage.winograd)
+        most |= held + (NOTHING if kept else own) + (NOTHING if seen else below) + besides
+        if not _shares(layer):
+            gradient = _made(network, layer, lower, sizes[number - 1], huge)
+            most |= held + own + gradient + besides
+        elif isinstance(layer, Loss):
+            most |= held + own + _temporary(layer, own)
+    return most
 
 
-def _scratch(network: LossNetwork, layer: Any, size: tuple[int, int]) -> int:
-    """Bytes that a layer takes besides its features, of which it gets H x W."""
-    return Winograd.taken(layer.weight, size) if _is_winograd(network, layer, size) else 0
+def _shares(layer: Any) -> bool:
+    """Whether what a layer gives is the tensor that it gets."""
+    return isinstance(layer, Loss | TVLoss) or (isinstance(layer, nn.ReLU) and layer.inplace)
+
+
+def _made(
+    network: LossNetwork, layer: Any, channels: int, size: tuple[int, int], huge: int = HUGE
+) -> Room:
+    """Features, or a gradient, of H x W pixels that a layer makes.
+
+    huge: of Manner.
+    """
+    least: float = huge if is_fixed(layer) else math.inf
+    if _is_winograd(network, layer, size) or isinstance(layer, nn.MaxPool2d):
+        least = LARGE
+    made = _placed(network, channels * math.prod(size) * item_size(network), least)
+    strip = STRIP if least == huge and made.apart and network.devices[0].type == 'cpu' else 0
+    return made + Room(heap=strip)
+
+
+def _placed(network: LossNetwork, size: float, least: float) -> Room:
+    """A tensor of so many bytes, which lies outside of the heap from a size on."""
+    on_cpu = network.devices[0].type == 'cpu'
+    return Room(heap=size) if on_cpu and size < least else Room(size)
+
+
+def _besides(network: LossNetwork, layer: Any, size: tuple[int, int], winograd: bool) -> Room:
+    """What a layer takes besides its features, of which it gets H x W."""
+    if winograd and _is_winograd(network, layer, size):
+        return Room(Winograd.taken(layer.weight, size))
+    return NOTHING
+
+
+def _indices(layer: Any, elements: float) -> Room:
+    """Where each maximum was, of so many."""
+    return Room(8.0 * elements if isinstance(layer, nn.MaxPool2d) else 0.0)
+
+
+def _temporary(layer: nn.Module, features: Room) -> Room:
+    """What the gradient of a loss takes that is not at once added to that from above."""
+    return (
+        Room(heap=features.apart + features.heap) if getattr(layer, 'normalize', False) else NOTHING
+    )
 
 
 def _is_winograd(network: LossNetwork, layer: Any, size: tuple[int, int]) -> bool:
@@ -407,7 +496,7 @@ def _is_winograd(network: LossNetwork, layer: Any, size: tuple[int, int]) -> boo
 
 
 def _kept(layer: Any, own: float, item: int) -> float:
-    """Bytes that a layer's way back needs, of its output's."""
+    """Bytes that the way back of a layer without bits needs, of its output's."""
     if isinstance(layer, nn.MaxPool2d):
         return own * (1 + 8 / item)  # and where each maximum was
     if isinstance(layer, nn.Conv2d | nn.AvgPool2d | nn.LocalResponseNorm):

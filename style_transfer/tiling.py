@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from style_transfer import heap
-from style_transfer.arena import apart_like, arena
+from style_transfer.arena import LARGE, apart_channels_last, apart_like, arena
 from style_transfer.convolution import Manner
 from style_transfer.distributed import ALONE, Ranks, Rows
 from style_transfer.geometry import Inner, Tile, output_sizes, tiles
@@ -60,7 +60,7 @@ class Tiling:
     """The stages, from the image up.  They fit images of any size.
 
     most: bytes that the process should not come to need: beyond, memory that lies free in it goes
-    back to the system.  takes: bytes that a tile of each stage takes, about.
+    back to the system.  takes: bytes of the heap that a tile of each stage takes, about.
     """
 
     stages: tuple[Stage, ...]
@@ -70,14 +70,25 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Band:
-    """Rows of a feature map, those from number first on, as one process has them: (1, C, H, W)."""
+    """Rows of a feature map, those from number first on, as one process has them: (1, C, H, W).
+
+    room: their memory, with some more rows before them, so that the gradient of rows that no tile
+    needs any more can take their place; None for none.
+    """
 
     rows: Tensor
     first: int = 0
+    room: Tensor | None = None
 
     def forgotten(self) -> 'Band':
         """Its size alone."""
         return Band(self.rows.detach().to('meta'), self.first)
+
+    def clear(self, start: int, stop: int) -> int:
+        """Set rows from start to stop, counted from the first, to 0; where that leads to."""
+        if start < stop:
+            self.rows[:, :, start:stop].zero_()
+        return max(start, stop)
 
     def piece(self, place: tuple[slice, slice]) -> Tensor:
         """Rows and columns, counted in the whole map: a view."""
@@ -137,7 +148,7 @@ class TiledEvaluation:
             if self._goes_up(stage):
                 features = self._up(stage, features)
             else:
-                self.run(self._layers(stage), features.rows, Manner(winograd=stage.winograd))
+                self.run(self._layers(stage), features.rows, _manner(stage))
 
     def gradient(self, image: Tensor) -> Tensor:
         """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
@@ -227,8 +238,7 @@ class TiledEvaluation:
                 if graphs:
                     crop = _Enter.apply(crop, torch.empty(0, requires_grad=True))
                     below = get_gradient_edge(crop)
-                manner = Manner(frugal=graphs, inner=tile.inner, winograd=stage.winograd)
-                found = self.run(layers, crop, manner)
+                found = self.run(layers, crop, _manner(stage, tile.inner, frugal=graphs))
             del crop
             if graphs:
                 edge = get_gradient_edge(found)
@@ -252,30 +262,35 @@ class TiledEvaluation:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
         self._hold_for(stage)
-        rows = self._room(features.rows, features.rows.shape)
-        total = Band(rows.zero_(), features.first)
+        count, done = features.rows.shape[2], 0
+        if features.room is None:
+            total = Band(self._room(features.rows, features.rows.shape), features.first)
+        else:
+            total = Band(features.room[:, :, :count], features.first)
         if above is not None and self.ranks.size > 1:
             self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
         for number, tile in enumerate(self._tiles(stage)):
             _tell_losses(layers, tile)
             if stage.recompute is None:
                 crop = _copied(features.piece(tile.crop)).requires_grad_()
-                found = self.run(layers, crop, Manner(inner=tile.inner, winograd=stage.winograd))
+                found = self.run(layers, crop, _manner(stage, tile.inner))
                 graph = Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
                 del found
             else:
                 if stage.recompute:
                     self._recall(stage, _copied(features.piece(tile.crop)), tile.inner)
                 graph = self.graphs.pop((stage, number))
-            gradient = torch.zeros_like(graph.like, device=self.device)
+            gradient = apart_like(graph.like, graph.like.shape, self.device).zero_()
             if above is not None:
                 part = tile.parts[len(layers) - 1]
                 piece(gradient, part.own).copy_(above.piece(part.place))
             (own,) = torch.autograd.grad([graph.above], [graph.below], [gradient])
             del graph, gradient
+            done = total.clear(done, tile.crop[0].stop - total.first)
             total.piece(tile.crop).add_(own)
             del own
             self._hold()
+        total.clear(done, count)
         _forget_parts(layers)
         return total
 
@@ -302,7 +317,7 @@ class TiledEvaluation:
         for loss in losses:
             loss.mode = 'recall'
         with torch.no_grad():
-            self.run(layers, crop, Manner(inner=inner, winograd=stage.winograd))
+            self.run(layers, crop, _manner(stage, inner))
         for loss in losses:
             loss.mode = 'loss'
 
@@ -315,7 +330,7 @@ class TiledEvaluation:
         # smaller tiles' memory is in pieces that this one cannot use
         self._hold(self.takes.get(stage, 0.0))
         features = features.requires_grad_()
-        manner = Manner(frugal=stage.recompute is not None, winograd=stage.winograd)
+        manner = _manner(stage, frugal=stage.recompute is not None)
         found = self.run(self._layers(stage), features, manner)
         return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
 
@@ -357,8 +372,16 @@ class TiledEvaluation:
         rank = self.ranks.rank
         needed = self._own(stage)[rank], self._held(stage)[rank]
         first, last = _covered(slice(*rows) for rows in needed)
-        rows = self._room(like, (1, like.shape[1], last - first, width))
-        return Band(rows, first)
+        spare = self._spare(self.stages[self.stages.index(stage) + 1])
+        room = self._room(like, (1, like.shape[1], spare + last - first, width))
+        return Band(room[:, :, spare:], first, room if spare else None)
+
+    def _spare(self, stage: Stage) -> int:
+        """Rows before the features below a stage that the gradient of a row of tiles takes."""
+        crops = [tile.crop[0] for tile in self._tiles(stage)]
+        if stage.recompute == 0:
+            return 0  # the features are given up first
+        return max((rows.stop - rows.start for rows in crops), default=0)
 
 
 class _Enter(torch.autograd.Function):
@@ -373,8 +396,13 @@ class _Enter(torch.autograd.Function):
         return gradient, None
 
 
+def _manner(stage: Stage, inner: Inner = (False, False), frugal: bool = False) -> Manner:
+    """How the layers of a stage run."""
+    return Manner(frugal=frugal, inner=inner, winograd=stage.winograd, huge=LARGE)
+
+
 def _copied(crop: Tensor) -> Tensor:
-    return crop.detach().clone(memory_format=torch.channels_last)
+    return apart_channels_last(crop.shape, crop.dtype, crop.device).copy_(crop.detach())
 
 
 def _covered(slices: Iterable[slice]) -> Rows:

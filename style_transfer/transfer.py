@@ -316,6 +316,8 @@ def stylize(
     elif img.numel() != math.prod(shape) and shared.size == 1:
         raise ValueError(f'-resume: the state is of another image than one of {width} x {height}')
     last = None
+    # L-BFGS may come to its end one evaluation before the last.
+    end = num_iterations - 1 if optimizer == 'lbfgs' else int(num_iterations)
     grown = False  # whether the optimiser has its vectors, and the callback a picture to go back to
 
     def whole_image(z: Tensor) -> Tensor:
@@ -329,7 +331,7 @@ def stylize(
         evaluations += 1
         x = whole_image(z)
         loss, gradient = evaluate(network, x)
-        ending = evaluations >= num_iterations - 1
+        ending = evaluations >= end
         # Adam's two averages, or one more pair of L-BFGS, and what a callback keeps.
         plan.make_room(x.nbytes * ((2 * (pairs > 0) if grown else 3) + ending))
         grown = True

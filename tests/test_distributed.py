@@ -169,7 +169,7 @@ def test_processes_plan_their_memory_alike(tmp_path, one_thread):
         r'448 x 336 pixels, shared by 2 processes, in strips; predicted peak (\d+)M each\n', out
     )
     found = []
-    for memory in ('', f'{int(plan[1]) - 22}M'):
+    for memory in ('', f'{int(plan[1]) - 12}M'):
         process = command(tmp_path, *flags, *(('-memory', memory) if memory else ()))
         out, err = process.communicate(timeout=100)
         assert process.returncode == 0, err

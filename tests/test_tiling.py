@@ -12,7 +12,7 @@ import loadcaffe
 from style_transfer import evaluate
 from style_transfer.geometry import cuts, tiles
 from style_transfer.losses import Loss, TVLoss
-from style_transfer.tiling import Stage, Tiling
+from style_transfer.tiling import Stage, TiledEvaluation, Tiling
 from style_transfer.winograd import Winograd
 
 
@@ -94,6 +94,34 @@ def check(net, tiling, size=(50, 67), guide=None, kinds=('first',)):
         assert found[0] == pytest.approx(values, rel=1e-12)
         assert found[1] == pytest.approx(total, rel=1e-12)
         assert (found[2] - gradient).norm() <= 1e-12 * gradient.norm()
+
+
+@pytest.mark.parametrize('whole', [False, True])
+@pytest.mark.parametrize('kind', ['none', 'first', 'all'])
+def test_a_gradient_takes_the_place_of_features_that_are_held(cnn, kind, whole, monkeypatch):
+    shared = []
+    down = TiledEvaluation._down
+
+    def watched(own, stage, features, above):
+        room, place = features.room, features.rows.untyped_storage().data_ptr()
+        total = down(own, stage, features, above)
+        if stage.start:
+            held = stage.recompute != 0
+            assert held == (room is not None)
+            if held:
+                shared.append(total.rows.untyped_storage().data_ptr() == place)
+        return total
+
+    monkeypatch.setattr(TiledEvaluation, '_down', watched)
+    net = network(cnn)
+    plain = stages(net, 16, whole=whole)
+    check(net, plain, (80, 67), kinds=())
+    assert shared and all(shared)
+    shared.clear()
+    tiling = keeping(net, plain, kind)
+    check(net, tiling, (80, 67), kinds=())
+    assert all(shared)
+    assert bool(shared) == (kind != 'none')
 
 
 @pytest.mark.parametrize('size', [(48, 64), (50, 67), (33, 41), (37, 130), (17, 23)])

@@ -1,0 +1,52 @@
+"""Convolutions in strips: what they are in one piece, outside of the heap."""
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from style_transfer import arena, convolution
+from style_transfer.convolution import FixedConvolution, Manner
+
+CPU = torch.device('cpu')
+KERNELS = [((3, 3), (1, 1)), ((5, 3), (2, 1)), ((3, 3), (0, 0)), ((3, 3), (2, 2)), ((1, 1), (0, 0))]
+
+
+@pytest.mark.parametrize(('kernel', 'padding'), KERNELS)
+@pytest.mark.parametrize('size', [(40, 33), (21, 17), (6, 50)])
+@pytest.mark.parametrize('count', [1, 2])
+def test_strips_are_the_whole(kernel, padding, size, count, monkeypatch):
+    # a few rows each, and a rest
+    monkeypatch.setattr(convolution, 'STRIP', 4 * 8 * 5 * size[1])
+    torch.manual_seed(0)
+    layer = nn.Conv2d(5, 8, kernel, padding=padding).double()
+    x = torch.randn(1, 5, *size, dtype=torch.float64)
+    found = []
+    for huge in (1 << 40, 1):
+        fixed = FixedConvolution(layer, torch.float64, CPU)
+        y = x.clone(memory_format=torch.channels_last).requires_grad_()
+        above = fixed(y, Manner(fixed=True, huge=huge), count)
+        torch.manual_seed(1)
+        gradient = torch.randn(above.shape, dtype=torch.float64)
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        found.append((above.detach(), *torch.autograd.grad(above, y, gradient)))
+    for whole, strips in zip(*found, strict=True):
+        assert strips.shape == whole.shape
+        assert (strips - whole).norm() <= 1e-14 * whole.norm()
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
+def test_huge_results_lie_outside_of_the_heap():
+    given = []
+    take = arena.Arena.take
+    layer = nn.Conv2d(3, 64, 3, padding=1)
+    fixed = FixedConvolution(layer, torch.float32, CPU)
+    x = torch.randn(1, 3, 128, 160).contiguous(memory_format=torch.channels_last)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arena.Arena, 'take', lambda own, n: (given.append(n), take(own, n))[1])
+        small = fixed(x, Manner(fixed=True, huge=6 << 20))
+        assert not given
+        huge = fixed(x, Manner(fixed=True, huge=5 << 20))
+    assert given == [4 * 64 * 128 * 160]
+    assert torch.allclose(small, huge, rtol=1e-5, atol=1e-6)
