@@ -30,7 +30,7 @@ PIECE = 4096
 HALVES = (torch.bfloat16, torch.float16)
 # Rows of a tile whose products are added up side by side.
 ROWS = 16
-# Squares are summed one after the other, so many at a time.
+# Squares are summed one after the other, so many at a time, and others are worked off so.
 RUN = 1 << 20
 
 
@@ -64,6 +64,13 @@ def _is_dense(features: Tensor) -> bool:
 def _rows(features: Tensor) -> Tensor:
     """Features (1, C, H, W) as (H, W, C)."""
     return features[0].permute(1, 2, 0)
+
+
+def _some_rows(features: Tensor, *others: Tensor) -> list[tuple[Tensor, ...]]:
+    """Features (1, C, H, W), and others as high, in rows of no more than RUN elements: so nothing
+    of the layer's size is taken for what is made of them."""
+    rows = max(1, RUN // max(features[:, :, :1].numel(), 1))
+    return [some.split(rows, 2) for some in (features, *others)]
 
 
 def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
@@ -297,10 +304,8 @@ class ContentLoss(Loss):
         if self.normalize or self.rectified or features.dim() != 4:
             super().add_gradient(features, gradient)
             return
-        # The same, some rows at a time: nothing of the layer's size is taken for it.
         slope, weight = self._slope(features), self.strength * self.scale
-        rows = max(1, RUN // features[:, :, 0].numel())
-        several = (some.split(rows, 2) for some in (features, self._place(), gradient))
+        several = _some_rows(features, self._place(), gradient)
         for own, target, found in zip(*several, strict=True):
             found.add_((_full(own) - target).mul_(slope).mul_(weight))
 
@@ -369,9 +374,13 @@ class StyleLoss(Loss):
         self.target = gram * weight if first else self.target.add(gram, alpha=weight)
 
     def statistic(self, features: Tensor) -> Tensor:
-        if self.guide is not None:
-            features = features * self._guide(features)
-        return gram_matrix(features, self.exact)
+        if self.guide is None:
+            return gram_matrix(features, self.exact)
+        guide = self._guide(features)
+        if self.exact:
+            return gram_matrix(features * guide, self.exact)
+        several = zip(*_some_rows(features, guide), strict=True)
+        return torch.stack([gram_matrix(own * some, exact=False) for own, some in several]).sum(0)
 
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
         normalized = self._normalized(features, statistic)
@@ -384,12 +393,16 @@ class StyleLoss(Loss):
         return self._backward(slope.mul_(2), features)
 
     def add_gradient(self, features: Tensor, gradient: Tensor) -> None:
-        if self.exact or self.normalize or self.rectified or self.guide is not None:
+        if self.exact or self.normalize or self.rectified:
             super().add_gradient(features, gradient)
             return
         # The same with less to read and write: the slope is weighted in the features' place.
         slope = self._slope(features, self._statistic) * (2 * self.strength * self.scale)
-        if features.dtype in HALVES:
+        if self.guide is not None:
+            several = _some_rows(features, self._guide(features), gradient)
+            for own, guide, found in zip(*several, strict=True):
+                found.add_(_product(slope, own * guide).mul_(guide))
+        elif features.dtype in HALVES:
             # Some positions at a time: nothing of the layer's size is ever float32.
             above = _dense(gradient)
             pieces = (_dense(some)[0].flatten(1).t().split(PIECE) for some in (features, above))

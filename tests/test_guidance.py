@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import loadcaffe
-from style_transfer import preprocess, stylize
+from style_transfer import losses, preprocess, stylize
 from style_transfer.color import grey, luminance, recolor, style_tint
 from style_transfer.guidance import Canvas, auto_mask, choose_paper, paper_color
 from style_transfer.losses import PaperStyleLoss, StyleLoss, gram_matrix
@@ -122,10 +122,16 @@ def test_paper_color_is_that_of_the_brightest_tenth():
 
 
 @pytest.mark.parametrize('kind', [StyleLoss, PaperStyleLoss])
-def test_guided_style_loss_has_the_gradient_of_its_formula(kind):
+@pytest.mark.parametrize('rows', [None, 1, 4])
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+def test_guided_style_loss_has_the_gradient_of_its_formula(kind, rows, layout, monkeypatch):
+    """rows: at a time; None: all of a small image."""
     x, a = noise(1, 4, 6, 8, seed=1), noise(1, 4, 5, 5, seed=2)
     guide, other = noise(1, 6, 8, seed=3), noise(1, 5, 5, seed=4)
+    x = x.contiguous(memory_format=layout)
     loss = kind(2.5)
+    loss.exact = rows is None
+    monkeypatch.setattr(losses, 'RUN', 4 * 8 * (rows or 6))
     loss.mode, loss.guide = 'capture', other
     loss(a)
     loss.mode, loss.guide = 'loss', guide

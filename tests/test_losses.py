@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from style_transfer import losses
 from style_transfer.losses import ContentLoss, StyleLoss, TVLoss, gram_matrix
 
 SHAPES = [(4, 5, 7), (1, 1, 1), (16, 9, 8), (3, 1, 6)]
@@ -52,7 +53,9 @@ def autograd(formula, x, *args):
 @pytest.mark.parametrize(
     ('kind', 'formula'), [(ContentLoss, content_formula), (StyleLoss, style_formula)]
 )
-def test_gradient_is_that_of_the_formula(kind, formula, shape):
+@pytest.mark.parametrize('run', [losses.RUN, 1, 40])
+def test_gradient_is_that_of_the_formula(kind, formula, shape, run, monkeypatch):
+    monkeypatch.setattr(losses, 'RUN', run)  # few rows at a time
     x, target = features(shape, 1), features(shape, 2)
     loss = capture(kind(7.5), target)
     gradient = analytic(loss, x)
