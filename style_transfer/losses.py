@@ -12,6 +12,7 @@ one.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -498,19 +499,29 @@ class TVLoss(nn.Module):
         return _AddGradient.apply(image, self, image.detach())
 
     def add_gradient(self, image: Tensor, gradient: Tensor) -> None:
-        gradient.add_(self.gradient(image).mul_(self.strength * self.scale))
+        for start, own in self._rows(image):
+            found = gradient[..., start : start + own.shape[-2], :]
+            found.add_(own.mul_(self.strength * self.scale))
 
     def gradient(self, image: Tensor) -> Tensor:
-        gradient = torch.zeros_like(image)
-        planes = (x.flatten(0, -3) for x in (image, gradient))  # one at a time needs less memory
-        for plane, own in zip(*planes, strict=True):
-            inner = plane[:-1, :-1]
-            x_diff = inner - plane[:-1, 1:]
-            y_diff = inner - plane[1:, :-1]
-            own[:-1, :-1].add_(x_diff).add_(y_diff)
-            own[:-1, 1:].sub_(x_diff)
-            own[1:, :-1].sub_(y_diff)
-        return gradient
+        return torch.cat([own for _, own in self._rows(image)], -2)
+
+    def _rows(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """The gradient's first row, and some rows from there on: RUN elements at a time."""
+        height = image.shape[-2]
+        count = max(1, RUN // max(image[..., :1, :].numel(), 1))
+        for start in range(0, height, count):
+            stop, last = min(start + count, height), min(start + count, height - 1)
+            inner = image[..., start:last, :-1]
+            x_diff = inner - image[..., start:last, 1:]
+            y_diff = inner - image[..., start + 1 : last + 1, :-1]
+            own = torch.zeros_like(image[..., start:stop, :])
+            own[..., : last - start, :-1].add_(x_diff).add_(y_diff)
+            own[..., : last - start, 1:].sub_(x_diff)
+            first = max(start, 1)
+            above, below = image[..., first - 1 : stop - 1, :-1], image[..., first:stop, :-1]
+            own[..., first - start :, :-1].sub_(above - below)
+            yield start, own
 
 
 def _check_single(features: Tensor) -> None:
