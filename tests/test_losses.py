@@ -208,8 +208,12 @@ def recorded_strength(modules, case, name):
     return round(strength, 3)
 
 
+@pytest.mark.parametrize('rows', [1, 2, 100])
 @pytest.mark.parametrize('size', ['5x7', '2x2', '9x4'])
-def test_tv_matches_torch7(modules, size):
+def test_tv_matches_torch7(modules, size, rows, monkeypatch):
+    """rows: that are worked off at a time."""
+    monkeypatch.setattr(losses, 'RUN', rows * 3 * int(size.split('x')[1]))
+
     def recorded(key):
         return torch.from_numpy(modules[f'tv_{size}__{key}'])
 
