@@ -107,9 +107,9 @@ class Load:
     """What a stage takes.
 
     cost: multiplications of the convolutions, and what else takes as long.  below: bytes of the
-    features below it.  held: of those, until the way down.  gradient: bytes that theirs takes then
-    besides.  kept: bytes that are kept besides.  up, down: what a tile takes on each way, the
-    heap's gaps counted.
+    features below it.  held: of those, until the way down, and of the room that their gradient
+    takes then besides.  gradient: of its own memory, where it does not take their place.  kept:
+    bytes that are kept besides.  up, down: what a tile takes on each way, the heap's gaps counted.
     """
 
     cost: float
@@ -193,12 +193,11 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     elif stage.recompute is None:
         cost, kept = 3 * forward, 0.0
     up, down = Room(up.apart, gaps * up.heap), Room(down.apart, gaps * down.heap)
-    held = map_below * (stage.recompute != 0)
-    map_back = map_below
+    held, map_back = map_below * (stage.recompute != 0), map_below
     if stage.start == 0:
         map_back = 3.0 * math.prod(size) * 4
     elif held and not at_once(network, stage):  # it takes their place
-        map_back *= tile[0] / whole[0][0]
+        held, map_back = held * (1 + tile[0] / whole[0][0]), 0.0
     return Load(cost, map_below, held, map_back, kept, up, down)
 
 
@@ -366,7 +365,7 @@ def _evaluation(job: Job, tiling: Tiling | None) -> float:
     peaks, held = [], 0.0
     for number, load in enumerate(loads):
         above = loads[number + 1].below if number + 1 < len(loads) else 0.0
-        peaks.append(Room(held + load.below + above + load.kept) + load.up)
+        peaks.append(Room(held + max(load.below, load.held) + above + load.kept) + load.up)
         held += load.kept + load.held
         # the gradients above and below, and a tile
         peaks.append(Room(held + above + load.gradient) + load.down)
