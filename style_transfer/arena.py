@@ -163,6 +163,19 @@ def apart(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Ten
     return torch.empty(*shape, dtype=dtype, device=device)
 
 
+def apart_like(features: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
+    """The same for features (1, C, H, W), in the layout and the precision of others."""
+    if features.is_contiguous():
+        return apart(shape, features.dtype, device)
+    return apart_channels_last(shape, features.dtype, device)
+
+
+def apart_channels_last(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The same for features (1, C, H, W), channels last."""
+    one, channels, height, width = shape
+    return apart((one, height, width, channels), dtype, device).permute(0, 3, 1, 2)
+
+
 _room = np.empty(0, np.uint8)
 
 
@@ -185,16 +198,3 @@ def lasting_like(features: Tensor) -> Tensor:
     if features.is_contiguous():
         return found.view(features.shape)
     return found.view(one, height, width, channels).permute(0, 3, 1, 2)
-
-
-def apart_like(features: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
-    """The same for features (1, C, H, W), in the layout and the precision of others."""
-    if features.is_contiguous():
-        return apart(shape, features.dtype, device)
-    return apart_channels_last(shape, features.dtype, device)
-
-
-def apart_channels_last(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The same for features (1, C, H, W), channels last."""
-    one, channels, height, width = shape
-    return apart((one, height, width, channels), dtype, device).permute(0, 3, 1, 2)

@@ -47,6 +47,10 @@ class Room:
         """What is enough for either."""
         return Room(max(self.apart, other.apart), max(self.heap, other.heap))
 
+    def gapped(self, gaps: float) -> 'Room':
+        """With the gaps of the heap: so many bytes for one."""
+        return Room(self.apart, gaps * self.heap)
+
 
 NOTHING = Room()
 
@@ -157,9 +161,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
                 multiplications *= Winograd.share(layer.weight)
             forward += multiplications
             second += multiplications * (number <= recompute)
-        bits = bits_kept(layer)
-        if bits is not None:
-            bits += (number - 1 in seeing) - (number in seeing)
+        bits = _bits(layer, number, seeing)
         if isinstance(layer, Loss):
             if number > recompute:
                 kept += more * elements * item
@@ -192,7 +194,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
         kept, gaps = 0.0, GAPS_OF_WHOLE
     elif stage.recompute is None:
         cost, kept = 3 * forward, 0.0
-    up, down = Room(up.apart, gaps * up.heap), Room(down.apart, gaps * down.heap)
+    up, down = up.gapped(gaps), down.gapped(gaps)
     held, map_back = map_below * (stage.recompute != 0), map_below
     if stage.start == 0:
         map_back = 3.0 * math.prod(size) * 4
@@ -360,7 +362,7 @@ def _evaluation(job: Job, tiling: Tiling | None) -> float:
         whole = Stage(0, len(layers_of(network)))
         both = _both_ways(network, layers_of(network), 3, job.size, whole)
         gradient = 3 * 4 * math.prod(job.size)
-        return gradient + _taken(network, [Room(both.apart, GAPS_OF_WHOLE * both.heap)])
+        return gradient + _taken(network, [both.gapped(GAPS_OF_WHOLE)])
     loads = [load_of(job, stage, job.size) for stage in tiling.stages]
     peaks, held = [], 0.0
     for number, load in enumerate(loads):
@@ -383,7 +385,7 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
             own = below if _shares(layer) else _made(network, layer, channels, upper)
             most |= below + own + _besides(network, layer, lower, winograd=True)
             below = own
-        return _taken(network, [Room(most.apart, GAPS_OF_WHOLE * most.heap)])
+        return _taken(network, [most.gapped(GAPS_OF_WHOLE)])
     loads = [load_of(job, stage, size) for stage in tiling.stages]
     aboves = [load.below for load in loads[1:]] + [0.0]
     peaks = [Room(load.below + above) + load.up for load, above in zip(loads, aboves, strict=True)]
@@ -400,6 +402,12 @@ def _taken(network: LossNetwork, rooms: Sequence[Room]) -> float:
 def _seeing_to_others(layers: Sequence[Any]) -> list[int]:
     """The max poolings and losses that see to the way back of the ReLU below them."""
     return [k + 2 for k in range(len(layers)) if joined(layers, k) == 3]
+
+
+def _bits(layer: Any, number: int, seeing: Sequence[int]) -> int | None:
+    """bits_kept of a layer, of a ReLU's those that go to the layer that sees to its way back."""
+    bits = bits_kept(layer)
+    return None if bits is None else bits + (number - 1 in seeing) - (number in seeing)
 
 
 def _both_ways(
@@ -425,12 +433,8 @@ def _both_ways(
         elements = channels * math.prod(sizes[number])
         if not _shares(layer):
             own, kept = _made(network, layer, channels, sizes[number], huge), False
-        bits = None if stage.recompute is None else bits_kept(layer)
-        if bits is None:
-            held += _indices(layer, elements)
-        else:
-            bits += (number - 1 in seeing) - (number in seeing)
-            held += Room(elements * bits / 8)
+        bits = None if stage.recompute is None else _bits(layer, number, seeing)
+        held += _indices(layer, elements) if bits is None else Room(elements * bits / 8)
         leaves = (is_fixed(layer) or number in seeing) and (fixed or stage.recompute is not None)
         if bits is None and not (kept or leaves or isinstance(layer, TVLoss)):
             held, kept = held + own, True
@@ -484,9 +488,8 @@ def _indices(layer: Any, elements: float) -> Room:
 
 def _temporary(layer: nn.Module, features: Room) -> Room:
     """What the gradient of a loss takes that is not at once added to that from above."""
-    return (
-        Room(heap=features.apart + features.heap) if getattr(layer, 'normalize', False) else NOTHING
-    )
+    normalizes = getattr(layer, 'normalize', False)
+    return Room(heap=features.apart + features.heap) if normalizes else NOTHING
 
 
 def _is_winograd(network: LossNetwork, layer: Any, size: tuple[int, int]) -> bool:

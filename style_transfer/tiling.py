@@ -378,9 +378,9 @@ class TiledEvaluation:
 
     def _spare(self, stage: Stage) -> int:
         """Rows before the features below a stage that the gradient of a row of tiles takes."""
-        crops = [tile.crop[0] for tile in self._tiles(stage)]
         if stage.recompute == 0:
             return 0  # the features are given up first
+        crops = [tile.crop[0] for tile in self._tiles(stage)]
         return max((rows.stop - rows.start for rows in crops), default=0)
 
 
