@@ -5,9 +5,10 @@ positions that it owns and, from layer to layer down, those that their windows r
 """
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import accumulate, pairwise, product
 from typing import Any
 
 from torch import nn
@@ -99,14 +100,8 @@ def _spans(
     """The tiles of one axis."""
     sizes = output_sizes(layers, axis, size)
     windows = [window(layer, axis) for layer in layers]
-    strides = [1]
-    for _, stride, _ in windows:
-        strides.append(strides[-1] * stride)
-    halo = sum(
-        max(kernel - stride, 0) * below
-        for (kernel, stride, _), below in zip(windows, strides, strict=False)
-    )
-    step = strides[-1] * max(1, (side - halo) // strides[-1])
+    strides = _strides(windows)
+    step = strides[-1] * max(1, (side - halo(layers, axis)) // strides[-1])
     count = 1 if size <= side else math.ceil(size / step)
     units = math.ceil(size / strides[-1])
     if count < least:  # as many as may be, of equal sizes
@@ -157,6 +152,20 @@ def _spans(
             parts[k] = (slice(max(begin - offset, 0), max(end - offset, 0)), slice(begin, end))
         spans.append(_Span(slice(start, stop), parts, inside))
     return spans
+
+
+def _strides(windows: Sequence[tuple[int, int, int]]) -> list[int]:
+    """Pixels from one position to the next, below the first of several layers and above each."""
+    return list(accumulate((stride for _, stride, _ in windows), operator.mul, initial=1))
+
+
+def halo(layers: Sequence[nn.Module], axis: int) -> int:
+    """Positions that tiles of a stage have in common with the next."""
+    windows = [window(layer, axis) for layer in layers]
+    return sum(
+        max(kernel - stride, 0) * below
+        for (kernel, stride, _), below in zip(windows, _strides(windows), strict=False)
+    )
 
 
 def _start(needed: int, strides: Sequence[int], rims: Sequence[int]) -> int:

@@ -14,7 +14,7 @@ from torch import nn
 from style_transfer.arena import LARGE
 from style_transfer.bits import bits_kept
 from style_transfer.convolution import HUGE, STRIP, FixedConvolution, is_fixed, joined
-from style_transfer.geometry import Inner, is_local, output_sizes, shrinks, window
+from style_transfer.geometry import Inner, halo, is_local, output_sizes, shrinks, window
 from style_transfer.losses import ContentLoss, Loss, TVLoss
 from style_transfer.network import LossNetwork
 from style_transfer.tiling import Stage, Tiling
@@ -199,7 +199,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     if stage.start == 0:
         map_back = 3.0 * math.prod(size) * 4
     elif held and not at_once(network, stage):  # it takes their place
-        held, map_back = held * (1 + tile[0] / whole[0][0]), 0.0
+        held, map_back = held * (1 + _spare(part, tile, whole[0]) / whole[0][0]), 0.0
     return Load(cost, map_below, held, map_back, kept, up, down)
 
 
@@ -209,6 +209,18 @@ def _counted(part: Sequence[Any], recompute: int | None) -> int:
     return recompute + tv if recompute else 0
 
 
+def _spare(part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int]) -> int:
+    """Rows that the gradient of features takes besides their place (TiledEvaluation)."""
+    layers = [layer for layer in part if is_local(layer)]
+    shared = [
+        halo(layers, axis) + math.prod(window(layer, axis)[1] for layer in layers)
+        for axis in (0, 1)
+    ]
+    if size[1] > tile[1] < 2 * shared[1]:
+        return tile[0]
+    return min(shared[0], tile[0]) if tile[0] < size[0] else 0
+
+
 def _overlaps(
     part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int], inner: Inner
 ) -> list[float]:
@@ -216,11 +228,11 @@ def _overlaps(
 
     Of both ways, where a tile is not at the image's rim.
     """
-    halo, stride, lost, found = 0.0, 1.0, [0.0], []
+    reach, stride, lost, found = 0.0, 1.0, [0.0], []
     for layer in part:
         kernel, step, _ = window(layer, 1) if is_local(layer) else (1, 1, 0)
         own = max(kernel - step, 0) * stride
-        halo += own
+        reach += own
         lost.append(lost[-1] + own * shrinks(layer))
         stride *= step
     for before, after in pairwise(lost):
@@ -228,7 +240,7 @@ def _overlaps(
         axes = zip(tile, size, inner, strict=True)
         found.append(
             math.prod(
-                (own - less * inside) / max((own - halo) // stride * stride, stride)
+                (own - less * inside) / max((own - reach) // stride * stride, stride)
                 if own < whole
                 else 1.0
                 for own, whole, inside in axes

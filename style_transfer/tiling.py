@@ -72,8 +72,8 @@ class Tiling:
 class Band:
     """Rows of a feature map, those from number first on, as one process has them: (1, C, H, W).
 
-    room: their memory, with some more rows before them, so that the gradient of rows that no tile
-    needs any more can take their place; None for none.
+    room: their memory, with some more rows before them, so that their gradient can take their place
+    while tiles still need some of them; None for none.
     """
 
     rows: Tensor
@@ -84,16 +84,49 @@ class Band:
         """Its size alone."""
         return Band(self.rows.detach().to('meta'), self.first)
 
-    def clear(self, start: int, stop: int) -> int:
-        """Set rows from start to stop, counted from the first, to 0; where that leads to."""
-        if start < stop:
-            self.rows[:, :, start:stop].zero_()
-        return max(start, stop)
-
     def piece(self, place: tuple[slice, slice]) -> Tensor:
         """Rows and columns, counted in the whole map: a view."""
         rows, columns = place
         return self.rows[..., rows.start - self.first : rows.stop - self.first, columns]
+
+
+@dataclass
+class Sum:
+    """A gradient that is added up from those of tiles, row after row of them.
+
+    band: its memory, whatever is in it: nothing is touched right of the tile that is added.
+    """
+
+    band: Band
+    rows: Rows = (0, 0)  # of the last tile
+    begun: int = 0  # rows that the rows of tiles before the last had part of
+    cleared: int = 0  # columns of those that the last one began
+
+    def add(self, gradient: Tensor, crop: tuple[slice, slice]) -> None:
+        rows, columns = crop
+        if (rows.start, rows.stop) != self.rows:
+            self._next((rows.start, rows.stop))
+        self._clear(columns.stop)
+        self.band.piece(crop).add_(gradient)
+
+    def whole(self) -> Band:
+        end = self.band.first + self.band.rows.shape[2]
+        self._next((end, end))
+        self._clear(self.band.rows.shape[3])
+        return self.band
+
+    def _next(self, rows: Rows) -> None:
+        """Begin a row of tiles."""
+        self._clear(self.band.rows.shape[3])
+        self.begun = max(self.begun, self.rows[1])
+        self.rows, self.cleared = rows, 0
+
+    def _clear(self, columns: int) -> None:
+        if self.cleared < columns:
+            own = slice(max(self.begun, self.band.first), max(self.rows[1], self.band.first))
+            if own.start < own.stop:
+                self.band.piece((own, slice(self.cleared, columns))).zero_()
+            self.cleared = columns
 
 
 @dataclass
@@ -262,37 +295,44 @@ class TiledEvaluation:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
         self._hold_for(stage)
-        count, done = features.rows.shape[2], 0
         if features.room is None:
-            total = Band(self._room(features.rows, features.rows.shape), features.first)
+            room = self._room(features.rows, features.rows.shape)
         else:
-            total = Band(features.room[:, :, :count], features.first)
+            room = features.room[:, :, : features.rows.shape[2]]
+        total = Sum(Band(room, features.first))
         if above is not None and self.ranks.size > 1:
             self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
-        for number, tile in enumerate(self._tiles(stage)):
+        share = self._tiles(stage)
+        crops = [self._copied(stage, features, tile) for tile in share[:1]]
+        for number, tile in enumerate(share):
             _tell_losses(layers, tile)
-            if stage.recompute is None:
-                crop = _copied(features.piece(tile.crop)).requires_grad_()
-                found = self.run(layers, crop, _manner(stage, tile.inner))
-                graph = Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
-                del found
-            else:
-                if stage.recompute:
-                    self._recall(stage, _copied(features.piece(tile.crop)), tile.inner)
-                graph = self.graphs.pop((stage, number))
+            graph = self._graph(stage, number, tile, crops.pop())
             gradient = apart_like(graph.like, graph.like.shape, self.device).zero_()
             if above is not None:
                 part = tile.parts[len(layers) - 1]
                 piece(gradient, part.own).copy_(above.piece(part.place))
             (own,) = torch.autograd.grad([graph.above], [graph.below], [gradient])
             del graph, gradient
-            done = total.clear(done, tile.crop[0].stop - total.first)
-            total.piece(tile.crop).add_(own)
+            if number + 1 < len(share):  # before the gradient takes their place
+                crops.append(self._copied(stage, features, share[number + 1]))
+            total.add(own, tile.crop)
             del own
             self._hold()
-        total.clear(done, count)
         _forget_parts(layers)
-        return total
+        return total.whole()
+
+    def _copied(self, stage: Stage, features: Band, tile: Tile) -> Tensor:
+        """What a tile gets, if the way down needs it."""
+        return torch.empty(0) if stage.recompute == 0 else _copied(features.piece(tile.crop))
+
+    def _graph(self, stage: Stage, number: int, tile: Tile, crop: Tensor) -> Graph:
+        """The way down of a tile, whose losses know their features."""
+        if stage.recompute is None:
+            found = self.run(self._layers(stage), crop.requires_grad_(), _manner(stage, tile.inner))
+            return Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
+        if stage.recompute:
+            self._recall(stage, crop, tile.inner)
+        return self.graphs.pop((stage, number))
 
     def _hold(self, more: float = 0) -> None:
         """Hold the memory to what was planned when so many bytes more are needed."""
@@ -372,16 +412,35 @@ class TiledEvaluation:
         rank = self.ranks.rank
         needed = self._own(stage)[rank], self._held(stage)[rank]
         first, last = _covered(slice(*rows) for rows in needed)
-        spare = self._spare(self.stages[self.stages.index(stage) + 1])
+        following = self.stages[self.stages.index(stage) + 1]
+        spare = self._spare(following)
         room = self._room(like, (1, like.shape[1], spare + last - first, width))
-        return Band(room[:, :, spare:], first, room if spare else None)
+        return Band(room[:, :, spare:], first, None if following.recompute == 0 else room)
 
     def _spare(self, stage: Stage) -> int:
-        """Rows before the features below a stage that the gradient of a row of tiles takes."""
+        """Rows before the features below a stage that their gradient takes.
+
+        As a tile's gradient is added, the crop of the next tile has been copied.
+        """
         if stage.recompute == 0:
             return 0  # the features are given up first
-        crops = [tile.crop[0] for tile in self._tiles(stage)]
-        return max((rows.stop - rows.start for rows in crops), default=0)
+        share = self._tiles(stage)
+        rows, columns = (
+            list(dict.fromkeys((tile.crop[axis].start, tile.crop[axis].stop) for tile in share))
+            for axis in (0, 1)
+        )
+        if len(rows) * len(columns) < len(share) or _overlap(columns, 2) > 0:
+            return max(stop - start for start, stop in rows)
+        return _overlap(rows, 1)
+
+
+def _overlap(spans: Sequence[Rows], apart: int) -> int:
+    """Positions that spans have in common with those that come so many later, or still later."""
+    found = (
+        stop - min(start for start, _ in spans[number + apart :])
+        for number, (_, stop) in enumerate(spans[:-apart])
+    )
+    return max([0, *found])
 
 
 class _Enter(torch.autograd.Function):

@@ -98,28 +98,39 @@ def check(net, tiling, size=(50, 67), guide=None, kinds=('first',)):
 
 @pytest.mark.parametrize('whole', [False, True])
 @pytest.mark.parametrize('kind', ['none', 'first', 'all'])
-def test_a_gradient_takes_the_place_of_features_that_are_held(cnn, kind, whole, monkeypatch):
-    shared = []
+@pytest.mark.parametrize(
+    'side, size, spared',
+    [pytest.param(16, (80, 67), False, id='halos'), pytest.param(48, (264, 200), True, id='tiles')],
+)
+def test_a_gradient_takes_the_place_of_features_that_are_held(
+    cnn, side, size, spared, kind, whole, monkeypatch
+):
+    shared, besides = [], []
     down = TiledEvaluation._down
 
     def watched(own, stage, features, above):
         room, place = features.room, features.rows.untyped_storage().data_ptr()
+        crops = [tile.crop[0] for tile in own._tiles(stage)]
         total = down(own, stage, features, above)
         if stage.start:
             held = stage.recompute != 0
             assert held == (room is not None)
             if held:
                 shared.append(total.rows.untyped_storage().data_ptr() == place)
+                more = room.shape[2] - features.rows.shape[2]
+                besides.append(more / max(rows.stop - rows.start for rows in crops))
         return total
 
     monkeypatch.setattr(TiledEvaluation, '_down', watched)
     net = network(cnn)
-    plain = stages(net, 16, whole=whole)
-    check(net, plain, (80, 67), kinds=())
+    plain = stages(net, side, whole=whole)
+    check(net, plain, size, kinds=())
     assert shared and all(shared)
+    # of tiles of which only neighbours overlap, no more than they have in common
+    assert (max(besides) <= 0.5) == spared
     shared.clear()
     tiling = keeping(net, plain, kind)
-    check(net, tiling, (80, 67), kinds=())
+    check(net, tiling, size, kinds=())
     assert all(shared)
     assert bool(shared) == (kind != 'none')
 
