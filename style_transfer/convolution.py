@@ -1,6 +1,6 @@
 """Convolution with weights that never change, and its way back as another convolution."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,9 +16,8 @@ from style_transfer.winograd import Winograd
 
 # Layers of no more input channels take them in two parts.
 FEW_CHANNELS = 4
-# Bytes of results that are too large for the heap, where memory is not dear, and of those that are
-# worked out at a time to be copied out of it: fewer cost up to a tenth of the time.
-HUGE, STRIP = 64 << 20, 4 << 20
+# Bytes of results that are too large for the heap, where memory is not dear.
+HUGE = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,12 @@ class FixedConvolution:
         if manner.winograd and self._pays(features):
             return self.winograd(features, padding, self.bias, rectify)
 
-        def fused(features: Tensor, padding: tuple[int, int]) -> Tensor:
+        found = _outside_of_heap(
+            features, self.weight, self.bias, padding, rectify=rectify, huge=manner.huge
+        )
+        if found is not None:
+            return found
+        if features.device.type == 'cpu' and _fuses(features.dtype):
             # What torch.compile makes of a convolution and its ReLU; without one as well, since
             # conv2d may take another kernel, that rounds otherwise.
             one = [1, 1]
@@ -140,14 +144,8 @@ class FixedConvolution:
                 features, self.weight, self.bias, list(padding), one, one, 1,
                 'relu' if rectify else 'none', [], '',
             )  # fmt: skip
-
-        def plain(features: Tensor, padding: tuple[int, int]) -> Tensor:
-            found = functional.conv2d(features, self.weight, self.bias, padding=padding)
-            return found.relu_() if rectify else found
-
-        fuses = features.device.type == 'cpu' and _fuses(features.dtype)
-        convolve = fused if fuses else plain
-        return _outside_of_heap(convolve, features, self.weight, padding, manner.huge)
+        found = functional.conv2d(features, self.weight, self.bias, padding=padding)
+        return found.relu_() if rectify else found
 
     def down(self, gradient: Tensor, padding: tuple[int, int], manner: Manner) -> Tensor:
         """gradient: (1, C', H', W'), in dtype.  padding: of the way up.  Returns (1, C, H, W)."""
@@ -155,10 +153,10 @@ class FixedConvolution:
         if manner.winograd and self._pays(gradient):
             return self.winograd(gradient, (height, width), back=True)
 
-        def back(gradient: Tensor, padding: tuple[int, int]) -> Tensor:
-            return functional.conv2d(gradient, self.turned, padding=padding)
-
-        return _outside_of_heap(back, gradient, self.turned, (height, width), manner.huge)
+        found = _outside_of_heap(gradient, self.turned, None, (height, width), huge=manner.huge)
+        if found is not None:
+            return found
+        return functional.conv2d(gradient, self.turned, padding=(height, width))
 
     def _pays(self, features: Tensor) -> bool:
         return Winograd.pays(self.weight, (features.shape[2], features.shape[3]))
@@ -173,34 +171,37 @@ class FixedConvolution:
 
 
 def _outside_of_heap(
-    convolve: Callable[[Tensor, tuple[int, int]], Tensor],
     features: Tensor,
     weight: Tensor,
+    bias: Tensor | None,
     padding: tuple[int, int],
+    *,
+    rectify: bool = False,
     huge: int,
-) -> Tensor:
-    """What convolve makes of features (1, C, H, W) with a padding, all strides 1.
+) -> Tensor | None:
+    """The convolution of features (1, C, H, W), and its ReLU; None where it may lie in the heap.
 
-    weight: (K, C, h, w).  On a CPU what is huge is worked out in strips, and joined outside of the
-    heap: from one evaluation to the next that grows by gaps that such tensors leave, more or less
-    of them by chance.
+    weight: (K, C, h, w), of stride 1.  From one evaluation to the next the heap grows by gaps that
+    huge results leave, more or less of them by chance.  PyTorch's convolutions say themselves where
+    their results lie, but those that torch.compile makes of a convolution and a sum, which are
+    added to what is there: to the bias.
     """
-    kernel = weight.shape[2:]
-    sides = zip(features.shape[2:], kernel, padding, strict=True)
-    height, width = (side + 2 * p - k + 1 for side, k, p in sides)
-    of_row = weight.shape[0] * width * features.element_size()
-    if features.device.type != 'cpu' or height * of_row < huge:
-        return convolve(features, padding)
-    size = torch.Size((1, weight.shape[0], height, width))
+    sides = zip(features.shape[2:], weight.shape[2:], padding, strict=True)
+    size = torch.Size((1, len(weight), *(side + 2 * p - k + 1 for side, k, p in sides)))
+    if size.numel() * features.element_size() < huge:
+        return None
+    if features.device.type != 'cpu' or not _fuses(features.dtype):
+        return None
     found = apart_channels_last(size, features.dtype, features.device)
-    count = max(STRIP // of_row, kernel[0])
-    for row in range(0, height, count):
-        rows = min(count, height - row)
-        first, last = row - padding[0], row - padding[0] + rows + kernel[0] - 1
-        lacks = max(-first, last - features.shape[2], 0)  # that padding has to give
-        own = convolve(features[:, :, max(first, 0) : last], (lacks, padding[1]))
-        begin = lacks - max(-first, 0)
-        found[:, :, row : row + rows] = own[:, :, begin : begin + rows]
+    if bias is None:
+        found.zero_()
+    else:
+        found.copy_(bias.view(1, -1, 1, 1).expand(size))
+    one = [1, 1]
+    torch.ops.mkldnn._convolution_pointwise_.binary(
+        found, features.contiguous(memory_format=torch.channels_last), weight, None, list(padding),
+        one, one, 1, 'add', None, 'relu' if rectify else None, [], None,
+    )  # fmt: skip
     return found
 
 

@@ -1,4 +1,4 @@
-"""Convolutions in strips: what they are in one piece, outside of the heap."""
+"""Convolutions with huge results, outside of the heap."""
 
 import sys
 
@@ -6,34 +6,44 @@ import pytest
 import torch
 from torch import nn
 
-from style_transfer import arena, convolution
+from style_transfer import arena
 from style_transfer.convolution import FixedConvolution, Manner
 
 CPU = torch.device('cpu')
 KERNELS = [((3, 3), (1, 1)), ((5, 3), (2, 1)), ((3, 3), (0, 0)), ((3, 3), (2, 2)), ((1, 1), (0, 0))]
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 @pytest.mark.parametrize(('kernel', 'padding'), KERNELS)
-@pytest.mark.parametrize('size', [(40, 33), (21, 17), (6, 50)])
+@pytest.mark.parametrize('size', [(40, 33), (6, 50)])
+@pytest.mark.parametrize('outer', [1, 8])
+@pytest.mark.parametrize('bias', [True, False])
 @pytest.mark.parametrize('count', [1, 2])
-def test_strips_are_the_whole(kernel, padding, size, count, monkeypatch):
-    # a few rows each, and a rest
-    monkeypatch.setattr(convolution, 'STRIP', 4 * 8 * 5 * size[1])
+def test_huge_results_are_what_others_are(kernel, padding, size, outer, bias, count, dtype):
     torch.manual_seed(0)
-    layer = nn.Conv2d(5, 8, kernel, padding=padding).double()
-    x = torch.randn(1, 5, *size, dtype=torch.float64)
+    layer = nn.Conv2d(5, outer, kernel, padding=padding, bias=bias).to(dtype)
+    x = torch.randn(1, 5, *size, dtype=dtype)
     found = []
     for huge in (1 << 40, 1):
-        fixed = FixedConvolution(layer, torch.float64, CPU)
+        fixed = FixedConvolution(layer, dtype, CPU)
         y = x.clone(memory_format=torch.channels_last).requires_grad_()
         above = fixed(y, Manner(fixed=True, huge=huge), count)
         torch.manual_seed(1)
-        gradient = torch.randn(above.shape, dtype=torch.float64)
+        gradient = torch.randn(above.shape, dtype=dtype)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         found.append((above.detach(), *torch.autograd.grad(above, y, gradient)))
-    for whole, strips in zip(*found, strict=True):
-        assert strips.shape == whole.shape
-        assert (strips - whole).norm() <= 1e-14 * whole.norm()
+    for usual, huge in zip(*found, strict=True):
+        assert huge.shape == usual.shape
+        assert (huge - usual).norm() <= 1e-6 * usual.norm()
+
+
+def test_huge_results_of_features_in_another_layout():
+    torch.manual_seed(0)
+    fixed = FixedConvolution(nn.Conv2d(3, 8, 3, padding=1), torch.float32, CPU)
+    x = torch.randn(1, 3, 20, 30)
+    usual, huge = (fixed(x, Manner(fixed=True, huge=huge), 2) for huge in (1 << 40, 1))
+    assert usual.any()
+    assert torch.allclose(usual, huge, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
