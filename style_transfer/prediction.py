@@ -13,7 +13,7 @@ from torch import nn
 
 from style_transfer.arena import LARGE
 from style_transfer.bits import bits_kept
-from style_transfer.convolution import HUGE, STRIP, FixedConvolution, is_fixed, joined
+from style_transfer.convolution import HUGE, FixedConvolution, is_fixed, joined
 from style_transfer.geometry import Inner, halo, is_local, output_sizes, shrinks, window
 from style_transfer.losses import ContentLoss, Loss, TVLoss
 from style_transfer.network import LossNetwork
@@ -22,15 +22,16 @@ from style_transfer.winograd import Winograd
 from torch7.convolution import EXACT, EXACT_STYLE
 
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors; with tiles
-# the heap's gaps as well, between the strips of convolutions and what lasts.
-OVERHEAD, OVERHEAD_OF_TILES = 80 << 20, 128 << 20
+# the heap's gaps as well.
+OVERHEAD, OVERHEAD_OF_TILES = 80 << 20, 112 << 20
 # To keep and to use a bit takes the time of so many multiplications of a convolution, measured in
 # float32 on two cores.
 BIT = 100
-# What a byte of tensors takes, for gaps remain where others were: outside of the heap, where the
-# arena holds them below ten per cent; in the heap with whole images, and with tiles, in whose place
-# others come again and again.
-GAPS_APART, GAPS_OF_WHOLE, GAPS_OF_TILES = 1.05, 1.45, 2.6
+# The same of a tile, up and down, whatever its size.
+TILE = 3e8
+# What a byte of tensors takes, for gaps remain where others were: outside of the heap, where they
+# are given back near the predicted peak, and in the heap with whole images.
+GAPS_APART, GAPS_OF_WHOLE = 1.05, 1.45
 
 
 @dataclass(frozen=True)
@@ -185,16 +186,18 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
             below = own
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
     cost += 2 * forward + second
+    above = below  # the gradient that the way down begins with, held until its end
+    down += above
     if recompute:
         down = (down | up) + recalled
-    gaps = GAPS_OF_TILES
     if at_once(network, stage) or stage.recompute is None:
-        down = _both_ways(network, part, widths[stage.start], tile, stage, LARGE)
+        down = _both_ways(network, part, widths[stage.start], tile, stage, LARGE) + above
     if at_once(network, stage):
-        kept, gaps = 0.0, GAPS_OF_WHOLE
+        kept, up, down = 0.0, up.gapped(GAPS_OF_WHOLE), down.gapped(GAPS_OF_WHOLE)
     elif stage.recompute is None:
         cost, kept = 3 * forward, 0.0
-    up, down = up.gapped(gaps), down.gapped(gaps)
+    if stage.side:
+        cost += TILE * _tiles(part, tile, whole[0])
     held, map_back = map_below * (stage.recompute != 0), map_below
     if stage.start == 0:
         map_back = 3.0 * math.prod(size) * 4
@@ -209,13 +212,24 @@ def _counted(part: Sequence[Any], recompute: int | None) -> int:
     return recompute + tv if recompute else 0
 
 
+def _shared(part: Sequence[Any], axis: int) -> int:
+    """Positions that tiles have in common with the next, about."""
+    layers = [layer for layer in part if is_local(layer)]
+    return halo(layers, axis) + math.prod(window(layer, axis)[1] for layer in layers)
+
+
+def _tiles(part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int]) -> int:
+    """How many tiles there are, about."""
+    own = (max(side - _shared(part, axis), 1) for axis, side in enumerate(tile))
+    return math.prod(
+        math.ceil(whole / step) if side < whole else 1
+        for step, side, whole in zip(own, tile, size, strict=True)
+    )
+
+
 def _spare(part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int]) -> int:
     """Rows that the gradient of features takes besides their place (TiledEvaluation)."""
-    layers = [layer for layer in part if is_local(layer)]
-    shared = [
-        halo(layers, axis) + math.prod(window(layer, axis)[1] for layer in layers)
-        for axis in (0, 1)
-    ]
+    shared = [_shared(part, axis) for axis in (0, 1)]
     if size[1] > tile[1] < 2 * shared[1]:
         return tile[0]
     return min(shared[0], tile[0]) if tile[0] < size[0] else 0
@@ -475,9 +489,7 @@ def _made(
     least: float = huge if is_fixed(layer) else math.inf
     if _is_winograd(network, layer, size) or isinstance(layer, nn.MaxPool2d):
         least = LARGE
-    made = _placed(network, channels * math.prod(size) * item_size(network), least)
-    strip = STRIP if least == huge and made.apart and network.devices[0].type == 'cpu' else 0
-    return made + Room(heap=strip)
+    return _placed(network, channels * math.prod(size) * item_size(network), least)
 
 
 def _placed(network: LossNetwork, size: float, least: float) -> Room:

@@ -193,6 +193,7 @@ class TiledEvaluation:
                 if stage.recompute == 0:
                     maps[-1] = maps[-1].forgotten()
                 maps.append(above)
+                del above
         gradient: Band | None = None
         for stage in reversed(self.stages):
             if self._goes_up(stage):
@@ -372,7 +373,8 @@ class TiledEvaluation:
         features = features.requires_grad_()
         manner = _manner(stage, frugal=stage.recompute is not None)
         found = self.run(self._layers(stage), features, manner)
-        return torch.autograd.grad(found, features, torch.zeros_like(found))[0]
+        above = apart_like(found, found.shape, self.device).zero_()
+        return torch.autograd.grad(found, features, above)[0]
 
     def _shares(self, stage: Stage, size: tuple[int, int]) -> list[list[Tile]]:
         """The tiles of every process, whole rows of them; none at all if there are too few rows."""
