@@ -20,7 +20,7 @@ from style_transfer.arena import apart_channels_last, lasting
 # A float is above 0 where the integer of the same bits is.
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 # Elements that are worked on at a time: a multiple of 8.
-PIECE = 1 << 20
+PIECE = 1 << 19
 # Elements that are packed at a time: a multiple of 8.
 SOME = 1 << 18
 
