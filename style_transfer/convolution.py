@@ -136,7 +136,7 @@ class FixedConvolution:
         )
         if found is not None:
             return found
-        if features.device.type == 'cpu' and _fuses(features.dtype):
+        if _fuses(features):
             # What torch.compile makes of a convolution and its ReLU; without one as well, since
             # conv2d may take another kernel, that rounds otherwise.
             one = [1, 1]
@@ -188,9 +188,7 @@ def _outside_of_heap(
     """
     sides = zip(features.shape[2:], weight.shape[2:], padding, strict=True)
     size = torch.Size((1, len(weight), *(side + 2 * p - k + 1 for side, k, p in sides)))
-    if size.numel() * features.element_size() < huge:
-        return None
-    if features.device.type != 'cpu' or not _fuses(features.dtype):
+    if size.numel() * features.element_size() < huge or not _fuses(features):
         return None
     found = apart_channels_last(size, features.dtype, features.device)
     if bias is None:
@@ -292,9 +290,10 @@ def joined(layers: Sequence[Any], number: int) -> int:
     return 3 if isinstance(beyond, nn.MaxPool2d | Loss) else 2
 
 
-def _fuses(dtype: torch.dtype) -> bool:
-    """Whether the CPU has a convolution with its ReLU."""
-    if not hasattr(torch.ops.mkldnn, '_convolution_pointwise'):
+def _fuses(features: Tensor) -> bool:
+    """Whether the device is a CPU that has a convolution with its ReLU."""
+    dtype = features.dtype
+    if features.device.type != 'cpu' or not hasattr(torch.ops.mkldnn, '_convolution_pointwise'):
         return False
     if dtype == torch.bfloat16:  # AVX-512, or AVX2 with what came after it
         return torch.ops.mkldnn._is_mkldnn_bf16_supported()

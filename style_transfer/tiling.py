@@ -304,7 +304,7 @@ class TiledEvaluation:
         if above is not None and self.ranks.size > 1:
             self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
         share = self._tiles(stage)
-        crops = [self._copied(stage, features, tile) for tile in share[:1]]
+        crops = [self._crop(stage, features, tile) for tile in share[:1]]
         for number, tile in enumerate(share):
             _tell_losses(layers, tile)
             graph = self._graph(stage, number, tile, crops.pop())
@@ -315,14 +315,14 @@ class TiledEvaluation:
             (own,) = torch.autograd.grad([graph.above], [graph.below], [gradient])
             del graph, gradient
             if number + 1 < len(share):  # before the gradient takes their place
-                crops.append(self._copied(stage, features, share[number + 1]))
+                crops.append(self._crop(stage, features, share[number + 1]))
             total.add(own, tile.crop)
             del own
             self._hold()
         _forget_parts(layers)
         return total.whole()
 
-    def _copied(self, stage: Stage, features: Band, tile: Tile) -> Tensor:
+    def _crop(self, stage: Stage, features: Band, tile: Tile) -> Tensor:
         """What a tile gets, if the way down needs it."""
         return torch.empty(0) if stage.recompute == 0 else _copied(features.piece(tile.crop))
 

@@ -13,13 +13,13 @@ CPU = torch.device('cpu')
 KERNELS = [((3, 3), (1, 1)), ((5, 3), (2, 1)), ((3, 3), (0, 0)), ((3, 3), (2, 2)), ((1, 1), (0, 0))]
 
 
-@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize(('dtype', 'bound'), [(torch.float32, 1e-6), (torch.float64, 1e-14)])
 @pytest.mark.parametrize(('kernel', 'padding'), KERNELS)
-@pytest.mark.parametrize('size', [(40, 33), (6, 50)])
+@pytest.mark.parametrize('size', [(40, 33), (21, 17), (6, 50)])
 @pytest.mark.parametrize('outer', [1, 8])
 @pytest.mark.parametrize('bias', [True, False])
 @pytest.mark.parametrize('count', [1, 2])
-def test_huge_results_are_what_others_are(kernel, padding, size, outer, bias, count, dtype):
+def test_huge_results_are_what_others_are(kernel, padding, size, outer, bias, count, dtype, bound):
     torch.manual_seed(0)
     layer = nn.Conv2d(5, outer, kernel, padding=padding, bias=bias).to(dtype)
     x = torch.randn(1, 5, *size, dtype=dtype)
@@ -34,7 +34,7 @@ def test_huge_results_are_what_others_are(kernel, padding, size, outer, bias, co
         found.append((above.detach(), *torch.autograd.grad(above, y, gradient)))
     for usual, huge in zip(*found, strict=True):
         assert huge.shape == usual.shape
-        assert (huge - usual).norm() <= 1e-6 * usual.norm()
+        assert (huge - usual).norm() <= bound * usual.norm()
 
 
 def test_huge_results_of_features_in_another_layout():
