@@ -34,11 +34,11 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.peak import peak_memory  # noqa: E402
-from style_transfer import LossNetwork, evaluate  # noqa: E402
-from style_transfer.heap import keep_memory  # noqa: E402
-from torch7 import image  # noqa: E402
-from torch7.optim import lbfgs  # noqa: E402
-from torch7.random import Generator  # noqa: E402
+from neural_style import LossNetwork, evaluate  # noqa: E402
+from neural_style.memory.heap import keep_memory  # noqa: E402
+from neural_style.torch7 import image  # noqa: E402
+from neural_style.torch7.optim import lbfgs  # noqa: E402
+from neural_style.torch7.random import Generator  # noqa: E402
 
 BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 CONTENT, STYLE = ['relu4_2'], [f'relu{block}_1' for block in range(1, 6)]

@@ -22,7 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.peak import peak_memory  # noqa: E402
-from loadcaffe import schema  # noqa: E402
+from loadcaffe.formats import schema  # noqa: E402
 
 CONVOLUTIONS = [[64] * 2, [128] * 2, [256] * 4, [512] * 4, [512] * 4]
 INNER_PRODUCTS = [(25088, 4096), (4096, 4096), (4096, 1000)]

@@ -20,12 +20,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.precision import INPUTS, judge, network  # noqa: E402
-from neural_style_shipped import embedded_network  # noqa: E402
-from style_transfer import Iterate  # noqa: E402
-from style_transfer.heap import keep_memory  # noqa: E402
-from style_transfer.multiscale import stylize_multiscale  # noqa: E402
-from torch7 import image  # noqa: E402
-from torch7.cmdline import tonumber  # noqa: E402
+from neural_style import Iterate  # noqa: E402
+from neural_style.command.presets import embedded_network  # noqa: E402
+from neural_style.memory.heap import keep_memory  # noqa: E402
+from neural_style.torch7 import image  # noqa: E402
+from neural_style.torch7.cmdline import tonumber  # noqa: E402
+from neural_style.transfer.multiscale import stylize_multiscale  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> int:

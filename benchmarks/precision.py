@@ -17,10 +17,10 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import loadcaffe  # noqa: E402
-from neural_style_shipped import embedded_network  # noqa: E402
-from style_transfer import stylize  # noqa: E402
-from style_transfer.heap import keep_memory  # noqa: E402
-from torch7 import image  # noqa: E402
+from neural_style import stylize  # noqa: E402
+from neural_style.command.presets import embedded_network  # noqa: E402
+from neural_style.memory.heap import keep_memory  # noqa: E402
+from neural_style.torch7 import image  # noqa: E402
 
 INPUTS = Path(__file__).resolve().parents[1] / 'examples' / 'inputs'
 PAIRS = [('harbour', 'swirls'), ('horse', 'ink_horse'), ('harbour', 'waves')]

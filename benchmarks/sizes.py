@@ -31,10 +31,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import evaluation  # noqa: E402
 from benchmarks.peak import peak_memory  # noqa: E402
-from style_transfer import LossNetwork, evaluate, transfer  # noqa: E402
-from style_transfer.heap import keep_memory  # noqa: E402
-from style_transfer.memory import parse_memory  # noqa: E402
-from style_transfer.planner import Plan  # noqa: E402
+from neural_style import LossNetwork, evaluate  # noqa: E402
+from neural_style.memory.heap import keep_memory  # noqa: E402
+from neural_style.memory.limits import parse_memory  # noqa: E402
+from neural_style.planning.planner import Plan  # noqa: E402
+from neural_style.transfer import stylize as transfer  # noqa: E402
 
 STYLE_SIZE = 512
 

@@ -1,7 +1,7 @@
 """Caffe networks as torch modules: load() a Sequential, or read() what a file says."""
 
-from loadcaffe.netparameter import read
-from loadcaffe.schema import CaffeFormatError
-from loadcaffe.sequential import load
+from loadcaffe.formats.netparameter import read
+from loadcaffe.formats.schema import CaffeFormatError
+from loadcaffe.loading import load
 
 __all__ = ['CaffeFormatError', 'load', 'read']

@@ -10,12 +10,12 @@ from pathlib import Path
 from torch import nn
 
 from loadcaffe.choice import NETS
-from loadcaffe.convolutional import convolutional, write_caffemodel, write_safetensors
-from loadcaffe.netparameter import NetParameter, read_prototxt
-from loadcaffe.schema import CaffeFormatError
-from loadcaffe.sequential import build, read_choice
+from loadcaffe.formats.netparameter import NetParameter, read_prototxt
+from loadcaffe.formats.schema import CaffeFormatError
+from loadcaffe.loading import build, read_choice
 from loadcaffe.table import lines, rows
-from loadcaffe.wiring import wire
+from loadcaffe.topology import wire
+from loadcaffe.writing import convolutional, write_caffemodel, write_safetensors
 
 
 def main(argv: list[str] | None = None) -> int:

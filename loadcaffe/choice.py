@@ -9,11 +9,11 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
+from loadcaffe.formats.netparameter import Layer, NetParameter
+from loadcaffe.formats.schema import CaffeFormatError
+from loadcaffe.formats.upgrade import text
 from loadcaffe.layers import ORIGINAL
-from loadcaffe.netparameter import Layer, NetParameter
-from loadcaffe.schema import CaffeFormatError
-from loadcaffe.upgrade import text
-from loadcaffe.wiring import declares_input, has_weights, is_data, is_sink, test_layers, wire
+from loadcaffe.topology import declares_input, has_weights, is_data, is_sink, test_layers, wire
 
 log = logging.getLogger('loadcaffe')
 

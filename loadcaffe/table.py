@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from loadcaffe.formats.schema import CaffeFormatError
 from loadcaffe.graph import Graph, Source
-from loadcaffe.schema import CaffeFormatError
 
 BYTES = 4  # of a float32
 

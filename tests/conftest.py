@@ -1,68 +1,18 @@
-"""Where the tests find the recordings of the original program, and what several of them use."""
+"""Fixtures of the whole suite."""
 
 import shlex
 import subprocess
 import sys
-from collections import OrderedDict
-from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from samples import DATA, ROOT, SHARED
 
-import loadcaffe
-import neural_style
-from style_transfer import LossNetwork
-from torch7.random import Generator
+from neural_style.command import run as neural_style
 
 # The networks of the tests are small: a second thread gains nothing, and on a busy machine the
 # threads wait for each other most of the time.
 torch.set_num_threads(1)
-
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT / 'tests' / 'data'
-SHARED = ROOT.parent / 'shared'
-RELUS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
-
-
-def fuses():
-    """Whether the processor rounds a product and its sum once."""
-    x = torch.full((64,), 1 + 2**-13)
-    rounded = x * x  # by 2**-26
-    return bool(torch.add(-rounded, x, alpha=1 + 2**-13).all())
-
-
-needs_fma = pytest.mark.skipif(
-    not fuses(), reason='the recordings were made with fused multiply-adds, which this CPU lacks'
-)
-
-
-def loss_network(cnn, **settings):
-    """A loss network as the command makes it where nothing else is said."""
-    defaults = {
-        'content_weight': 5.0,
-        'style_weight': 100.0,
-        'tv_weight': 1e-3,
-        'content_layers': ['relu4_2'],
-        'style_layers': RELUS,
-        'normalize_gradients': False,
-        'pooling': 'max',
-        'generator': Generator(),
-    }
-    return LossNetwork(cnn, **defaults | settings)
-
-
-def vgg():
-    """A little VGG-19 of convolutions."""
-    stem = DATA / 'models' / 'mini_vgg19_conv'
-    return loadcaffe.load(f'{stem}.prototxt', f'{stem}.caffemodel')
-
-
-def dropping():
-    """A network that draws random numbers in every evaluation, and for the targets."""
-    torch.manual_seed(0)
-    layers = OrderedDict(relu1_1=nn.Conv2d(3, 4, 3, padding=1), drop=nn.Dropout(0.3))
-    return nn.Sequential(layers | {'relu4_2': nn.Conv2d(4, 5, 3, padding=1)})
 
 
 @pytest.fixture(scope='session')
@@ -113,9 +63,9 @@ def command(data, tmp_path, monkeypatch):
         '-seed': '1',
     }
 
-    def run(flags=''):
+    def run_command(flags=''):
         words = shlex.split(flags)
         argv = [word for pair in defaults.items() if pair[0] not in words for word in pair]
         return neural_style.main(argv + words)
 
-    return run
+    return run_command

@@ -6,9 +6,9 @@ import shutil
 import conformance
 import numpy as np
 import pytest
-from conftest import DATA
+from samples import DATA
 
-import neural_style
+from neural_style.command import run as neural_style
 
 RUNS = sorted(path.name for path in (DATA / 'runs').iterdir())
 

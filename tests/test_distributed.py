@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import DATA, ROOT, loss_network
+from samples import DATA, ROOT, loss_network
 
 import loadcaffe
-from style_transfer import evaluate
-from style_transfer.devices import own_gpu
-from style_transfer.distributed import ALONE, Ranks, join, launch, leave
-from torch7 import image
-from torch7.optim import lbfgs
+from neural_style import evaluate
+from neural_style.distributed import ALONE, Ranks, join, launch, leave
+from neural_style.network.devices import own_gpu
+from neural_style.torch7 import image
+from neural_style.torch7.optim import lbfgs
 
 MODEL = DATA / 'models' / 'mini_vgg19_conv'
 CASES = [
@@ -159,7 +159,7 @@ def test_the_command_prints_what_one_process_prints(tmp_path, one_thread):
 def test_processes_plan_their_memory_alike(tmp_path, one_thread):
     flags = ('-num_iterations', '2', '-print_iter', '1', '-optimizer', 'adam')
     inputs = ROOT / 'examples' / 'inputs'
-    model = ROOT / 'models' / 'small_vgg19'
+    model = ROOT / 'neural_style' / 'models' / 'small_vgg19'
     flags += ('-content_image', str(inputs / 'harbour.jpg'), '-image_size', '448')
     flags += ('-proto_file', f'{model}.prototxt', '-model_file', f'{model}.caffemodel')
     process = command(tmp_path, *flags, '-dry_run')

@@ -11,10 +11,10 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from PIL import Image
+from samples import ROOT
 
-from torch7 import image
+from neural_style.torch7 import image
 
 OWN = ['harbour', 'horse', 'ink_horse', 'ink_landscape', 'qinglu', 'swirls', 'waves']
 
@@ -28,7 +28,7 @@ def test_pictures_are_small_files_of_large_pictures(name):
 
 def test_the_pictures_are_what_the_script_draws(tmp_path):
     pytest.importorskip('scipy', reason='examples/draw_inputs.py needs scipy')
-    script = ROOT / 'examples' / 'draw_inputs.py'
+    script = ROOT / 'tools' / 'draw_inputs.py'
     subprocess.run([sys.executable, script, tmp_path, 'waves.jpg'], check=True, capture_output=True)
     drawn, kept = (
         np.asarray(Image.open(folder / 'waves.jpg'), float)

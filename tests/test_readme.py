@@ -6,10 +6,10 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import DATA, ROOT
 from PIL import Image
+from samples import DATA, ROOT
 
-from neural_style import main
+from neural_style.command.run import main
 
 README = (ROOT / 'README.md').read_text()
 
@@ -45,7 +45,7 @@ def test_ci_runs_the_second_command():
 
 def test_the_python_example_runs(tmp_path, monkeypatch):
     (example,) = blocks('python')
-    assert len([line for line in example.splitlines() if line]) == 7
+    assert len([line for line in example.splitlines() if line]) == 8
     for name in ('content', 'style'):
         (tmp_path / f'{name}.jpg').symlink_to(DATA / 'inputs' / 'scene.jpg')
     models = tmp_path / 'models'

@@ -1,0 +1,1 @@
+"""Files that hold networks or weights, each read into a NetParameter."""

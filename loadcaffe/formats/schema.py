@@ -1,0 +1,80 @@
+"""Caffe's messages as protobuf classes, built from the tables of messages.py and parameters.py.
+
+Protobuf gets the tables through a descriptor pool of our own, so another package's caffe.proto
+cannot collide with them. What is not in a table is an unknown field and is skipped.
+"""
+
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from loadcaffe.formats.messages import LAYER_PARAMETERS, MESSAGES, V1_TYPES
+from loadcaffe.formats.parameters import ENUMS, FIRST, PARAMETERS
+
+
+class CaffeFormatError(ValueError):
+    """A file is not what Caffe writes, or holds what loadcaffe does not read."""
+
+
+# Message -> its fields: (name, number, type, default or None).
+FIELDS: dict[str, list[tuple[str, int, str, str | None]]] = {}
+for _message, _text in {**MESSAGES, **PARAMETERS}.items():
+    FIELDS[_message] = []
+    for _row in _text.split(', '):
+        _field, _, _default = _row.partition(' = ')
+        _name, _number, _kind = _field.split()
+        FIELDS[_message].append((_name, int(_number), _kind, _default or None))
+FIELDS['LayerParameter'] += [(name, n, kind, None) for name, kind, n, _ in LAYER_PARAMETERS]
+FIELDS['V1LayerParameter'] += [(name, n, kind, None) for name, kind, _, n in LAYER_PARAMETERS if n]
+
+# Enumeration -> value -> number.
+VALUES = {
+    path: {name: number for number, name in enumerate(names.split(), FIRST.get(path, 0))}
+    for path, names in ENUMS.items()
+}
+VALUES['V1LayerParameter.LayerType'] = {name: number for number, (name, _) in V1_TYPES.items()}
+
+
+def _describe(field, name: str, number: int, kind: str, default: str | None) -> None:
+    """Fill one row of FIELDS into protobuf's description of a field."""
+    repeated, packed, kind = kind[0] in '*+', kind[0] == '+', kind.lstrip('*+')
+    field.name, field.number = name, number
+    field.label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
+    if kind in VALUES:
+        field.type, field.type_name = field.TYPE_ENUM, f'.caffe.{kind}'
+    elif kind in FIELDS:
+        field.type, field.type_name = field.TYPE_MESSAGE, f'.caffe.{kind}'
+    else:
+        field.type = getattr(field, f'TYPE_{kind.upper()}')
+    if packed:
+        field.options.packed = True
+    if default is not None:
+        field.default_value = default
+
+
+def _message_classes() -> dict[str, Any]:
+    file = descriptor_pb2.FileDescriptorProto(name='loadcaffe/caffe.proto', package='caffe')
+    for message, fields in FIELDS.items():
+        description = file.message_type.add(name=message)
+        for row in fields:
+            _describe(description.field.add(), *row)
+        for path, values in VALUES.items():
+            scope, name = path.split('.')
+            if scope == message:
+                enum = description.enum_type.add(name=name)
+                for value, number in values.items():
+                    enum.value.add(name=value, number=number)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {
+        message: message_factory.GetMessageClass(pool.FindMessageTypeByName(f'caffe.{message}'))
+        for message in FIELDS
+    }
+
+
+_CLASSES = _message_classes()
+NetParameter = _CLASSES['NetParameter']
+LayerParameter = _CLASSES['LayerParameter']
+V1LayerParameter = _CLASSES['V1LayerParameter']
+V0LayerParameter = _CLASSES['V0LayerParameter']
+BlobProto = _CLASSES['BlobProto']

@@ -1,0 +1,92 @@
+"""The VGG networks of 16 and 19 layers by their tensors alone."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from loadcaffe.formats import schema
+from loadcaffe.formats.messages import V1_NUMBERS
+from loadcaffe.formats.netparameter import Layer, NetParameter
+from loadcaffe.formats.schema import CaffeFormatError
+
+# Convolutions -> how many there are in each block, and the network's name.
+BLOCKS = {
+    13: ((2, 2, 3, 3, 3), 'VGG_ILSVRC_16_layers'),
+    16: ((2, 2, 4, 4, 4), 'VGG_ILSVRC_19_layers'),
+}
+# torchvision's networks have the same names and shapes, but other weights, for other RGB.
+TORCHVISION = ((-0.5537, 0.1427, 0.5290), (-0.05347, -0.04926, -0.06794))
+
+
+def vgg(path: str | Path, tensors: dict[str, Tensor]) -> NetParameter:
+    """The network of a state dict features.N.weight ... classifier.N.bias, as of a caffemodel."""
+    pattern = re.compile(r'(features|classifier)\.(\d{1,3})\.(weight|bias)')
+    parts: dict[str, dict[int, dict[str, Tensor]]] = {'features': {}, 'classifier': {}}
+    for name, tensor in tensors.items():
+        match = pattern.fullmatch(name)
+        if not match:
+            raise CaffeFormatError(f'{path}: {name[:60]!r} is not a tensor of VGG-16 or VGG-19')
+        part, number, kind = match.groups()
+        parts[part].setdefault(int(number), {})[kind] = tensor
+    pairs: list[list[Any]] = [
+        [(one.get('weight'), one.get('bias')) for _, one in sorted(parts[part].items())]
+        for part in ('features', 'classifier')
+    ]
+    features, classifier = pairs
+    whole = all(w is not None and b is not None for w, b in features + classifier)
+    if len(features) not in BLOCKS or len(classifier) not in (0, 3) or not whole:
+        raise CaffeFormatError(
+            f'{path}: not VGG-16 or VGG-19: it has {len(features)} convolutions and'
+            f' {len(classifier)} fully connected layers'
+        )
+    first = features[0][0].flatten()[:3]
+    if any(torch.allclose(first, torch.tensor(one), atol=1e-3) for one in TORCHVISION):
+        raise CaffeFormatError(
+            f"{path}: these are torchvision's weights, another network than Caffe's: it takes RGB"
+            ' of another range'
+        )
+    blocks, name = BLOCKS[len(features)]
+    layers = _layers(blocks, features, classifier)
+    return NetParameter(name, 1, ['data'], [10, 3, 224, 224], [], layers, path, settled=True)
+
+
+def _layers(blocks, features, classifier) -> list[Layer]:
+    chain = _Chain()
+    convolutions = iter(features)
+    for block, count in enumerate(blocks, 1):
+        for number in range(1, count + 1):
+            weight, bias = next(convolutions)
+            conv = {'num_output': weight.shape[0], 'pad': [1], 'kernel_size': [3]}
+            chain.add(
+                f'conv{block}_{number}', 'Convolution', [weight, bias], convolution_param=conv
+            )
+            chain.add(f'relu{block}_{number}', 'ReLU')
+        chain.add(f'pool{block}', 'Pooling', pooling_param={'kernel_size': 2, 'stride': 2})
+    for number, (weight, bias) in enumerate(classifier, 6):
+        fc = {'num_output': weight.shape[0]}
+        chain.add(f'fc{number}', 'InnerProduct', [weight, bias], inner_product_param=fc)
+        if number < 8:
+            chain.add(f'relu{number}', 'ReLU')
+            chain.add(f'drop{number}', 'Dropout')
+    if classifier:
+        chain.add('prob', 'Softmax')
+    return chain.layers
+
+
+class _Chain:
+    """Layers one after another; ReLU and Dropout work in place, as in the prototxts of VGG."""
+
+    def __init__(self) -> None:
+        self.layers: list[Layer] = []
+        self.blob = 'data'
+
+    def add(self, name: str, kind: str, blobs: Any = (), **param: Any) -> None:
+        top = self.blob if kind in ('ReLU', 'Dropout') else name
+        message = schema.LayerParameter(
+            name=name, type=kind, bottom=[self.blob], top=[top], **param
+        )
+        self.layers.append(Layer(name, kind, str(V1_NUMBERS[kind]), message, list(blobs)))
+        self.blob = top

@@ -1,0 +1,170 @@
+"""A protobuf file walked field by field, so that its payloads need not be in memory.
+
+A caffemodel is a few kilobytes of description around hundreds of megabytes of floats. Protobuf
+would hold the file and its own copy of the floats at once; here the floats are stepped over and
+later read straight into the tensor that keeps them.
+
+Source: protobuf.dev, "Encoding". No length is believed before it is checked against the message
+around it.
+"""
+
+import os
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from loadcaffe.formats.schema import CaffeFormatError
+
+VARINT, FIXED64, LENGTH, GROUP, END_GROUP, FIXED32 = range(6)
+GROUP_DEPTH = 100  # as protobuf's own parser
+FIELDS = 200_000  # a network has a few thousand; of more than this, no seconds are spent
+DESCRIPTION = 1 << 24  # bytes of a message apart from its floats; protobuf multiplies them
+TAG_AND_LENGTH = 20  # two varints of at most 10 bytes
+
+
+class Field(NamedTuple):
+    """Where one field lies: its tag at `start`, what it holds from `payload` up to `end`."""
+
+    number: int
+    wire_type: int
+    start: int
+    payload: int
+    end: int
+
+
+class WireFile:
+    """An open protobuf file."""
+
+    def __init__(self, file: BufferedReader, path: str | Path):
+        self.file = file
+        self.path = path
+        self.size = os.fstat(file.fileno()).st_size
+        self.fields_left = FIELDS
+
+    def error(self, text: str) -> CaffeFormatError:
+        return CaffeFormatError(f'{self.path}: {text}')
+
+    def fields(self, start: int, end: int) -> Iterator[Field]:
+        """The fields of the message that lies from `start` to `end`.
+
+        Groups, which Caffe never had, are skipped.
+        """
+        position, groups = start, []  # groups: numbers of those that are open
+        while position < end:
+            field = self._field(position, end)
+            if field.wire_type == GROUP:
+                groups.append(field.number)
+                if len(groups) > GROUP_DEPTH:
+                    raise self.error(f'groups nested deeper than {GROUP_DEPTH} at byte {position}')
+            elif field.wire_type == END_GROUP:
+                if not groups or groups.pop() != field.number:
+                    raise self.error(
+                        f'not a Caffe network: a stray end of group at byte {position}'
+                    )
+            elif not groups:
+                yield field
+            position = field.end
+        if groups:
+            raise self.error(f'truncated or damaged: a group is still open at byte {end}')
+
+    def _field(self, position: int, end: int) -> Field:
+        self.fields_left -= 1
+        if self.fields_left < 0:
+            raise self.error(f'not a Caffe network: it has more than {FIELDS} fields')
+        self.file.seek(position)
+        head = self.file.read(min(TAG_AND_LENGTH, end - position))
+        tag, used = self._varint(head, 0, position)
+        number, wire_type = tag >> 3, tag & 7
+        if not 0 < number < 1 << 29:
+            raise self.error(f'not a Caffe network: field number {number} at byte {position}')
+        payload = position + used
+        if wire_type == LENGTH:
+            length, used = self._varint(head, used, position)
+            payload = position + used
+        elif wire_type == VARINT:
+            length = self._varint(head, used, position)[1] - used
+        elif wire_type in (GROUP, END_GROUP):
+            length = 0
+        elif wire_type in (FIXED32, FIXED64):
+            length = 4 if wire_type == FIXED32 else 8
+        else:
+            raise self.error(f'not a Caffe network: wire type {wire_type} at byte {position}')
+        if payload + length > end:
+            raise self.error(
+                f'truncated or damaged: field {number} at byte {position} claims {length} bytes, '
+                f'{max(end - payload, 0)} are left'
+            )
+        return Field(number, wire_type, position, payload, payload + length)
+
+    def _varint(self, head: bytes, at: int, position: int) -> tuple[int, int]:
+        """The varint of head that begins at `at`, and where it ends."""
+        value = 0
+        for shift in range(0, 70, 7):
+            if at >= len(head):
+                raise self.error(f'truncated or damaged: a number is cut off at byte {position}')
+            value |= (head[at] & 127) << shift
+            at += 1
+            if head[at - 1] < 128:
+                return value, at
+        raise self.error(f'not a Caffe network: a number of more than 10 bytes at byte {position}')
+
+    def bytes(self, start: int, end: int) -> bytes:
+        self.file.seek(start)
+        content = self.file.read(end - start)
+        if len(content) < end - start:
+            raise self.error('became shorter while it was read')
+        return content
+
+    def take(self, rest: bytearray, field: Field) -> None:
+        """Append a field, tag and all, to the part of a message that protobuf will parse."""
+        if len(rest) + field.end - field.start > DESCRIPTION:
+            raise self.error(
+                f'not a Caffe network: a message with field {field.number} at byte {field.start} '
+                f'has more than {DESCRIPTION} bytes beside its floats'
+            )
+        rest += self.bytes(field.start, field.end)
+
+    def read_into(self, array: np.ndarray, start: int) -> None:
+        """Fill the array with the bytes from `start`, without a copy on the way."""
+        self.file.seek(start)
+        if self.file.readinto(array.view(np.uint8).data) < array.nbytes:
+            raise self.error('became shorter while it was read')
+
+
+def parse(wire: WireFile, kind: Any, content: bytes, start: int) -> Any:
+    """The message of a kind in the schema that the content says."""
+    try:
+        return kind.FromString(content)
+    except DecodeError as error:
+        name = kind.DESCRIPTOR.name
+        raise wire.error(f'damaged: the {name} at byte {start} does not parse') from error
+
+
+def parse_rest(
+    wire: WireFile,
+    kind: Any,
+    start: int,
+    end: int,
+    found: dict[int, list[Field]],
+    unknown: list[Field] | None = None,
+) -> Any:
+    """The message from `start` to `end` but for the fields whose numbers are the keys of `found`.
+
+    Those are noted there and not read. Fields that the schema does not have are skipped, and noted
+    in `unknown`.
+    """
+    known = kind.DESCRIPTOR.fields_by_number
+    rest = bytearray()
+    for field in wire.fields(start, end):
+        if field.number in found:
+            if field.wire_type == LENGTH:
+                found[field.number].append(field)
+        elif field.number in known:
+            wire.take(rest, field)
+        elif unknown is not None:
+            unknown.append(field)
+    return parse(wire, kind, bytes(rest), start)

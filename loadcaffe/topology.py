@@ -1,0 +1,162 @@
+"""Which layers of a network Caffe would run in its phase TEST, and what each takes from which.
+
+Source: caffe: net.cpp: FilterNet, StateMeetsRule, Init, AppendTop, AppendBottom; insert_splits.cpp.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from loadcaffe.formats.netparameter import Layer, NetParameter
+from loadcaffe.formats.schema import CaffeFormatError
+from loadcaffe.formats.upgrade import text
+from loadcaffe.layers import WEIGHTED
+
+Source = tuple[int, int]  # a layer's number, -1 for the network's input, and which of its tops
+INPUT: Source = (-1, 0)
+# What ends a network and needs labels, or says nothing about the image.
+SINKS = {'Accuracy', 'HDF5Output', 'Silence', 'SoftmaxWithLoss'}
+
+
+class Node(NamedTuple):
+    """A layer that runs, and where its inputs come from."""
+
+    layer: Layer
+    sources: tuple[Source, ...]
+
+
+class Wiring(NamedTuple):
+    """nodes: in an order in which they can run. input: the image's blob, and its shape or []."""
+
+    nodes: list[Node]
+    input: str
+    shape: list[int]
+
+
+def is_data(layer: Layer) -> bool:
+    """A layer that only makes blobs: Input, Data, ImageData ..."""
+    return not layer.param.bottom
+
+
+def is_sink(layer: Layer) -> bool:
+    return layer.type in SINKS or layer.type.endswith('Loss') or 'Accuracy' in layer.type
+
+
+def has_weights(layer: Layer) -> bool:
+    """Whether Caffe gives a layer of this kind weights. A second input may take their place."""
+    if layer.type == 'Bias' or (layer.type == 'Scale' and not layer.param.scale_param.bias_term):
+        return len(layer.param.bottom) < 2
+    return layer.type in WEIGHTED
+
+
+def declares_input(net: NetParameter) -> bool:
+    """Whether a prototxt is a deploy net: it says what is fed in, and reads no data itself."""
+    return bool(net.input) or any(layer.type == 'Input' for layer in net.layers)
+
+
+def test_layers(net: NetParameter) -> Iterator[Layer]:
+    """The layers that are there in phase TEST, level 0, without stages."""
+    for layer in net.layers:
+        include, exclude = layer.param.include, layer.param.exclude
+        if include and exclude:
+            raise CaffeFormatError(f'{net.path}: layer {layer.name!r} has both include and exclude')
+        if (not include or any(map(_meets, include))) and not any(map(_meets, exclude)):
+            yield layer
+
+
+test_layers.__test__ = False  # type: ignore[attr-defined]  # pytest: not a test
+
+
+def _meets(rule) -> bool:
+    if rule.HasField('phase') and rule.phase != 1:  # TEST
+        return False
+    if (rule.HasField('min_level') and rule.min_level > 0) or (
+        rule.HasField('max_level') and rule.max_level < 0
+    ):
+        return False
+    return not rule.stage  # no stage is set, so a rule that wants one is not met
+
+
+def wire(net: NetParameter) -> Wiring:
+    """Follow the image through the network.
+
+    Left out: what reads data, losses, accuracies, and what works on labels alone. Split layers,
+    which Caffe writes into a caffemodel, are looked through. A blob that nothing makes is the
+    image, if nothing else is declared as such.
+
+    Raises CaffeFormatError for a layer that joins the image with something else.
+    """
+    net_input, shape = _declared(net)
+    blobs: dict[str, Source] = {net_input: INPUT} if net_input else {}
+    elsewhere = set(map(text, net.input[1:]))
+    nodes: list[Node] = []
+    for layer in test_layers(net):
+        bottoms, tops = list(map(text, layer.param.bottom)), list(map(text, layer.param.top))
+        if is_data(layer):
+            if not tops:
+                raise CaffeFormatError(f'{net.path}: layer {layer.name!r} has no bottom and no top')
+            if not net_input and tops:
+                net_input, shape = tops[0], _data_shape(layer)
+                blobs[net_input] = INPUT
+                tops = tops[1:]
+            elsewhere.update(tops)
+            continue
+        unknown = [name for name in bottoms if name not in blobs and name not in elsewhere]
+        if unknown and not net_input:
+            net_input = unknown.pop(0)
+            blobs[net_input] = INPUT
+        sources = [blobs[name] for name in bottoms if name in blobs]
+        if is_sink(layer) or not sources or _is_training(layer, sources, bottoms):
+            elsewhere.update(tops)
+        elif len(sources) < len(bottoms):
+            lacking = next(name for name in bottoms if name not in blobs)
+            raise CaffeFormatError(
+                f'{net.path}: layer {layer.name!r} of type {layer.type} takes the blob {lacking!r},'
+                f' which is not made from the input {net_input!r}; a deploy prototxt has one input'
+            )
+        elif layer.type == 'Split':
+            blobs.update(dict.fromkeys(tops, sources[0]))
+        else:
+            for number, top in enumerate(tops):
+                if top in blobs and top not in bottoms:
+                    raise CaffeFormatError(
+                        f'{net.path}: layer {layer.name!r} makes the blob {top!r} a second time'
+                    )
+                blobs[top] = (len(nodes), number)
+            if not tops:
+                raise CaffeFormatError(f'{net.path}: layer {layer.name!r} has no top')
+            nodes.append(Node(layer, tuple(sources)))
+    if not nodes:
+        raise CaffeFormatError(f'{net.path}: no layer works on an image')
+    return Wiring(nodes, net_input, shape)
+
+
+def _is_training(layer: Layer, sources: list[Source], bottoms: list[str]) -> bool:
+    """A loss of somebody's own, written in Python."""
+    return layer.type == 'Python' and len(sources) < len(bottoms)
+
+
+def _declared(net: NetParameter) -> tuple[str, list[int]]:
+    """The first declared input and its shape. caffe: upgrade_proto.cpp, UpgradeNetInput."""
+    if net.input:
+        shape = net.input_shape[0] if net.input_shape else net.input_dim[:4]
+        return net.input[0], list(shape)
+    return '', []
+
+
+def _data_shape(layer: Layer) -> list[int]:
+    """The shape of what a layer without bottoms makes first, where it says so."""
+    if layer.type == 'Input':
+        shapes = layer.param.input_param.shape
+        return list(shapes[0].dim) if shapes else []
+    if layer.type == 'MemoryData':
+        param = layer.param.memory_data_param
+        return [param.batch_size, param.channels, param.height, param.width]
+    return []
+
+
+def is_chain(nodes: list[Node]) -> bool:
+    """Whether every layer takes what the one before it makes, and no more."""
+    return all(
+        node.sources == ((number - 1, 0),) and len(node.layer.param.top) == 1
+        for number, node in enumerate(nodes)
+    )

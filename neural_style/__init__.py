@@ -1,0 +1,38 @@
+"""Neural style transfer by optimisation: tensors in, tensors out.
+
+    from neural_style import load, save, stylize
+
+What is listed in __all__ is imported when it is first asked for, so that the command can set its
+signal handlers before PyTorch is loaded.
+"""
+
+import importlib
+from typing import Any
+
+_MODULES = {
+    'ContentLoss': 'neural_style.losses.losses',
+    'Iterate': 'neural_style.transfer.stylize',
+    'LossNetwork': 'neural_style.network.loss_network',
+    'StyleLoss': 'neural_style.losses.losses',
+    'TVLoss': 'neural_style.losses.losses',
+    'deprocess': 'neural_style.transfer.preprocessing',
+    'evaluate': 'neural_style.transfer.evaluation',
+    'gram_matrix': 'neural_style.losses.losses',
+    'load': 'neural_style.torch7.image',
+    'original_colors': 'neural_style.transfer.color',
+    'preprocess': 'neural_style.transfer.preprocessing',
+    'save': 'neural_style.torch7.image',
+    'scale': 'neural_style.torch7.image',
+    'stylize': 'neural_style.transfer.stylize',
+}
+__all__ = sorted(_MODULES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,99 @@
+"""The figures by name."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from neural_style.figures.galleries import colors, interpolation, multiple, style_scales
+from neural_style.figures.paper import (
+    Setting,
+    five_paintings,
+    layers_and_ratios,
+    reconstructions,
+)
+from neural_style.figures.pictures import (
+    COMPOSITION_VII,
+    GOLDEN_GATE,
+    SEATED_NUDE,
+    SHIPWRECK,
+    STARRY_NIGHT,
+    THE_SCREAM,
+    TUBINGEN,
+    Picture,
+    Role,
+)
+from neural_style.figures.plan import Plan
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: its line in the list, its pictures, and what makes its plan.
+
+    content, styles: the roles of its pictures; -style_image may name from least to most others.
+    """
+
+    title: str
+    content: Role
+    styles: tuple[Role, ...]
+    least: int
+    most: float
+
+
+@dataclass(frozen=True)
+class PaperFigure(Figure):
+    """One of the paper's figures: has readings and features."""
+
+    plan: Callable[[Picture, Sequence[Picture], Setting], Plan]
+
+
+@dataclass(frozen=True)
+class Gallery(Figure):
+    """One of the original's galleries."""
+
+    plan: Callable[[Picture, Sequence[Picture]], Plan]
+
+
+FIVE = (SHIPWRECK, STARRY_NIGHT, THE_SCREAM, SEATED_NUDE, COMPOSITION_VII)
+# Neighbours are blended: the original's four pairs, clockwise.
+RING = (STARRY_NIGHT, THE_SCREAM, COMPOSITION_VII, SEATED_NUDE)
+FIGURES: dict[str, PaperFigure | Gallery] = {
+    '1': PaperFigure(
+        'content and style reconstructed from five depths of the network',
+        TUBINGEN,
+        (STARRY_NIGHT,),
+        1,
+        1,
+        reconstructions,
+    ),
+    '2': PaperFigure('one photograph, five paintings', TUBINGEN, FIVE, 1, 5, five_paintings),
+    '3': PaperFigure(
+        'style layers down, ratio of content to style across',
+        TUBINGEN,
+        (COMPOSITION_VII,),
+        1,
+        1,
+        layers_and_ratios,
+    ),
+    'style_scale': Gallery(
+        'the style picture at three scales', GOLDEN_GATE, (STARRY_NIGHT,), 1, 1, style_scales
+    ),
+    'interpolation': Gallery(
+        'from one style to another in five steps',
+        GOLDEN_GATE,
+        (STARRY_NIGHT, THE_SCREAM),
+        2,
+        2,
+        interpolation,
+    ),
+    'colors': Gallery(
+        'style without its colours (-original_colors 1)', TUBINGEN, FIVE, 1, 25, colors
+    ),
+    'multiple': Gallery('two styles at once', TUBINGEN, RING, 2, math.inf, multiple),
+}
+
+
+def title(name: str) -> str:
+    """What the sheet is headed with."""
+    figure = FIGURES[name]
+    kind = f'Figure {name}' if isinstance(figure, PaperFigure) else f'Gallery {name}'
+    return f'{kind}: {figure.title}'

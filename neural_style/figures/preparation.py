@@ -1,0 +1,87 @@
+"""Before anything is painted: has the network the layers, do the pictures fit, is it normal?"""
+
+import copy
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from neural_style.figures.normalization import is_normalized, mean_activations, normalize
+from neural_style.figures.plan import Painting
+from neural_style.network.loss_network import LossNetwork, layer_names
+from neural_style.torch7.cmdline import split
+from neural_style.torch7.random import Generator
+
+# Layers whose output grows with their input: what normalize may scale.
+HOMOGENEOUS = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Dropout)
+
+
+def layers(painting: Painting, kind: str) -> list[str]:
+    """The layers of a painting's losses.  kind: content or style."""
+    return split(painting.keywords[f'{kind}_layers'])
+
+
+def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) -> nn.Sequential:
+    """The network up to the last layer that any of the paintings looks at.
+
+    Raises ValueError, naming -model_file, if it lacks one.
+    """
+    needed = {
+        name for each in paintings for kind in ('content', 'style') for name in layers(each, kind)
+    }
+    names = layer_names(cnn)
+    lacking = sorted(needed - set(names))
+    if lacking:
+        raise ValueError(
+            f'-model_file {model_file}: the network has no layer {", ".join(lacking)}, which this'
+            f' figure needs; it has {", ".join(names)}; name a whole VGG-19'
+            ' (sh models/download_models.sh fetches one)'
+        )
+    depth = 1 + max(names.index(name) for name in needed)
+    shortened = cnn[:depth]  # with its branches, if it has some
+    assert isinstance(shortened, nn.Sequential)
+    return shortened
+
+
+def check_sizes(cnn: nn.Sequential, pooling: str, shapes: Iterable[torch.Size]) -> None:
+    """Raise ValueError, naming -image_size, if an image of one of the shapes is too small.
+
+    Nothing is computed: a copy of the network walks through shapes alone.
+    """
+    network = LossNetwork(
+        copy.deepcopy(cnn),
+        content_weight=1,
+        style_weight=1,
+        tv_weight=0,
+        content_layers=layer_names(cnn),
+        style_layers=[],
+        normalize_gradients=False,
+        pooling=pooling,
+        generator=Generator(),
+        devices=['meta'],
+        missing_layers='error',
+    )
+    for shape in shapes:
+        network(torch.empty(shape, device='meta'))
+
+
+def normalize_if_needed(cnn: nn.Sequential, images: Sequence[Tensor], choice: str) -> bool:
+    """Scale the network to mean activations of 1 over the images; returns whether it was done.
+
+    choice: auto does it for a network that is not normalised; always; or never.
+    """
+    if choice == 'never':
+        return False
+    other = [type(layer).__name__ for layer in cnn if not isinstance(layer, HOMOGENEOUS)]
+    if other:
+        if choice == 'auto':
+            return False
+        raise ValueError(
+            f'-normalize always: the network has a layer of type {other[0]}, and only convolutions,'
+            ' ReLU and pooling can be scaled; give -normalize never'
+        )
+    means = mean_activations(cnn, images)
+    if choice == 'auto' and is_normalized(means):
+        return False
+    normalize(cnn, means)
+    return True

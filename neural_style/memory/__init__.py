@@ -1,0 +1,1 @@
+"""Memory: what is large, what glibc holds, what there is."""

@@ -1,0 +1,1 @@
+"""The CNN with its losses, and how its layers run."""

@@ -1,0 +1,1 @@
+"""What fits in the memory, worked out before anything runs."""

@@ -1,0 +1,1 @@
+"""The same network evaluated piece by piece."""

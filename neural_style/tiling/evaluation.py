@@ -1,0 +1,485 @@
+"""A network evaluated in tiles: the same losses and gradient, in a fraction of the memory.
+
+The layers are cut into stages.  The features between stages are kept whole; inside of a stage they
+are calculated tile by tile, each from a crop of the features below that is a few pixels larger: the
+halo that the windows of the stage's layers reach into.  A tile owns its share of the positions of
+every layer, the shares of all tiles together are the layer, and only what is owned counts.
+
+    up    every tile adds to the statistics of the losses (losses.py) and writes its share of the
+          features above the stage
+    down  with the statistics known, every tile takes the gradient of the features above, each loss
+          adds its own, and what arrives at the crop is added to the gradient of the features below
+
+What the way down needs is either kept on the way up, in bits (bits.py), but for the features of
+losses that are quicker to calculate again from those below; or the whole tile is calculated again.
+So nothing is approximated.  The last stage may be one tile, which goes up and down at once.
+
+Several processes (distributed.py) take rows of tiles.  Each has of the features between stages the
+rows that its tiles need; their rims are sent, and their gradients sent back and added.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby, pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from neural_style.distributed import ALONE, Ranks, Rows
+from neural_style.kernels.convolution import Manner
+from neural_style.losses.losses import Loss, TVLoss, piece
+from neural_style.memory import heap
+from neural_style.memory.allocator import LARGE, apart_channels_last, apart_like, arena
+from neural_style.tiling.geometry import Inner, Tile, output_sizes, tiles
+
+# Layers, features below, and how: returns the features above.
+Run = Callable[[Sequence[nn.Module], Tensor, Manner], Tensor]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Layers start to stop, without stop, of a loss network, its losses counted.
+
+    side: of a tile with its halo, in pixels of the stage's input; 0 for one tile.
+    recompute: how many of the layers are calculated again on the way down, for the features of
+    their losses; bits are kept of all others.  None: all of them, and nothing is kept.
+    winograd: whether its convolutions may be Winograd's, whose kernels take memory.
+    """
+
+    start: int
+    stop: int
+    side: int = 0
+    recompute: int | None = None
+    winograd: bool = True
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The stages, from the image up.  They fit images of any size.
+
+    most: bytes that the process should not come to need: beyond, memory that lies free in it goes
+    back to the system.  takes: bytes of the heap that a tile of each stage takes, about.
+    """
+
+    stages: tuple[Stage, ...]
+    most: float = math.inf
+    takes: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Band:
+    """Rows of a feature map, those from number first on, as one process has them: (1, C, H, W).
+
+    room: their memory, with some more rows before them, so that their gradient can take their place
+    while tiles still need some of them; None for none.
+    """
+
+    rows: Tensor
+    first: int = 0
+    room: Tensor | None = None
+
+    def forgotten(self) -> 'Band':
+        """Its size alone."""
+        return Band(self.rows.detach().to('meta'), self.first)
+
+    def piece(self, place: tuple[slice, slice]) -> Tensor:
+        """Rows and columns, counted in the whole map: a view."""
+        rows, columns = place
+        return self.rows[..., rows.start - self.first : rows.stop - self.first, columns]
+
+
+@dataclass
+class Sum:
+    """A gradient that is added up from those of tiles, row after row of them.
+
+    band: its memory, whatever is in it: nothing is touched right of the tile that is added.
+    """
+
+    band: Band
+    rows: Rows = (0, 0)  # of the last tile
+    begun: int = 0  # rows that the rows of tiles before the last had part of
+    cleared: int = 0  # columns of those that the last one began
+
+    def add(self, gradient: Tensor, crop: tuple[slice, slice]) -> None:
+        rows, columns = crop
+        if (rows.start, rows.stop) != self.rows:
+            self._next((rows.start, rows.stop))
+        self._clear(columns.stop)
+        self.band.piece(crop).add_(gradient)
+
+    def whole(self) -> Band:
+        end = self.band.first + self.band.rows.shape[2]
+        self._next((end, end))
+        self._clear(self.band.rows.shape[3])
+        return self.band
+
+    def _next(self, rows: Rows) -> None:
+        """Begin a row of tiles."""
+        self._clear(self.band.rows.shape[3])
+        self.begun = max(self.begun, self.rows[1])
+        self.rows, self.cleared = rows, 0
+
+    def _clear(self, columns: int) -> None:
+        if self.cleared < columns:
+            own = slice(max(self.begun, self.band.first), max(self.rows[1], self.band.first))
+            if own.start < own.stop:
+                self.band.piece((own, slice(self.cleared, columns))).zero_()
+            self.cleared = columns
+
+
+@dataclass
+class Graph:
+    """The way down of a tile: where the gradient of its features goes in, and of its crop out."""
+
+    above: GradientEdge
+    below: GradientEdge
+    like: Tensor  # the features, on no device
+
+
+class TiledEvaluation:
+    """What LossNetwork.gradient and .start do, in tiles.
+
+    layers: of a network without branches, losses and TV included.
+    run: takes layers of it and features (1, C, H, W).
+    size, device: (H, W) of the image, and where it is.  ranks: the processes that share the tiles,
+    if there are enough rows for all of them; else each does everything.  inner: whether the rows
+    and columns of tiles inside of the image may get fewer from convolution to convolution.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[nn.Module],
+        tiling: Tiling,
+        run: Run,
+        size: tuple[int, int],
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        inner: Inner = (True, True),
+    ):
+        self.layers = layers
+        self.device = device
+        self.inner = inner
+        self.stages = tiling.stages
+        self.most = tiling.most
+        self.takes = dict(zip(tiling.stages, tiling.takes, strict=False))
+        self.run = run
+        self.ranks = ranks
+        self.graphs: dict[tuple[Stage, int], Graph] = {}  # of stage and number of the tile
+        shares = [self._shares(stage, below) for stage, below in self._sized(size)]
+        if not all(shares):
+            self.ranks = ALONE
+            shares = [self._shares(stage, below) for stage, below in self._sized(size)]
+        # of every stage and process
+        self.shares: dict[Stage, list[list[Tile]]] = dict(zip(self.stages, shares, strict=True))
+
+    def forward(self, image: Tensor) -> None:
+        """image: (3, H, W).  Gives the losses their values, or captures their targets."""
+        features = Band(image.unsqueeze(0))
+        for stage in self.stages:
+            if self._goes_up(stage):
+                features = self._up(stage, features)
+            else:
+                self.run(self._layers(stage), features.rows, _manner(stage))
+
+    def gradient(self, image: Tensor) -> Tensor:
+        """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
+        maps = [Band(image.detach().unsqueeze(0))]
+        for stage in self.stages:
+            if self._goes_up(stage):
+                above = self._up(stage, maps[-1], graphs=stage.recompute is not None)
+                self._normalize(stage, maps[-1])
+                if stage.recompute == 0:
+                    maps[-1] = maps[-1].forgotten()
+                maps.append(above)
+                del above
+        gradient: Band | None = None
+        for stage in reversed(self.stages):
+            if self._goes_up(stage):
+                maps.pop()  # the features above
+                gradient = self._down(stage, maps[-1], gradient)
+            else:
+                gradient = Band(self._whole(stage, maps[-1].rows))
+        assert gradient is not None
+        total = gradient.rows
+        self.ranks.add(total)
+        for layer in self.layers:
+            if isinstance(layer, TVLoss):
+                layer.add_gradient(image.detach().unsqueeze(0), total)
+        return total[0]
+
+    def _goes_up(self, stage: Stage) -> bool:
+        """Whether a stage's losses are summed up before the way down: all but a last, whole one."""
+        return stage is not self.stages[-1] or stage.side > 0 or self.ranks.size > 1
+
+    def _layers(self, stage: Stage) -> list[nn.Module]:
+        # TV is the image's own; added at the end.
+        found = self.layers[stage.start : stage.stop]
+        return [layer for layer in found if not isinstance(layer, TVLoss)]
+
+    def _losses(self, stage: Stage) -> list[Loss]:
+        found = [layer for layer in self._layers(stage) if isinstance(layer, Loss)]
+        return [loss for loss in found if loss.mode != 'none']
+
+    def _tiles(self, stage: Stage) -> list[Tile]:
+        return self.shares[stage][self.ranks.rank]
+
+    def _up(self, stage: Stage, features: Band, graphs: bool = False) -> Band:
+        """The features above a stage, and the statistics of its losses.
+
+        graphs: keep what the way down needs.
+        """
+        losses = self._losses(stage)
+        modes = [loss.mode for loss in losses]
+        for loss, mode in zip(losses, modes, strict=True):
+            loss.mode = 'sum' if mode == 'loss' else mode
+        forgetful = [layer for layer in self._recomputed(stage) if isinstance(layer, Loss)]
+        for loss in forgetful:
+            loss.forgets = True
+        above = self._sum(stage, features, graphs)
+        for loss in forgetful:
+            loss.forgets = False
+        for loss, mode in zip(losses, modes, strict=True):
+            loss.mode = mode
+        if self.ranks.size > 1 and stage is not self.stages[-1]:
+            self.ranks.spread(above.rows, above.first, self._own(stage), self._held(stage))
+        return above
+
+    def _normalize(self, stage: Stage, features: Band) -> None:
+        """The norms that the gradients of a stage's losses are divided by."""
+        losses = [loss for loss in self._losses(stage) if loss.normalize]
+        if not losses:
+            return
+        others = [loss for loss in self._losses(stage) if loss not in losses]
+        for loss in others:
+            loss.mode = 'none'
+        for loss in losses:
+            loss.mode = 'norm'
+        self._sum(stage, features)
+        for loss in self._losses(stage) + others:
+            loss.mode = 'loss'
+
+    def _sum(self, stage: Stage, features: Band, graphs: bool = False) -> Band:
+        """Run every tile: the losses add up, and their shares of the features above are joined."""
+        layers, above = self._layers(stage), Band(torch.empty(0))
+        losses = self._losses(stage)
+        self._hold_for(stage)
+        for number, tile in enumerate(self._tiles(stage)):
+            _tell_losses(layers, tile)
+            crop = _copied(features.piece(tile.crop))
+            with torch.set_grad_enabled(graphs):
+                if graphs:
+                    crop = _Enter.apply(crop, torch.empty(0, requires_grad=True))
+                    below = get_gradient_edge(crop)
+                found = self.run(layers, crop, _manner(stage, tile.inner, frugal=graphs))
+            del crop
+            if graphs:
+                edge = get_gradient_edge(found)
+                self.graphs[stage, number] = Graph(edge, below, found.detach().to('meta'))
+            found = found.detach()
+            if stage is not self.stages[-1]:
+                part = tile.parts[len(layers) - 1]
+                if not above.rows.numel():
+                    above = self._band_above(stage, found, part.size[1])
+                above.piece(part.place).copy_(piece(found, part.own))
+            del found
+            self._hold()
+        for loss in losses:
+            if loss.sum is not None:
+                self.ranks.add(loss.sum)
+            loss.settle()
+        _forget_parts(layers)
+        return above
+
+    def _down(self, stage: Stage, features: Band, above: Band | None) -> Band:
+        """The gradient of the features below a stage, from that of the features above."""
+        layers = self._layers(stage)
+        self._hold_for(stage)
+        if features.room is None:
+            room = self._room(features.rows, features.rows.shape)
+        else:
+            room = features.room[:, :, : features.rows.shape[2]]
+        total = Sum(Band(room, features.first))
+        if above is not None and self.ranks.size > 1:
+            self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
+        share = self._tiles(stage)
+        crops = [self._crop(stage, features, tile) for tile in share[:1]]
+        for number, tile in enumerate(share):
+            _tell_losses(layers, tile)
+            graph = self._graph(stage, number, tile, crops.pop())
+            gradient = apart_like(graph.like, graph.like.shape, self.device).zero_()
+            if above is not None:
+                part = tile.parts[len(layers) - 1]
+                piece(gradient, part.own).copy_(above.piece(part.place))
+            (own,) = torch.autograd.grad([graph.above], [graph.below], [gradient])
+            del graph, gradient
+            if number + 1 < len(share):  # before the gradient takes their place
+                crops.append(self._crop(stage, features, share[number + 1]))
+            total.add(own, tile.crop)
+            del own
+            self._hold()
+        _forget_parts(layers)
+        return total.whole()
+
+    def _crop(self, stage: Stage, features: Band, tile: Tile) -> Tensor:
+        """What a tile gets, if the way down needs it."""
+        return torch.empty(0) if stage.recompute == 0 else _copied(features.piece(tile.crop))
+
+    def _graph(self, stage: Stage, number: int, tile: Tile, crop: Tensor) -> Graph:
+        """The way down of a tile, whose losses know their features."""
+        if stage.recompute is None:
+            found = self.run(self._layers(stage), crop.requires_grad_(), _manner(stage, tile.inner))
+            return Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
+        if stage.recompute:
+            self._recall(stage, crop, tile.inner)
+        return self.graphs.pop((stage, number))
+
+    def _hold(self, more: float = 0) -> None:
+        """Hold the memory to what was planned when so many bytes more are needed."""
+        heap.hold(self.most, more)
+
+    def _hold_for(self, stage: Stage) -> None:
+        """The same before the tiles of a stage, for which the heap may have to grow."""
+        if stage in self.takes:
+            self._hold(max(self.takes[stage] - heap.free(), 0))
+
+    def _room(self, like: Tensor, shape: Sequence[int]) -> Tensor:
+        """Memory for features (1, C, H, W) between stages, in the layout of others."""
+        whole = arena()
+        if whole is not None:
+            self._hold(whole.lacks(math.prod(shape) * like.element_size()))
+        return apart_like(like, shape, self.device)
+
+    def _recall(self, stage: Stage, crop: Tensor, inner: Inner) -> None:
+        """Tell the losses the features that they have not kept of a tile."""
+        layers = self._recomputed(stage)
+        losses = [layer for layer in layers if isinstance(layer, Loss) and layer.mode != 'none']
+        for loss in losses:
+            loss.mode = 'recall'
+        with torch.no_grad():
+            self.run(layers, crop, _manner(stage, inner))
+        for loss in losses:
+            loss.mode = 'loss'
+
+    def _recomputed(self, stage: Stage) -> list[nn.Module]:
+        """The layers that are calculated again where bits are kept of the others."""
+        return self._layers(stage)[: stage.recompute or 0]
+
+    def _whole(self, stage: Stage, features: Tensor) -> Tensor:
+        """The gradient of the features below the last stage, in one tile, losses and all."""
+        # smaller tiles' memory is in pieces that this one cannot use
+        self._hold(self.takes.get(stage, 0.0))
+        features = features.requires_grad_()
+        manner = _manner(stage, frugal=stage.recompute is not None)
+        found = self.run(self._layers(stage), features, manner)
+        above = apart_like(found, found.shape, self.device).zero_()
+        return torch.autograd.grad(found, features, above)[0]
+
+    def _shares(self, stage: Stage, size: tuple[int, int]) -> list[list[Tile]]:
+        """The tiles of every process, whole rows of them; none at all if there are too few rows."""
+        if not self._goes_up(stage):
+            return [[]] * self.ranks.size
+        above = stage is not self.stages[-1]
+        side = stage.side or max(size)
+        found = tiles(self._layers(stage), size, side, above, self.ranks.size, self.inner)
+        rows = [list(row) for _, row in groupby(found, lambda tile: tile.crop[0].indices(size[0]))]
+        if found and len(rows) < self.ranks.size:
+            return []
+        bounds = [len(rows) * rank // self.ranks.size for rank in range(self.ranks.size + 1)]
+        return [list(chain(*rows[a:b])) for a, b in pairwise(bounds)]
+
+    def _sized(self, size: tuple[int, int]) -> Iterator[tuple[Stage, tuple[int, int]]]:
+        """Every stage, and the (H, W) of its input."""
+        for stage in self.stages:
+            yield stage, size
+            if stage is not self.stages[-1]:
+                layers = self._layers(stage)
+                height, width = (output_sizes(layers, k, size[k])[-1] for k in (0, 1))
+                size = height, width
+
+    def _own(self, stage: Stage) -> list[Rows]:
+        """Which rows of the features above a stage each process works out."""
+        number = len(self._layers(stage)) - 1
+        shares = self.shares[stage]
+        return [_covered(tile.parts[number].place[0] for tile in share) for share in shares]
+
+    def _held(self, stage: Stage) -> list[Rows]:
+        """Which rows of the features above a stage each process needs."""
+        above = self.stages[self.stages.index(stage) + 1]
+        return [_covered(tile.crop[0] for tile in share) for share in self.shares[above]]
+
+    def _band_above(self, stage: Stage, like: Tensor, width: int) -> Band:
+        """Room for the features above a stage."""
+        rank = self.ranks.rank
+        needed = self._own(stage)[rank], self._held(stage)[rank]
+        first, last = _covered(slice(*rows) for rows in needed)
+        following = self.stages[self.stages.index(stage) + 1]
+        spare = self._spare(following)
+        room = self._room(like, (1, like.shape[1], spare + last - first, width))
+        return Band(room[:, :, spare:], first, None if following.recompute == 0 else room)
+
+    def _spare(self, stage: Stage) -> int:
+        """Rows before the features below a stage that their gradient takes.
+
+        As a tile's gradient is added, the crop of the next tile has been copied.
+        """
+        if stage.recompute == 0:
+            return 0  # the features are given up first
+        share = self._tiles(stage)
+        rows, columns = (
+            list(dict.fromkeys((tile.crop[axis].start, tile.crop[axis].stop) for tile in share))
+            for axis in (0, 1)
+        )
+        if len(rows) * len(columns) < len(share) or _overlap(columns, 2) > 0:
+            return max(stop - start for start, stop in rows)
+        return _overlap(rows, 1)
+
+
+def _overlap(spans: Sequence[Rows], apart: int) -> int:
+    """Positions that spans have in common with those that come so many later, or still later."""
+    found = (
+        stop - min(start for start, _ in spans[number + apart :])
+        for number, (_, stop) in enumerate(spans[:-apart])
+    )
+    return max([0, *found])
+
+
+class _Enter(torch.autograd.Function):
+    """Identity, from which the way down ends: the features themselves are not kept for it."""
+
+    @staticmethod
+    def forward(ctx, features, leaf):
+        return features.view_as(features)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+
+def _manner(stage: Stage, inner: Inner = (False, False), frugal: bool = False) -> Manner:
+    """How the layers of a stage run."""
+    return Manner(frugal=frugal, inner=inner, winograd=stage.winograd, huge=LARGE)
+
+
+def _copied(crop: Tensor) -> Tensor:
+    return apart_channels_last(crop.shape, crop.dtype, crop.device).copy_(crop.detach())
+
+
+def _covered(slices: Iterable[slice]) -> Rows:
+    """From the first to the last row of several."""
+    found = [(rows.start, rows.stop) for rows in slices if rows.start < rows.stop]
+    return (min(a for a, _ in found), max(b for _, b in found)) if found else (0, 0)
+
+
+def _tell_losses(layers: Sequence[nn.Module], tile: Tile) -> None:
+    """Which part of their layer they get."""
+    for number, layer in enumerate(layers):
+        if isinstance(layer, Loss):
+            layer.part = tile.parts[number]
+
+
+def _forget_parts(layers: Sequence[nn.Module]) -> None:
+    for layer in layers:
+        if isinstance(layer, Loss):
+            layer.part = None

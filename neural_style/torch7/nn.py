@@ -1,0 +1,128 @@
+"""Torch7's nn: how print(net) writes a network, and its Dropout."""
+
+import torch
+from torch import Tensor
+
+from neural_style.torch7.random import Generator
+
+
+def text(module: torch.nn.Module, backend: str = 'nn') -> str:
+    """The lines that print(net) writes for a network, without the last newline.
+
+    module: a tree of torch.nn.Sequential, or one whose `sources` say for each layer whose outputs
+    it takes, which is written as nngraph's gModule would be if it were readable; a layer that
+    Torch7 calls otherwise is written under Torch7's name, any other (the losses) as 'nn.' and its
+    class name. A class named GPU is the wrapper of a part of the network: its device_number counts
+    from 1, its chunk is the part. backend: 'nn', or 'cudnn' to name the layers that loadcaffe then
+    takes from cudnn. Source: the __tostring__ functions of nn.
+    """
+    if hasattr(module, 'sources'):
+        return _graph(module, backend)
+    if isinstance(module, torch.nn.Sequential):
+        return _sequential(module, backend)
+    if type(module).__name__ == 'GPU':
+        return f'nn.GPU({module.device_number}) @ {text(module.get_submodule("chunk"), backend)}'
+    words, has_cudnn = _layer(module)
+    return f'cudnn.{words}' if has_cudnn and backend == 'cudnn' else f'nn.{words}'
+
+
+def _sequential(module, backend):
+    """nn/Sequential.lua: __tostring__."""
+    steps = ' -> '.join(['input', *(f'({i})' for i in range(1, len(module) + 1)), 'output'])
+    lines = ['nn.Sequential {', f'[{steps}]']
+    lines += [f'({i}): {text(layer, backend)}' for i, layer in enumerate(module, 1)]
+    return '\n'.join(lines).replace('\n', '\n  ') + '\n}'
+
+
+def _graph(module, backend):
+    """One layer a line, with the numbers of the layers it takes, where not just the one before."""
+    lines = ['nn.gModule {']
+    for number, (layer, sources) in enumerate(zip(module, module.sources, strict=True), 1):
+        feeding = ['input' if source < 0 else f'({source + 1})' for source, _ in sources]
+        follows = [source + 1 for source, _ in sources] == [number - 1] and number > 1
+        line = f'({number}): {text(layer, backend)}'
+        lines.append(line if follows else f'{line} <- {", ".join(feeding)}')
+    return '\n'.join(lines).replace('\n', '\n  ') + '\n}'
+
+
+def _layer(module):
+    """A layer's text without its package, and whether loadcaffe has a cudnn kind of it."""
+    match module:
+        case torch.nn.Conv2d():
+            return _convolution(module), True
+        # loadcaffe's cudnn pooling is in ceil mode; -pooling avg puts in nn's, in floor mode
+        case torch.nn.MaxPool2d():
+            return _pooling('SpatialMaxPooling', module), module.ceil_mode
+        case torch.nn.AvgPool2d():
+            return _pooling('SpatialAveragePooling', module), module.ceil_mode
+        case torch.nn.ReLU():
+            return 'ReLU', True
+        case torch.nn.Tanh():
+            return 'Tanh', True
+        case torch.nn.Sigmoid():
+            return 'Sigmoid', True
+        case torch.nn.LocalResponseNorm():
+            return 'SpatialCrossMapLRN', True
+        case torch.nn.Softmax():
+            return 'SoftMax', True
+        case torch.nn.Flatten():
+            return 'View(-1)', False
+        case torch.nn.Linear():
+            words = f'Linear({module.in_features} -> {module.out_features})'
+            return words + _without_bias(module), False
+        case torch.nn.Dropout() | Dropout():
+            return f'Dropout({module.p:f})', False
+    return type(module).__name__, False
+
+
+def _convolution(module):
+    """nn/SpatialConvolution.lua: __tostring__."""
+    kernel, stride = _width_height(module.kernel_size), _width_height(module.stride)
+    padding = _padding(module)
+    words = f'{module.in_channels} -> {module.out_channels}, {kernel[0]}x{kernel[1]}'
+    if stride != (1, 1) or padding:
+        words += f', {stride[0]},{stride[1]}{padding}'
+    return f'SpatialConvolution({words})' + _without_bias(module)
+
+
+def _pooling(name, module):
+    """nn/SpatialMaxPooling.lua, nn/SpatialAveragePooling.lua: __tostring__."""
+    kernel, stride = _width_height(module.kernel_size), _width_height(module.stride)
+    return f'{name}({kernel[0]}x{kernel[1]}, {stride[0]},{stride[1]}{_padding(module)})'
+
+
+def _padding(module):
+    width, height = _width_height(module.padding)
+    return f', {width},{height}' if width or height else ''
+
+
+def _width_height(size):
+    """torch.nn's (height, width), or one number for both, in Torch7's order."""
+    height, width = (size, size) if isinstance(size, int) else size
+    return width, height
+
+
+def _without_bias(module):
+    return ' without bias' if module.bias is None else ''
+
+
+class Dropout(torch.nn.Module):
+    """Dropout in training mode, always: neural_style.lua never calls evaluate().
+
+    p: the share dropped, in [0, 1); what stays is divided by 1 - p. Each forward draws one
+    number per element of its input, in element order, from the generator; nothing if p is 0.
+    Source: nn/Dropout.lua.
+    """
+
+    def __init__(self, p: float, generator: Generator) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            raise ValueError(f'dropout {p}: must be >= 0 and < 1')
+        self.p = p
+        self.generator = generator
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.p == 0:
+            return input
+        noise = self.generator.bernoulli(1 - self.p, *input.shape) / (1 - self.p)
+        return input * noise.to(input)

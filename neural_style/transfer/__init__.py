@@ -1,0 +1,1 @@
+"""The algorithm: tensors in, tensors out; no flags, files or printing."""

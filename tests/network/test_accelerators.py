@@ -1,0 +1,183 @@
+"""Runs on accelerators, on machines without one: every tensor is where it has to be."""
+
+import pytest
+import torch
+from fake_device import accelerators
+from samples import dropping, loss_network, vgg
+
+from neural_style import evaluate, stylize
+from neural_style.tiling.evaluation import Stage, Tiling
+from neural_style.torch7.optim import lbfgs
+from neural_style.torch7.random import Generator
+from neural_style.transfer.checkpoint import put_together, take_apart
+from neural_style.transfer.divergence import Watch
+
+
+@pytest.fixture
+def waits():
+    with accelerators() as waits:
+        yield waits
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """Nobody knows how fast low precision is there, or how much memory it has."""
+    monkeypatch.setattr('neural_style.kernels.precision.speedup', lambda *args: 2.0)
+    monkeypatch.setattr(torch.cuda, 'mem_get_info', lambda device: (1 << 30, 1 << 30))
+
+
+def picture(seed, height=32, width=40):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(3, height, width, generator=generator, dtype=torch.float64)
+
+
+def run(cnn=vgg, **settings):
+    """The losses of a run's evaluations, and its picture."""
+    found, generator = [], Generator()
+    generator.manual_seed(1)
+    result = stylize(
+        cnn(),
+        picture(1),
+        [picture(2, 24, 24)],
+        callback=lambda iterate: found.append(float(iterate.loss)),
+        generator=generator,
+        **{'seed': 7, 'noise_scale': 50, 'num_iterations': 4, 'exact': False} | settings,
+    )
+    return torch.tensor(found), result
+
+
+RUNS = {
+    'lbfgs': {},
+    'lbfgs, short steps': {'lbfgs_max_step': 2, 'lbfgs_num_correction': 2},
+    'adam': {'optimizer': 'adam', 'normalize_gradients': True, 'pooling': 'avg'},
+    'bf16': {'precision': 'bf16'},
+    'fp16': {'precision': 'fp16', 'optimizer': 'adam'},
+    'dropout': {'cnn': dropping, 'style_layers': 'relu1_1', 'optimizer': 'adam'},
+    'grey on paper': {'luminance_only': 1, 'paper_mask': 'auto'},
+    'frequencies': {'fourier_decay': 0.5, 'losses': 'paper', 'optimizer': 'adam'},
+}
+
+
+def test_what_a_real_one_refuses_is_refused(waits):
+    x = torch.ones(2, 3, device='cuda:0')
+    with pytest.raises(RuntimeError, match='aten::add of tensors on'):
+        x + torch.ones(3)
+    with pytest.raises(RuntimeError, match='aten::mm of tensors on'):
+        x @ torch.ones(3, 2, device='cuda:1')
+    with pytest.raises(TypeError, match='no float64'):
+        torch.ones(3).to('mps').double()
+    assert (2 * x.cpu() + torch.ones(3)).sum() == 18
+    assert waits == ['to']
+
+
+@pytest.mark.parametrize('device', ['cuda:0', 'mps:0'])
+@pytest.mark.parametrize('name', RUNS)
+def test_a_run_is_that_of_the_cpu(name, device, waits):
+    losses, result = run(**RUNS[name], devices=[device])
+    want_losses, want = run(**RUNS[name])
+    torch.testing.assert_close(losses[0], want_losses[0], rtol=1e-5, atol=0)
+    # sums of another order: steps of L-BFGS part
+    torch.testing.assert_close(losses, want_losses, rtol=0.05, atol=0)
+    assert (result - want).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize('name', ['lbfgs', 'adam', 'bf16'])
+def test_a_network_cut_across_devices_is_the_same(name, waits):
+    devices, cuts = ['cuda:1', 'cuda:0', 'cuda:2'], '4,20'
+    losses, result = run(**RUNS[name], devices=devices, multigpu_strategy=cuts)
+    want_losses, want = run(**RUNS[name], devices=['cuda:0'])
+    assert torch.equal(losses, want_losses)
+    assert torch.equal(result, want)
+
+
+@pytest.mark.parametrize(
+    ('recompute', 'precision', 'device'),
+    [(None, 'bf16', 'cuda:0'), (0, 'fp32', 'cuda:0'), (7, 'bf16', 'cuda:0'), (7, 'fp32', 'mps:0')],
+)
+def test_tiles_are_the_whole(recompute, precision, device, waits, monkeypatch):
+    monkeypatch.setattr('neural_style.network.loss_network.EXACT', 0)
+    net = loss_network(vgg(), devices=[device], precision=precision, normalize_gradients=True)
+    image, other = ((picture(k) * 255 - 128).float().to(device) for k in (1, 2))
+    net.capture_content(other)
+    net.capture_style(image.flip(1), 1.0)
+    want_loss, want = evaluate(net, image)
+    last = len(net.chunks[0])
+    net.tiling = Tiling((Stage(0, 7, 16, recompute), Stage(7, last, 8, recompute)))
+    loss, gradient = evaluate(net, image)
+    assert gradient.device == image.device
+    tolerance = 1e-5 if precision == 'fp32' else 3e-2
+    assert float(loss) == pytest.approx(float(want_loss), rel=tolerance)
+    assert (gradient - want).cpu().norm() < 10 * tolerance * want.cpu().norm()
+
+
+@pytest.mark.parametrize(
+    ('long', 'optimizer', 'device'),
+    [
+        *((False, 'lbfgs', 'cuda:0'), (True, 'lbfgs', 'cuda:0'), (True, 'lbfgs', 'mps:0')),
+        *((True, 'adam', 'cuda:0'), (True, 'adam', 'mps:0')),
+    ],
+)
+def test_a_state_goes_on_where_it_was_and_elsewhere(long, optimizer, device, waits, monkeypatch):
+    if long:
+        monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
+    states = []
+
+    def keep(checkpoint):
+        if checkpoint.iteration == 2:
+            tensors, rest = take_apart(checkpoint.state())
+            states.append(({name: t.cpu().clone() for name, t in tensors.items()}, rest))
+
+    settings = {'optimizer': optimizer, 'num_iterations': 4}
+    losses, want = run(**settings, devices=[device], before=keep)
+    ((tensors, rest),) = states
+    for place in (device, device[:-1] + '3', 'cpu'):
+        tolerance = 1e-3 * (place == 'cpu')
+        state = put_together({name: t.clone() for name, t in tensors.items()}, rest)
+        found, result = run(**settings, devices=[place], state=state)
+        torch.testing.assert_close(found, losses[2:], rtol=tolerance, atol=0)
+        assert (result - want).abs().max() <= 10 * tolerance
+
+
+@pytest.mark.parametrize(('optimizer', 'most'), [('adam', 0), ('lbfgs', 2)])
+@pytest.mark.parametrize('normalize', [False, True])
+def test_an_evaluation_waits_for_the_device_no_more_than_it_must(
+    optimizer, most, normalize, waits, monkeypatch
+):
+    monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
+    watch, found = Watch(), []
+
+    def callback(iterate):
+        watch(iterate)
+        found.append(len(waits))
+
+    stylize(
+        vgg(),
+        picture(1),
+        [picture(2, 24, 24)],
+        devices=['cuda:0'],
+        num_iterations=9,
+        noise_scale=50,
+        optimizer=optimizer,
+        normalize_gradients=normalize,
+        callback=callback,
+    )
+    assert found[-1] - found[1] == most * (len(found) - 2)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_a_history_may_stay_on_the_host(dtype, waits, monkeypatch):
+    monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
+    found = []
+    for place in (None, 'cpu'):
+        x = torch.full((3, 4, 5), 2.0, device='cuda:0')
+        weight = torch.linspace(1, 9, 60).view(3, 4, 5).to('cuda:0')
+
+        def feval(x, weight=weight):
+            return (weight * (x - 1).square()).sum(), 2 * weight * (x - 1)
+
+        _, losses = lbfgs(feval, x, max_iter=8, history_device=place, history_dtype=dtype)
+        found.append(torch.tensor([float(loss) for loss in losses]))
+        assert x.device == torch.device('cuda:0')
+    on_device, on_host = found
+    assert on_device[-1] < 0.1 * on_device[0]
+    torch.testing.assert_close(on_host, on_device, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,459 @@
+"""-memory and -dry_run: what is planned, and what of it comes true."""
+
+import math
+import os
+import re
+import subprocess
+import sys
+import weakref
+from collections import OrderedDict
+
+import pytest
+import torch
+from samples import ROOT, loss_network
+from torch import nn
+
+import loadcaffe
+from loadcaffe.graph import Graph
+from neural_style import stylize
+from neural_style.memory import allocator as arena
+from neural_style.memory import heap
+from neural_style.memory import limits as memory
+from neural_style.memory.limits import free_memory, parse_memory
+from neural_style.planning.planner import Plan, choose_plan
+from neural_style.tiling.evaluation import Stage, Tiling
+from neural_style.torch7 import image
+from neural_style.transfer import color
+
+MODEL = ROOT / 'neural_style' / 'models' / 'small_vgg19'
+INPUTS = ROOT / 'examples' / 'inputs'
+
+
+@pytest.fixture(scope='module')
+def network():
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
+    return loss_network(cnn)
+
+
+@pytest.mark.parametrize(
+    ('text', 'want'),
+    [
+        ('4G', 4 << 30),
+        ('500M', 500 << 20),
+        ('1.5GiB', 3 << 29),
+        ('64kb', 1 << 16),
+        ('12345', 12345),
+    ],
+)
+def test_memory_is_read_with_units(text, want):
+    assert parse_memory(text) == want
+
+
+@pytest.mark.parametrize('text', ['', '4X', '-1G', '0', 'G', 'four'])
+def test_memory_that_is_no_size_is_refused(text):
+    with pytest.raises(ValueError, match='-memory .*such as 4G'):
+        parse_memory(text)
+
+
+def test_an_image_that_fits_is_not_tiled(network):
+    plan = choose_plan(network, (384, 512), [(384, 512)], pairs=0, memory='1000G')
+    assert plan.plain
+
+
+@pytest.mark.parametrize('size', [(768, 1024), (3072, 4096), (6144, 8192)])
+def test_less_memory_means_tiles_within_it(network, size, monkeypatch):
+    monkeypatch.setattr('neural_style.planning.planner.used_memory', lambda _: 300 << 20)
+    whole = choose_plan(network, size, [size], pairs=0, memory='1000G')
+    plan = choose_plan(network, size, [size], pairs=0, memory=str(int(whole.peak * 0.7)))
+    assert plan.tiling is not None
+    assert plan.peak <= 0.96 * (whole.peak * 0.7), 'something is left, for it may be a little more'
+
+
+def test_winograds_kernels_are_given_up_where_they_would_not_fit(monkeypatch):
+    monkeypatch.setattr('neural_style.planning.planner.used_memory', lambda _: 300 << 20)
+    layers = [nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(4)]
+    layers += [nn.Conv2d(8, 512, 3, padding=1), nn.Conv2d(512, 512, 3, padding=1), nn.ReLU()]
+    cnn = nn.Sequential(OrderedDict(zip('abcde', layers, strict=True)))
+    wide = loss_network(cnn, content_layers=['e'], style_layers=['e'])
+    size = (768, 1024)
+
+    def plan(memory):
+        return choose_plan(wide, size, [size], pairs=0, memory=memory)
+
+    with pytest.raises(ValueError, match='needs') as error:
+        plan('10M')
+    least = int(re.search(r'needs (\d+)M', str(error.value))[1])
+    plans = [plan(f'{least + more}M') for more in (1, 150)]
+    assert [any(stage.winograd for stage in plan.tiling.stages) for plan in plans] == [False, True]
+    assert ["without Winograd's kernels" in plan.text for plan in plans] == [True, False]
+    kept = 4 * (36 - 9) * 512**2
+    assert plans[1].peak - plans[0].peak > kept
+
+
+def test_the_history_is_rounded_only_where_tiles_do_not_do(network, monkeypatch):
+    monkeypatch.setattr('neural_style.planning.planner.used_memory', lambda _: 300 << 20)
+    size = (1536, 2048)
+    tiled = choose_plan(network, size, [size], pairs=100, memory='8500M')
+    assert tiled.tiling is not None and tiled.history is None
+    rounded = choose_plan(network, size, [size], pairs=100, memory='6G')
+    assert rounded.history == torch.bfloat16
+    assert 'history of 100 pairs in bfloat16' in rounded.text
+
+
+def test_what_fits_in_no_way_is_refused_with_the_size_that_would(network, monkeypatch):
+    def used(size):  # the images among it
+        monkeypatch.setattr(
+            'neural_style.planning.planner.used_memory',
+            lambda _: (300 << 20) + 48 * math.prod(size),
+        )
+        return size
+
+    size = used((6144, 8192))
+    with pytest.raises(ValueError, match='-memory 3G: an image of 8192 x 6144') as error:
+        choose_plan(network, size, [size], pairs=0, memory='3G')
+    found = int(re.search(r'-image_size (\d+) would fit', str(error.value))[1])
+    small = used((found * 3 // 4, found))
+    assert found > 2048
+    assert choose_plan(network, small, [small], pairs=0, memory='3G').peak <= 3 << 30
+
+
+def test_a_network_with_branches_is_refused_only_where_tiles_were_needed():
+    layers = [nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()]
+    names = ['a', 'b', 'c']
+    cnn = Graph(list(zip(names, layers, strict=True)), [[(-1, 0)], [(0, 0)], [(1, 0)]])
+    branched = loss_network(cnn, content_layers=['c'], style_layers=['a'])
+    size = (512, 512)
+    assert choose_plan(branched, size, [size], pairs=0, memory='100G').plain
+    with pytest.raises(ValueError, match='with branches runs whole'):
+        choose_plan(branched, size, [size], pairs=0, memory='50M')
+
+
+@pytest.fixture
+def linux(tmp_path, monkeypatch):
+    """What Linux tells: 8 GiB are available, and nothing has a limit."""
+
+    def write(place, content):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(content)
+
+    write('proc/meminfo', f'MemTotal: 16777216 kB\nMemAvailable:    {8 << 20} kB\n')
+    write('proc/self/cgroup', '1:memory:/old\n0::/mine\n')
+    write('proc/self/statm', '1000 10 1 1 0 1 0\n')
+    monkeypatch.setattr(memory, 'PROCESSES', tmp_path / 'proc')
+    monkeypatch.setattr(memory, 'GROUPS', tmp_path / 'groups')
+    monkeypatch.setattr(memory, 'used_memory', lambda device: 1 << 30)
+    return write
+
+
+def free():
+    return free_memory(torch.device('cpu')) / 2**30
+
+
+def test_free_memory_is_what_the_process_has_and_what_is_available(linux):
+    assert free() == 9
+    assert free_memory(torch.device('cpu'), processes=4) == 3 << 30
+    linux('proc/meminfo', 'MemTotal: 1 kB\n')
+    assert free() == math.inf
+
+
+@pytest.mark.parametrize(
+    'files',
+    [
+        {'mine/memory.max': 3 << 30, 'mine/memory.current': 2 << 30},
+        {'memory.max': 3 << 30, 'memory.current': 2 << 30},
+        {'memory/memory.limit_in_bytes': 3 << 30, 'memory/memory.usage_in_bytes': 2 << 30},
+    ],
+    ids=['own', 'container', 'v1'],
+)
+def test_free_memory_heeds_the_limits_of_control_groups(linux, files):
+    for name, number in files.items():
+        linux(f'groups/{name}', str(number))
+        linux(f'groups/{name.rpartition("/")[0]}/memory.stat', 'anon 5\ninactive_file 536870912\n')
+    assert free() == 2.5  # files in the cache give way
+
+
+def test_free_memory_goes_without_limits_that_are_none(linux):
+    linux('groups/mine/memory.max', 'max')
+    linux('groups/mine/memory.current', '5')
+    assert free() == 9
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs limits as Linux has them')
+def test_free_memory_heeds_a_limit_of_addresses(linux, monkeypatch):
+    import resource
+
+    limit = (5 << 30) + memory.UNTOUCHED + 1000 * resource.getpagesize()
+    monkeypatch.setattr(resource, 'getrlimit', lambda kind: (limit, limit))
+    assert free() == 6
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
+def test_what_an_earlier_picture_has_left_free_is_not_in_use(network):
+    heap.keep_memory()
+    before = choose_plan(network, (384, 512), [], pairs=0, memory='1000G').peak
+    last = torch.ones(1 << 16) if (large := torch.ones(100 << 20)).any() else large
+    del large  # below what stays, the heap keeps its 400 MB
+    assert choose_plan(network, (384, 512), [], pairs=0, memory='1000G').peak < before + 2**26
+    assert last.all()
+
+
+def test_tiles_of_a_run_paint_the_same_picture(monkeypatch):
+    # so that tiles are worth while for a small picture
+    monkeypatch.setattr('neural_style.planning.planner.LARGE', 1 << 20)
+    monkeypatch.setattr('neural_style.planning.prediction.OVERHEAD', 0)
+    monkeypatch.setattr('neural_style.planning.prediction.OVERHEAD_OF_TILES', 0)
+    monkeypatch.setattr('neural_style.planning.planner.used_memory', lambda _: 0)
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
+    content, style = (
+        image.scale(image.load(INPUTS / f'{n}.jpg'), 192) for n in ('harbour', 'swirls')
+    )
+    pictures, plans = [], []
+    for share in (None, 0.7):
+        memory = '' if share is None else str(int(plans[0].peak * share))
+        pictures.append(
+            stylize(
+                cnn,
+                content,
+                [style],
+                num_iterations=3,
+                init='image',
+                optimizer='adam',
+                memory=memory,
+                planned=plans.append,
+            )
+        )
+    assert [plan.plain for plan in plans] == [True, False]
+    # float32: single positions of Adam's first steps may go the other way where a gradient is 0
+    difference = (pictures[0] - pictures[1]).abs()
+    assert float(difference.mean()) < 1e-4
+
+
+def test_images_from_functions_are_given_up_when_the_targets_are_known():
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
+    content, style = (
+        image.scale(image.load(INPUTS / f'{n}.jpg'), 144) for n in ('harbour', 'swirls')
+    )
+    settings = {'num_iterations': 2, 'init': 'image', 'optimizer': 'adam'}
+    want = stylize(cnn, content, [style], **settings)
+    alive = [weakref.ref(content), weakref.ref(style)]
+    left = []
+    functions = [content].pop, [[style]].pop
+    del content, style
+    found = stylize(
+        cnn,
+        *functions,
+        callback=lambda iterate: left.append([reference() for reference in alive]),
+        **settings,
+    )
+    assert left == [[None, None]] * 2
+    assert torch.equal(found, want)
+
+
+def test_what_is_given_up_is_not_counted_for_the_evaluations(network, monkeypatch):
+    monkeypatch.setattr('neural_style.planning.planner.used_memory', lambda _: 300 << 20)
+    size = (3072, 4096)
+    plans = [
+        choose_plan(network, size, [size], pairs=0, memory='1000G', given_up=given_up)
+        for given_up in (0, 200 << 20)
+    ]
+    assert plans[0].peak - plans[1].peak == 200 << 20
+
+
+def test_an_image_apart_from_what_is_optimised_is_counted(network, monkeypatch):
+    monkeypatch.setattr('neural_style.planning.planner.used_memory', lambda _: 300 << 20)
+    size = (3072, 4096)
+    plans = [
+        choose_plan(network, size, [size], pairs=0, memory='1000G', reparametrized=made)
+        for made in (False, True)
+    ]
+    assert plans[1].peak - plans[0].peak == 3 * 4 * math.prod(size)
+
+
+def test_original_colours_need_no_memory_for_what_is_between(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    content, generated = torch.rand(2, 3, 70, 40, generator=generator, dtype=torch.float64)
+    want = color.original_colors(content, generated)
+    monkeypatch.setattr(color, 'ROWS', 32)
+    largest = []
+    to_rgb = color.yuv2rgb
+    monkeypatch.setattr(color, 'yuv2rgb', lambda x: (largest.append(x.numel()), to_rgb(x))[1])
+    assert torch.equal(color.original_colors(content, generated), want)
+    assert largest == [3 * 32 * 40, 3 * 32 * 40, 3 * 6 * 40]
+
+
+def base():
+    """Mebibytes of a process that has done nothing yet: PyTorch for CUDA takes far more."""
+    code = (
+        'import neural_style.command.run\n'
+        'from neural_style.memory.heap import used\n'
+        'print(used() >> 20)'
+    )
+    return int(subprocess.check_output([sys.executable, '-c', code], cwd=ROOT))
+
+
+def run(*flags):
+    """The command on the project's pictures; returns what it did, and its peak in bytes."""
+    code = (
+        'import re, sys; sys.path.insert(0, "."); from neural_style.command import run\n'
+        'status = run.main(sys.argv[1:])\n'
+        # not ru_maxrss, which remembers the process that this one was forked from
+        'if sys.platform == "linux":\n'
+        '    found = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())\n'
+        '    print(int(found[1]) * 1024, file=sys.stderr)\n'
+        'sys.exit(status)'
+    )
+    pictures = ['-content_image', INPUTS / 'harbour.jpg', '-style_image', INPUTS / 'swirls.jpg']
+    models = ['-proto_file', f'{MODEL}.prototxt', '-model_file', f'{MODEL}.caffemodel']
+    command = [sys.executable, '-c', code, '-gpu', '-1', *pictures, *models, *flags]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {'OMP_NUM_THREADS': '1'},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
+def test_memory_apart_is_kept_for_the_next_tensor_until_it_is_trimmed():
+    heap.trim()
+    before = heap.used()
+    some = [
+        arena.apart((64, 1 << 18), torch.float32, torch.device('cpu')).fill_(number)
+        for number in range(4)
+    ]
+    assert heap.used() - before > 240 << 20
+    assert [float(tensor[-1, -1]) for tensor in some] == [0, 1, 2, 3]
+    del some[1:3]
+    assert heap.used() - before > 240 << 20
+    whole = arena.arena()
+    assert whole.lacks(128 << 20) == 0
+    again = arena.apart((128, 1 << 18), torch.float32, torch.device('cpu')).fill_(4)
+    assert heap.used() - before < 280 << 20
+    assert [float(tensor[-1, -1]) for tensor in (*some, again)] == [0, 3, 4]
+    del some, again
+    heap.trim()
+    assert heap.used() - before < 16 << 20
+    assert whole.lacks(128 << 20) == 128 << 20
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
+def test_an_arena_gives_out_what_came_back_before_what_is_new():
+    mib = 1 << 20
+    own = arena.Arena(64 * mib)
+    a, b, c = (own.take(size * mib) for size in (8, 4, 4))
+    for number, some in enumerate((a, b, c)):
+        some[:] = number
+    assert own.held() == 16 * mib
+    del a, b
+    assert own.held() == 16 * mib
+    assert [own.lacks(size * mib) // mib for size in (4, 12, 13, 48)] == [0, 0, 13, 48]
+    d = own.take(12 * mib - 1)  # what two others had
+    assert own.lacks(1) == 1
+    d[:] = 3
+    assert (c == 2).all()
+    del d
+    assert own.trim(2 * mib) == 2 * mib
+    assert own.held() == 14 * mib
+    assert [own.lacks(size * mib) for size in (10, 12)] == [0, 2 * mib]
+    e = own.take(12 * mib)
+    assert (e[: 10 * mib] == 3).all()
+    assert not e[10 * mib :].any()
+    del e
+    assert own.trim(64 * mib) == 12 * mib
+    assert own.held() == 4 * mib
+    assert own.take(49 * mib) is None
+    with pytest.raises(OSError):
+        arena.Arena(1 << 60)
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
+def test_an_arena_does_not_hold_much_more_than_was_given_out_at_once():
+    mib = 1 << 20
+    own = arena.Arena(1024 * mib)
+    some = [own.take(4 * mib) for _ in range(40)]
+    for number, one in enumerate(some):
+        one[:] = number
+    del some[::2], one  # gaps that nothing larger fits in
+    before = own.held()
+    assert before == 160 * mib
+    large = own.take(60 * mib)
+    assert own.most == 160 * mib
+    assert own.held() == 176 * mib
+    large[:] = 7
+    assert [int(one[0]) for one in some] == list(range(1, 40, 2))
+    del large
+    assert own.held() == 176 * mib, 'kept for the next'
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
+def test_a_plan_makes_room_as_far_as_it_has_to():
+    heap.trim()
+    del (some := [arena.apart((256 << 20,), torch.uint8, torch.device('cpu')).fill_(1)])[:]
+    before, most = heap.used(), heap.used() + (40 << 20)
+    slack = 0.02 * most
+    plan = Plan(Tiling((Stage(0, 1),), most), None, False, most, '', False)
+    plan.make_room(30 << 20)
+    assert abs(heap.used() - before) < 16 << 20, 'there is room'
+    plan.make_room(100 << 20)
+    assert before - heap.used() == pytest.approx((60 << 20) + slack, abs=16 << 20)
+    assert not some
+
+
+def test_room_is_made_for_what_is_kept_and_saved(command, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(Plan, 'make_room', lambda plan, size: sizes.append(size))
+    assert command('-num_iterations 3 -save_iter 2 -optimizer adam') == 0
+    pixels = 48 * 36
+    vector, saved = 3 * 4 * pixels, 78 * pixels
+    # the optimiser's two vectors and a picture to go back to; the last image; the pictures
+    assert sizes == [3 * vector, 0, saved, vector, saved, saved]
+
+
+@pytest.mark.parametrize('size', [3, 300])
+def test_features_apart_have_the_layout_of_others(size):
+    rows = torch.zeros(1, 5, 2, 2, dtype=torch.float64)
+    for like in (rows, rows.contiguous(memory_format=torch.channels_last)):
+        found = arena.apart_like(like, (1, 7, size, size + 1), torch.device('cpu'))
+        assert found.shape == (1, 7, size, size + 1)
+        assert found.dtype == torch.float64
+        assert found.is_contiguous() == like.is_contiguous()
+        assert found.permute(0, 2, 3, 1).is_contiguous() != like.is_contiguous()
+        assert (found.fill_(2) == 2).all()
+
+
+def test_dry_run_prints_the_plan_alone(tmp_path):
+    out = tmp_path / 'out.png'
+    done = run('-image_size', '512', '-dry_run', '-memory', '8G', '-output_image', out)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r'512 x 384 pixels, whole, L-BFGS history of 101 pairs in float32; predicted peak .*\n',
+        done.stdout,
+    )
+    assert not out.exists()
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
+@pytest.mark.parametrize('tiled', [False, True])
+def test_the_predicted_peak_is_near_the_measured_one(tmp_path, tiled):
+    size, memory = ('640', f'{base() + 330}M') if tiled else ('320', '8G')
+    done = run(
+        *('-image_size', size, '-optimizer', 'adam', '-num_iterations', '2', '-memory', memory),
+        *('-init', 'image', '-print_iter', '0', '-output_image', tmp_path / 'out.png'),
+    )
+    assert done.returncode == 0, done.stderr
+    assert ('tiles' in done.stderr) == tiled
+    found = re.search(r'predicted peak ([\d.]+)([GM])', done.stderr)
+    predicted = float(found[1]) * (2**30 if found[2] == 'G' else 2**20)
+    assert predicted == pytest.approx(int(done.stderr.split()[-1]), rel=0.15)
+
+
+def test_memory_that_does_not_do_ends_the_run_at_its_start(tmp_path):
+    done = run(
+        *('-image_size', '256', '-memory', '100M', '-optimizer', 'adam'),
+        *('-output_image', tmp_path / 'out.png'),
+    )
+    assert done.returncode == 1
+    assert 'neural_style: -memory 100M: an image of 256 x 192 pixels needs' in done.stderr
+    assert 'Traceback' not in done.stderr

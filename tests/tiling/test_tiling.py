@@ -1,0 +1,301 @@
+"""Tiles: the whole image's losses and gradient, whatever the layers, sizes and tiles."""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+import pytest
+import torch
+from samples import RELUS, loss_network
+from torch import nn
+
+import loadcaffe
+from loadcaffe.layers.spatial import Pooling
+from neural_style import evaluate
+from neural_style.kernels.winograd import Winograd
+from neural_style.losses.losses import Loss, TVLoss
+from neural_style.tiling.evaluation import Stage, TiledEvaluation, Tiling
+from neural_style.tiling.geometry import cuts, tiles
+
+
+@pytest.fixture(scope='module')
+def cnn():
+    """A little VGG-19 in float64, loaded once."""
+    from samples import DATA
+
+    models = DATA / 'models'
+    return loadcaffe.load(
+        str(models / 'mini_vgg19_conv.prototxt'), str(models / 'mini_vgg19_conv.caffemodel')
+    ).double()
+
+
+def image(height, width, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(3, height, width, generator=generator, dtype=torch.float64) * 50
+
+
+def network(cnn, content='relu4_2', style=RELUS, **settings):
+    layers = {'content_layers': content.split(','), 'style_layers': list(style)}
+    return loss_network(cnn, **layers, **settings)
+
+
+def stages(net, side, at=None, whole=False):
+    """Stages that begin at all cuts, or some; whole: the last one is one tile."""
+    layers = list(net.chunks[0].children())
+    found, local = cuts(layers)
+    begins = found if at is None else [found[k] for k in at]
+    if local < len(layers):
+        begins, whole = [*begins, local], True
+    ends = [*begins[1:], len(layers)]
+    made = [Stage(a, b, side) for a, b in zip(begins, ends, strict=True)]
+    if whole:
+        made[-1] = Stage(made[-1].start, made[-1].stop)
+    return Tiling(tuple(made))
+
+
+def keeping(net, tiling, kind):
+    """The same stages, keeping bits on the way up.
+
+    kind: which losses get their features again: 'none', the 'first' of each stage, or 'all'.
+    """
+    layers = list(net.chunks[0].children())
+
+    def recompute(stage):
+        inside = [layer for layer in layers[stage.start : stage.stop] if type(layer) is not TVLoss]
+        at = [k + 1 for k, layer in enumerate(inside) if isinstance(layer, Loss)]
+        return {'none': 0, 'first': min(at, default=0), 'all': max(at, default=0)}[kind]
+
+    return Tiling(tuple(replace(stage, recompute=recompute(stage)) for stage in tiling.stages))
+
+
+def results(net, tiling, size, guide=None):
+    """Losses and gradient, targets captured the same way."""
+    net.tiling = tiling
+    for loss in net.losses:
+        loss.target = torch.empty(0)
+    net.capture_content(image(*size, seed=1))
+    net.capture_style(image(45, 52, seed=2), 0.7, None if guide is None else guide(45, 52))
+    net.capture_style(image(38, 61, seed=3), 0.3, None if guide is None else guide(38, 61))
+    net.guide_style(None if guide is None else guide(*size))
+    x = image(*size, seed=4)
+    net.start(x)
+    first = [float(loss.loss) for loss in net.losses]
+    total, gradient = evaluate(net, x)
+    values = [float(loss.loss) for loss in net.losses]
+    if sum(values):
+        assert first == pytest.approx(values, rel=1e-12)
+    return values, float(total), gradient
+
+
+def check(net, tiling, size=(50, 67), guide=None, kinds=('first',)):
+    """Tiles against the whole image, to 1e-12 in float64: calculated twice, and keeping bits."""
+    values, total, gradient = results(net, None, size, guide)
+    assert gradient.abs().sum() > 0
+    for tiled in (tiling, *(keeping(net, tiling, kind) for kind in kinds)):
+        found = results(net, tiled, size, guide)
+        assert found[0] == pytest.approx(values, rel=1e-12)
+        assert found[1] == pytest.approx(total, rel=1e-12)
+        assert (found[2] - gradient).norm() <= 1e-12 * gradient.norm()
+
+
+@pytest.mark.parametrize('whole', [False, True])
+@pytest.mark.parametrize('kind', ['none', 'first', 'all'])
+@pytest.mark.parametrize(
+    'side, size, spared',
+    [pytest.param(16, (80, 67), False, id='halos'), pytest.param(48, (264, 200), True, id='tiles')],
+)
+def test_a_gradient_takes_the_place_of_features_that_are_held(
+    cnn, side, size, spared, kind, whole, monkeypatch
+):
+    shared, besides = [], []
+    down = TiledEvaluation._down
+
+    def watched(own, stage, features, above):
+        room, place = features.room, features.rows.untyped_storage().data_ptr()
+        crops = [tile.crop[0] for tile in own._tiles(stage)]
+        total = down(own, stage, features, above)
+        if stage.start:
+            held = stage.recompute != 0
+            assert held == (room is not None)
+            if held:
+                shared.append(total.rows.untyped_storage().data_ptr() == place)
+                more = room.shape[2] - features.rows.shape[2]
+                besides.append(more / max(rows.stop - rows.start for rows in crops))
+        return total
+
+    monkeypatch.setattr(TiledEvaluation, '_down', watched)
+    net = network(cnn)
+    plain = stages(net, side, whole=whole)
+    check(net, plain, size, kinds=())
+    assert shared and all(shared)
+    # of tiles of which only neighbours overlap, no more than they have in common
+    assert (max(besides) <= 0.5) == spared
+    shared.clear()
+    tiling = keeping(net, plain, kind)
+    check(net, tiling, size, kinds=())
+    assert all(shared)
+    assert bool(shared) == (kind != 'none')
+
+
+@pytest.mark.parametrize('size', [(48, 64), (50, 67), (33, 41), (37, 130), (17, 23)])
+@pytest.mark.parametrize('side', [16, 32, 1000])
+def test_tiles_are_the_whole_image_at_any_size(cnn, size, side):
+    net = network(cnn)
+    check(net, stages(net, side), size)
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        {'pooling': 'avg'},
+        {'normalize_gradients': True},
+        {'losses': 'paper'},
+        {'losses': 'paper', 'normalize_gradients': True, 'content': 'conv3_2'},
+        {'tv_weight': 0},
+        {'tv_weight': 1e2},
+        {'content': 'conv4_2', 'style': ['conv1_1', 'conv2_1']},
+        {'content': 'conv3_1,relu3_1', 'style': ['conv1_2', 'pool1'], 'normalize_gradients': True},
+        {'content': 'pool1,pool2', 'style': ['pool2', 'pool3'], 'pooling': 'avg'},
+        {'content': 'relu1_1', 'style': []},
+        {'content': '', 'style': ['relu2_2'], 'tv_weight': 0},
+        {'content': 'relu5_4', 'style': ['pool5']},
+    ],
+)
+@pytest.mark.parametrize('whole', [False, True])
+def test_tiles_are_the_whole_image_for_any_losses(cnn, settings, whole):
+    net = network(cnn, **settings)
+    kinds = ('none', 'all') if whole else ('first',)
+    check(net, stages(net, 16, whole=whole), kinds=kinds)
+
+
+@pytest.mark.parametrize('at', [[0], [0, 2], [0, 1, 3], [0, 3, 4]])
+def test_stages_may_begin_at_any_cut(cnn, at):
+    net = network(cnn)
+    check(net, stages(net, 16, at))
+
+
+def test_tiles_of_a_guided_style_are_the_whole_image(cnn):
+    def guide(height, width):
+        return image(height, width, 9)[:1].sigmoid()
+
+    net = network(cnn, normalize_gradients=True)
+    check(net, stages(net, 16), guide=guide)
+
+
+def unusual():
+    """Strides, gaps, groups, paddings, windows that overlap, and a top that is not local."""
+    torch.manual_seed(0)
+    layers = [
+        nn.Conv2d(3, 6, 7, 3, 2),
+        nn.ReLU(inplace=True),
+        nn.LocalResponseNorm(3, 0.1),
+        nn.MaxPool2d(3, 2, 1, ceil_mode=True),
+        nn.Conv2d(6, 6, (3, 5), (1, 2), (2, 0), (2, 1), groups=2),
+        nn.Tanh(),
+        Pooling(True, (3, 3), (2, 2), (2, 2), False),
+        nn.Conv2d(6, 5, 1),
+        nn.AvgPool2d(2, 1),
+        nn.Softmax2d(),
+    ]
+    return nn.Sequential(*layers).double()
+
+
+@pytest.mark.parametrize('size', [(70, 90), (81, 95), (60, 131)])
+@pytest.mark.parametrize('side', [16, 36])
+def test_tiles_go_through_unusual_layers(size, side):
+    cnn = unusual()
+    net = network(cnn, '4,8', ['0', '3', '6', '7', '9'])
+    check(net, stages(net, side), size)
+
+
+@pytest.mark.parametrize('height', range(50, 70))
+def test_layers_without_padding_may_own_nothing_of_the_last_tile(height):
+    """It is as large as all of them need, although the lower loss alone counts there."""
+    layers = [nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Conv2d(4, 5, 5), nn.ReLU()]
+    net = network(nn.Sequential(*layers).double(), '1', ['1', '3'])
+    check(net, stages(net, 16), (height, 53), kinds=('none', 'first'))
+
+
+def test_the_rim_may_be_that_of_a_layer_further_up():
+    """A pooling leaves out an odd last row: tiles that end before it are at the rim still."""
+    convolutions = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 5, 3, padding=1)]
+    cnn = nn.Sequential(nn.AvgPool2d(2), *convolutions).double()
+    net = network(cnn, '3', ['1', '3'])
+    check(net, stages(net, 16, [0]), (51, 67), kinds=('none', 'first'))
+
+
+def test_tiles_inside_of_the_image_are_not_padded(cnn):
+    layers = [layer for layer in network(cnn).chunks[0].children() if not isinstance(layer, TVLoss)]
+    wanted = layers[: cuts(layers)[0][1]]  # two convolutions and a pooling
+    found = tiles(wanted, (100, 100), 36, above=True)
+    assert [tile.inner for tile in found] == [
+        (row, column) for row in (False, True, True, False) for column in (False, True, True, False)
+    ]
+    assert found[5].crop == (slice(30, 66), slice(30, 66))
+    assert found[5].parts[len(wanted) - 1].place == (slice(16, 32), slice(16, 32))
+    found = tiles(wanted, (100, 100), 36, above=True, inner=(True, False))
+    assert {tile.inner for tile in found} == {(False, False), (True, False)}
+
+
+def test_dropout_and_what_follows_run_whole(cnn):
+    layers = [*list(cnn.children())[:6], nn.Dropout(0.5), *list(cnn.children())[6:8]]
+    net = network(nn.Sequential(*layers), '2', ['4', '8'])
+    tiling = stages(net, 16)
+    assert tiling.stages[-1].side == 0
+    generator = next(m for m in net.chunks[0] if hasattr(m, 'generator')).generator
+    generator.manual_seed(1)
+    _, total, gradient = results(net, None, (33, 47))
+    generator.manual_seed(1)
+    _, tiled_total, tiled = results(net, tiling, (33, 47))
+    assert tiled_total == pytest.approx(total, rel=1e-12)
+    assert (tiled - gradient).norm() <= 1e-12 * gradient.norm()
+
+
+@pytest.mark.parametrize(
+    ('precision', 'tolerance'), [('fp32', 1e-5), ('bf16', 3e-2), ('fp16', 1e-2)]
+)
+def test_tiles_in_single_precision_and_less_agree_to_its_noise(cnn, precision, tolerance):
+    net = network(cnn.float(), precision=precision)
+    cnn.double()
+    net.float()
+    x, targets = (image(150, 170, seed).float() for seed in (1, 2))
+    found = []
+    tiles = stages(net, 64, [0, 2])
+    for tiling in (None, tiles, keeping(net, tiles, 'first')):
+        net.tiling = tiling
+        for loss in net.losses:
+            loss.target = torch.empty(0)
+        net.capture_content(targets)
+        net.capture_style(targets, 1.0)
+        found.append(evaluate(net, x))
+    total, gradient = found[0]
+    for tiled_total, tiled in found[1:]:
+        assert float(tiled_total) == pytest.approx(float(total), rel=1e-3)
+        assert (tiled - gradient).norm() <= tolerance * gradient.norm()
+
+
+@pytest.mark.parametrize('winograd', [True, False])
+def test_winograds_convolutions_may_be_left_out_of_a_stage(winograd, monkeypatch):
+    torch.manual_seed(0)
+    layers = [('a', nn.Conv2d(3, 128, 3, padding=1)), ('b', nn.ReLU())]
+    layers += [('c', nn.Conv2d(128, 256, 3, padding=1)), ('d', nn.ReLU())]
+    net = network(nn.Sequential(OrderedDict(layers)), 'd', ['b', 'd'])
+    made = []
+
+    def make(weight):
+        made.append(weight)
+        return Winograd(weight)
+
+    make.pays = Winograd.pays
+    monkeypatch.setattr('neural_style.kernels.convolution.Winograd', make)
+    x, targets = (image(150, 170, seed).float() for seed in (1, 2))
+    tiles = keeping(net, stages(net, 64), 'first')
+    tiles = Tiling(tuple(replace(stage, winograd=winograd) for stage in tiles.stages))
+    found = []
+    for net.tiling in (tiles, None):
+        net.capture_content(targets)
+        for loss in net.style_losses:
+            loss.target = torch.empty(0)
+        net.capture_style(targets, 1.0)
+        found.append(evaluate(net, x)[1])
+        assert bool(made) == (winograd or net.tiling is None)
+    assert (found[0] - found[1]).norm() <= 1e-5 * found[1].norm()

@@ -1,0 +1,117 @@
+"""A run that goes on from a checkpoint: the same bits as one that was never interrupted."""
+
+import json
+
+import pytest
+import torch
+from samples import dropping, vgg
+
+from neural_style import stylize
+from neural_style.files.atomic import read_tensors, write_tensors
+from neural_style.transfer.checkpoint import moved, put_together, take_apart
+from neural_style.transfer.multiscale import stylize_multiscale
+
+
+def picture(seed, height=24, width=32):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(3, height, width, generator=generator, dtype=torch.float64)
+
+
+class Recorder:
+    """What a run showed, and its states, written and read."""
+
+    def __init__(self, folder, kept=()):
+        self.folder, self.kept = folder, kept
+        self.seen, self.states = [], []
+
+    def callback(self, iterate):
+        found = iterate.iteration, iterate.loss.item(), iterate.network.scale
+        self.seen.append((found, iterate.x.clone()))
+
+    def before(self, checkpoint):
+        if len(self.seen) in self.kept:
+            tensors, rest = take_apart(checkpoint.state())
+            path = self.folder / f'{len(self.seen)}.safetensors'
+            write_tensors(path, tensors, {'rest': json.dumps(rest)})
+            self.states.append((len(self.seen), path))
+
+
+def states(recorder):
+    for done, path in recorder.states:
+        tensors, metadata = read_tensors(path)
+        yield done, put_together(tensors, json.loads(metadata['rest']))
+
+
+ONE = {'content_layers': 'relu4_2', 'style_layers': 'relu1_1', 'tv_weight': 0}
+RUNS = {
+    'lbfgs': {'num_iterations': 13},
+    'lbfgs, the history full': {'num_iterations': 9, 'lbfgs_num_correction': 3},
+    'lbfgs, pairs refused': {'num_iterations': 6, 'noise_scale': 1e-3},
+    'lbfgs, short steps': {'num_iterations': 6, 'lbfgs_max_step': 2},
+    'lbfgs, a fraction': {'num_iterations': 4.5},
+    'lbfgs, no seed': {'num_iterations': 5, 'seed': -1},
+    'adam': {'num_iterations': 6, 'optimizer': 'adam'},
+    'bf16': {'num_iterations': 6, 'precision': 'bf16'},
+    'fp16': {'num_iterations': 5, 'precision': 'fp16', 'style_weight': 1e3, 'optimizer': 'adam'},
+    'dropout': {'num_iterations': 6, 'cnn': dropping, **ONE},
+    'grey on paper': {'num_iterations': 5, 'luminance_only': 1, 'paper_mask': 'auto'},
+    'frequencies': {'num_iterations': 5, 'fourier_decay': 0.5},
+    'scales': {'num_iterations': 3, 'multiscale': '2', 'init': 'image'},
+}
+KEPT = {
+    'lbfgs': (0, 1, 6, 12),
+    'lbfgs, the history full': (4, 6, 7),
+    'scales': (2, 6, 7),
+}
+
+
+CASES = [(name, False) for name in RUNS] + [(name, True) for name in RUNS if 'lbfgs' in name]
+
+
+@pytest.mark.parametrize(('name', 'long'), CASES, ids=[f'{n}{", long" * k}' for n, k in CASES])
+def test_a_resumed_run_ends_in_the_same_bits(name, long, tmp_path, monkeypatch):
+    # from noise that is no noise any more for L-BFGS, which keeps a pair every time
+    settings = {'seed': 7, 'noise_scale': 50, **RUNS[name]}
+    if long:
+        monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
+        monkeypatch.setattr('neural_style.torch7.optim.BLOCK', 4)
+    monkeypatch.setattr('neural_style.kernels.precision.speedup', lambda *args: 2.0)
+    cnn = settings.pop('cnn', vgg)
+    paint = stylize_multiscale if 'multiscale' in settings else stylize
+    whole = Recorder(tmp_path, KEPT.get(name, (1, 4)))
+    images = picture(1), [picture(2, 24, 24)]
+    want = paint(cnn(), *images, callback=whole.callback, before=whole.before, **settings)
+    assert len(whole.states) == len(whole.kept)
+    for done, state in states(whole):
+        rest = Recorder(tmp_path)
+        got = paint(cnn(), *images, callback=rest.callback, state=state, **settings)
+        assert torch.equal(got, want)
+        assert len(rest.seen) == len(whole.seen) - done
+        if 'full' in name:
+            history = state['optimizer']['history']
+            assert len(history['order'] if long else history['steps']) == 3
+        for (found, x), (found_2, x_2) in zip(whole.seen[done:], rest.seen, strict=True):
+            assert found == found_2
+            assert torch.equal(x, x_2)
+
+
+def test_the_scale_of_float16_gradients_is_taken_over(tmp_path, monkeypatch):
+    monkeypatch.setattr('neural_style.kernels.precision.speedup', lambda *args: 2.0)
+    settings = {'num_iterations': 2, 'precision': 'fp16', 'style_weight': 1e-3, 'init': 'image'}
+    images = picture(1), [picture(2)]
+    run = Recorder(tmp_path, (1,))
+    stylize(vgg(), *images, callback=run.callback, before=run.before, **settings)
+    ((_, state),) = states(run)
+    state['network_scale'] = 8.0
+    rest = Recorder(tmp_path)
+    stylize(vgg(), *images, callback=rest.callback, state=state, **settings)
+    ((found, _),) = rest.seen
+    assert found[2] == 8
+
+
+def test_an_optimisers_state_is_moved_but_for_the_blocks_of_its_history():
+    history = {'blocks': [torch.ones(2, 2, 3)], 'sy': torch.ones(2, 2)}
+    found = moved({'iteration': 3, 'd': torch.ones(3), 'history': history}, torch.device('meta'))
+    assert found['iteration'] == 3
+    assert found['d'].is_meta and found['history']['sy'].is_meta
+    assert not found['history']['blocks'][0].is_meta  # the optimiser takes them to their place

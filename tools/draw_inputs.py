@@ -1,0 +1,50 @@
+"""Draw the project's own example pictures: python examples/draw_inputs.py [FOLDER]
+
+Writes content and style pictures to FOLDER (examples/inputs unless given).  They are drawn from
+fixed seeds, so the same versions of numpy, scipy and Pillow always draw the same pictures.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from drawing.canvas import jpeg
+from drawing.harbour import harbour
+from drawing.horse import horse
+from drawing.ink_horse import ink_horse
+from drawing.ink_landscape import ink_landscape
+from drawing.qinglu import qinglu
+from drawing.swirls import swirls
+from drawing.waves import waves
+
+PICTURES = {
+    'harbour.jpg': harbour,
+    'swirls.jpg': swirls,
+    'ink_landscape.jpg': ink_landscape,
+    'ink_horse.jpg': ink_horse,
+    'waves.jpg': waves,
+    'horse.jpg': horse,
+    'qinglu.jpg': qinglu,
+}
+
+
+def main(argv):
+    """Draw every picture, or only those named after the folder."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument(
+        'folder', nargs='?', type=Path, default=Path(__file__).parents[1] / 'examples' / 'inputs'
+    )
+    parser.add_argument('names', nargs='*', help=', '.join(PICTURES))
+    args = parser.parse_args(argv)
+    if unknown := set(args.names) - set(PICTURES):
+        parser.error(f'no such pictures: {", ".join(sorted(unknown))}')
+    folder = args.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in args.names or PICTURES:
+        data = jpeg(PICTURES[name]())
+        (folder / name).write_bytes(data)
+        print(f'{folder / name}: {len(data) // 1000} kB')
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])
