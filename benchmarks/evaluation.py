@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.peak import peak_memory  # noqa: E402
 from neural_style import LossNetwork, evaluate  # noqa: E402
-from neural_style.memory.heap import keep_memory  # noqa: E402
+from neural_style.memory.heap import configure_malloc  # noqa: E402
 from neural_style.torch7 import image  # noqa: E402
 from neural_style.torch7.optim import lbfgs  # noqa: E402
 from neural_style.torch7.random import Generator  # noqa: E402
@@ -216,7 +216,7 @@ def work(name: str, size: int, threads: int) -> None:
     torch.set_num_threads(threads)
     kind, _, precision = name.partition(' ')
     if kind == 'ours':
-        keep_memory()
+        configure_malloc()
     candidate = Ours(size, precision) if kind == 'ours' else Tutorial(size)
     candidate.evaluation()
     print(json.dumps('ready'), flush=True)

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.precision import INPUTS, judge, network  # noqa: E402
 from neural_style import Iterate  # noqa: E402
 from neural_style.command.presets import embedded_network  # noqa: E402
-from neural_style.memory.heap import keep_memory  # noqa: E402
+from neural_style.memory.heap import configure_malloc  # noqa: E402
 from neural_style.torch7 import image  # noqa: E402
 from neural_style.torch7.cmdline import tonumber  # noqa: E402
 from neural_style.transfer.multiscale import stylize_multiscale  # noqa: E402
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--plot', type=Path)
     args = parser.parse_args(argv)
     layers = {'content_layers': args.content_layers, 'style_layers': args.style_layers}
-    keep_memory()
+    configure_malloc()
     pair = [image.scale(image.load(INPUTS / f'{n}.jpg'), args.size) for n in ('harbour', 'swirls')]
     print('| run | seconds | float32 loss at the end | seconds to the loss of the first |')
     print('|---|---|---|---|')

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import loadcaffe  # noqa: E402
 from neural_style import stylize  # noqa: E402
 from neural_style.command.presets import embedded_network  # noqa: E402
-from neural_style.memory.heap import keep_memory  # noqa: E402
+from neural_style.memory.heap import configure_malloc  # noqa: E402
 from neural_style.torch7 import image  # noqa: E402
 
 INPUTS = Path(__file__).resolve().parents[1] / 'examples' / 'inputs'
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--style_layers', default='relu1_1,relu2_1,relu3_1,relu4_1,relu5_1')
     args = parser.parse_args(argv)
     layers = {'content_layers': args.content_layers, 'style_layers': args.style_layers}
-    keep_memory()
+    configure_malloc()
     print(
         '| pair | seed | fp32 loss | '
         + args.precision

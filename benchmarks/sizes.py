@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import evaluation  # noqa: E402
 from benchmarks.peak import peak_memory  # noqa: E402
 from neural_style import LossNetwork, evaluate  # noqa: E402
-from neural_style.memory.heap import keep_memory  # noqa: E402
+from neural_style.memory.heap import configure_malloc  # noqa: E402
 from neural_style.memory.limits import parse_memory  # noqa: E402
 from neural_style.planning.planner import Plan  # noqa: E402
 from neural_style.transfer import stylize as transfer  # noqa: E402
@@ -45,7 +45,7 @@ def clock() -> tuple[float, float]:
 
 
 def ours(size: int, precision: str, memory: str, evaluations: int) -> dict[str, Any]:
-    keep_memory()
+    configure_malloc()
     torch.manual_seed(0)
     content = torch.rand(3, size * 3 // 4, size, dtype=torch.float64)
     style = torch.rand(3, STYLE_SIZE * 3 // 4, STYLE_SIZE, dtype=torch.float64)

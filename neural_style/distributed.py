@@ -22,7 +22,7 @@ class RankLostError(ConnectionError):
     """Another process of the run has ended, or cannot be reached."""
 
 
-class Ranks:
+class World:
     """This process among those that share a run.
 
     rank: its number, from 0.  size: how many there are.  With one, nothing is sent.
@@ -31,19 +31,21 @@ class Ranks:
     method but share is called by all of them alike.  Raises RankLostError if one is gone.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1, local: int = 0, neighbours: int = 1):
+    def __init__(
+        self, rank: int = 0, size: int = 1, local_rank: int = 0, local_world_size: int = 1
+    ):
         self.rank = rank
         self.size = size
-        self.local = local
-        self.neighbours = neighbours
+        self.local_rank = local_rank
+        self.local_world_size = local_world_size
 
-    def add(self, tensor: Tensor) -> Tensor:
+    def all_reduce(self, tensor: Tensor) -> Tensor:
         """The sum of every process's tensor, written over it."""
         if self.size > 1:
             _guarded(dist.all_reduce, tensor)
         return tensor
 
-    def most(self, number: int) -> int:
+    def max(self, number: int) -> int:
         """The largest of every process's number."""
         if self.size == 1:
             return number
@@ -51,7 +53,7 @@ class Ranks:
         _guarded(dist.all_reduce, found, dist.ReduceOp.MAX)
         return int(found)
 
-    def same(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """What process 0 has: a tensor, written over the others', or something small."""
         if self.size == 1:
             return value
@@ -63,7 +65,7 @@ class Ranks:
         _guarded(dist.broadcast_object_list, box, 0)
         return box[0]
 
-    def share(self, whole: Tensor) -> Tensor:
+    def shard(self, whole: Tensor) -> Tensor:
         """This process's part of a tensor, as a vector of its own; ends are filled with zeros.
 
         Alone, the tensor itself.
@@ -74,7 +76,7 @@ class Ranks:
         part = whole.reshape(-1)[self.rank * length : (self.rank + 1) * length]
         return torch.cat((part, part.new_zeros(length - len(part))))
 
-    def join(self, part: Tensor, shape: Sequence[int]) -> Tensor:
+    def all_gather(self, part: Tensor, shape: Sequence[int]) -> Tensor:
         """The tensor of the parts that the processes have."""
         if self.size == 1:
             return part
@@ -82,7 +84,9 @@ class Ranks:
         _guarded(dist.all_gather, list(whole.split(len(part))), part)
         return whole[: torch.Size(shape).numel()].view(*shape)
 
-    def spread(self, rows: Tensor, first: int, own: Sequence[Rows], held: Sequence[Rows]) -> None:
+    def exchange_halos(
+        self, rows: Tensor, first: int, own: Sequence[Rows], held: Sequence[Rows]
+    ) -> None:
         """Fill in rows that other processes own.
 
         rows: (1, C, H, W), the rows of a feature map from number first on.  own: which of them
@@ -91,7 +95,9 @@ class Ranks:
         for place, message in self._exchanged(rows, first, own, held):
             rows[..., place, :] = message
 
-    def collect(self, rows: Tensor, first: int, own: Sequence[Rows], held: Sequence[Rows]) -> None:
+    def reduce_halos(
+        self, rows: Tensor, first: int, own: Sequence[Rows], held: Sequence[Rows]
+    ) -> None:
         """The way back of spread: add what other processes have of the rows owned here."""
         for place, message in self._exchanged(rows, first, held, own):
             rows[..., place, :] += message
@@ -119,16 +125,16 @@ class Ranks:
         return arriving
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = World()
 
 
-def join() -> Ranks:
+def init_world() -> World:
     """The processes that torchrun or launch has started; this one alone if they have not.
 
     Raises ValueError if they cannot be reached.
     """
     if int(os.environ.get('WORLD_SIZE', 1)) == 1:
-        return ALONE
+        return SINGLE_PROCESS
     try:
         dist.init_process_group('cpu:gloo,cuda:nccl' if torch.cuda.is_available() else 'gloo')
     except (RuntimeError, ValueError) as error:
@@ -137,12 +143,12 @@ def join() -> Ranks:
         int(os.environ.get(name, default))
         for name, default in (('LOCAL_RANK', 0), ('LOCAL_WORLD_SIZE', 1))
     )
-    return Ranks(dist.get_rank(), dist.get_world_size(), local, neighbours)
+    return World(dist.get_rank(), dist.get_world_size(), local, neighbours)
 
 
-def leave(ranks: Ranks) -> None:
+def destroy_world(world: World) -> None:
     """Undo join."""
-    if ranks.size > 1:
+    if world.size > 1:
         dist.destroy_process_group()
 
 

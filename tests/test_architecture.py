@@ -101,7 +101,7 @@ def test_importing_has_no_effect():
 def test_keywords_of_stylize_are_the_flags_with_their_defaults():
     defaults = vars(neural_style.command_line().parse([]))
     # These are the caller's, or stand for what has no flag.
-    own = {'devices', 'ranks', 'generator', 'callback', 'before', 'state', 'init_image'}
+    own = {'devices', 'world', 'generator', 'callback', 'before', 'state', 'init_image'}
     own |= {'planned', 'exact', 'style_blend_weights'}
     keywords = {
         name: parameter.default

@@ -14,8 +14,8 @@ from samples import DATA, ROOT, loss_network
 
 import loadcaffe
 from neural_style import evaluate
-from neural_style.distributed import ALONE, Ranks, join, launch, leave
-from neural_style.network.devices import own_gpu
+from neural_style.distributed import SINGLE_PROCESS, World, destroy_world, init_world, launch
+from neural_style.network.devices import gpu_of_rank
 from neural_style.torch7 import image
 from neural_style.torch7.optim import lbfgs
 
@@ -32,44 +32,44 @@ def noise(height, width, seed):
     return torch.randn(3, height, width, generator=generator, dtype=torch.float64) * 50
 
 
-def evaluated(ranks, size, settings):
+def evaluated(world, size, settings):
     """Loss and gradient, the targets captured by the same processes; and whether they shared."""
     cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel').double()
-    network = loss_network(cnn, ranks=ranks, **settings)
+    network = loss_network(cnn, world=world, **settings)
     network.capture_content(noise(*size, 1))
     network.capture_style(noise(90, 120, 2), 0.7)
     network.capture_style(noise(20, 120, 3), 0.3)  # too few rows to share
     x = noise(*size, 4)
     tiles = network._tiles(x)
-    return *evaluate(network, x), tiles is not None and tiles.ranks.size == ranks.size
+    return *evaluate(network, x), tiles is not None and tiles.world.size == world.size
 
 
-def minimised(ranks):
+def minimised(world):
     """A stretched bowl, by L-BFGS over the parts that the processes have."""
     start = noise(30, 700, 5).flatten()
     scales = torch.linspace(1, 300, len(start), dtype=torch.float64)
 
     def feval(part):
-        x = ranks.join(part, start.shape)
+        x = world.all_gather(part, start.shape)
         x = x + 0.3 * x.roll(1)
         gradient = scales * x
         gradient = gradient + 0.3 * gradient.roll(-1)
-        return x @ (scales * x) / 2, ranks.share(gradient)
+        return x @ (scales * x) / 2, world.shard(gradient)
 
-    part = ranks.share(start.clone())
-    total = ranks.add if ranks.size > 1 else None
+    part = world.shard(start.clone())
+    total = world.all_reduce if world.size > 1 else None
     lbfgs(feval, part, max_iter=40, n_correction=7, max_step=20.0, total=total, tol_x=-1)
-    return ranks.join(part, start.shape)
+    return world.all_gather(part, start.shape)
 
 
 def work(folder):
     """What every process of the test below does."""
     torch.set_num_threads(1)
-    ranks = join()
-    found = [evaluated(ranks, size, settings) for size, settings in CASES]
-    sums = minimised(ranks), ranks.most(ranks.rank), ranks.same(f'of {ranks.rank}')
-    torch.save((found, sums), f'{folder}/{ranks.rank}.pt')
-    leave(ranks)
+    world = init_world()
+    found = [evaluated(world, size, settings) for size, settings in CASES]
+    sums = minimised(world), world.max(world.rank), world.broadcast(f'of {world.rank}')
+    torch.save((found, sums), f'{folder}/{world.rank}.pt')
+    destroy_world(world)
 
 
 @pytest.fixture
@@ -84,13 +84,13 @@ def test_processes_find_what_one_finds(tmp_path, one_thread, count):
     parts = [torch.load(path) for path in sorted(tmp_path.iterdir())]
     assert len(parts) == count
     for number, (size, settings) in enumerate(CASES):
-        total, gradient, _ = evaluated(ALONE, size, settings)
+        total, gradient, _ = evaluated(SINGLE_PROCESS, size, settings)
         for found, _ in parts:
             loss, own, shared = found[number]
             assert shared
             assert float(loss) == pytest.approx(float(total), rel=1e-12)
             assert (own - gradient).norm() <= 1e-12 * gradient.norm()
-    alone = minimised(ALONE)
+    alone = minimised(SINGLE_PROCESS)
     for _, (point, most, same) in parts:
         assert torch.equal(point, parts[0][1][0])
         # what is left of the start, and of another order of summation
@@ -106,7 +106,7 @@ def test_a_network_that_cannot_be_cut_in_strips_is_refused():
             torch.nn.Sequential(*layers),
             content_layers=['7'],
             style_layers=['1'],
-            ranks=Ranks(0, 2),
+            world=World(0, 2),
         )
 
 
@@ -115,12 +115,12 @@ def test_a_network_that_cannot_be_cut_in_strips_is_refused():
     [('0', 0, '0'), ('0', 2, '2'), ('4', 1, '5'), ('2,5,7', 1, '5'), ('-1', 3, '-1')],
 )
 def test_every_process_has_a_gpu_of_its_own(gpu, number, own):
-    assert own_gpu(gpu, number) == own
+    assert gpu_of_rank(gpu, number) == own
 
 
 def test_more_processes_than_gpus_are_refused():
     with pytest.raises(ValueError, match='-gpu 0,1: '):
-        own_gpu('0,1', 2)
+        gpu_of_rank('0,1', 2)
 
 
 FLAGS = [

@@ -22,9 +22,9 @@ from typing import Any
 import torch
 
 from neural_style.command.input_files import INPUTS, paths_of
-from neural_style.distributed import ALONE, Ranks
+from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.files.atomic import read_tensors, write_tensors
-from neural_style.transfer.checkpoint import Checkpoint, put_together, take_apart
+from neural_style.transfer.checkpoint import Checkpoint, flatten, unflatten
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ FORMAT = 1
 NEXT = '.next'
 MUCH = 1 << 16  # of a file's beginning, where its metadata are, in bytes
 
-Sums = dict[str, list[str | None]]
+Checksums = dict[str, list[str | None]]
 
 
-def check_inputs(params: SimpleNamespace, sums: Sums, recorded: dict[str, list]) -> None:
+def check_inputs(params: SimpleNamespace, sums: Checksums, recorded: dict[str, list]) -> None:
     """Refuse to go on with other files than the run began with."""
     for name in INPUTS:
         if sums[name] == recorded[name]:
@@ -54,17 +54,21 @@ def check_inputs(params: SimpleNamespace, sums: Sums, recorded: dict[str, list])
         raise ValueError(f'-resume {params.resume}: -{name}: {fault}')
 
 
-def own_file(path: str, ranks: Ranks) -> str:
+def own_file(path: str, world: World) -> str:
     """Where a process keeps its part of a state."""
-    return path if ranks.size == 1 else f'{path}.{ranks.rank + 1}of{ranks.size}'
+    return path if world.size == 1 else f'{path}.{world.rank + 1}of{world.size}'
 
 
 def write(
-    path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint, ranks: Ranks = ALONE
+    path: str,
+    params: SimpleNamespace,
+    sums: Checksums,
+    checkpoint: Checkpoint,
+    world: World = SINGLE_PROCESS,
 ) -> None:
     """Write the state of a run, whole or not at all.  Raises OSError if the disk refuses."""
-    own = own_file(path, ranks)
-    if ranks.size == 1:
+    own = own_file(path, world)
+    if world.size == 1:
         _write(own, params, sums, checkpoint)
         return
     refused: OSError | None = None
@@ -72,15 +76,15 @@ def write(
         _write(own + NEXT, params, sums, checkpoint)
     except OSError as error:
         refused = error
-    if ranks.most(int(refused is not None)):
+    if world.max(int(refused is not None)):
         with contextlib.suppress(OSError):
             os.remove(own + NEXT)
         raise refused or OSError(f'{path}: another process cannot write its part of the state')
     os.replace(own + NEXT, own)
 
 
-def _write(path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoint) -> None:
-    tensors, rest = take_apart(checkpoint.state())
+def _write(path: str, params: SimpleNamespace, sums: Checksums, checkpoint: Checkpoint) -> None:
+    tensors, rest = flatten(checkpoint.state())
     settings = {name: value for name, value in vars(params).items() if name != 'resume'}
     content = {
         'format': FORMAT,
@@ -96,22 +100,22 @@ def _write(path: str, params: SimpleNamespace, sums: Sums, checkpoint: Checkpoin
 
 
 def read(
-    params: SimpleNamespace, given: Collection[str], ranks: Ranks = ALONE
+    params: SimpleNamespace, given: Collection[str], world: World = SINGLE_PROCESS
 ) -> tuple[SimpleNamespace, dict[str, Any]]:
     """What -resume names: the settings of the run, the free ones as given anew, and the content.
 
     params: of the command line; given: the names of the flags on it.
     Raises ValueError for files that are no checkpoints, and settings that are not the run's.
     """
-    path = own_file(params.resume, ranks)
+    path = own_file(params.resume, world)
     content = _read(path, params)
-    if ranks.size > 1:
+    if world.size > 1:
         # The last state that all have: some may have been stopped before they renamed theirs.
         found = [content]
         if os.path.exists(path + NEXT):
             with contextlib.suppress(ValueError):
                 found.append(_read(path + NEXT, params))
-        latest = -ranks.most(-max(map(_progress, found)))
+        latest = -world.max(-max(map(_progress, found)))
         common = [content for content in found if _progress(content) == latest]
         if not common:
             raise ValueError(f'-resume {path}: not of the same iteration as the other processes')
@@ -139,7 +143,7 @@ def _read(path: str, params: SimpleNamespace) -> dict[str, Any]:
     try:
         tensors, metadata = read_tensors(path)
         content = json.loads(metadata['neural_style'])
-        content['state'] = put_together(tensors, content['state'])
+        content['state'] = unflatten(tensors, content['state'])
         if content['format'] != FORMAT or not content['settings'].keys() <= vars(params).keys():
             raise ValueError(f'{path}: written by another version of the program; use that one')
         _check(content, params)

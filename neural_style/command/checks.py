@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 from neural_style.command.checkpoint import is_checkpoint, own_file
 from neural_style.command.input_files import input_files
-from neural_style.distributed import Ranks
+from neural_style.distributed import World
 from neural_style.torch7 import image
 
 JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
@@ -45,7 +45,7 @@ def check_output(flag: str, path: str) -> None:
         ) from error
 
 
-def check_checkpoint(params: SimpleNamespace, ranks: Ranks) -> None:
+def check_checkpoint(params: SimpleNamespace, world: World) -> None:
     """Refuse a -checkpoint that would be written over something else."""
     path = params.checkpoint
     for flag, other in (('output_image', params.output_image), *input_files(params)):
@@ -53,12 +53,12 @@ def check_checkpoint(params: SimpleNamespace, ranks: Ranks) -> None:
             raise ValueError(f'-checkpoint {path}: this is the -{flag}; name another')
     if is_intermediate(params.output_image, path):
         raise ValueError(f'-checkpoint {path}: a picture on the way has this name; name another')
-    own = own_file(path, ranks)
+    own = own_file(path, world)
     if os.path.exists(own) and not is_checkpoint(own):
         raise ValueError(f'-checkpoint {own}: the file is there, and no checkpoint; name another')
 
 
-def written_over(params: SimpleNamespace) -> list[tuple[str, str]]:
+def overwritten_inputs(params: SimpleNamespace) -> list[tuple[str, str]]:
     """Flag, without dash, and path of the inputs that the pictures of a run are written over."""
     output = params.output_image
     return [
@@ -109,7 +109,7 @@ def check_sides(output_image: str, height: int, width: int) -> None:
         )
 
 
-def check_further(params: SimpleNamespace) -> None:
+def check_extension_flags(params: SimpleNamespace) -> None:
     """Refuse what stylize does not see."""
     if params.parallel not in ('layers', 'tiles'):
         raise ValueError(f'-parallel {params.parallel}: choose layers or tiles')

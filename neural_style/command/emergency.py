@@ -18,8 +18,8 @@ from typing import Any
 import torch
 
 from neural_style.command import checkpoint as checkpoints
-from neural_style.command.input_files import InputSums
-from neural_style.distributed import ALONE, Ranks
+from neural_style.command.input_files import InputChecksums
+from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.memory import limits as memory
 from neural_style.planning.planner import Plan
 from neural_style.transfer.checkpoint import Checkpoint
@@ -77,7 +77,7 @@ class Interruption:
             os.write(2, b'\nneural_style: ending after this iteration; once more ends at once\n')
 
 
-def save_last(path: str, write: Callable[[str], None]) -> None:
+def save_final(path: str, write: Callable[[str], None]) -> None:
     """Save the picture; where the disk refuses, save it in another place, and raise OSError."""
     try:
         write(path)
@@ -87,10 +87,10 @@ def save_last(path: str, write: Callable[[str], None]) -> None:
         raise OSError(f'{error}; {where}') from error
 
 
-def save_now(path: str, write: Callable[[str], None]) -> str:
+def save_or_report(path: str, write: Callable[[str], None]) -> str:
     """Save the picture under the output name, as well as may be; says where it is."""
     try:
-        save_last(path, write)
+        save_final(path, write)
     except OSError as error:
         return str(error)
     return f'the picture is in {path}'
@@ -113,17 +113,20 @@ def free_name(path: str) -> str:
     return next(name for name in names if not os.path.lexists(name))
 
 
-def keep_state(
-    params: SimpleNamespace, sums: InputSums, checkpoint: Checkpoint, ranks: Ranks = ALONE
+def save_resume_point(
+    params: SimpleNamespace,
+    sums: InputChecksums,
+    checkpoint: Checkpoint,
+    world: World = SINGLE_PROCESS,
 ) -> str:
     """Write the state of a run that is to end, as well as may be; says how to go on."""
     path: str | None
     path = params.checkpoint or os.path.splitext(params.output_image)[0] + '.checkpoint'
     begun_with = params.resume != '' and os.path.realpath(params.resume) == os.path.realpath(path)
-    if params.checkpoint == '' and ranks.size == 1 and not begun_with:
+    if params.checkpoint == '' and world.size == 1 and not begun_with:
         path = free_name(path)
     write = functools.partial(
-        checkpoints.write, params=params, sums=sums.by_flag(), checkpoint=checkpoint, ranks=ranks
+        checkpoints.write, params=params, sums=sums.by_flag(), checkpoint=checkpoint, world=world
     )
     try:
         write(path)

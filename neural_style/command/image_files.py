@@ -51,24 +51,24 @@ def read(
     holds no picture that we read.
     """
     with image.opened(path) as file:
-        kind, grey_with_alpha = image.kind_of(file), image.is_grey_with_alpha(file)
+        kind, grey_with_alpha = image.detect_format(file), image.is_grey_with_alpha(file)
         picture = _open(path, file, kind)
         profile = picture.info.get('icc_profile') if icc_profile else None
         as_torch7 = kind and not profile and not grey_with_alpha
         if as_torch7:
             result = image.load(path)
         else:
-            with image.decoding(path, picture.format):
+            with image.decoder_errors(path, picture.format):
                 wide = picture.format == 'TIFF' and all(map(_wide, picture.tile))
                 picture.load()
             if profile:
                 result = _to_srgb(path, picture, profile)
             elif wide:
-                with image.decoding(path, picture.format):
+                with image.decoder_errors(path, picture.format):
                     result = image.from_integers(image.pixels16(file, 'TIFF'), 65535)
             else:
                 result = _rgb(path, picture)
-        with image.decoding(path, picture.format):
+        with image.decoder_errors(path, picture.format):
             if alpha and picture.has_transparency_data:
                 result = torch.cat([result, _alpha(picture)])
             if exif_orientation:
@@ -82,7 +82,7 @@ def comment(path: str | Path) -> str | None:
     Raises as read does.
     """
     with image.opened(path) as file:
-        kind = image.kind_of(file)
+        kind = image.detect_format(file)
         if kind not in ('JPEG', 'PNG'):
             raise ValueError(f'{path}: not a JPEG or PNG image')
         found = _open(path, file, kind).info
@@ -100,7 +100,7 @@ def _open(path, file, kind):
     """Pillow's image of an open file, not yet decoded.  kind: of image.kind_of."""
     formats = FORMATS if kind is None else (kind,)
     try:
-        with image.decoding(path, kind):
+        with image.decoder_errors(path, kind):
             return image.pillow(file, formats)
     except ValueError as error:
         if kind is None and isinstance(error.__cause__, PIL.UnidentifiedImageError):
@@ -129,7 +129,7 @@ def _rgb(path, picture):
         return image.from_integers(values, 1)
     if picture.mode == 'I':
         raise ValueError(f'{path}: 32-bit integers: convert it to PNG, with 8 or 16 bits')
-    with image.decoding(path, picture.format):
+    with image.decoder_errors(path, picture.format):
         return image.from_integers(np.asarray(_opaque(picture).convert('RGB')), 255)
 
 
@@ -182,7 +182,7 @@ def _turned(result, orientation):
     return result.contiguous()
 
 
-def has_name(name: str) -> bool:
+def has_image_extension(name: str) -> bool:
     """Whether a file's name is a picture's, as far as names tell."""
     return name.lower().endswith(EXTENSIONS) and not name.startswith('.')
 

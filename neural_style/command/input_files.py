@@ -23,7 +23,7 @@ def paths_of(params: SimpleNamespace, flag: str) -> list[str]:
     return [picture.as_stored(path) for path in paths]
 
 
-class InputSums:
+class InputChecksums:
     """SHA-256 of the files that go in, as they are now; summed beside the work that follows.
 
     files: flag, without dash, and path of each.

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from neural_style.command import image_files as picture
-from neural_style.command.input_files import INPUTS, InputSums
+from neural_style.command.input_files import INPUTS, InputChecksums
 from neural_style.files.atomic import sha256
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import CmdLine, CommandLineError, HelpRequested
@@ -32,7 +32,7 @@ from neural_style.torch7.cmdline import CmdLine, CommandLineError, HelpRequested
 PROGRAM = 'neural_style'
 DISTRIBUTION = 'neural-style-caffe'  # on the package index
 # Flags that say nothing about the picture.
-UNRECORDED = {'output_image', 'preset', 'rerun', 'checkpoint', 'resume'}
+FLAGS_NOT_RECORDED = {'output_image', 'preset', 'rerun', 'checkpoint', 'resume'}
 LONGEST = 60_000  # characters; a comment of a JPEG has room for 65,533
 
 
@@ -65,7 +65,7 @@ def version() -> str | None:
 
 
 def record(
-    params: SimpleNamespace, defaults: Mapping[str, Any], sums: InputSums
+    params: SimpleNamespace, defaults: Mapping[str, Any], sums: InputChecksums
 ) -> Callable[[int], str] | None:
     """The recipe of a run: a function of the iteration that gives the text; None if it is too long.
 
@@ -96,7 +96,7 @@ def flags(params: SimpleNamespace, defaults: Mapping[str, Any]) -> list[str]:
     for name, default in defaults.items():
         value = getattr(params, name)
         file = name in INPUTS and value != 'auto'
-        if value != default and not file and name not in UNRECORDED:
+        if value != default and not file and name not in FLAGS_NOT_RECORDED:
             words += [f'-{name}'] if isinstance(default, bool) else [f'-{name}', str(value)]
     return words
 
@@ -125,7 +125,7 @@ def read(path: str, cmd: CmdLine) -> Recipe:
         ) from error
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f'{path}: the recipe is damaged') from error
-    named = cmd.given & {*UNRECORDED, *INPUTS}
+    named = cmd.given & {*FLAGS_NOT_RECORDED, *INPUTS}
     if named - {'paper_mask'} or ('paper_mask' in named and found.paper_mask != 'auto'):
         raise ValueError(f'{path}: the recipe is damaged: it names files among its flags')
     for file in recipe.inputs:
@@ -195,7 +195,7 @@ def output_name(path: str) -> str:
     stem, extension = os.path.splitext(os.path.basename(path))
     if not image.is_supported(path):
         with image.opened(path) as file:
-            extension = '.png' if image.kind_of(file) == 'PNG' else '.jpg'
+            extension = '.png' if image.detect_format(file) == 'PNG' else '.jpg'
     return f'{stem}_rerun{extension}'
 
 

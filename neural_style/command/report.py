@@ -12,22 +12,22 @@ from neural_style.command.checks import build_filename
 from neural_style.command.emergency import (
     Interrupted,
     Interruption,
-    keep_state,
     likely_cause,
-    save_last,
-    save_now,
+    save_final,
+    save_or_report,
+    save_resume_point,
     too_large,
 )
-from neural_style.command.input_files import InputSums
+from neural_style.command.input_files import InputChecksums
 from neural_style.command.terminal import say, warn
-from neural_style.distributed import Ranks
+from neural_style.distributed import World
 from neural_style.planning.planner import Plan
 from neural_style.planning.prediction import saving
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import format_d, format_f, modulo
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.color import original_colors, style_tint
-from neural_style.transfer.divergence import Diverged, Watch
+from neural_style.transfer.divergence import DivergenceError, DivergenceMonitor
 from neural_style.transfer.preprocessing import deprocess
 from neural_style.transfer.stylize import Iterate
 
@@ -53,9 +53,9 @@ class Report:
         colors: torch.Tensor | None,
         alpha: torch.Tensor,
         recipe: Callable[[int], str] | None,
-        sums: InputSums,
+        sums: InputChecksums,
         interruption: Interruption,
-        ranks: Ranks,
+        world: World,
         bar: tqdm,
     ):
         self.params = params
@@ -66,9 +66,9 @@ class Report:
         self.recipe = recipe
         self.sums = sums
         self.interruption = interruption
-        self.ranks = ranks
+        self.world = world
         self.bar = bar
-        self.watch = Watch()
+        self.watch = DivergenceMonitor()
         self.begun = False  # whether there was an evaluation
         self.saved = ''  # where the picture is, once a signal has come
         self.latest: Checkpoint | None = None  # the run before the evaluation at hand
@@ -79,7 +79,7 @@ class Report:
         self.plan = plan
         if self.params.dry_run:
             raise DryRun(plan.text)
-        if self.ranks.rank == 0 and (self.params.memory != '' or not plan.plain):
+        if self.world.rank == 0 and (self.params.memory != '' or not plan.plain):
             warn(plan.text)
 
     def before(self, checkpoint: Checkpoint) -> None:
@@ -90,13 +90,13 @@ class Report:
         often = params.checkpoint_iter > 0 and modulo(t, params.checkpoint_iter) == 0
         last = checkpoint.scale == self.scales - 1 and t == params.num_iterations - 1
         if self.saved:
-            state = keep_state(params, self.sums, checkpoint, self.ranks)
+            state = save_resume_point(params, self.sums, checkpoint, self.world)
             text = f'interrupted after iteration {t}; {self.saved}; {state}'
             raise Interrupted(text, self.interruption.signal)
         if params.checkpoint != '' and self.begun and (often or last):
             sums = self.sums.by_flag()
             try:
-                checkpoints.write(params.checkpoint, params, sums, checkpoint, self.ranks)
+                checkpoints.write(params.checkpoint, params, sums, checkpoint, self.world)
             except OSError as error:
                 warn(f'{error}; going on without it')
 
@@ -104,19 +104,19 @@ class Report:
         """An evaluation is done.  Raises Diverged where its numbers are lost."""
         self.begun = True
         interruption = self.interruption
-        interruption.signal = self.ranks.most(interruption.signal)
+        interruption.signal = self.world.max(interruption.signal)
         if iterate.iteration >= iterate.num_iterations:
             self.latest = None  # the step that follows changes it, and nothing replaces it
         shows = self._should_save(iterate)
         self.watch(iterate, now=shows or interruption.signal != 0)
         self._maybe_print(iterate)
-        if shows and self.ranks.rank == 0:
+        if shows and self.world.rank == 0:
             self._save(iterate)
         if interruption.signal:
             self.saved = self._save_here(iterate.iteration, iterate.x)
         self.bar.update()
 
-    def diverged(self, error: Diverged) -> str:
+    def diverged(self, error: DivergenceError) -> str:
         """What to say of lost numbers; the picture of the lowest loss is saved."""
         self.saved = self._save_here(error.iteration, error.good)
         return (
@@ -129,8 +129,8 @@ class Report:
         text = too_large(self.params, self.size, self.plan, device)
         if self.watch.good is not None:
             text += '; ' + self._save_here(self.watch.iteration, self.watch.good)
-        if self.watch.good is not None and self.latest is not None and self.ranks.size == 1:
-            text += '; ' + keep_state(self.params, self.sums, self.latest)
+        if self.watch.good is not None and self.latest is not None and self.world.size == 1:
+            text += '; ' + save_resume_point(self.params, self.sums, self.latest)
         return text
 
     def _maybe_print(self, iterate: Iterate) -> None:
@@ -153,7 +153,7 @@ class Report:
     def _painted(self, x: torch.Tensor) -> torch.Tensor:
         """The picture of an x, at the full size."""
         if self.plan is not None:
-            self.plan.make_room(saving(self.size))
+            self.plan.reserve(saving(self.size))
         disp = deprocess(x.cpu().double())
         if disp.shape[1:] != self.size:
             height, width = self.size
@@ -178,7 +178,7 @@ class Report:
     def _save(self, iterate: Iterate) -> None:
         write = self._saver(iterate.iteration, iterate.x)
         if iterate.iteration == self.params.num_iterations:
-            save_last(self.params.output_image, write)
+            save_final(self.params.output_image, write)
             return
         try:
             write(build_filename(self.params.output_image, iterate.iteration))
@@ -187,6 +187,6 @@ class Report:
 
     def _save_here(self, iteration: int, x: torch.Tensor) -> str:
         """Save a picture that may be the last; says where it is."""
-        if self.ranks.rank:
+        if self.world.rank:
             return 'the first process saves the picture'
-        return save_now(self.params.output_image, self._saver(iteration, x))
+        return save_or_report(self.params.output_image, self._saver(iteration, x))

@@ -18,23 +18,30 @@ from neural_style.command import image_files as picture
 from neural_style.command import recipe as recipes
 from neural_style.command.checks import (
     check_checkpoint,
-    check_further,
+    check_extension_flags,
     check_output,
     check_sizes,
-    written_over,
+    overwritten_inputs,
 )
 from neural_style.command.emergency import Interrupted, Interruption, out_of_memory
 from neural_style.command.images import read_pictures
-from neural_style.command.input_files import INPUTS, InputSums
+from neural_style.command.input_files import INPUTS, InputChecksums
 from neural_style.command.presets import MODELS, embedded_network, preset_files, read_preset
 from neural_style.command.report import DryRun, Report
 from neural_style.command.terminal import open_streams, progress_bar, put, say, terminal, warn
-from neural_style.distributed import ALONE, RankLostError, Ranks, join, launch, leave
-from neural_style.memory.heap import keep_memory
-from neural_style.network.devices import choose_devices, own_gpu
+from neural_style.distributed import (
+    SINGLE_PROCESS,
+    RankLostError,
+    World,
+    destroy_world,
+    init_world,
+    launch,
+)
+from neural_style.memory.heap import configure_malloc
+from neural_style.network.devices import choose_devices, gpu_of_rank
 from neural_style.torch7.cmdline import CmdLine, CommandLineError, HelpRequested, split, tonumber
 from neural_style.torch7.random import Generator
-from neural_style.transfer.divergence import Diverged
+from neural_style.transfer.divergence import DivergenceError
 from neural_style.transfer.multiscale import iterations, scales, stylize_multiscale
 from neural_style.transfer.stylize import stylize
 
@@ -130,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
         if params.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
             words = [sys.executable, '-m', 'neural_style', *argv]
             return launch(words, max(len(split(params.gpu)), 1))
-        ranks = join()
+        world = init_world()
     except HelpRequested:
         put(cmd.help_text(os.path.basename(sys.argv[0])), sys.stdout, end='')
         # stdout is the original's; a person at a terminal sees both
@@ -147,21 +154,21 @@ def main(argv: list[str] | None = None) -> int:
         warn(str(error))
         return 1
     name = 'neural_style'
-    if ranks.rank:  # the first process speaks for all
-        name += f': process {ranks.rank + 1} of {ranks.size}'
+    if world.rank:  # the first process speaks for all
+        name += f': process {world.rank + 1} of {world.size}'
         sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
-    keep_memory()
+    configure_malloc()
     try:
-        status = paint(params, cmd.given, ranks)
-        leave(ranks)
+        status = paint(params, cmd.given, world)
+        destroy_world(world)
         return status
     except DryRun as plan:
-        if ranks.rank == 0:
+        if world.rank == 0:
             put(str(plan), sys.stdout)
-        leave(ranks)
+        destroy_world(world)
         return 0
     except Interrupted as interrupted:
-        if ranks.rank == 0:
+        if world.rank == 0:
             warn(str(interrupted))
         return interrupted.status
     except RankLostError as error:
@@ -206,28 +213,28 @@ def read_flags(cmd: CmdLine, argv: list[str]) -> SimpleNamespace:
     return params
 
 
-def paint(params: SimpleNamespace, given: set[str], ranks: Ranks) -> int:
+def paint(params: SimpleNamespace, given: set[str], world: World) -> int:
     """Paint the picture, or the pictures; returns the exit status.  given: flags."""
     if params.resume == '' and 'model_file' not in given and not os.path.exists(params.model_file):
-        if ranks.rank == 0:
+        if world.rank == 0:
             warn(
                 f'there is no {params.model_file} (sh models/download_models.sh fetches VGG-19):'
                 ' using the small embedded network'
             )
         params.proto_file, params.model_file = embedded_network()
-    jobs = pictures_to_paint(params)
+    jobs = batch_jobs(params)
     if jobs is not None:
-        return run_all(jobs, ranks)
-    level = logging.ERROR if ranks.rank else telling(params)
+        return run_all(jobs, world)
+    level = logging.ERROR if world.rank else log_level(params)
     with terminal(level=level), Interruption() as interruption:
         resumed = None
         if params.resume != '':
-            params, resumed = checkpoints.read(params, given, ranks)
-        run(params, interruption, resumed, ranks)
+            params, resumed = checkpoints.read(params, given, world)
+        run(params, interruption, resumed, world)
     return 0
 
 
-def pictures_to_paint(params: SimpleNamespace) -> list[SimpleNamespace] | None:
+def batch_jobs(params: SimpleNamespace) -> list[SimpleNamespace] | None:
     """The runs that -content_image stands for: a folder, or a .txt file with a path in each line.
 
     The output of out.png and a/harbour.jpg is out_harbour.png.  None for a picture.
@@ -235,7 +242,7 @@ def pictures_to_paint(params: SimpleNamespace) -> list[SimpleNamespace] | None:
     path = params.content_image
     if os.path.isdir(path):
         try:
-            names = sorted(name for name in os.listdir(path) if picture.has_name(name))
+            names = sorted(name for name in os.listdir(path) if picture.has_image_extension(name))
         except OSError as error:
             raise ValueError(f'-content_image {path}: {error.strerror}') from error
         paths = [os.path.join(path, name) for name in names]
@@ -267,21 +274,21 @@ def pictures_to_paint(params: SimpleNamespace) -> list[SimpleNamespace] | None:
     return list(jobs.values())
 
 
-def telling(params: SimpleNamespace) -> int:
+def log_level(params: SimpleNamespace) -> int:
     """The level of what the libraries log that is shown: of a dry run, the plan alone."""
     return logging.WARNING if params.dry_run else logging.INFO
 
 
-def run_all(jobs: list[SimpleNamespace], ranks: Ranks) -> int:
+def run_all(jobs: list[SimpleNamespace], world: World) -> int:
     """Run jobs one after the other; several processes share them.  Returns the exit status."""
     status = 0
-    with terminal(level=telling(jobs[0])), Interruption() as interruption:
-        own = jobs[ranks.rank :: ranks.size]
+    with terminal(level=log_level(jobs[0])), Interruption() as interruption:
+        own = jobs[world.rank :: world.size]
         for number, job in enumerate(own, start=1):
             if not job.dry_run:
                 say(f'{job.content_image} -> {job.output_image}')
             interruption.gentle = False
-            gpu = job.gpu if ranks.size == 1 else own_gpu(job.gpu, ranks.local)
+            gpu = job.gpu if world.size == 1 else gpu_of_rank(job.gpu, world.local_rank)
             try:
                 run(SimpleNamespace(**vars(job) | {'gpu': gpu}), interruption)
             except DryRun as plan:
@@ -301,7 +308,7 @@ def run(
     params: SimpleNamespace,
     interruption: Interruption,
     resumed: dict[str, Any] | None = None,
-    ranks: Ranks = ALONE,
+    world: World = SINGLE_PROCESS,
 ) -> None:
     """What main(params) of neural_style.lua does.
 
@@ -311,17 +318,17 @@ def run(
     check_output('-output_image', params.output_image)
     if params.checkpoint != '':
         check_output('-checkpoint', params.checkpoint)
-        check_checkpoint(params, ranks)
-    for flag, path in written_over(params):
+        check_checkpoint(params, world)
+    for flag, path in overwritten_inputs(params):
         warn(f'-output_image {params.output_image}: the run writes over its -{flag} {path}')
     check_sizes(params.image_size, params.style_scale)
-    check_further(params)
+    check_extension_flags(params)
     sums = state = None
     if resumed is not None:
-        sums = InputSums(params)
+        sums = InputChecksums(params)
         checkpoints.check_inputs(params, sums.by_flag(), resumed['sums'])
         state = resumed['state']
-    gpu = params.gpu if ranks.size == 1 else own_gpu(params.gpu, ranks.local)
+    gpu = params.gpu if world.size == 1 else gpu_of_rank(params.gpu, world.local_rank)
     devices = choose_devices(gpu, params.backend, params.cudnn_autotune)
     if devices[0].type == 'cuda':
         torch.cuda.set_device(devices[0])
@@ -336,7 +343,7 @@ def run(
     # From the seed, so that masks of dropout for the targets hang on it as well.
     generator.manual_seed(params.seed if 0 <= params.seed < math.inf else params.generator_seed)
     defaults = vars(command_line().parse([]))
-    sums = sums or InputSums(params)
+    sums = sums or InputChecksums(params)
     recipe = recipes.record(params, defaults, sums)
     if recipe is None:
         warn('the settings are too long for a recipe in the picture')
@@ -365,7 +372,7 @@ def run(
 
     sizes = scales(params.multiscale, max(height, width))
     counts = iterations(sizes, params.num_iterations)
-    with progress_bar(sum(counts), ranks.rank > 0) as bar:
+    with progress_bar(sum(counts), world.rank > 0) as bar:
         if state is not None:
             bar.update(int(sum(counts[: state['scale']]) + state['iteration']))
         report = Report(
@@ -377,7 +384,7 @@ def run(
             recipe,
             sums,
             interruption,
-            ranks,
+            world,
             bar,
         )
         paint = stylize
@@ -396,12 +403,12 @@ def run(
             'before': report.before,
             'planned': report.planned,
             'state': state,
-            'ranks': ranks,
+            'world': world,
         }
         lack = False
         try:
             paint(load, content, styles, **settings)
-        except Diverged as error:
+        except DivergenceError as error:
             raise ValueError(report.diverged(error)) from error
         except (MemoryError, RuntimeError, SystemError) as error:
             if not out_of_memory(error):

@@ -34,12 +34,12 @@ def put(text: str, stream: TextIO, end: str = '\n') -> None:
         tqdm.write(text, file=stream, end=end)
         stream.flush()
     except OSError as error:  # a full disk under a log is no end either
-        leave_unread(stream)
+        redirect_to_null(stream)
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
             warn(f'stdout: {error.strerror}; going on without it')
 
 
-def leave_unread(stream: TextIO) -> None:
+def redirect_to_null(stream: TextIO) -> None:
     """Let go nowhere what comes after a pipe's reader has gone, as `head` does, or a disk is full.
 
     stream: stdout or stderr.

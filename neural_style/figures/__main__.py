@@ -16,14 +16,14 @@ from neural_style.command.emergency import out_of_memory
 from neural_style.figures.description import caption, settings
 from neural_style.figures.figures import FIGURES, PaperFigure, title
 from neural_style.figures.page import page
-from neural_style.figures.painting import Studio, finished, paint, scaled, style_size
+from neural_style.figures.painting import RenderContext, finished, paint, scaled, style_size
 from neural_style.figures.paper import FEATURES, READINGS, Setting
 from neural_style.figures.pictures import choose
 from neural_style.figures.plan import Plan
 from neural_style.figures.preparation import check_sizes, normalize_if_needed, shorten
 from neural_style.figures.sheet import Sheet
 from neural_style.files.atomic import sha256, write_whole
-from neural_style.memory.heap import keep_memory
+from neural_style.memory.heap import configure_malloc
 from neural_style.network.devices import choose_devices
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import CmdLine, CommandLineError, HelpRequested, split
@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         if name not in FIGURES:
             given = f'{name}: no such figure' if name else 'name a figure first'
             raise ValueError(f'{given}; there are {", ".join(FIGURES)} ({PROGRAM} list)')
-        keep_memory()
+        configure_malloc()
         with neural_style_terminal.terminal(Warnings(), logging.WARNING):
             run(name, params, cmd.given)
     except HelpRequested:
@@ -141,7 +141,7 @@ def run(name: str, params: SimpleNamespace, given: set[str]) -> None:
         network['normalized_over'] = sorted(set(sums.values()))
 
     folder = make_folder(params.output_dir or os.path.join('figures', name))
-    studio = Studio(
+    studio = RenderContext(
         folder,
         cnn,
         network,
@@ -167,7 +167,7 @@ def run(name: str, params: SimpleNamespace, given: set[str]) -> None:
         say(os.path.join(folder, file))
 
 
-def paint_all(plan: Plan, studio: Studio) -> dict[str, Any]:
+def paint_all(plan: Plan, studio: RenderContext) -> dict[str, Any]:
     """The records of all paintings, by name; painted if need be."""
     records = {each.name: finished(each, studio) for each in plan.paintings}
     missing = [each for each in plan.paintings if records[each.name] is None]

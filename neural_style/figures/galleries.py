@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neural_style.figures.pictures import Picture
-from neural_style.figures.plan import Painting, Plan, Shown, letters
+from neural_style.figures.plan import InputPanel, Painting, Plan, letters
 
 # The original's defaults, but that a layer which the network lacks is an error.
 GALLERY: Mapping[str, Any] = {
@@ -30,8 +30,8 @@ def style_scales(content: Picture, styles: Sequence[Picture]) -> Plan:
         for column, scale in enumerate((2.0, 1.0, 0.5), start=1)
     ]
     inputs = (
-        Shown(content, f'content: {content.name}', (0, 0)),
-        Shown(styles[0], f'style: {styles[0].name}', (0, 4)),
+        InputPanel(content, f'content: {content.name}', (0, 0)),
+        InputPanel(styles[0], f'style: {styles[0].name}', (0, 4)),
     )
     return Plan(tuple(row), inputs)
 
@@ -51,8 +51,8 @@ def interpolation(content: Picture, styles: Sequence[Picture]) -> Plan:
         for column, share in enumerate((9, 7, 5, 3, 1), start=1)
     ]
     inputs = (
-        Shown(first, f'1: {first.name}', (0, 0)),
-        Shown(second, f'2: {second.name}', (0, 6)),
+        InputPanel(first, f'1: {first.name}', (0, 0)),
+        InputPanel(second, f'2: {second.name}', (0, 6)),
     )
     return Plan(tuple(row), inputs)
 

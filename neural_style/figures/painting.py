@@ -29,7 +29,7 @@ from neural_style.transfer.stylize import Iterate, stylize
 
 
 @dataclass(frozen=True)
-class Studio:
+class RenderContext:
     """What the paintings of a figure share.
 
     cnn: shortened and normalised.  network: what the settings say about it: its sha256, say.
@@ -53,7 +53,7 @@ class Studio:
         return os.path.join(self.folder, painting.name + '.json')
 
 
-def settings(painting: Painting, studio: Studio) -> dict[str, Any]:
+def settings(painting: Painting, studio: RenderContext) -> dict[str, Any]:
     """All that decides what a painting looks like, as JSON gives it back."""
     decided = {
         'content_image': studio.sums[painting.content.path],
@@ -70,7 +70,7 @@ def settings(painting: Painting, studio: Studio) -> dict[str, Any]:
     return json.loads(json.dumps(decided))
 
 
-def finished(painting: Painting, studio: Studio) -> dict[str, Any] | None:
+def finished(painting: Painting, studio: RenderContext) -> dict[str, Any] | None:
     """The record of a painting that need not be painted again, or None."""
     try:
         record = json.loads(Path(studio.record(painting)).read_text(encoding='utf-8'))
@@ -89,7 +89,9 @@ def style_size(painting: Painting, image_size: float) -> int:
     return math.ceil(painting.style_scale * image_size)
 
 
-def paint(painting: Painting, studio: Studio, evaluated: Callable[[], object]) -> dict[str, Any]:
+def paint(
+    painting: Painting, studio: RenderContext, evaluated: Callable[[], object]
+) -> dict[str, Any]:
     """Paint, and write the picture and its record, which is returned.
 
     evaluated: called after every evaluation.  Losses are divided by the painting's unit.

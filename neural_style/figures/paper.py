@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neural_style.figures.pictures import Picture
-from neural_style.figures.plan import Painting, Plan, Shown, letters
+from neural_style.figures.plan import InputPanel, Painting, Plan, letters
 
 READINGS = ('printed', 'code')
 FEATURES = ('relu', 'conv')
@@ -21,7 +21,7 @@ RATIOS = (1e-5, 1e-4, 1e-3, 1e-2)
 SCALE = {'printed': 1e6, 'code': 1e9}
 # The weight of a content loss that is alone, for the same reason; the printed one is a sum over all
 # positions, the other a mean.
-ALONE = {'printed': 1.0, 'code': 1e4}
+SINGLE_PROCESS = {'printed': 1.0, 'code': 1e4}
 # Standard deviation of the noise that every picture starts from, of 256 levels; the paper gives
 # none.  From the original's 0.001 the middle of a picture is flat, style gradients there are all
 # alike, and low layers give a grey field in a frame; from 20 and above grain is left over.
@@ -72,7 +72,7 @@ def reconstructions(content: Picture, styles: Sequence[Picture], setting: Settin
         span = 'conv1_1' if column == 1 else f'conv1_1 ... conv{layer}'
         style = setting.keywords((), LAYERS[:column], 1)
         single = setting.keywords((layer,), (), 1)
-        single['content_weight'] = ALONE[setting.reading]
+        single['content_weight'] = SINGLE_PROCESS[setting.reading]
         above = Painting(
             f'style_conv{layer}',
             f'{letter}  {span}',
@@ -91,14 +91,14 @@ def reconstructions(content: Picture, styles: Sequence[Picture], setting: Settin
             content,
             (content,),
             single,
-            unit=ALONE[setting.reading],
+            unit=SINGLE_PROCESS[setting.reading],
             lowest=True,
         )
         paintings += [above, below]
     paintings.sort(key=lambda painting: painting.place)
     inputs = (
-        Shown(styles[0], f'style: {styles[0].name}', (0, 0)),
-        Shown(content, f'content: {content.name}', (1, 0)),
+        InputPanel(styles[0], f'style: {styles[0].name}', (0, 0)),
+        InputPanel(content, f'content: {content.name}', (1, 0)),
     )
     rows = ('Style reconstructions', 'Content reconstructions')
     return Plan(tuple(paintings), inputs, row_labels=rows)
@@ -138,8 +138,8 @@ def layers_and_ratios(content: Picture, styles: Sequence[Picture], setting: Sett
     return Plan(
         tuple(grid),
         (
-            Shown(content, f'content: {content.name}', (0, 4)),
-            Shown(styles[0], f'style: {styles[0].name}', (1, 4)),
+            InputPanel(content, f'content: {content.name}', (0, 4)),
+            InputPanel(styles[0], f'style: {styles[0].name}', (1, 4)),
         ),
         tuple(f'conv{layer}' for layer in LAYERS),
         tuple(f'10^{_exponent(ratio)}' for ratio in RATIOS),

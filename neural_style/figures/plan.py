@@ -33,7 +33,7 @@ class Painting:
 
 
 @dataclass(frozen=True)
-class Shown:
+class InputPanel:
     """An input that has a place of its own on the sheet."""
 
     picture: Picture
@@ -46,7 +46,7 @@ class Plan:
     """All paintings of a figure, and what stands around them."""
 
     paintings: tuple[Painting, ...]
-    inputs: tuple[Shown, ...] = ()
+    inputs: tuple[InputPanel, ...] = ()
     row_labels: tuple[str, ...] = ()
     column_labels: tuple[str, ...] = ()
 
@@ -72,4 +72,4 @@ def letters(
         )
         for n, style in enumerate(styles, start=1)
     ]
-    return Plan(tuple(paintings), (Shown(content, f'A  {content.name}', (0, 0)),))
+    return Plan(tuple(paintings), (InputPanel(content, f'A  {content.name}', (0, 0)),))

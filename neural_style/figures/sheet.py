@@ -10,7 +10,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 from torch import Tensor
 
-from neural_style.figures.plan import Painting, Plan, Shown
+from neural_style.figures.plan import InputPanel, Painting, Plan
 
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 NARROWEST, WIDEST = 280, 512  # of a cell: labels must fit, and the sheet must stay a picture
@@ -112,7 +112,7 @@ class Sheet:
             self.image.paste(small, (left, top))
             left = frame[2]
 
-    def input(self, shown: Shown, image: Tensor) -> None:
+    def input(self, shown: InputPanel, image: Tensor) -> None:
         x, y = self.corner(shown.place)
         label = self.cut(shown.label, self.cell[0])
         if self.band:

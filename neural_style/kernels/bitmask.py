@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_style.memory.allocator import apart_channels_last, lasting
+from neural_style.memory.allocator import large_empty_channels_last, pooled_empty
 
 # A float is above 0 where the integer of the same bits is.
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -25,7 +25,7 @@ PIECE = 1 << 19
 SOME = 1 << 18
 
 
-class Bits:
+class PackedMask:
     """A bit for each element of a tensor (1, C, H, W).
 
     above: the bits are set where this tensor, of floats or bool, is above 0.
@@ -36,7 +36,7 @@ class Bits:
         if flat.dtype.is_floating_point:
             flat = flat.view(INTEGERS[flat.element_size()])
         if flat.device.type == 'cpu':
-            self.bytes = lasting(-(-len(flat) // 8))
+            self.bytes = pooled_empty(-(-len(flat) // 8))
             _pack(flat.numpy(), self.bytes.numpy())
         else:
             self.bytes = _packed_there(flat)
@@ -62,7 +62,7 @@ class Bits:
         return table.index_select(0, self.bytes[start // 8 : -(-stop // 8)].int()).view(-1)
 
 
-def masked(gradient: Tensor, output: Tensor) -> Tensor:
+def relu_backward_(gradient: Tensor, output: Tensor) -> Tensor:
     """The way back of a ReLU with that output, written over the gradient."""
     mask = torch.ops.aten.threshold_backward.grad_input
     return mask(gradient, output, 0, grad_input=gradient)
@@ -105,11 +105,11 @@ def _table(dtype: torch.dtype, device: torch.device) -> Tensor:
     return -((numbers >> torch.arange(8, device=device)) & 1).to(dtype)
 
 
-def bits_kept(layer: nn.Module) -> int | None:
+def saved_bits(layer: nn.Module) -> int | None:
     """Bits that `run` keeps for an element of a layer's output; None for other layers."""
     if isinstance(layer, nn.ReLU):
         return 1
-    if isinstance(layer, nn.MaxPool2d) and _is_quartering(layer):
+    if isinstance(layer, nn.MaxPool2d) and _is_2x2_stride_2(layer):
         return 2
     return 0 if isinstance(layer, nn.AvgPool2d) else None
 
@@ -128,7 +128,7 @@ def run(layer: Any, features: Tensor, rectified: bool = False) -> Tensor:
     return _AvgPool.apply(features, layer)
 
 
-def _is_quartering(layer: nn.MaxPool2d) -> bool:
+def _is_2x2_stride_2(layer: nn.MaxPool2d) -> bool:
     return (
         layer.kernel_size in (2, (2, 2))
         and layer.stride in (2, (2, 2))
@@ -141,7 +141,7 @@ class _ReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features):
         output = functional.relu(features)
-        ctx.bits = Bits(output)
+        ctx.bits = PackedMask(output)
         return output
 
     @staticmethod
@@ -167,9 +167,9 @@ class _MaxPool(torch.autograd.Function):
             torch.ne(places.bitwise_and_(1), 0, out=right[:, :, rows])
             if some.shape[3] % 2:  # the lower row's places are odd where the upper one's are even
                 right[:, :, rows] ^= lower[:, :, rows]
-        ctx.lower, ctx.right = Bits(lower), Bits(right)
+        ctx.lower, ctx.right = PackedMask(lower), PackedMask(right)
         # the largest of a window, the only one that gets a gradient, is above 0
-        ctx.above = Bits(output) if rectified else None
+        ctx.above = PackedMask(output) if rectified else None
         return output
 
     @staticmethod
@@ -261,4 +261,4 @@ def pair(value: Any) -> tuple[int, int]:
 
 def _like(features: Tensor, size: torch.Size, dtype: torch.dtype | None = None) -> Tensor:
     """Features of a size; nobody reads what is in them."""
-    return apart_channels_last(size, dtype or features.dtype, features.device)
+    return large_empty_channels_last(size, dtype or features.dtype, features.device)

@@ -8,18 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_style.kernels.bitmask import Bits, masked, pair
+from neural_style.kernels.bitmask import PackedMask, pair, relu_backward_
 from neural_style.kernels.winograd import Winograd
-from neural_style.memory.allocator import apart_channels_last
+from neural_style.memory.allocator import large_empty_channels_last
 
 # Layers of no more input channels take them in two parts.
 FEW_CHANNELS = 4
 # Bytes of results that are too large for the heap, where memory is not dear.
-HUGE = 64 << 20
+LARGE_OUTPUT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class Manner:
+class ExecutionOptions:
     """How the layers of a network run.
 
     exact: they round as Torch7 does.
@@ -33,21 +33,21 @@ class Manner:
 
     exact: bool = False
     fixed: bool = False
-    frugal: bool = False
+    save_bitmasks: bool = False
     inner: tuple[bool, bool] = (False, False)
     winograd: bool = True
-    huge: int = HUGE
+    huge: int = LARGE_OUTPUT_BYTES
 
     @property
     def joins(self) -> bool:
         """Whether convolutions are FixedConvolutions, which take the layers above them along."""
-        return self.fixed or self.frugal or any(self.inner)
+        return self.fixed or self.save_bitmasks or any(self.inner)
 
 
-PLAIN = Manner()
+DEFAULT_OPTIONS = ExecutionOptions()
 
 
-class FixedConvolution:
+class FrozenConvolution:
     """What a convolution layer does, in a precision and on a device of its own.
 
     dtype: of weights and features; features in another one are converted.
@@ -70,13 +70,13 @@ class FixedConvolution:
         self.bias = None if layer.bias is None else layer.bias.detach().to(**self.form)
         self.kernel_size = layer.kernel_size
         self.padding = pair(layer.padding)
-        self.shrinks = self.can_shrink(layer)
+        self.loses_padding = self.can_shrink(layer)
 
     @cached_property
-    def turned(self) -> Tensor:
+    def flipped(self) -> Tensor:
         """By half, input and output channels exchanged."""
-        turned = self.original.flip(2, 3).transpose(0, 1)
-        return turned.to(memory_format=torch.channels_last, **self.form)
+        flipped = self.original.flip(2, 3).transpose(0, 1)
+        return flipped.to(memory_format=torch.channels_last, **self.form)
 
     @cached_property
     def winograd(self) -> Winograd:
@@ -94,19 +94,19 @@ class FixedConvolution:
     @staticmethod
     def is_winograd(layer: nn.Conv2d, dtype: torch.dtype, size: tuple[int, int]) -> bool:
         """Whether features of H x W pixels go through Winograd's convolution."""
-        fits = dtype == torch.float32 and FixedConvolution.fits(layer)
+        fits = dtype == torch.float32 and FrozenConvolution.fits(layer)
         return fits and Winograd.pays(layer.weight, size)
 
     @staticmethod
     def can_shrink(layer: nn.Conv2d) -> bool:
         """Whether it keeps the size by its padding, and can leave out what that gives."""
         sizes = zip(layer.kernel_size, pair(layer.padding), strict=True)
-        return FixedConvolution.fits(layer) and all(k == 2 * p + 1 for k, p in sizes)
+        return FrozenConvolution.fits(layer) and all(k == 2 * p + 1 for k, p in sizes)
 
     def __call__(
         self,
         features: Tensor,
-        manner: Manner = PLAIN,
+        options: ExecutionOptions = DEFAULT_OPTIONS,
         count: int = 1,
     ) -> Tensor:
         """features: (1, C, H, W).  Returns (1, C', H', W') in dtype.
@@ -117,20 +117,20 @@ class FixedConvolution:
         getting what the ReLU gives, sees to that one's way back.
         """
         padding = tuple(
-            0 if inside and self.shrinks else p
-            for inside, p in zip(manner.inner, self.padding, strict=True)
+            0 if inside and self.loses_padding else p
+            for inside, p in zip(options.inner, self.padding, strict=True)
         )
-        return _Fixed.apply(features, self, manner, padding, count)
+        return _Fixed.apply(features, self, options, padding, count)
 
     def up(
-        self, features: Tensor, padding: tuple[int, int], rectify: bool, manner: Manner
+        self, features: Tensor, padding: tuple[int, int], rectify: bool, options: ExecutionOptions
     ) -> Tensor:
         """features: (1, C, H, W), in dtype, in two parts where they are few."""
-        if manner.winograd and self._pays(features):
+        if options.winograd and self._pays(features):
             return self.winograd(features, padding, self.bias, rectify)
 
         found = _outside_of_heap(
-            features, self.weight, self.bias, padding, rectify=rectify, huge=manner.huge
+            features, self.weight, self.bias, padding, rectify=rectify, huge=options.huge
         )
         if found is not None:
             return found
@@ -145,16 +145,16 @@ class FixedConvolution:
         found = functional.conv2d(features, self.weight, self.bias, padding=padding)
         return found.relu_() if rectify else found
 
-    def down(self, gradient: Tensor, padding: tuple[int, int], manner: Manner) -> Tensor:
+    def down(self, gradient: Tensor, padding: tuple[int, int], options: ExecutionOptions) -> Tensor:
         """gradient: (1, C', H', W'), in dtype.  padding: of the way up.  Returns (1, C, H, W)."""
         height, width = (k - 1 - p for k, p in zip(self.kernel_size, padding, strict=True))
-        if manner.winograd and self._pays(gradient):
+        if options.winograd and self._pays(gradient):
             return self.winograd(gradient, (height, width), back=True)
 
-        found = _outside_of_heap(gradient, self.turned, None, (height, width), huge=manner.huge)
+        found = _outside_of_heap(gradient, self.flipped, None, (height, width), huge=options.huge)
         if found is not None:
             return found
-        return functional.conv2d(gradient, self.turned, padding=(height, width))
+        return functional.conv2d(gradient, self.flipped, padding=(height, width))
 
     def _pays(self, features: Tensor) -> bool:
         return Winograd.pays(self.weight, (features.shape[2], features.shape[3]))
@@ -188,7 +188,7 @@ def _outside_of_heap(
     size = torch.Size((1, len(weight), *(side + 2 * p - k + 1 for side, k, p in sides)))
     if size.numel() * features.element_size() < huge or not _fuses(features):
         return None
-    found = apart_channels_last(size, features.dtype, features.device)
+    found = large_empty_channels_last(size, features.dtype, features.device)
     if bias is None:
         found.zero_()
     else:
@@ -203,13 +203,13 @@ def _outside_of_heap(
 
 class _Fixed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features, fixed, manner, padding, count):
-        ctx.bits, ctx.padding, ctx.manner = None, padding, manner
+    def forward(ctx: Any, features, fixed, options, padding, count):
+        ctx.bits, ctx.padding, ctx.options = None, padding, options
         ctx.fixed, ctx.dtype = fixed, features.dtype
         features = fixed._converted(features)
-        output = fixed.up(features, padding, count > 1, manner)
-        if count == 2 and manner.frugal:
-            ctx.bits = Bits(output)
+        output = fixed.up(features, padding, count > 1, options)
+        if count == 2 and options.save_bitmasks:
+            ctx.bits = PackedMask(output)
         elif count == 2:
             ctx.save_for_backward(output)
         return output
@@ -220,12 +220,12 @@ class _Fixed(torch.autograd.Function):
         if ctx.bits is not None:
             gradient = ctx.bits.mask(gradient)
         for output in ctx.saved_tensors:
-            gradient = masked(gradient, output)
-        own = fixed.down(gradient, ctx.padding, ctx.manner)
+            gradient = relu_backward_(gradient, output)
+        own = fixed.down(gradient, ctx.padding, ctx.options)
         return own.to(ctx.dtype), None, None, None, None
 
 
-class _RectifiedPool(torch.autograd.Function):
+class _MaxPoolWithReLUBackward(torch.autograd.Function):
     """Max pooling and the way back of the ReLU below it.
 
     Only the largest of a window gets a gradient, and that is above 0 where the pooling's output is:
@@ -244,7 +244,7 @@ class _RectifiedPool(torch.autograd.Function):
         if features.device.type == 'cpu':
             size = pool(features.to('meta'), *ctx.settings)[0].shape
             output, places = (
-                apart_channels_last(size, dtype, features.device)
+                large_empty_channels_last(size, dtype, features.device)
                 for dtype in (features.dtype, torch.int64)
             )
             pool.out(features, *ctx.settings, out=output, indices=places)
@@ -256,25 +256,25 @@ class _RectifiedPool(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient):  # type: ignore[override]
         output, places = ctx.saved_tensors
-        gradient = masked(gradient, output)
-        own = apart_channels_last(ctx.size, gradient.dtype, gradient.device)
+        gradient = relu_backward_(gradient, output)
+        own = large_empty_channels_last(ctx.size, gradient.dtype, gradient.device)
         down = torch.ops.aten.max_pool2d_with_indices_backward
         if gradient.device.type == 'cpu':
             return down.grad_input(gradient, own, *ctx.settings, places, grad_input=own), None
         return down(gradient, own, *ctx.settings, places), None
 
 
-def pool_rectified(layer: nn.MaxPool2d, features: Tensor) -> Tensor:
+def max_pool_with_relu_backward(layer: nn.MaxPool2d, features: Tensor) -> Tensor:
     """A max pooling of features (1, C, H, W) whose ReLU's way back it is to see to.
 
     The gradient that comes back from above is written over.
     """
-    return _RectifiedPool.apply(features, layer)
+    return _MaxPoolWithReLUBackward.apply(features, layer)
 
 
-def is_fixed(layer: nn.Module | None) -> bool:
+def can_be_frozen(layer: nn.Module | None) -> bool:
     """Whether a FixedConvolution can take a layer's place."""
-    return isinstance(layer, nn.Conv2d) and FixedConvolution.fits(layer)
+    return isinstance(layer, nn.Conv2d) and FrozenConvolution.fits(layer)
 
 
 def _fuses(features: Tensor) -> bool:

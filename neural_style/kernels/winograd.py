@@ -16,7 +16,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from neural_style.memory.allocator import apart
+from neural_style.memory.allocator import large_empty
 
 # Results and pixels of a piece, on an axis.
 STEP, SIDE = 4, 6
@@ -43,7 +43,7 @@ class Winograd:
         outer, inner = weight.shape[:2]
         evaluate = _matrices()[0]
         flat = weight.detach().permute(2, 3, 1, 0).reshape(9, inner * outer)
-        self.kernel = apart((SIDE**2, inner * outer), torch.float32, weight.device)
+        self.kernel = large_empty((SIDE**2, inner * outer), torch.float32, weight.device)
         for part, own in zip(self.kernel.split(1 << 13, 1), flat.split(1 << 13, 1), strict=True):
             part.copy_(evaluate @ own.double())
         self.kernel = self.kernel.view(SIDE**2, inner, outer)
@@ -102,10 +102,10 @@ class Winograd:
         rows, columns = (math.ceil(side / STEP) for side in size)
         most = _rows_at_once(rows, columns)
         form = torch.float32, features.device
-        above = apart((1, *size, outer), *form)
-        padded = apart((STEP * most + 2, STEP * columns + 2, inner), *form).zero_()
+        above = large_empty((1, *size, outer), *form)
+        padded = large_empty((STEP * most + 2, STEP * columns + 2, inner), *form).zero_()
         length = SIDE**2 * most * columns * max(inner, outer)
-        room = [apart((length,), *form) for _ in range(2)]
+        room = [large_empty((length,), *form) for _ in range(2)]
         for row in range(0, rows, most):
             count = min(most, rows - row)
             self._fill(padded, below, STEP * row - padding[0], padding[1])
@@ -114,9 +114,9 @@ class Winograd:
             down, across, _ = padded.stride()
             steps = (down, across, STEP * down, STEP * across, 1)
             pieces.copy_(padded.as_strided(pieces.shape, steps))
-            turned = _both_axes(piece, pieces.view(SIDE, SIDE, -1), room)
+            flipped = _both_axes(piece, pieces.view(SIDE, SIDE, -1), room)
             products = _start(room[1], SIDE**2, number, outer)
-            torch.bmm(turned.view(SIDE**2, number, inner), kernel, out=products)
+            torch.bmm(flipped.view(SIDE**2, number, inner), kernel, out=products)
             results = _both_axes(result, products.view(SIDE, SIDE, -1), room[::-1])
             results = results.view(STEP, STEP, count, columns, outer).permute(2, 0, 3, 1, 4)
             part = above[0, STEP * row : STEP * (row + count)]
@@ -198,5 +198,5 @@ def _matrices() -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     scale[0] = 1
     order = list(RECIPROCALS)
     ways = [pieces, results.T, (pieces * scale[:, None])[order], results[order].T]
-    own, result, turned, turned_result = (way.float().contiguous() for way in ways)
-    return torch.kron(kernel, kernel), own, result, turned, turned_result
+    own, result, flipped, turned_result = (way.float().contiguous() for way in ways)
+    return torch.kron(kernel, kernel), own, result, flipped, turned_result

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_style.kernels.bitmask import masked
-from neural_style.memory.allocator import apart_like, lasting_like
+from neural_style.kernels.bitmask import relu_backward_
+from neural_style.memory.allocator import large_empty_like, pooled_empty_like
 from neural_style.torch7.blas import add_product, gemm_tn
 from neural_style.torch7.convolution import EXACT_STYLE
 
@@ -36,7 +36,7 @@ RUN = 1 << 20
 
 
 @dataclass(frozen=True)
-class Part:
+class Region:
     """The part of a layer that the features of a tile are.
 
     own: rows and columns of the tile's features that count; what is around them is halo.
@@ -67,7 +67,7 @@ def _rows(features: Tensor) -> Tensor:
     return features[0].permute(1, 2, 0)
 
 
-def _some_rows(features: Tensor, *others: Tensor) -> list[tuple[Tensor, ...]]:
+def _row_chunks(features: Tensor, *others: Tensor) -> list[tuple[Tensor, ...]]:
     """Features (1, C, H, W), and others as high, in rows of no more than RUN elements: so nothing
     of the layer's size is taken for what is made of them."""
     rows = max(1, RUN // max(features[:, :, :1].numel(), 1))
@@ -118,16 +118,16 @@ class _AddGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         loss, part = ctx.loss, getattr(ctx.loss, 'part', None)
-        features = ctx.saved_tensors[0] if ctx.saved_tensors else loss.recalled
+        features = ctx.saved_tensors[0] if ctx.saved_tensors else loss.recomputed_features
         if not loss.owns_gradient:
             gradient = gradient.clone()
         if part is None:
             loss.add_gradient(features, gradient)
         else:
-            loss.recalled = None
+            loss.recomputed_features = None
             loss.add_gradient(piece(features, part.own), piece(gradient, part.own))
-        if loss.rectifies:
-            gradient = masked(gradient, features)
+        if loss.applies_relu_backward:
+            gradient = relu_backward_(gradient, features)
         return gradient, None, None
 
 
@@ -155,10 +155,10 @@ class Loss(nn.Module):
 
     scale = 1.0
     owns_gradient = False
-    rectifies = False
-    part: Part | None = None
-    forgets = False
-    recalled: Tensor | None = None
+    applies_relu_backward = False
+    part: Region | None = None
+    discard_features = False
+    recomputed_features: Tensor | None = None
 
     def __init__(self, strength: float, normalize: bool = False, rectified: bool = False):
         super().__init__()
@@ -180,14 +180,14 @@ class Loss(nn.Module):
             if self.mode == 'loss':
                 return _AddGradient.apply(features, self, below)
             if self.mode == 'recall':
-                self.recalled = below
+                self.recomputed_features = below
                 return features
             comes_back = self.goes_back()  # down, that is, without coming up again
-            if comes_back and not self.forgets:
-                below = lasting_like(features).copy_(below)
+            if comes_back and not self.discard_features:
+                below = pooled_empty_like(features).copy_(below)
             self._add_up(piece(below, self.part.own))
             if comes_back:
-                return _AddGradient.apply(features, self, None if self.forgets else below)
+                return _AddGradient.apply(features, self, None if self.discard_features else below)
         elif self.mode == 'capture':
             self.capture(features)
         elif self.mode == 'loss':
@@ -282,7 +282,7 @@ class ContentLoss(Loss):
         features = _full(features)
         shape = (1, features.shape[1], *self.part.size)
         if self.target.shape != shape:
-            self.target = apart_like(features, shape, features.device)
+            self.target = large_empty_like(features, shape, features.device)
         piece(self.target, self.part.place).copy_(features)
 
     def settle(self) -> None:
@@ -306,7 +306,7 @@ class ContentLoss(Loss):
             super().add_gradient(features, gradient)
             return
         slope, weight = self._slope(features), self.strength * self.scale
-        several = _some_rows(features, self._place(), gradient)
+        several = _row_chunks(features, self._place(), gradient)
         for own, target, found in zip(*several, strict=True):
             found.add_((_full(own) - target).mul_(slope).mul_(weight))
 
@@ -380,7 +380,7 @@ class StyleLoss(Loss):
         guide = self._guide(features)
         if self.exact:
             return gram_matrix(features * guide, self.exact)
-        several = zip(*_some_rows(features, guide), strict=True)
+        several = zip(*_row_chunks(features, guide), strict=True)
         return torch.stack([gram_matrix(own * some, exact=False) for own, some in several]).sum(0)
 
     def value(self, features: Tensor, statistic: Tensor) -> Tensor:
@@ -400,7 +400,7 @@ class StyleLoss(Loss):
         # The same with less to read and write: the slope is weighted in the features' place.
         slope = self._slope(features, self._statistic) * (2 * self.strength * self.scale)
         if self.guide is not None:
-            several = _some_rows(features, self._guide(features), gradient)
+            several = _row_chunks(features, self._guide(features), gradient)
             for own, guide, found in zip(*several, strict=True):
                 found.add_(_product(slope, own * guide).mul_(guide))
         elif features.dtype in HALVES:
@@ -487,7 +487,7 @@ class TVLoss(nn.Module):
     """
 
     scale = 1.0
-    owns_gradient = rectifies = False
+    owns_gradient = applies_relu_backward = False
 
     def __init__(self, strength: float):
         super().__init__()

@@ -28,7 +28,7 @@ GAPS = 1.1
 ROOM = 16 << 20
 
 
-class Arena:
+class CachingAllocator:
     """Memory that is given out, comes back with the array, and is given out again.
 
     size: bytes of addresses: they become memory where something is written.  Raises OSError where
@@ -143,58 +143,60 @@ def _joined(parts: Iterable[tuple[int, int, bool]]) -> list[tuple[int, int, bool
 
 
 @lru_cache
-def arena() -> Arena | None:
+def allocator() -> CachingAllocator | None:
     """The process's, as large as the machine's memory; None where there is none."""
     if sys.platform != 'linux':
         return None
     try:
-        return Arena(os.sysconf('SC_PHYS_PAGES') * mmap.PAGESIZE)
+        return CachingAllocator(os.sysconf('SC_PHYS_PAGES') * mmap.PAGESIZE)
     except OSError:  # a limit of addresses
         return None
 
 
-def apart(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+def large_empty(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
     """An empty tensor; on a CPU, if it is large, outside of the heap."""
     size = math.prod(shape) * dtype.itemsize
-    if device.type == 'cpu' and size >= LARGE and (all_of_it := arena()) is not None:
+    if device.type == 'cpu' and size >= LARGE and (all_of_it := allocator()) is not None:
         found = all_of_it.take(size)
         if found is not None:
             return torch.from_numpy(found)[:size].view(dtype).view(*shape)
     return torch.empty(*shape, dtype=dtype, device=device)
 
 
-def apart_like(features: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
+def large_empty_like(features: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
     """The same for features (1, C, H, W), in the layout and the precision of others."""
     if features.is_contiguous():
-        return apart(shape, features.dtype, device)
-    return apart_channels_last(shape, features.dtype, device)
+        return large_empty(shape, features.dtype, device)
+    return large_empty_channels_last(shape, features.dtype, device)
 
 
-def apart_channels_last(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+def large_empty_channels_last(
+    shape: Sequence[int], dtype: torch.dtype, device: torch.device
+) -> Tensor:
     """The same for features (1, C, H, W), channels last."""
     one, channels, height, width = shape
-    return apart((one, height, width, channels), dtype, device).permute(0, 3, 1, 2)
+    return large_empty((one, height, width, channels), dtype, device).permute(0, 3, 1, 2)
 
 
 _room = np.empty(0, np.uint8)
 
 
-def lasting(size: int) -> Tensor:
+def pooled_empty(size: int) -> Tensor:
     """Bytes on a CPU for what lasts, so that the larger tensors between leave no gaps."""
     global _room
     if size > len(_room):
-        _room = apart([max(ROOM, size)], torch.uint8, torch.device('cpu')).numpy()
+        _room = large_empty([max(ROOM, size)], torch.uint8, torch.device('cpu')).numpy()
     # by way of NumPy: autograd would take a change of one for a change of all
     found, _room = torch.from_numpy(_room[:size]), _room[-(-size // 64) * 64 :]
     return found
 
 
-def lasting_like(features: Tensor) -> Tensor:
+def pooled_empty_like(features: Tensor) -> Tensor:
     """An empty tensor that lasts, like features (1, C, H, W), in their layout."""
     if features.device.type != 'cpu' or features.nbytes >= LARGE:
-        return apart_like(features, features.shape, features.device)
+        return large_empty_like(features, features.shape, features.device)
     one, channels, height, width = features.shape
-    found = lasting(features.nbytes).view(features.dtype)
+    found = pooled_empty(features.nbytes).view(features.dtype)
     if features.is_contiguous():
         return found.view(features.shape)
     return found.view(one, height, width, channels).permute(0, 3, 1, 2)

@@ -7,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from neural_style.memory.allocator import arena
+from neural_style.memory.allocator import allocator
 
 # The share of a limit that is given up beyond what has to be, so that it is not soon to do again.
-SLACK = 0.02
+TRIM_EXTRA = 0.02
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h
 
 
@@ -37,7 +37,7 @@ def _glibc() -> Any:
     return library
 
 
-def keep_memory() -> None:
+def configure_malloc() -> None:
     """Ask glibc to keep the memory of large tensors for the next ones.
 
     By default it hands every tensor above 32 MB back to the system and gets it again page by
@@ -60,7 +60,7 @@ def trim(size: int | None = None) -> None:
     Small tensors that stay cut up what larger ones leave behind: without, a heap grows by a large
     tensor for each tile.  It takes a while until the memory is there again; so not too often.
     """
-    whole, library = arena(), _glibc()
+    whole, library = allocator(), _glibc()
     if whole is not None:
         done = whole.trim(whole.size if size is None else size)
         if size is not None and done >= size:
@@ -72,7 +72,7 @@ def trim(size: int | None = None) -> None:
 def hold(most: float, more: float = 0) -> None:
     """Hold the process's memory below a limit when so many bytes more are needed."""
     if math.isfinite(most) and (over := used() + more - most) > 0:
-        trim(int(over + SLACK * most))
+        trim(int(over + TRIM_EXTRA * most))
 
 
 def used() -> int:
@@ -83,7 +83,7 @@ def used() -> int:
 def free() -> int:
     """Bytes that the process has in glibc's heap for the next tensors, about; 0 where nobody can
     tell."""
-    whole, library = arena(), _glibc()
+    whole, library = allocator(), _glibc()
     try:
         count = library.mallinfo2
     except AttributeError:  # before glibc 2.33

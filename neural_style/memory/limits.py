@@ -13,7 +13,7 @@ from neural_style.memory import heap
 # What Linux tells.
 PROCESSES, GROUPS = Path('/proc'), Path('/sys/fs/cgroup')
 # Addresses that allocators take beside what is touched.
-UNTOUCHED = 320 << 20
+RESERVED_ADDRESS_SPACE = 320 << 20
 UNITS = {'': 0, 'k': 10, 'm': 20, 'g': 30, 't': 40}
 
 
@@ -67,7 +67,7 @@ def _address_space() -> float:
         most, _ = resource.getrlimit(resource.RLIMIT_AS)
         if most != resource.RLIM_INFINITY:
             pages = int((PROCESSES / 'self/statm').read_text().split()[0])
-            return max(most - pages * resource.getpagesize() - UNTOUCHED, 0)
+            return max(most - pages * resource.getpagesize() - RESERVED_ADDRESS_SPACE, 0)
     return math.inf
 
 

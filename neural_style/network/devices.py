@@ -51,7 +51,7 @@ def choose_devices(
     return [torch.device('cuda', index) for index in indices]
 
 
-def own_gpu(gpu: str, number: int) -> str:
+def gpu_of_rank(gpu: str, number: int) -> str:
     """What -gpu says to the number-th process, from 0, of several on a machine.
 
     Of several GPUs one each; with a single one named, that one and those after it; -1 for all.

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from neural_style.kernels.convolution import is_fixed
+from neural_style.kernels.convolution import can_be_frozen
 from neural_style.losses.losses import Loss
 
 
@@ -15,6 +15,6 @@ def joined(layers: Sequence[Any], number: int) -> int:
     A convolution takes the ReLU above it along, and a max pooling or loss above that its way back.
     """
     layer, above, beyond = [*layers[number : number + 3], None, None][:3]
-    if not (is_fixed(layer) and isinstance(above, nn.ReLU)):
+    if not (can_be_frozen(layer) and isinstance(above, nn.ReLU)):
         return 1
     return 3 if isinstance(beyond, nn.MaxPool2d | Loss) else 2

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neural_style.distributed import ALONE, Ranks
+from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.kernels import bitmask as bits
 from neural_style.kernels.convolution import (
-    FixedConvolution,
-    Manner,
-    is_fixed,
-    pool_rectified,
+    ExecutionOptions,
+    FrozenConvolution,
+    can_be_frozen,
+    max_pool_with_relu_backward,
 )
 from neural_style.kernels.precision import PRECISIONS
 from neural_style.losses.losses import (
@@ -29,7 +29,7 @@ from neural_style.losses.losses import (
 )
 from neural_style.network.fusion import joined
 from neural_style.tiling.evaluation import Stage, TiledEvaluation, Tiling
-from neural_style.tiling.geometry import cuts, is_local, output_sizes, window
+from neural_style.tiling.geometry import cuts, is_tileable, output_sizes, window
 from neural_style.torch7 import nn as torch7_nn
 from neural_style.torch7.convolution import EXACT, EXACT_STYLE, convolve
 from neural_style.torch7.random import Generator
@@ -117,7 +117,7 @@ class LossNetwork(nn.Module):
         style_layer_weights: Mapping[str, float] = NO_WEIGHTS,
         missing_layers: str = 'warn',
         precision: str = 'fp32',
-        ranks: Ranks = ALONE,
+        world: World = SINGLE_PROCESS,
         exact: bool = True,
     ):
         super().__init__()
@@ -125,19 +125,19 @@ class LossNetwork(nn.Module):
         self._small = False  # whether the content image is
         self.dtype = PRECISIONS[precision]
         self.tiling: Tiling | None = None  # None: whole images
-        self.ranks = ranks
+        self.world = world
         # What every gradient is multiplied by on its way back, and the image's divided by: the
         # range of float16 ends at 6e-8.
         self.scale = FIRST_SCALE if self.dtype == torch.float16 else 1.0
-        self.fixed: dict[tuple[nn.Module, torch.dtype], FixedConvolution] = {}
+        self.fixed: dict[tuple[nn.Module, torch.dtype], FrozenConvolution] = {}
         self.content_losses: list[ContentLoss] = []
         self.style_losses: list[StyleLoss] = []
         layers: list[Any] = list(cnn)
         graph: Any = cnn if hasattr(cnn, 'rewired') else None  # loadcaffe.graph.Graph has branches
         names = layer_names(cnn)
         if missing_layers == 'error':
-            content_layers = _in_order('-content_layers', content_layers, names)
-            style_layers = _in_order('-style_layers', style_layers, names)
+            content_layers = _reference_dot('-content_layers', content_layers, names)
+            style_layers = _reference_dot('-style_layers', style_layers, names)
         content_at, style_at, depth = loss_positions(names, content_layers, style_layers)
         _warn_of_lost_layers('-content_layers', content_layers, len(content_at), names)
         _warn_of_lost_layers('-style_layers', style_layers, len(style_at), names)
@@ -196,7 +196,7 @@ class LossNetwork(nn.Module):
             self.chunks = _cut(net, cuts, len(self.devices))
         else:
             self.chunks = nn.ModuleList([nn.Sequential(*net)])
-        if ranks.size > 1:
+        if world.size > 1:
             self.tiling = self._strips(graph is not None)
         for chunk, device in zip(self.chunks, self.devices, strict=True):
             # The stubs do not know the keyword.
@@ -210,9 +210,9 @@ class LossNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """image: (3, H, W), preprocessed.  Returns the features of the last layer."""
-        manner = self._manner(image)
+        options = self._options(image)
         features = image.unsqueeze(0)
-        if not manner.exact:
+        if not options.exact:
             # The layout of PyTorch's fastest convolutions: a whole evaluation of VGG-19 takes 1.1
             # times less at 512 x 384 on a CPU.
             features = features.contiguous(memory_format=torch.channels_last)
@@ -220,8 +220,8 @@ class LossNetwork(nn.Module):
             features = features.to(device)
             run: Any = getattr(chunk, 'run', None)
             if run is not None:  # a network with branches
-                return _JoinEnds.apply(*run(features, partial(self._call, manner)))
-            features = self._run(list(chunk.children()), features, manner)
+                return _JoinEnds.apply(*run(features, partial(self._call, options)))
+            features = self._run(list(chunk.children()), features, options)
         return features
 
     def gradient(self, image: Tensor) -> Tensor:
@@ -247,10 +247,10 @@ class LossNetwork(nn.Module):
         """What runs the network in tiles, if they are wanted and the image is not a small one."""
         if self.tiling is None or (image[0].numel() <= EXACT and image.dtype == torch.float32):
             return None
-        whole = self._manner(image)
+        whole = self._options(image)
 
-        def run(layers: Sequence[nn.Module], features: Tensor, manner: Manner) -> Tensor:
-            return self._run(layers, features, replace(manner, fixed=whole.fixed))
+        def run(layers: Sequence[nn.Module], features: Tensor, options: ExecutionOptions) -> Tensor:
+            return self._run(layers, features, replace(options, fixed=whole.fixed))
 
         return TiledEvaluation(
             list(self.chunks[0].children()),
@@ -258,7 +258,7 @@ class LossNetwork(nn.Module):
             run,
             (image.shape[1], image.shape[2]),
             image.device,
-            self.ranks,
+            self.world,
             # columns that are no multiple of 16 take half precision twice the time
             inner=(True, self.dtype == torch.float32 or not whole.fixed),
         )
@@ -276,7 +276,7 @@ class LossNetwork(nn.Module):
         ends = [*begins[1:], len(layers)]
         return Tiling(tuple(Stage(a, b, recompute=0) for a, b in zip(begins, ends, strict=True)))
 
-    def _manner(self, image: Tensor) -> Manner:
+    def _options(self, image: Tensor) -> ExecutionOptions:
         """How layers run, of which the losses are told what concerns them."""
         on_cpu, full = image.device.type == 'cpu', self.dtype == torch.float32
         # a run that is exact has exact targets
@@ -287,46 +287,51 @@ class LossNetwork(nn.Module):
         for loss in self.style_losses:
             loss.exact = exact
         for adding in self.adding:
-            adding.scale, adding.rectifies = self.scale, False
-        return Manner(exact, fixed)
+            adding.scale, adding.applies_relu_backward = self.scale, False
+        return ExecutionOptions(exact, fixed)
 
-    def _run(self, layers: Sequence[Any], features: Tensor, manner: Manner) -> Tensor:
+    def _run(self, layers: Sequence[Any], features: Tensor, options: ExecutionOptions) -> Tensor:
         """Layers one after the other, those that are joined as one."""
         number = 0
         while number < len(layers):
-            layer, count = layers[number], joined(layers, number) if manner.joins else 1
+            layer, count = layers[number], joined(layers, number) if options.joins else 1
             beyond = layers[number + 2] if count > 2 else None
             if isinstance(beyond, Loss) and not beyond.goes_back():
                 beyond, count = None, 2
-            features = self._call(manner, layer, features, count=count)
+            features = self._call(options, layer, features, count=count)
             if beyond is not None:
-                features = _see_to_relu(beyond, features, manner.frugal)
+                features = _run_with_relu_backward(beyond, features, options.save_bitmasks)
             number += count
         return features
 
     def _call(
-        self, manner: Manner, layer: Any, features: Tensor, *others: Tensor, count: int = 1
+        self,
+        options: ExecutionOptions,
+        layer: Any,
+        features: Tensor,
+        *others: Tensor,
+        count: int = 1,
     ) -> Tensor:
         """Run a layer, or those that are joined with it (count, of FixedConvolution).
 
         A layer of a network with branches may take several inputs.
         """
         _check_fit(layer, features)
-        if manner.exact and isinstance(layer, nn.Conv2d) and layer.groups == 1:
+        if options.exact and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
-        if manner.joins and is_fixed(layer):
-            dtype = self.dtype if manner.fixed else features.dtype
-            return self._fixed(layer, dtype)(features, manner, count)
-        if manner.frugal and bits.bits_kept(layer) is not None:
+        if options.joins and can_be_frozen(layer):
+            dtype = self.dtype if options.fixed else features.dtype
+            return self._fixed(layer, dtype)(features, options, count)
+        if options.save_bitmasks and bits.saved_bits(layer) is not None:
             return bits.run(layer, features)
-        if manner.fixed and layer.state_dict():
+        if options.fixed and layer.state_dict():
             # in full precision, like its weights
             features, others = features.float(), tuple(other.float() for other in others)
         return layer(features, *others)
 
-    def _fixed(self, layer: nn.Conv2d, dtype: torch.dtype) -> FixedConvolution:
+    def _fixed(self, layer: nn.Conv2d, dtype: torch.dtype) -> FrozenConvolution:
         if (layer, dtype) not in self.fixed:
-            self.fixed[layer, dtype] = FixedConvolution(layer, dtype, layer.weight.device)
+            self.fixed[layer, dtype] = FrozenConvolution(layer, dtype, layer.weight.device)
         return self.fixed[layer, dtype]
 
     def capture_content(self, image: Tensor) -> None:
@@ -371,14 +376,14 @@ class LossNetwork(nn.Module):
         return torch7_nn.text(nn.Sequential(*gpus), backend)
 
 
-def _see_to_relu(layer: Any, features: Tensor, frugal: bool) -> Tensor:
+def _run_with_relu_backward(layer: Any, features: Tensor, save_bitmasks: bool) -> Tensor:
     """Run a loss or a max pooling that sees to the way back of the ReLU right below it."""
     if isinstance(layer, Loss):
-        layer.rectifies = True
+        layer.applies_relu_backward = True
         return layer(features)
-    if frugal and bits.bits_kept(layer) is not None:
+    if save_bitmasks and bits.saved_bits(layer) is not None:
         return bits.run(layer, features, rectified=True)
-    return pool_rectified(layer, features)
+    return max_pool_with_relu_backward(layer, features)
 
 
 class _JoinEnds(torch.autograd.Function):
@@ -413,7 +418,7 @@ def _check_fit(layer: nn.Module, features: Tensor) -> None:
                 ' size that the network was made for, or name only layers before it in'
                 ' -content_layers and -style_layers'
             )
-    elif isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) and is_local(layer):
+    elif isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) and is_tileable(layer):
         for axis, size in enumerate(features.shape[2:]):
             if output_sizes([layer], axis, size)[1] < 1:
                 pooling = ' by -pooling avg' if isinstance(layer, nn.AvgPool2d) else ''
@@ -436,7 +441,7 @@ def _average_pooling(layer: nn.MaxPool2d, name: str, same_size: bool) -> nn.AvgP
     return nn.AvgPool2d(layer.kernel_size, layer.stride)
 
 
-def _in_order(flag: str, wanted: Sequence[str], names: Sequence[str]) -> list[str]:
+def _reference_dot(flag: str, wanted: Sequence[str], names: Sequence[str]) -> list[str]:
     """The layers in the order of the network; ValueError for one that it lacks, or given twice."""
     lacking = [name for name in wanted if name not in names]
     if lacking:

@@ -13,28 +13,28 @@ from neural_style.memory import heap
 from neural_style.memory.limits import free_memory, parse_memory, used_memory, written
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.prediction import (
-    Job,
+    Workload,
     any_winograd,
-    at_once,
     channels_of,
+    is_single_pass,
     item_size,
     layers_of,
-    load_of,
     predict,
+    stage_cost,
 )
 from neural_style.tiling.evaluation import Stage, Tiling
-from neural_style.tiling.geometry import cuts, is_local, window
+from neural_style.tiling.geometry import cuts, is_tileable, window
 
 MOST = 1 << 62  # bytes: more than there are
 # Of a tile's largest tensor, about.  On a GPU it may be larger: small ones do not fill it.
 LARGE = 32 << 20
 LARGE_ON_GPU = 256 << 20
 # The share of a limit that a plan fills: measured peaks were up to 4 % above those predicted.
-FILLED = 0.96
+FILL_SHARE = 0.96
 # The share of what is free that a size fills that is named: a little less may be free next time.
-NAMED = 0.98
+SUGGESTION_SHARE = 0.98
 # The share of the predicted peak above which what lies free goes back to the system.
-TRIMMED = 0.97
+TRIM_AT = 0.97
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Plan:
     text: str
     plain: bool
 
-    def make_room(self, size: float) -> None:
+    def reserve(self, size: float) -> None:
         """Give up memory that lies free where so many bytes more would be above the plan."""
         if self.tiling is not None:
             heap.hold(self.tiling.most, size)
@@ -67,7 +67,7 @@ def choose_plan(
     *,
     pairs: int,
     memory: str = '',
-    given_up: int = 0,
+    released_bytes: int = 0,
     reparametrized: bool = False,
 ) -> Plan:
     """The plan that changes least and fits, then the one that is fastest.
@@ -78,26 +78,32 @@ def choose_plan(
     but the last digits, then a history of L-BFGS on the host, then one in bfloat16.  All processes
     come to the same plan.  Raises ValueError where nothing fits, naming the size that would.
     """
-    device, ranks = network.devices[0], network.ranks
+    device, world = network.devices[0], network.world
     heap.trim()  # what an earlier picture has left is not in use
-    limit = parse_memory(memory) if memory else free_memory(device, ranks.neighbours)
+    limit = parse_memory(memory) if memory else free_memory(device, world.local_world_size)
     used, on_cpu = used_memory(device), device.type == 'cpu'
     if len(network.devices) > 1:  # each has a part of the network; nobody can say which
         limit = math.inf
-    if ranks.size > 1:
-        used, limit = ranks.most(used), -ranks.most(-int(min(limit, MOST)))
-    job = Job(
-        network, size, tuple(style_sizes), pairs, used, given_up if on_cpu else 0, reparametrized
+    if world.size > 1:
+        used, limit = world.max(used), -world.max(-int(min(limit, MOST)))
+    job = Workload(
+        network,
+        size,
+        tuple(style_sizes),
+        pairs,
+        used,
+        released_bytes if on_cpu else 0,
+        reparametrized,
     )
-    room = FILLED * limit
+    room = FILL_SHARE * limit
     found = _fitting(job, room)
     if found is not None:
         return found
     leanest = min(_plans(job), key=lambda plan: plan.peak)
-    needed = leanest.peak / FILLED
+    needed = leanest.peak / FILL_SHARE
     given = f'-memory {memory}:' if memory else f'-image_size: {written(limit)} are free, and'
     height, width = size
-    fits = _largest(job, room if memory else NAMED * room, leanest)
+    fits = _largest(job, room if memory else SUGGESTION_SHARE * room, leanest)
     remedy = f'-image_size {fits} would fit' if fits else 'no size would fit'
     if not _can_tile(network):
         remedy += '; a network with branches runs whole, without tiles'
@@ -108,17 +114,17 @@ def choose_plan(
     )
 
 
-def _fitting(job: Job, room: float) -> Plan | None:
+def _fitting(job: Workload, room: float) -> Plan | None:
     return next((plan for plan in _plans(job) if plan.peak <= room), None)
 
 
-def _largest(job: Job, room: float, leanest: Plan) -> int:
+def _largest(job: Workload, room: float, leanest: Plan) -> int:
     """The longer side, a multiple of 16, of the largest image that fits; 0 for none.
 
     leanest: the plan that needs least for the image that does not fit.
     """
 
-    def scaled(number: int) -> Job:
+    def scaled(number: int) -> Workload:
         return job.scaled(16 * number / max(job.size))
 
     # With the leanest plan first, for all plans of a size take a while.
@@ -136,7 +142,7 @@ def _largest(job: Job, room: float, leanest: Plan) -> int:
     return 16 * low
 
 
-def _plans(job: Job) -> Iterator[Plan]:
+def _plans(job: Workload) -> Iterator[Plan]:
     """All plans, the best first."""
     on_gpu = job.network.devices[0].type != 'cpu'
     tilings: list[Tiling | None] = []
@@ -156,7 +162,7 @@ def _can_tile(network: LossNetwork) -> bool:
     return len(network.devices) == 1 and not hasattr(network.chunks[0], 'run')
 
 
-def _tilings(job: Job) -> list[Tiling | None]:
+def _tilings(job: Workload) -> list[Tiling | None]:
     """Stages with a whole top or none, the fastest first.
 
     The features at the lower cuts are the largest: from some cut down there is one stage, and no
@@ -178,12 +184,14 @@ def _tilings(job: Job) -> list[Tiling | None]:
                     plain.append(Stage(top, len(layers), winograd=winograd))
                 for stages in _keeping(job.network, plain):
                     cost[Tiling(stages)] = sum(
-                        load_of(job, stage, job.size).cost for stage in stages
+                        stage_cost(job, stage, job.size).cost for stage in stages
                     )
     return sorted(cost, key=lambda tiling: cost[tiling])
 
 
-def _quickest(job: Job, start: int, stop: int, factors: Sequence[float], winograd: bool) -> Stage:
+def _quickest(
+    job: Workload, start: int, stop: int, factors: Sequence[float], winograd: bool
+) -> Stage:
     """A stage whose tiles are as large as is quickest."""
     layers, widths = layers_of(job.network)[start:stop], channels_of(job.network)[start : stop + 1]
     stages = [
@@ -192,7 +200,7 @@ def _quickest(job: Job, start: int, stop: int, factors: Sequence[float], winogra
         )
         for factor in factors
     ]
-    return min(stages, key=lambda stage: load_of(job, stage, job.size).cost)
+    return min(stages, key=lambda stage: stage_cost(job, stage, job.size).cost)
 
 
 def _keeping(network: LossNetwork, stages: Sequence[Stage]) -> Iterator[tuple[Stage, ...]]:
@@ -202,7 +210,7 @@ def _keeping(network: LossNetwork, stages: Sequence[Stage]) -> Iterator[tuple[St
         inside = [x for x in layers[stage.start : stage.stop] if not isinstance(x, TVLoss)]
         losses = [k for k, layer in enumerate(inside, start=1) if isinstance(layer, Loss)]
         first, last = min(losses, default=0), max(losses, default=0)
-        if at_once(network, stage):
+        if is_single_pass(network, stage):
             first = last = 0
         options.append((0, first, last, None))
     for levels in combinations_with_replacement(reversed(range(4)), len(stages)):
@@ -217,7 +225,7 @@ def _side(layers: Sequence[Any], widths: Sequence[int], network: LossNetwork, fa
     large = LARGE if network.devices[0].type == 'cpu' else LARGE_ON_GPU
     stride, most = 1.0, 0.0
     for layer, channels in zip(layers, widths[1:], strict=True):
-        if not is_local(layer):
+        if not is_tileable(layer):
             break
         stride *= max(window(layer, axis)[1] for axis in (0, 1))
         most = max(most, channels / stride**2)
@@ -225,10 +233,10 @@ def _side(layers: Sequence[Any], widths: Sequence[int], network: LossNetwork, fa
     return max(64, side // 32 * 32)
 
 
-def _plan(job: Job, tiling: Tiling | None, history: torch.dtype | None, on_host: bool) -> Plan:
+def _plan(job: Workload, tiling: Tiling | None, history: torch.dtype | None, on_host: bool) -> Plan:
     peak = predict(job, tiling, history, on_host)
     height, width = job.size
-    processes, on_cpu = job.network.ranks.size, job.network.devices[0].type == 'cpu'
+    processes, on_cpu = job.network.world.size, job.network.devices[0].type == 'cpu'
     words = [f'{width} x {height} pixels', 'whole' if tiling is None else _words(job, tiling)]
     if processes > 1:
         words.insert(1, f'shared by {processes} processes')
@@ -239,16 +247,16 @@ def _plan(job: Job, tiling: Tiling | None, history: torch.dtype | None, on_host:
     text = f'{", ".join(words)}; predicted peak {written(peak)}' + ' each' * (processes > 1)
     plain = tiling is job.network.tiling and history is None and not on_host
     if tiling is not None and not plain and on_cpu:
-        loads = [load_of(job, stage, job.size) for stage in tiling.stages]
+        loads = [stage_cost(job, stage, job.size) for stage in tiling.stages]
         takes = tuple((load.up | load.down).heap for load in loads)
-        tiling = replace(tiling, most=TRIMMED * peak, takes=takes)
+        tiling = replace(tiling, most=TRIM_AT * peak, takes=takes)
     return Plan(tiling, history, on_host, peak, text, plain)
 
 
-def _words(job: Job, tiling: Tiling) -> str:
+def _words(job: Workload, tiling: Tiling) -> str:
     if tiling is job.network.tiling:
         return 'in strips'
-    single = 'whole' if job.network.ranks.size == 1 else 'in strips'
+    single = 'whole' if job.network.world.size == 1 else 'in strips'
     parts = [
         f'layers {stage.start + 1} to {stage.stop} '
         + (f'in tiles of {stage.side} pixels' if stage.side else single)

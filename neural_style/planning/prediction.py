@@ -11,15 +11,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from neural_style.kernels.bitmask import bits_kept
-from neural_style.kernels.convolution import HUGE, FixedConvolution, is_fixed
+from neural_style.kernels.bitmask import saved_bits
+from neural_style.kernels.convolution import LARGE_OUTPUT_BYTES, FrozenConvolution, can_be_frozen
 from neural_style.kernels.winograd import Winograd
 from neural_style.losses.losses import ContentLoss, Loss, TVLoss
 from neural_style.memory.allocator import LARGE
 from neural_style.network.fusion import joined
 from neural_style.network.loss_network import LossNetwork
 from neural_style.tiling.evaluation import Stage, Tiling
-from neural_style.tiling.geometry import Inner, halo, is_local, output_sizes, shrinks, window
+from neural_style.tiling.geometry import (
+    Interior,
+    halo,
+    is_tileable,
+    loses_padding,
+    output_sizes,
+    window,
+)
 from neural_style.torch7.convolution import EXACT, EXACT_STYLE
 
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors; with tiles
@@ -36,29 +43,29 @@ GAPS_APART, GAPS_OF_WHOLE = 1.05, 1.45
 
 
 @dataclass(frozen=True)
-class Room:
+class MemoryUse:
     """Bytes of tensors: outside of glibc's heap (arena.py), or on a GPU, and in it."""
 
-    apart: float = 0.0
+    off_heap: float = 0.0
     heap: float = 0.0
 
-    def __add__(self, other: 'Room') -> 'Room':
-        return Room(self.apart + other.apart, self.heap + other.heap)
+    def __add__(self, other: 'MemoryUse') -> 'MemoryUse':
+        return MemoryUse(self.off_heap + other.off_heap, self.heap + other.heap)
 
-    def __or__(self, other: 'Room') -> 'Room':
+    def __or__(self, other: 'MemoryUse') -> 'MemoryUse':
         """What is enough for either."""
-        return Room(max(self.apart, other.apart), max(self.heap, other.heap))
+        return MemoryUse(max(self.off_heap, other.off_heap), max(self.heap, other.heap))
 
-    def gapped(self, gaps: float) -> 'Room':
+    def with_fragmentation(self, gaps: float) -> 'MemoryUse':
         """With the gaps of the heap: so many bytes for one."""
-        return Room(self.apart, gaps * self.heap)
+        return MemoryUse(self.off_heap, gaps * self.heap)
 
 
-NOTHING = Room()
+NOTHING = MemoryUse()
 
 
 @dataclass(frozen=True)
-class Job:
+class Workload:
     """What is to be run: sizes (H, W) of the image and the style images, and the optimiser.
 
     pairs: of the history of L-BFGS, 0 for Adam.  used: bytes in use already, on the device, by the
@@ -72,7 +79,7 @@ class Job:
     style_sizes: tuple[tuple[int, int], ...]
     pairs: int
     used: int
-    given_up: int = 0
+    released_bytes: int = 0
     reparametrized: bool = False
     known: dict[Any, Any] = field(default_factory=dict, compare=False)
 
@@ -83,33 +90,33 @@ class Job:
             self.known[key] = work(self.network, *given)
         return self.known[key]
 
-    def scaled(self, factor: float) -> 'Job':
+    def scaled(self, factor: float) -> 'Workload':
         """The same for images of other sizes."""
         sizes = [
             (max(1, int(height * factor)), max(1, int(width * factor)))
             for height, width in (self.size, *self.style_sizes)
         ]
-        used, given_up = self.used, self.given_up
+        used, released_bytes = self.used, self.released_bytes
         if self.network.devices[0].type == 'cpu':  # the images are there already, in float64
             before, after = (
                 sum(24 * math.prod(size) for size in some)
                 for some in ((self.size, *self.style_sizes), sizes)
             )
             used = max(used + after - before, 0)
-            given_up = int(given_up * after / before)
-        return Job(
+            released_bytes = int(released_bytes * after / before)
+        return Workload(
             self.network,
             sizes[0],
             tuple(sizes[1:]),
             self.pairs,
             used,
-            given_up,
+            released_bytes,
             self.reparametrized,
         )
 
 
 @dataclass(frozen=True)
-class Load:
+class StageCost:
     """What a stage takes.
 
     cost: multiplications of the convolutions, and what else takes as long.  below: bytes of the
@@ -123,22 +130,22 @@ class Load:
     held: float
     gradient: float
     kept: float
-    up: Room
-    down: Room
+    up: MemoryUse
+    down: MemoryUse
 
 
-def load_of(job: Job, stage: Stage, size: tuple[int, int]) -> Load:
+def stage_cost(job: Workload, stage: Stage, size: tuple[int, int]) -> StageCost:
     """Of one process, for an image of a size."""
-    size = -(-size[0] // job.network.ranks.size), size[1]
-    return job.once(_worked_out, stage, size)
+    size = -(-size[0] // job.network.world.size), size[1]
+    return job.once(_stage_cost, stage, size)
 
 
-def at_once(network: LossNetwork, stage: Stage) -> bool:
+def is_single_pass(network: LossNetwork, stage: Stage) -> bool:
     """Whether a stage goes up and down at once: the last one, in one tile."""
-    return not stage.side and stage.stop == len(layers_of(network)) and network.ranks.size == 1
+    return not stage.side and stage.stop == len(layers_of(network)) and network.world.size == 1
 
 
-def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Load:
+def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> StageCost:
     layers, widths, item = layers_of(network), channels_of(network), item_size(network)
     part = layers[stage.start : stage.stop]
     recompute = _counted(part, stage.recompute)
@@ -148,15 +155,15 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     sizes = _sizes(part, tile)
     kept = cost = forward = second = 0.0
     channels = widths[stage.start]
-    below = _placed(network, channels * math.prod(tile) * item, LARGE)
+    below = _place(network, channels * math.prod(tile) * item, LARGE)
     up = down = below
-    recalled = NOTHING
-    seeing = _seeing_to_others(part)
+    recomputed_features = NOTHING
+    seeing = _relu_backward_positions(part)
     overlaps = _overlaps(part, tile, whole[0], inner=(True, item >= 4))
     for number, (layer, more) in enumerate(zip(part, overlaps, strict=True), start=1):
         lower, channels = channels, getattr(layer, 'out_channels', None) or channels
         elements = channels * math.prod(whole[number])
-        own = _made(network, layer, channels, sizes[number], LARGE)
+        own = _output_memory(network, layer, channels, sizes[number], LARGE)
         if isinstance(layer, nn.Conv2d):
             multiplications = more * layer.weight.numel() * math.prod(whole[number])
             if stage.winograd and _is_winograd(network, layer, sizes[number - 1]):
@@ -168,11 +175,11 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
             if number > recompute:
                 kept += more * elements * item
             else:
-                recalled += below
+                recomputed_features += below
         elif bits is not None:
             kept += more * elements * bits / 8
             cost += BIT * more * elements * (bits > 0)
-        elif not is_fixed(layer):
+        elif not can_be_frozen(layer):
             kept += _kept(layer, more * elements * item, item)
         besides = _besides(network, layer, sizes[number - 1], stage.winograd)
         if bits is None:
@@ -182,7 +189,7 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
             down |= below + _temporary(layer, below)
         else:
             up |= below + own + besides
-            gradient = _made(network, layer, lower, sizes[number - 1], LARGE)
+            gradient = _output_memory(network, layer, lower, sizes[number - 1], LARGE)
             down |= own + gradient + besides
             below = own
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
@@ -190,11 +197,15 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     above = below  # the gradient that the way down begins with, held until its end
     down += above
     if recompute:
-        down = (down | up) + recalled
-    if at_once(network, stage) or stage.recompute is None:
+        down = (down | up) + recomputed_features
+    if is_single_pass(network, stage) or stage.recompute is None:
         down = _both_ways(network, part, widths[stage.start], tile, stage, LARGE) + above
-    if at_once(network, stage):
-        kept, up, down = 0.0, up.gapped(GAPS_OF_WHOLE), down.gapped(GAPS_OF_WHOLE)
+    if is_single_pass(network, stage):
+        kept, up, down = (
+            0.0,
+            up.with_fragmentation(GAPS_OF_WHOLE),
+            down.with_fragmentation(GAPS_OF_WHOLE),
+        )
     elif stage.recompute is None:
         cost, kept = 3 * forward, 0.0
     if stage.side:
@@ -202,9 +213,9 @@ def _worked_out(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> Lo
     held, map_back = map_below * (stage.recompute != 0), map_below
     if stage.start == 0:
         map_back = 3.0 * math.prod(size) * 4
-    elif held and not at_once(network, stage):  # it takes their place
+    elif held and not is_single_pass(network, stage):  # it takes their place
         held, map_back = held * (1 + _spare(part, tile, whole[0]) / whole[0][0]), 0.0
-    return Load(cost, map_below, held, map_back, kept, up, down)
+    return StageCost(cost, map_below, held, map_back, kept, up, down)
 
 
 def _counted(part: Sequence[Any], recompute: int | None) -> int:
@@ -215,7 +226,7 @@ def _counted(part: Sequence[Any], recompute: int | None) -> int:
 
 def _shared(part: Sequence[Any], axis: int) -> int:
     """Positions that tiles have in common with the next, about."""
-    layers = [layer for layer in part if is_local(layer)]
+    layers = [layer for layer in part if is_tileable(layer)]
     return halo(layers, axis) + math.prod(window(layer, axis)[1] for layer in layers)
 
 
@@ -237,7 +248,7 @@ def _spare(part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int]) ->
 
 
 def _overlaps(
-    part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int], inner: Inner
+    part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int], inner: Interior
 ) -> list[float]:
     """For every layer, how much more than the whole is calculated in tiles, whose halos overlap.
 
@@ -245,10 +256,10 @@ def _overlaps(
     """
     reach, stride, lost, found = 0.0, 1.0, [0.0], []
     for layer in part:
-        kernel, step, _ = window(layer, 1) if is_local(layer) else (1, 1, 0)
+        kernel, step, _ = window(layer, 1) if is_tileable(layer) else (1, 1, 0)
         own = max(kernel - step, 0) * stride
         reach += own
-        lost.append(lost[-1] + own * shrinks(layer))
+        lost.append(lost[-1] + own * loses_padding(layer))
         stride *= step
     for before, after in pairwise(lost):
         less = (before + after) / 2
@@ -281,12 +292,12 @@ def item_size(network: LossNetwork) -> int:
 
 
 def predict(
-    job: Job, tiling: Tiling | None, history: torch.dtype | None = None, on_host: bool = False
+    job: Workload, tiling: Tiling | None, history: torch.dtype | None = None, on_host: bool = False
 ) -> int:
     """Bytes at the peak of a run."""
     network, pixels = job.network, math.prod(job.size)
     on_cpu = network.devices[0].type == 'cpu'
-    processes = network.ranks.size  # which share the optimiser's vectors
+    processes = network.world.size  # which share the optimiser's vectors
     vector = 3 * 4 * pixels
     # x, and of L-BFGS g, g_old, d, of Adam m, v
     kept = (4.0 if job.pairs else 3.0) * vector / processes
@@ -308,7 +319,7 @@ def predict(
     targets = sum(job.once(_elements, loss, job.size) * 4 for loss in network.content_losses)
     targets /= processes if on_cpu else 1  # memory that nobody writes to is none
     image = 24 * pixels if on_cpu else 0  # float64, preprocessed
-    later = kept - job.given_up
+    later = kept - job.released_bytes
     phases = [later + _evaluation(job, tiling), image + vector]
     for size in job.style_sizes:
         whole = 36 * math.prod(size) if on_cpu else 12 * math.prod(size)
@@ -374,7 +385,7 @@ def _sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[int, int]
     height, width = size
     found = [size]
     for layer in layers:
-        if is_local(layer):
+        if is_tileable(layer):
             height, width = (
                 output_sizes([layer], axis, side)[1] for axis, side in ((0, height), (1, width))
             )
@@ -382,26 +393,26 @@ def _sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[int, int]
     return found
 
 
-def _evaluation(job: Job, tiling: Tiling | None) -> float:
+def _evaluation(job: Workload, tiling: Tiling | None) -> float:
     """Bytes that going up and down needs at the peak."""
     network = job.network
     if tiling is None:
         whole = Stage(0, len(layers_of(network)))
         both = _both_ways(network, layers_of(network), 3, job.size, whole)
         gradient = 3 * 4 * math.prod(job.size)
-        return gradient + _taken(network, [both.gapped(GAPS_OF_WHOLE)])
-    loads = [load_of(job, stage, job.size) for stage in tiling.stages]
+        return gradient + _taken(network, [both.with_fragmentation(GAPS_OF_WHOLE)])
+    loads = [stage_cost(job, stage, job.size) for stage in tiling.stages]
     peaks, held = [], 0.0
     for number, load in enumerate(loads):
         above = loads[number + 1].below if number + 1 < len(loads) else 0.0
-        peaks.append(Room(held + max(load.below, load.held) + above + load.kept) + load.up)
+        peaks.append(MemoryUse(held + max(load.below, load.held) + above + load.kept) + load.up)
         held += load.kept + load.held
         # the gradients above and below, and a tile
-        peaks.append(Room(held + above + load.gradient) + load.down)
+        peaks.append(MemoryUse(held + above + load.gradient) + load.down)
     return _taken(network, peaks)
 
 
-def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
+def _forward(job: Workload, tiling: Tiling | None, size: tuple[int, int]) -> float:
     """Bytes that going up alone needs at the peak."""
     network = job.network
     if tiling is None:
@@ -409,31 +420,33 @@ def _forward(job: Job, tiling: Tiling | None, size: tuple[int, int]) -> float:
         most = below = NOTHING
         several = zip(layers, channels_of(network)[1:], pairwise(sizes), strict=True)
         for layer, channels, (lower, upper) in several:
-            own = below if _shares(layer) else _made(network, layer, channels, upper)
+            own = below if _shares(layer) else _output_memory(network, layer, channels, upper)
             most |= below + own + _besides(network, layer, lower, winograd=True)
             below = own
-        return _taken(network, [most.gapped(GAPS_OF_WHOLE)])
-    loads = [load_of(job, stage, size) for stage in tiling.stages]
+        return _taken(network, [most.with_fragmentation(GAPS_OF_WHOLE)])
+    loads = [stage_cost(job, stage, size) for stage in tiling.stages]
     aboves = [load.below for load in loads[1:]] + [0.0]
-    peaks = [Room(load.below + above) + load.up for load, above in zip(loads, aboves, strict=True)]
+    peaks = [
+        MemoryUse(load.below + above) + load.up for load, above in zip(loads, aboves, strict=True)
+    ]
     return _taken(network, peaks)
 
 
-def _taken(network: LossNetwork, rooms: Sequence[Room]) -> float:
+def _taken(network: LossNetwork, rooms: Sequence[MemoryUse]) -> float:
     """Bytes that are enough at all times: what the heap has got is never given back."""
     most = functools.reduce(operator.or_, rooms)
     gaps = GAPS_APART if network.devices[0].type == 'cpu' else 1.0  # there nobody has measured
-    return gaps * most.apart + most.heap
+    return gaps * most.off_heap + most.heap
 
 
-def _seeing_to_others(layers: Sequence[Any]) -> list[int]:
+def _relu_backward_positions(layers: Sequence[Any]) -> list[int]:
     """The max poolings and losses that see to the way back of the ReLU below them."""
     return [k + 2 for k in range(len(layers)) if joined(layers, k) == 3]
 
 
 def _bits(layer: Any, number: int, seeing: Sequence[int]) -> int | None:
     """bits_kept of a layer, of a ReLU's those that go to the layer that sees to its way back."""
-    bits = bits_kept(layer)
+    bits = saved_bits(layer)
     return None if bits is None else bits + (number - 1 in seeing) - (number in seeing)
 
 
@@ -443,13 +456,13 @@ def _both_ways(
     channels: int,
     size: tuple[int, int],
     stage: Stage,
-    huge: int = HUGE,
-) -> Room:
+    huge: int = LARGE_OUTPUT_BYTES,
+) -> MemoryUse:
     """What is in use while layers go up, keeping what the way back takes, and down.
 
     huge: of Manner.  What comes in is not counted.
     """
-    sizes, seeing = _sizes(layers, size), _seeing_to_others(layers)
+    sizes, seeing = _sizes(layers, size), _relu_backward_positions(layers)
     # how convolutions are done everywhere but on a GPU in float32
     fixed = network.devices[0].type == 'cpu' or network.dtype != torch.float32
     most = held = own = NOTHING
@@ -459,16 +472,18 @@ def _both_ways(
         channels = getattr(layer, 'out_channels', None) or channels
         elements = channels * math.prod(sizes[number])
         if not _shares(layer):
-            own, kept = _made(network, layer, channels, sizes[number], huge), False
+            own, kept = _output_memory(network, layer, channels, sizes[number], huge), False
         bits = None if stage.recompute is None else _bits(layer, number, seeing)
-        held += _indices(layer, elements) if bits is None else Room(elements * bits / 8)
-        leaves = (is_fixed(layer) or number in seeing) and (fixed or stage.recompute is not None)
+        held += _indices(layer, elements) if bits is None else MemoryUse(elements * bits / 8)
+        leaves = (can_be_frozen(layer) or number in seeing) and (
+            fixed or stage.recompute is not None
+        )
         if bits is None and not (kept or leaves or isinstance(layer, TVLoss)):
             held, kept = held + own, True
         besides = _besides(network, layer, sizes[number - 1], stage.winograd)
         most |= held + (NOTHING if kept else own) + (NOTHING if seen else below) + besides
         if not _shares(layer):
-            gradient = _made(network, layer, lower, sizes[number - 1], huge)
+            gradient = _output_memory(network, layer, lower, sizes[number - 1], huge)
             most |= held + own + gradient + besides
         elif isinstance(layer, Loss):
             most |= held + own + _temporary(layer, own)
@@ -480,46 +495,52 @@ def _shares(layer: Any) -> bool:
     return isinstance(layer, Loss | TVLoss) or (isinstance(layer, nn.ReLU) and layer.inplace)
 
 
-def _made(
-    network: LossNetwork, layer: Any, channels: int, size: tuple[int, int], huge: int = HUGE
-) -> Room:
+def _output_memory(
+    network: LossNetwork,
+    layer: Any,
+    channels: int,
+    size: tuple[int, int],
+    huge: int = LARGE_OUTPUT_BYTES,
+) -> MemoryUse:
     """Features, or a gradient, of H x W pixels that a layer makes.
 
     huge: of Manner.
     """
-    least: float = huge if is_fixed(layer) else math.inf
+    least: float = huge if can_be_frozen(layer) else math.inf
     if _is_winograd(network, layer, size) or isinstance(layer, nn.MaxPool2d):
         least = LARGE
-    return _placed(network, channels * math.prod(size) * item_size(network), least)
+    return _place(network, channels * math.prod(size) * item_size(network), least)
 
 
-def _placed(network: LossNetwork, size: float, least: float) -> Room:
+def _place(network: LossNetwork, size: float, least: float) -> MemoryUse:
     """A tensor of so many bytes, which lies outside of the heap from a size on."""
     on_cpu = network.devices[0].type == 'cpu'
-    return Room(heap=size) if on_cpu and size < least else Room(size)
+    return MemoryUse(heap=size) if on_cpu and size < least else MemoryUse(size)
 
 
-def _besides(network: LossNetwork, layer: Any, size: tuple[int, int], winograd: bool) -> Room:
+def _besides(network: LossNetwork, layer: Any, size: tuple[int, int], winograd: bool) -> MemoryUse:
     """What a layer takes besides its features, of which it gets H x W."""
     if winograd and _is_winograd(network, layer, size):
-        return Room(Winograd.taken(layer.weight, size))
+        return MemoryUse(Winograd.taken(layer.weight, size))
     return NOTHING
 
 
-def _indices(layer: Any, elements: float) -> Room:
+def _indices(layer: Any, elements: float) -> MemoryUse:
     """Where each maximum was, of so many."""
-    return Room(8.0 * elements if isinstance(layer, nn.MaxPool2d) else 0.0)
+    return MemoryUse(8.0 * elements if isinstance(layer, nn.MaxPool2d) else 0.0)
 
 
-def _temporary(layer: nn.Module, features: Room) -> Room:
+def _temporary(layer: nn.Module, features: MemoryUse) -> MemoryUse:
     """What the gradient of a loss takes that is not at once added to that from above."""
     normalizes = getattr(layer, 'normalize', False)
-    return Room(heap=features.apart + features.heap) if normalizes else NOTHING
+    return MemoryUse(heap=features.off_heap + features.heap) if normalizes else NOTHING
 
 
 def _is_winograd(network: LossNetwork, layer: Any, size: tuple[int, int]) -> bool:
     """Whether features of H x W pixels go through Winograd's convolution."""
-    return isinstance(layer, nn.Conv2d) and FixedConvolution.is_winograd(layer, network.dtype, size)
+    return isinstance(layer, nn.Conv2d) and FrozenConvolution.is_winograd(
+        layer, network.dtype, size
+    )
 
 
 def _kept(layer: Any, own: float, item: int) -> float:

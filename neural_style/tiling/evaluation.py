@@ -27,15 +27,20 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from neural_style.distributed import ALONE, Ranks, Rows
-from neural_style.kernels.convolution import Manner
+from neural_style.distributed import SINGLE_PROCESS, Rows, World
+from neural_style.kernels.convolution import ExecutionOptions
 from neural_style.losses.losses import Loss, TVLoss, piece
 from neural_style.memory import heap
-from neural_style.memory.allocator import LARGE, apart_channels_last, apart_like, arena
-from neural_style.tiling.geometry import Inner, Tile, output_sizes, tiles
+from neural_style.memory.allocator import (
+    LARGE,
+    allocator,
+    large_empty_channels_last,
+    large_empty_like,
+)
+from neural_style.tiling.geometry import Interior, Tile, output_sizes, tiles
 
 # Layers, features below, and how: returns the features above.
-Run = Callable[[Sequence[nn.Module], Tensor, Manner], Tensor]
+Run = Callable[[Sequence[nn.Module], Tensor, ExecutionOptions], Tensor]
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Tiling:
 
 
 @dataclass(frozen=True)
-class Band:
+class RowBand:
     """Rows of a feature map, those from number first on, as one process has them: (1, C, H, W).
 
     room: their memory, with some more rows before them, so that their gradient can take their place
@@ -80,9 +85,9 @@ class Band:
     first: int = 0
     room: Tensor | None = None
 
-    def forgotten(self) -> 'Band':
+    def without_data(self) -> 'RowBand':
         """Its size alone."""
-        return Band(self.rows.detach().to('meta'), self.first)
+        return RowBand(self.rows.detach().to('meta'), self.first)
 
     def piece(self, place: tuple[slice, slice]) -> Tensor:
         """Rows and columns, counted in the whole map: a view."""
@@ -97,7 +102,7 @@ class Sum:
     band: its memory, whatever is in it: nothing is touched right of the tile that is added.
     """
 
-    band: Band
+    band: RowBand
     rows: Rows = (0, 0)  # of the last tile
     begun: int = 0  # rows that the rows of tiles before the last had part of
     cleared: int = 0  # columns of those that the last one began
@@ -109,7 +114,7 @@ class Sum:
         self._clear(columns.stop)
         self.band.piece(crop).add_(gradient)
 
-    def whole(self) -> Band:
+    def whole(self) -> RowBand:
         end = self.band.first + self.band.rows.shape[2]
         self._next((end, end))
         self._clear(self.band.rows.shape[3])
@@ -143,7 +148,7 @@ class TiledEvaluation:
 
     layers: of a network without branches, losses and TV included.
     run: takes layers of it and features (1, C, H, W).
-    size, device: (H, W) of the image, and where it is.  ranks: the processes that share the tiles,
+    size, device: (H, W) of the image, and where it is.  world: the processes that share the tiles,
     if there are enough rows for all of them; else each does everything.  inner: whether the rows
     and columns of tiles inside of the image may get fewer from convolution to convolution.
     """
@@ -155,8 +160,8 @@ class TiledEvaluation:
         run: Run,
         size: tuple[int, int],
         device: torch.device,
-        ranks: Ranks = ALONE,
-        inner: Inner = (True, True),
+        world: World = SINGLE_PROCESS,
+        inner: Interior = (True, True),
     ):
         self.layers = layers
         self.device = device
@@ -165,45 +170,45 @@ class TiledEvaluation:
         self.most = tiling.most
         self.takes = dict(zip(tiling.stages, tiling.takes, strict=False))
         self.run = run
-        self.ranks = ranks
+        self.world = world
         self.graphs: dict[tuple[Stage, int], Graph] = {}  # of stage and number of the tile
         shares = [self._shares(stage, below) for stage, below in self._sized(size)]
         if not all(shares):
-            self.ranks = ALONE
+            self.world = SINGLE_PROCESS
             shares = [self._shares(stage, below) for stage, below in self._sized(size)]
         # of every stage and process
         self.shares: dict[Stage, list[list[Tile]]] = dict(zip(self.stages, shares, strict=True))
 
     def forward(self, image: Tensor) -> None:
         """image: (3, H, W).  Gives the losses their values, or captures their targets."""
-        features = Band(image.unsqueeze(0))
+        features = RowBand(image.unsqueeze(0))
         for stage in self.stages:
             if self._goes_up(stage):
                 features = self._up(stage, features)
             else:
-                self.run(self._layers(stage), features.rows, _manner(stage))
+                self.run(self._layers(stage), features.rows, _options(stage))
 
     def gradient(self, image: Tensor) -> Tensor:
         """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
-        maps = [Band(image.detach().unsqueeze(0))]
+        maps = [RowBand(image.detach().unsqueeze(0))]
         for stage in self.stages:
             if self._goes_up(stage):
                 above = self._up(stage, maps[-1], graphs=stage.recompute is not None)
                 self._normalize(stage, maps[-1])
                 if stage.recompute == 0:
-                    maps[-1] = maps[-1].forgotten()
+                    maps[-1] = maps[-1].without_data()
                 maps.append(above)
                 del above
-        gradient: Band | None = None
+        gradient: RowBand | None = None
         for stage in reversed(self.stages):
             if self._goes_up(stage):
                 maps.pop()  # the features above
                 gradient = self._down(stage, maps[-1], gradient)
             else:
-                gradient = Band(self._whole(stage, maps[-1].rows))
+                gradient = RowBand(self._whole(stage, maps[-1].rows))
         assert gradient is not None
         total = gradient.rows
-        self.ranks.add(total)
+        self.world.all_reduce(total)
         for layer in self.layers:
             if isinstance(layer, TVLoss):
                 layer.add_gradient(image.detach().unsqueeze(0), total)
@@ -211,7 +216,7 @@ class TiledEvaluation:
 
     def _goes_up(self, stage: Stage) -> bool:
         """Whether a stage's losses are summed up before the way down: all but a last, whole one."""
-        return stage is not self.stages[-1] or stage.side > 0 or self.ranks.size > 1
+        return stage is not self.stages[-1] or stage.side > 0 or self.world.size > 1
 
     def _layers(self, stage: Stage) -> list[nn.Module]:
         # TV is the image's own; added at the end.
@@ -223,9 +228,9 @@ class TiledEvaluation:
         return [loss for loss in found if loss.mode != 'none']
 
     def _tiles(self, stage: Stage) -> list[Tile]:
-        return self.shares[stage][self.ranks.rank]
+        return self.shares[stage][self.world.rank]
 
-    def _up(self, stage: Stage, features: Band, graphs: bool = False) -> Band:
+    def _up(self, stage: Stage, features: RowBand, graphs: bool = False) -> RowBand:
         """The features above a stage, and the statistics of its losses.
 
         graphs: keep what the way down needs.
@@ -236,17 +241,17 @@ class TiledEvaluation:
             loss.mode = 'sum' if mode == 'loss' else mode
         forgetful = [layer for layer in self._recomputed(stage) if isinstance(layer, Loss)]
         for loss in forgetful:
-            loss.forgets = True
+            loss.discard_features = True
         above = self._sum(stage, features, graphs)
         for loss in forgetful:
-            loss.forgets = False
+            loss.discard_features = False
         for loss, mode in zip(losses, modes, strict=True):
             loss.mode = mode
-        if self.ranks.size > 1 and stage is not self.stages[-1]:
-            self.ranks.spread(above.rows, above.first, self._own(stage), self._held(stage))
+        if self.world.size > 1 and stage is not self.stages[-1]:
+            self.world.exchange_halos(above.rows, above.first, self._own(stage), self._held(stage))
         return above
 
-    def _normalize(self, stage: Stage, features: Band) -> None:
+    def _normalize(self, stage: Stage, features: RowBand) -> None:
         """The norms that the gradients of a stage's losses are divided by."""
         losses = [loss for loss in self._losses(stage) if loss.normalize]
         if not losses:
@@ -260,9 +265,9 @@ class TiledEvaluation:
         for loss in self._losses(stage) + others:
             loss.mode = 'loss'
 
-    def _sum(self, stage: Stage, features: Band, graphs: bool = False) -> Band:
+    def _sum(self, stage: Stage, features: RowBand, graphs: bool = False) -> RowBand:
         """Run every tile: the losses add up, and their shares of the features above are joined."""
-        layers, above = self._layers(stage), Band(torch.empty(0))
+        layers, above = self._layers(stage), RowBand(torch.empty(0))
         losses = self._losses(stage)
         self._hold_for(stage)
         for number, tile in enumerate(self._tiles(stage)):
@@ -270,9 +275,9 @@ class TiledEvaluation:
             crop = _copied(features.piece(tile.crop))
             with torch.set_grad_enabled(graphs):
                 if graphs:
-                    crop = _Enter.apply(crop, torch.empty(0, requires_grad=True))
+                    crop = _GraphRoot.apply(crop, torch.empty(0, requires_grad=True))
                     below = get_gradient_edge(crop)
-                found = self.run(layers, crop, _manner(stage, tile.inner, frugal=graphs))
+                found = self.run(layers, crop, _options(stage, tile.inner, save_bitmasks=graphs))
             del crop
             if graphs:
                 edge = get_gradient_edge(found)
@@ -287,12 +292,12 @@ class TiledEvaluation:
             self._hold()
         for loss in losses:
             if loss.sum is not None:
-                self.ranks.add(loss.sum)
+                self.world.all_reduce(loss.sum)
             loss.settle()
         _forget_parts(layers)
         return above
 
-    def _down(self, stage: Stage, features: Band, above: Band | None) -> Band:
+    def _down(self, stage: Stage, features: RowBand, above: RowBand | None) -> RowBand:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
         self._hold_for(stage)
@@ -300,15 +305,15 @@ class TiledEvaluation:
             room = self._room(features.rows, features.rows.shape)
         else:
             room = features.room[:, :, : features.rows.shape[2]]
-        total = Sum(Band(room, features.first))
-        if above is not None and self.ranks.size > 1:
-            self.ranks.collect(above.rows, above.first, self._own(stage), self._held(stage))
+        total = Sum(RowBand(room, features.first))
+        if above is not None and self.world.size > 1:
+            self.world.reduce_halos(above.rows, above.first, self._own(stage), self._held(stage))
         share = self._tiles(stage)
         crops = [self._crop(stage, features, tile) for tile in share[:1]]
         for number, tile in enumerate(share):
             _tell_losses(layers, tile)
             graph = self._graph(stage, number, tile, crops.pop())
-            gradient = apart_like(graph.like, graph.like.shape, self.device).zero_()
+            gradient = large_empty_like(graph.like, graph.like.shape, self.device).zero_()
             if above is not None:
                 part = tile.parts[len(layers) - 1]
                 piece(gradient, part.own).copy_(above.piece(part.place))
@@ -322,14 +327,16 @@ class TiledEvaluation:
         _forget_parts(layers)
         return total.whole()
 
-    def _crop(self, stage: Stage, features: Band, tile: Tile) -> Tensor:
+    def _crop(self, stage: Stage, features: RowBand, tile: Tile) -> Tensor:
         """What a tile gets, if the way down needs it."""
         return torch.empty(0) if stage.recompute == 0 else _copied(features.piece(tile.crop))
 
     def _graph(self, stage: Stage, number: int, tile: Tile, crop: Tensor) -> Graph:
         """The way down of a tile, whose losses know their features."""
         if stage.recompute is None:
-            found = self.run(self._layers(stage), crop.requires_grad_(), _manner(stage, tile.inner))
+            found = self.run(
+                self._layers(stage), crop.requires_grad_(), _options(stage, tile.inner)
+            )
             return Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
         if stage.recompute:
             self._recall(stage, crop, tile.inner)
@@ -346,19 +353,19 @@ class TiledEvaluation:
 
     def _room(self, like: Tensor, shape: Sequence[int]) -> Tensor:
         """Memory for features (1, C, H, W) between stages, in the layout of others."""
-        whole = arena()
+        whole = allocator()
         if whole is not None:
             self._hold(whole.lacks(math.prod(shape) * like.element_size()))
-        return apart_like(like, shape, self.device)
+        return large_empty_like(like, shape, self.device)
 
-    def _recall(self, stage: Stage, crop: Tensor, inner: Inner) -> None:
+    def _recall(self, stage: Stage, crop: Tensor, inner: Interior) -> None:
         """Tell the losses the features that they have not kept of a tile."""
         layers = self._recomputed(stage)
         losses = [layer for layer in layers if isinstance(layer, Loss) and layer.mode != 'none']
         for loss in losses:
             loss.mode = 'recall'
         with torch.no_grad():
-            self.run(layers, crop, _manner(stage, inner))
+            self.run(layers, crop, _options(stage, inner))
         for loss in losses:
             loss.mode = 'loss'
 
@@ -371,22 +378,22 @@ class TiledEvaluation:
         # smaller tiles' memory is in pieces that this one cannot use
         self._hold(self.takes.get(stage, 0.0))
         features = features.requires_grad_()
-        manner = _manner(stage, frugal=stage.recompute is not None)
-        found = self.run(self._layers(stage), features, manner)
-        above = apart_like(found, found.shape, self.device).zero_()
+        options = _options(stage, save_bitmasks=stage.recompute is not None)
+        found = self.run(self._layers(stage), features, options)
+        above = large_empty_like(found, found.shape, self.device).zero_()
         return torch.autograd.grad(found, features, above)[0]
 
     def _shares(self, stage: Stage, size: tuple[int, int]) -> list[list[Tile]]:
         """The tiles of every process, whole rows of them; none at all if there are too few rows."""
         if not self._goes_up(stage):
-            return [[]] * self.ranks.size
+            return [[]] * self.world.size
         above = stage is not self.stages[-1]
         side = stage.side or max(size)
-        found = tiles(self._layers(stage), size, side, above, self.ranks.size, self.inner)
+        found = tiles(self._layers(stage), size, side, above, self.world.size, self.inner)
         rows = [list(row) for _, row in groupby(found, lambda tile: tile.crop[0].indices(size[0]))]
-        if found and len(rows) < self.ranks.size:
+        if found and len(rows) < self.world.size:
             return []
-        bounds = [len(rows) * rank // self.ranks.size for rank in range(self.ranks.size + 1)]
+        bounds = [len(rows) * rank // self.world.size for rank in range(self.world.size + 1)]
         return [list(chain(*rows[a:b])) for a, b in pairwise(bounds)]
 
     def _sized(self, size: tuple[int, int]) -> Iterator[tuple[Stage, tuple[int, int]]]:
@@ -409,15 +416,15 @@ class TiledEvaluation:
         above = self.stages[self.stages.index(stage) + 1]
         return [_covered(tile.crop[0] for tile in share) for share in self.shares[above]]
 
-    def _band_above(self, stage: Stage, like: Tensor, width: int) -> Band:
+    def _band_above(self, stage: Stage, like: Tensor, width: int) -> RowBand:
         """Room for the features above a stage."""
-        rank = self.ranks.rank
+        rank = self.world.rank
         needed = self._own(stage)[rank], self._held(stage)[rank]
         first, last = _covered(slice(*rows) for rows in needed)
         following = self.stages[self.stages.index(stage) + 1]
         spare = self._spare(following)
         room = self._room(like, (1, like.shape[1], spare + last - first, width))
-        return Band(room[:, :, spare:], first, None if following.recompute == 0 else room)
+        return RowBand(room[:, :, spare:], first, None if following.recompute == 0 else room)
 
     def _spare(self, stage: Stage) -> int:
         """Rows before the features below a stage that their gradient takes.
@@ -436,16 +443,16 @@ class TiledEvaluation:
         return _overlap(rows, 1)
 
 
-def _overlap(spans: Sequence[Rows], apart: int) -> int:
+def _overlap(spans: Sequence[Rows], large_empty: int) -> int:
     """Positions that spans have in common with those that come so many later, or still later."""
     found = (
-        stop - min(start for start, _ in spans[number + apart :])
-        for number, (_, stop) in enumerate(spans[:-apart])
+        stop - min(start for start, _ in spans[number + large_empty :])
+        for number, (_, stop) in enumerate(spans[:-large_empty])
     )
     return max([0, *found])
 
 
-class _Enter(torch.autograd.Function):
+class _GraphRoot(torch.autograd.Function):
     """Identity, from which the way down ends: the features themselves are not kept for it."""
 
     @staticmethod
@@ -457,13 +464,17 @@ class _Enter(torch.autograd.Function):
         return gradient, None
 
 
-def _manner(stage: Stage, inner: Inner = (False, False), frugal: bool = False) -> Manner:
+def _options(
+    stage: Stage, inner: Interior = (False, False), save_bitmasks: bool = False
+) -> ExecutionOptions:
     """How the layers of a stage run."""
-    return Manner(frugal=frugal, inner=inner, winograd=stage.winograd, huge=LARGE)
+    return ExecutionOptions(
+        save_bitmasks=save_bitmasks, inner=inner, winograd=stage.winograd, huge=LARGE
+    )
 
 
 def _copied(crop: Tensor) -> Tensor:
-    return apart_channels_last(crop.shape, crop.dtype, crop.device).copy_(crop.detach())
+    return large_empty_channels_last(crop.shape, crop.dtype, crop.device).copy_(crop.detach())
 
 
 def _covered(slices: Iterable[slice]) -> Rows:

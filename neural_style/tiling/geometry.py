@@ -16,11 +16,11 @@ from torch import nn
 from loadcaffe.layers.activations import Pointwise
 from loadcaffe.layers.normalization import BatchNorm, Scale
 from loadcaffe.layers.spatial import Pooling
-from neural_style.kernels.convolution import FixedConvolution
-from neural_style.losses.losses import Loss, Part, TVLoss
+from neural_style.kernels.convolution import FrozenConvolution
+from neural_style.losses.losses import Loss, Region, TVLoss
 
 # For rows and columns, whether a tile is not at the image's rim.
-Inner = tuple[bool, bool]
+Interior = tuple[bool, bool]
 
 # What these make of a position depends on nothing else, on the way up.
 POINTWISE = (
@@ -41,8 +41,8 @@ class Tile:
     """
 
     crop: tuple[slice, slice]
-    parts: dict[int, Part]
-    inner: Inner
+    parts: dict[int, Region]
+    inner: Interior
 
 
 def tiles(
@@ -51,7 +51,7 @@ def tiles(
     side: int,
     above: bool,
     least: int = 1,
-    inner: Inner = (True, True),
+    inner: Interior = (True, True),
 ) -> list[Tile]:
     """The tiles of a stage, row after row.
 
@@ -68,7 +68,7 @@ def tiles(
     found = []
     for row, column in product(rows, columns):
         parts = {
-            number: Part(
+            number: Region(
                 (row.parts[number][0], column.parts[number][0]),
                 (row.parts[number][1], column.parts[number][1]),
                 (heights[number], widths[number]),
@@ -109,10 +109,10 @@ def _spans(
         bounds = [units * number // count * strides[-1] for number in range(count + 1)]
     else:
         bounds = [step * number for number in range(count + 1)]
-    grain = ALIGNMENT if least == 1 else 1  # strips are as wide as the image
+    alignment = ALIGNMENT if least == 1 else 1  # strips are as wide as the image
     # what tiles inside of the image lose at their beginning, by layer
-    rims = [
-        padding * (inner and shrinks(layer))
+    lost_margins = [
+        padding * (inner and loses_padding(layer))
         for layer, (_, _, padding) in zip(layers, windows, strict=True)
     ]
     spans = []
@@ -136,16 +136,16 @@ def _spans(
                 need = (max(0, first), min(sizes[k], last + kernel))
         if need is None:
             continue
-        start, stop = _start(need[0], strides, rims), need[1]
-        inside = inside and start >= 0 and _fits(layers, axis, stop - start, rims)
+        start, stop = _start(need[0], strides, lost_margins), need[1]
+        inside = inside and start >= 0 and _fits(layers, axis, stop - start, lost_margins)
         if not inside:
             start = need[0] // strides[-1] * strides[-1]
-            stop = min(start + math.ceil((need[1] - start) / grain) * grain, size)
+            stop = min(start + math.ceil((need[1] - start) / alignment) * alignment, size)
             # layers of which it owns nothing run as well
-            while start > 0 and not _fits(layers, axis, stop - start, [0] * len(rims)):
+            while start > 0 and not _fits(layers, axis, stop - start, [0] * len(lost_margins)):
                 start -= strides[-1]
         offsets, parts = [start], {}
-        for (_, stride, _), rim in zip(windows, rims, strict=True):
+        for (_, stride, _), rim in zip(windows, lost_margins, strict=True):
             offsets.append((offsets[-1] + rim * inside) // stride)
         for k, (begin, end) in owned.items():
             offset, end = offsets[k + 1], max(begin, end)
@@ -168,32 +168,32 @@ def halo(layers: Sequence[nn.Module], axis: int) -> int:
     )
 
 
-def _start(needed: int, strides: Sequence[int], rims: Sequence[int]) -> int:
+def _start(needed: int, strides: Sequence[int], lost_margins: Sequence[int]) -> int:
     """Where a tile inside of the image begins, so that its windows fall as in the whole.
 
     needed: the first position that it needs.  Behind every convolution that loses a rim, the tile's
     first one is that much further on; before a layer of a stride it has to be a multiple of that.
     """
     shift, lost = 0, 0
-    for (below, above), rim in zip(pairwise(strides), rims, strict=True):
+    for (below, above), rim in zip(pairwise(strides), lost_margins, strict=True):
         lost += rim * below
         if above > below:
             shift = lost
     return needed - (needed + shift) % strides[-1]
 
 
-def _fits(layers: Sequence[nn.Module], axis: int, size: int, rims: Sequence[int]) -> bool:
+def _fits(layers: Sequence[nn.Module], axis: int, size: int, lost_margins: Sequence[int]) -> bool:
     """Whether all layers make something of a tile of a size.  rims: that it loses, by layer."""
-    for layer, rim in zip(layers, rims, strict=True):
+    for layer, rim in zip(layers, lost_margins, strict=True):
         size = output_sizes([layer], axis, size)[1] - 2 * rim
         if size < 1:
             return False
     return True
 
 
-def shrinks(layer: nn.Module) -> bool:
+def loses_padding(layer: nn.Module) -> bool:
     """Whether a layer's output gets smaller inside of the image."""
-    return isinstance(layer, nn.Conv2d) and FixedConvolution.can_shrink(layer)
+    return isinstance(layer, nn.Conv2d) and FrozenConvolution.can_shrink(layer)
 
 
 def _hull(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
@@ -206,7 +206,7 @@ def cuts(layers: Sequence[nn.Module]) -> tuple[list[int], int]:
     layers: of a loss network.  Returns their numbers, 0 the first of them, and the number of the
     first layer that tiles cannot go through, len(layers) if there is none.
     """
-    local = next((k for k, layer in enumerate(layers) if not is_local(layer)), len(layers))
+    local = next((k for k, layer in enumerate(layers) if not is_tileable(layer)), len(layers))
     found, stride = [0], 1
     for number, layer in enumerate(layers[:local]):
         if isinstance(layer, nn.Conv2d) and stride > 1:
@@ -216,7 +216,7 @@ def cuts(layers: Sequence[nn.Module]) -> tuple[list[int], int]:
     return found, local
 
 
-def is_local(layer: nn.Module) -> bool:
+def is_tileable(layer: nn.Module) -> bool:
     """Whether tiles can go through a layer: what it makes of a position depends on those near."""
     if isinstance(layer, nn.Conv2d):
         return layer.padding_mode == 'zeros' and not isinstance(layer.padding, str)

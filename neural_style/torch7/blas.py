@@ -51,10 +51,10 @@ def add_product(total: Tensor | None, a: Tensor, b: Tensor, transposed: bool = F
         return _in_panels(total, a, b)
     rest = len(b) % LANES
     if transposed or not 0 < rest <= LANES // 2 or a.shape[1] < LEAST_TERMS:
-        return _added(total, _chain(a, b))
+        return _added(total, _single_panel(a, b))
     found = _in_lanes(a, b[-rest:])
     if rest < len(b):
-        found = torch.cat((_chain(a, b[:-rest]), found), 1)
+        found = torch.cat((_single_panel(a, b[:-rest]), found), 1)
     return _added(total, found)
 
 
@@ -65,7 +65,7 @@ def dot(x: Tensor, y: Tensor) -> float:
     convolution has it.
     """
     with np.errstate(over='ignore', invalid='ignore'):  # as in C
-        return (_inner_product(len(x)) if _is_float_on_cpu(x) else _by_numpy)(x, y)
+        return (_inner_product(len(x)) if _is_float_on_cpu(x) else _dot_numpy)(x, y)
 
 
 def panels(inner: int) -> list[tuple[int, int]]:
@@ -84,34 +84,34 @@ def _inner_product(length: int) -> Callable[[Tensor, Tensor], float]:
     """A way to take products of so long vectors that sums in order on this machine, if any does."""
     generator = torch.Generator().manual_seed(length)
     x, y = torch.randn(2, TRIALS, length, generator=generator)
-    want = _in_order(x.numpy(), y.numpy())
-    for way in (_by_numpy, _by_convolution):
+    want = _reference_dot(x.numpy(), y.numpy())
+    for way in (_dot_numpy, _dot_convolution):
         if all(way(a, b) == c for a, b, c in zip(x, y, want, strict=True)):
             return way
-    return _by_numpy
+    return _dot_numpy
 
 
-def _by_numpy(x: Tensor, y: Tensor) -> float:
+def _dot_numpy(x: Tensor, y: Tensor) -> float:
     return float(np.dot(x.numpy(), y.numpy()))
 
 
-def _by_convolution(x: Tensor, y: Tensor) -> float:
+def _dot_convolution(x: Tensor, y: Tensor) -> float:
     """One vector is an image of a channel for each lane, the other its kernels, as high as it."""
     lanes, rows = DOT_LANES, len(x) // DOT_LANES
     whole = lanes * rows
     image = x.as_strided((1, lanes, rows, 1), (whole, 1, lanes, lanes))
     kernels = y.as_strided((lanes, 1, rows, 1), (1, lanes, lanes, lanes))
     sums = torch.conv2d(image, kernels, groups=lanes) if rows else x.new_zeros(lanes)
-    return float(_folded(sums.numpy().reshape(lanes), x.numpy(), y.numpy()))
+    return float(_reduce_lanes(sums.numpy().reshape(lanes), x.numpy(), y.numpy()))
 
 
-def _in_order(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _reference_dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Σ x y of each row, slowly: the reference that the other ways are held against."""
     sums = np.zeros((len(x), DOT_LANES), np.float32)
     for start in range(0, x.shape[1] // DOT_LANES * DOT_LANES, DOT_LANES):
         a, b = (z[:, start : start + DOT_LANES] for z in (x, y))
         sums = _fused(sums, a, b)
-    return _folded(sums, x, y)
+    return _reduce_lanes(sums, x, y)
 
 
 def _fused(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -119,7 +119,7 @@ def _fused(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (total + a.astype(np.float64) * b).astype(np.float32)
 
 
-def _folded(sums: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _reduce_lanes(sums: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The lanes' sums (..., 64), what is left of x and y (..., K) beyond them added: (...).
 
     32 more products are added to half as many lanes; the last ones are summed in double.
@@ -161,13 +161,13 @@ def _added(total: Tensor | None, found: Tensor) -> Tensor:
 def _in_lanes(a: Tensor, b: Tensor) -> Tensor:
     """a bᵀ: every 16th product in one lane, and the lanes then two and two."""
     a, b = (functional.pad(x, (0, -x.shape[1] % LANES)) for x in (a, b))
-    sums = [_chain(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
+    sums = [_single_panel(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
     while len(sums) > 1:
         sums = [x + y for x, y in zip(sums[::2], sums[1::2], strict=True)]
     return sums[0]
 
 
-def _chain(a: Tensor, b: Tensor) -> Tensor:
+def _single_panel(a: Tensor, b: Tensor) -> Tensor:
     """a bᵀ in one panel, however long."""
     total = _panel(a[:, :LONGEST], b[:, :LONGEST])
     for k in range(LONGEST, a.shape[1]):

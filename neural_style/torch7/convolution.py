@@ -37,13 +37,13 @@ def convolve(layer: nn.Conv2d, features: Tensor) -> Tensor:
 _turned: WeakKeyDictionary[nn.Conv2d, tuple[int, Tensor]] = WeakKeyDictionary()
 
 
-def _kernels_turned(layer: nn.Conv2d) -> Tensor:
+def _flipped_kernels(layer: nn.Conv2d) -> Tensor:
     """The weight as (C · h · w, C'), made once."""
-    version, turned = _turned.get(layer, (-1, layer.weight))
+    version, flipped = _turned.get(layer, (-1, layer.weight))
     if version != layer.weight._version:
-        turned = layer.weight.detach().flatten(1).t().contiguous()
-        _turned[layer] = layer.weight._version, turned
-    return turned
+        flipped = layer.weight.detach().flatten(1).t().contiguous()
+        _turned[layer] = layer.weight._version, flipped
+    return flipped
 
 
 class _Convolution(torch.autograd.Function):
@@ -74,7 +74,7 @@ class _Convolution(torch.autograd.Function):
         outer, channels, k_h, k_w = ctx.layer.weight.shape
         _, _, height, width = gradient.shape
         pixels = gradient.reshape(outer, -1)
-        kernels = _kernels_turned(ctx.layer)
+        kernels = _flipped_kernels(ctx.layer)
         windows = add_product(None, kernels, pixels.t(), transposed=True)
         windows = windows.view(channels, k_h, k_w, height, width)
         _, _, high, wide = ctx.size

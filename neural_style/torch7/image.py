@@ -57,14 +57,14 @@ def load(path: str | Path) -> Tensor:
     Source: image/init.lua: load with depth 3.
     """
     with opened(path) as file:
-        kind = kind_of(file)
+        kind = detect_format(file)
         if kind is None:
             raise ValueError(f'{path}: not a JPEG, PNG or PPM image: convert it to PNG or JPEG')
         head = _head(file)
         if is_grey_with_alpha(file):
             # The original says no more than that the image has a wrong number of channels.
             raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
-        with decoding(path, kind):
+        with decoder_errors(path, kind):
             found = pillow(file, (kind,))
             if kind == 'PNG' and head[PNG_DEPTH] == SIXTEEN_BITS:
                 return from_integers(pixels16(file, 'PNG'), 65535)
@@ -83,7 +83,7 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
         raise type(error)(f'{path}: cannot read the image: {error.strerror or error}') from None
 
 
-def kind_of(file: BinaryIO) -> str | None:
+def detect_format(file: BinaryIO) -> str | None:
     """What an open file is, 'JPEG', 'PNG' or 'PPM', told by its first bytes; None for others."""
     head = _head(file)
     return next((MAGIC[magic] for magic in MAGIC if head.startswith(magic)), None)
@@ -91,7 +91,7 @@ def kind_of(file: BinaryIO) -> str | None:
 
 def is_grey_with_alpha(file: BinaryIO) -> bool:
     """Whether an open file is a PNG of the one kind that the original refuses."""
-    return kind_of(file) == 'PNG' and _head(file)[PNG_COLOR_TYPE] == GREY_WITH_ALPHA
+    return detect_format(file) == 'PNG' and _head(file)[PNG_COLOR_TYPE] == GREY_WITH_ALPHA
 
 
 def pillow(file: BinaryIO, formats: tuple[str, ...]) -> PIL.Image.Image:
@@ -110,7 +110,7 @@ def _head(file):
 
 
 @contextlib.contextmanager
-def decoding(path: str | Path, kind: str | None) -> Iterator[None]:
+def decoder_errors(path: str | Path, kind: str | None) -> Iterator[None]:
     """Turn what a decoder fails with into a ValueError that names the file, and its kind."""
     try:
         with warnings.catch_warnings():

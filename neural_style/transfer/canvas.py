@@ -13,12 +13,12 @@ from neural_style.transfer.preprocessing import MEAN_PIXEL
 # The brightest share of a style image, whose mean colour is taken for that of its paper.
 PAPER_SHARE = 0.1
 # Radius of the rim that stays paintable around what is dark, as a share of the longer side.
-RIM = 0.004
+MASK_MARGIN = 0.004
 # The smallest share of a picture that can hold a style.
-LEAST_PAINTED = 1e-3
+MIN_PAINTED_SHARE = 1e-3
 
 
-class Canvas:
+class ImageParametrization:
     """What is optimised, and the image that it makes: x = mask · paper + (1 − mask) · filter(z).
 
     luminance_only: z is one grey plane (1, H, W), and the three channels of x differ by the mean
@@ -82,7 +82,7 @@ class Canvas:
         return torch.fft.irfft2(spectrum, s=(height, width)).contiguous()
 
 
-def auto_mask(content: Tensor, low: float, high: float) -> Tensor:
+def bright_area_mask(content: Tensor, low: float, high: float) -> Tensor:
     """Where the content image is bright enough to be left as bare paper.
 
     content: (3, H, W), RGB in [0, 1].  Luminance low and below gives 0, high and above 1, with a
@@ -90,7 +90,7 @@ def auto_mask(content: Tensor, low: float, high: float) -> Tensor:
     kept free for the edges of brush strokes, and the mask is blurred by as much.
     Returns (1, H, W), float64.
     """
-    radius = max(1, round(RIM * max(content.shape[1:])))
+    radius = max(1, round(MASK_MARGIN * max(content.shape[1:])))
     bright = luminance(content.double())[None]  # (1, 1, H, W)
     darkest = -functional.max_pool2d(-bright, 2 * radius + 1, 1, radius)
     step = ((darkest - low) / (high - low)).clamp(0, 1)
@@ -101,7 +101,7 @@ def auto_mask(content: Tensor, low: float, high: float) -> Tensor:
     return mask[0]
 
 
-def choose_paper(
+def resolve_paper_mask(
     paper_mask: str | Tensor, paper_range: str, contents: Sequence[Tensor], styles: Sequence[Tensor]
 ) -> tuple[Tensor | None, list[Tensor | None]]:
     """The flags -paper_mask and -paper_range: the mask, and a guide for each style image.
@@ -120,15 +120,15 @@ def choose_paper(
             )
         mask = paper_mask.double()
     elif paper_mask == 'auto':
-        masks = [auto_mask(content, low, high) for content in contents]
+        masks = [bright_area_mask(content, low, high) for content in contents]
         mask = torch.stack(masks).amax(0)
     elif paper_mask == '':
         return None, [None] * len(styles)
     else:
         raise ValueError(f'-paper_mask {paper_mask}: give auto, or a picture')
-    guides: list[Tensor | None] = [1 - auto_mask(style, low, high) for style in styles]
+    guides: list[Tensor | None] = [1 - bright_area_mask(style, low, high) for style in styles]
     for what, guide in (('-content_image', 1 - mask), *(('-style_image', g) for g in guides)):
-        if guide is not None and float(guide.mean()) < LEAST_PAINTED:
+        if guide is not None and float(guide.mean()) < MIN_PAINTED_SHARE:
             raise ValueError(
                 f'-paper_mask: {what} is nothing but paper; give a -paper_range nearer to 1'
             )

@@ -45,7 +45,7 @@ class Checkpoint:
         }
 
 
-def take_apart(state: Any) -> tuple[dict[str, Tensor], Any]:
+def flatten(state: Any) -> tuple[dict[str, Tensor], Any]:
     """The tensors of a state by their place in it, optimizer.history.steps.3, and the rest.
 
     The rest is what JSON can say, with {'tensor': place} where a tensor was.
@@ -65,28 +65,28 @@ def take_apart(state: Any) -> tuple[dict[str, Tensor], Any]:
     return tensors, rest(state, ())
 
 
-def put_together(tensors: Mapping[str, Tensor], rest: Any) -> Any:
+def unflatten(tensors: Mapping[str, Tensor], rest: Any) -> Any:
     """Undo take_apart.  Raises KeyError for a tensor that is not there."""
     if isinstance(rest, dict):
         if rest.keys() == {'tensor'}:
             return tensors[rest['tensor']]
-        return {key: put_together(tensors, item) for key, item in rest.items()}
+        return {key: unflatten(tensors, item) for key, item in rest.items()}
     if isinstance(rest, list):
-        return [put_together(tensors, item) for item in rest]
+        return [unflatten(tensors, item) for item in rest]
     return rest
 
 
-def moved(state: Any, device: torch.device) -> Any:
+def to_device(state: Any, device: torch.device) -> Any:
     """An optimiser's state with its tensors on a device; mps has no doubles, which stay.
 
     The blocks of L-BFGS's history, which may have their place elsewhere, stay as well: the
     optimiser takes them there.
     """
-    tensors, rest = take_apart(state)
+    tensors, rest = flatten(state)
     for name, tensor in tensors.items():
         stays = name.startswith('history.blocks.') or (
             device.type == 'mps' and tensor.dtype == torch.float64
         )
         if not stays:
             tensors[name] = tensor.to(device)
-    return put_together(tensors, rest)
+    return unflatten(tensors, rest)

@@ -11,7 +11,7 @@ from neural_style.transfer.stylize import Iterate
 EVERY = 10
 
 
-class Diverged(ArithmeticError):
+class DivergenceError(ArithmeticError):
     """Raised by Watch.  good: the Iterate.x of the lowest loss seen, that of iteration."""
 
     def __init__(self, found: str, good: Tensor, iteration: int):
@@ -20,7 +20,7 @@ class Diverged(ArithmeticError):
         self.iteration = iteration
 
 
-class Watch:
+class DivergenceMonitor:
     """Looks at every evaluation, on a GPU at every tenth; raises Diverged.
 
     The last finite picture is no good one: before they are lost, numbers grow for some
@@ -54,4 +54,4 @@ class Watch:
                 self.loss, self.iteration = loss, iterate.iteration
         elif self.good is not None:
             found = f'iteration {iterate.iteration}: the {lost[0]} is no longer finite'
-            raise Diverged(found, self.good, self.iteration)
+            raise DivergenceError(found, self.good, self.iteration)

@@ -45,7 +45,7 @@ def optimize(
             image,
             state,
             max_iter=num_iterations,
-            n_correction=corrections(lbfgs_num_correction),
+            n_correction=history_size(lbfgs_num_correction),
             tol_x=-1,
             tol_fun=-1,
             max_step=lbfgs_max_step,
@@ -72,6 +72,6 @@ def optimize(
     return image
 
 
-def corrections(lbfgs_num_correction: float) -> int:
+def history_size(lbfgs_num_correction: float) -> int:
     """Pairs that L-BFGS remembers: 0 stands for 100."""
     return max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100

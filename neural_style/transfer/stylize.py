@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neural_style.distributed import ALONE, Ranks
-from neural_style.kernels.precision import LOW_MAX_STEP, choose_precision
+from neural_style.distributed import SINGLE_PROCESS, World
+from neural_style.kernels.precision import REDUCED_PRECISION_MAX_STEP, choose_precision
 from neural_style.memory.heap import trim
 from neural_style.network.loss_network import LOSSES, LossNetwork
 from neural_style.planning.planner import Plan, choose_plan
@@ -18,11 +18,11 @@ from neural_style.planning.prediction import saving
 from neural_style.torch7.cmdline import split, tonumber
 from neural_style.torch7.optim import LONG
 from neural_style.torch7.random import Generator
-from neural_style.transfer.canvas import Canvas, choose_paper, paper_color
-from neural_style.transfer.checkpoint import Checkpoint, moved
+from neural_style.transfer.canvas import ImageParametrization, paper_color, resolve_paper_mask
+from neural_style.transfer.checkpoint import Checkpoint, to_device
 from neural_style.transfer.color import grey, recolor
 from neural_style.transfer.evaluation import evaluate, is_finite
-from neural_style.transfer.optimization import corrections, optimize
+from neural_style.transfer.optimization import history_size, optimize
 from neural_style.transfer.preprocessing import deprocess, preprocess
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def stylize(
     callback: Callable[[Iterate], None] | None = None,
     before: Callable[[Checkpoint], None] | None = None,
     state: Mapping[str, Any] | None = None,
-    ranks: Ranks = ALONE,
+    world: World = SINGLE_PROCESS,
     planned: Callable[[Plan], None] | None = None,
     exact: bool = True,
 ) -> Tensor:
@@ -117,7 +117,7 @@ def stylize(
     state: of a Checkpoint, to go on from there: with the same images and settings, num_iterations
         apart, the result is that of a run without interruption, to the last bit on a CPU.  Its
         tensors become the run's own.
-    ranks: the processes that share the run, each of which calls stylize with the same images and
+    world: the processes that share the run, each of which calls stylize with the same images and
         settings; an image that is too small to share is worked out by all of them alike.  Callbacks
         are called everywhere; a Checkpoint holds what one process has of the optimiser's vectors.
     planned: called with the plan that fits in the memory, before anything is run.  A callback that
@@ -130,13 +130,13 @@ def stylize(
     Raises ValueError, naming the flag, for values that make no sense; RankLostError if another
     process has ended.
     """
-    given_up = 0  # bytes
+    released_bytes = 0  # bytes
     if callable(content_image):
         content_image = content_image()
-        given_up += content_image.nbytes
+        released_bytes += content_image.nbytes
     if callable(style_images):
         style_images = style_images()
-        given_up += sum(image.nbytes for image in style_images)
+        released_bytes += sum(image.nbytes for image in style_images)
     _check_image('content_image', content_image)
     for k in range(len(style_images)):
         _check_image(f'style_images[{k}]', style_images[k])
@@ -205,13 +205,13 @@ def stylize(
     if recolor_content:
         content_image = recolor(content_image, style_images, recolor_content)
         contents.append(content_image)
-    mask, style_guides = choose_paper(paper_mask, paper_range, contents, style_images)
+    mask, style_guides = resolve_paper_mask(paper_mask, paper_range, contents, style_images)
     if state is None:
-        precision = ranks.same(choose_precision(precision, torch.device(devices[0])))
+        precision = world.broadcast(choose_precision(precision, torch.device(devices[0])))
     else:
         precision = state['precision']
     if precision != 'fp32' and lbfgs_max_step == 0:
-        lbfgs_max_step = LOW_MAX_STEP
+        lbfgs_max_step = REDUCED_PRECISION_MAX_STEP
     cuts = _layer_numbers(multigpu_strategy) if len(devices) > 1 else []
 
     # Set up the network, with style and content losses inserted.
@@ -236,7 +236,7 @@ def stylize(
         style_layer_weights=style_layer_weights,
         missing_layers=missing_layers,
         precision=precision,
-        ranks=ranks,
+        world=world,
         exact=exact,
     )
     del cnn  # the layers above the last loss need no memory any more
@@ -245,7 +245,7 @@ def stylize(
     # Plan what fits in the memory.
     pairs = 0
     if optimizer == 'lbfgs':
-        pairs = int(min(corrections(lbfgs_num_correction) + 1, max(num_iterations - 1, 1)))
+        pairs = int(min(history_size(lbfgs_num_correction) + 1, max(num_iterations - 1, 1)))
     style_sizes = [(image.shape[1], image.shape[2]) for image in style_images]
     plan = choose_plan(
         network,
@@ -253,7 +253,7 @@ def stylize(
         style_sizes,
         pairs=pairs,
         memory=memory,
-        given_up=given_up,
+        released_bytes=released_bytes,
         reparametrized=bool(luminance_only) or mask is not None or fourier_decay != 0,
     )
     network.tiling = plan.tiling
@@ -292,27 +292,27 @@ def stylize(
         network.guide_style(1 - mask)
         mask = mask.float().to(device)
         paper = preprocess(paper_color(style_images, weights)).float().to(device)
-    canvas = Canvas(bool(luminance_only), mask, paper, fourier_decay)
+    canvas = ImageParametrization(bool(luminance_only), mask, paper, fourier_decay)
     del content_image, style_images, contents, init_image
     if state is None:
         img = canvas.start(img.to(device))
         # As in the original; it draws the masks of dropout layers once more.
         network.start(canvas.image(img))
-        img = ranks.same(img)
+        img = world.broadcast(img)
         progress: dict[str, Any] = {}
         evaluations = 0
     else:
         img = img.to(device)
         generator.restore(state['generator'])
         network.scale = state['network_scale']
-        progress = moved(state['optimizer'], device)
+        progress = to_device(state['optimizer'], device)
         evaluations = state['iteration']
 
     # The optimiser's vectors are shared too; of small images, everything is everywhere.
     shape = (1 if luminance_only else 3, height, width)
-    shared = ranks if math.prod(shape) > LONG else ALONE
+    shared = world if math.prod(shape) > LONG else SINGLE_PROCESS
     if state is None:
-        img = shared.share(img)
+        img = shared.shard(img)
     elif img.numel() != math.prod(shape) and shared.size == 1:
         raise ValueError(f'-resume: the state is of another image than one of {width} x {height}')
     last = None
@@ -321,7 +321,7 @@ def stylize(
     grown = False  # whether the optimiser has its vectors, and the callback a picture to go back to
 
     def whole_image(z: Tensor) -> Tensor:
-        return canvas.image(shared.join(z, shape))
+        return canvas.image(shared.all_gather(z, shape))
 
     def feval(z: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal evaluations, last, grown
@@ -333,13 +333,13 @@ def stylize(
         loss, gradient = evaluate(network, x)
         ending = evaluations >= end
         # Adam's two averages, or one more pair of L-BFGS, and what a callback keeps.
-        plan.make_room(x.nbytes * ((2 * (pairs > 0) if grown else 3) + ending))
+        plan.reserve(x.nbytes * ((2 * (pairs > 0) if grown else 3) + ending))
         grown = True
         if callback is not None:
             callback(Iterate(evaluations, num_iterations, x, loss, gradient, network))
         if ending:
             last = x.clone()
-        return loss, shared.share(canvas.gradient(gradient))
+        return loss, shared.shard(canvas.gradient(gradient))
 
     if device.type == 'cpu':
         trim()  # what is free is in pieces that the way back cannot all use
@@ -355,11 +355,11 @@ def stylize(
         adam_beta1=adam_beta1,
         adam_beta2=adam_beta2,
         adam_epsilon=adam_epsilon,
-        total=None if shared.size == 1 else shared.add,
+        total=None if shared.size == 1 else shared.all_reduce,
         history=plan.history,
         history_on_host=plan.on_host,
     )
-    plan.make_room(saving((height, width)))
+    plan.reserve(saving((height, width)))
     return deprocess((whole_image(img) if last is None else last).cpu().double())
 
 

@@ -144,7 +144,7 @@ def test_every_flag_of_words_is_known_to_hold_no_path():
     words = {
         name for name, default in vars(command_line().parse([])).items() if isinstance(default, str)
     }
-    assert words <= WORDS | {*recipes.INPUTS, *recipes.UNRECORDED}
+    assert words <= WORDS | {*recipes.INPUTS, *recipes.FLAGS_NOT_RECORDED}
 
 
 # repeating

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from neural_style.kernels.convolution import FixedConvolution, Manner
-from neural_style.memory import allocator as arena
+from neural_style.kernels.convolution import ExecutionOptions, FrozenConvolution
+from neural_style.memory import allocator
 
 CPU = torch.device('cpu')
 KERNELS = [((3, 3), (1, 1)), ((5, 3), (2, 1)), ((3, 3), (0, 0)), ((3, 3), (2, 2)), ((1, 1), (0, 0))]
@@ -25,9 +25,9 @@ def test_huge_results_are_what_others_are(kernel, padding, size, outer, bias, co
     x = torch.randn(1, 5, *size, dtype=dtype)
     found = []
     for huge in (1 << 40, 1):
-        fixed = FixedConvolution(layer, dtype, CPU)
+        fixed = FrozenConvolution(layer, dtype, CPU)
         y = x.clone(memory_format=torch.channels_last).requires_grad_()
-        above = fixed(y, Manner(fixed=True, huge=huge), count)
+        above = fixed(y, ExecutionOptions(fixed=True, huge=huge), count)
         torch.manual_seed(1)
         gradient = torch.randn(above.shape, dtype=dtype)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
@@ -39,9 +39,9 @@ def test_huge_results_are_what_others_are(kernel, padding, size, outer, bias, co
 
 def test_huge_results_of_features_in_another_layout():
     torch.manual_seed(0)
-    fixed = FixedConvolution(nn.Conv2d(3, 8, 3, padding=1), torch.float32, CPU)
+    fixed = FrozenConvolution(nn.Conv2d(3, 8, 3, padding=1), torch.float32, CPU)
     x = torch.randn(1, 3, 20, 30)
-    usual, huge = (fixed(x, Manner(fixed=True, huge=huge), 2) for huge in (1 << 40, 1))
+    usual, huge = (fixed(x, ExecutionOptions(fixed=True, huge=huge), 2) for huge in (1 << 40, 1))
     assert usual.any()
     assert torch.allclose(usual, huge, rtol=1e-5, atol=1e-6)
 
@@ -49,14 +49,16 @@ def test_huge_results_of_features_in_another_layout():
 @pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
 def test_huge_results_lie_outside_of_the_heap():
     given = []
-    take = arena.Arena.take
+    take = allocator.CachingAllocator.take
     layer = nn.Conv2d(3, 64, 3, padding=1)
-    fixed = FixedConvolution(layer, torch.float32, CPU)
+    fixed = FrozenConvolution(layer, torch.float32, CPU)
     x = torch.randn(1, 3, 128, 160).contiguous(memory_format=torch.channels_last)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arena.Arena, 'take', lambda own, n: (given.append(n), take(own, n))[1])
-        small = fixed(x, Manner(fixed=True, huge=6 << 20))
+        patch.setattr(
+            allocator.CachingAllocator, 'take', lambda own, n: (given.append(n), take(own, n))[1]
+        )
+        small = fixed(x, ExecutionOptions(fixed=True, huge=6 << 20))
         assert not given
-        huge = fixed(x, Manner(fixed=True, huge=5 << 20))
+        huge = fixed(x, ExecutionOptions(fixed=True, huge=5 << 20))
     assert given == [4 * 64 * 128 * 160]
     assert torch.allclose(small, huge, rtol=1e-5, atol=1e-6)

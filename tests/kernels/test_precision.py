@@ -13,7 +13,7 @@ import loadcaffe
 from neural_style import evaluate, stylize
 from neural_style.command.run import main
 from neural_style.kernels import precision
-from neural_style.kernels.convolution import FixedConvolution
+from neural_style.kernels.convolution import FrozenConvolution
 from neural_style.kernels.precision import choose_precision
 from neural_style.losses.losses import StyleLoss, gram_matrix
 from neural_style.network.loss_network import FIRST_SCALE
@@ -41,7 +41,7 @@ def network(**settings):
 def test_fixed_convolution_is_the_layer_and_its_gradient(padding, rectify, bias):
     torch.manual_seed(0)
     layer = nn.Conv2d(5, 7, 3, padding=padding, bias=bias)
-    fixed = FixedConvolution(layer, torch.float32, CPU)
+    fixed = FrozenConvolution(layer, torch.float32, CPU)
     x = torch.randn(1, 5, 9, 8, requires_grad=True)
     want, got = layer(x), fixed(x, count=1 + rectify)
     want = want.relu() if rectify else want
@@ -64,7 +64,7 @@ def test_fixed_convolution_is_the_layer_and_its_gradient(padding, rectify, bias)
     ],
 )
 def test_only_plain_convolutions_are_fixed(options, fits):
-    assert FixedConvolution.fits(nn.Conv2d(4, 4, 3, **options)) == fits
+    assert FrozenConvolution.fits(nn.Conv2d(4, 4, 3, **options)) == fits
 
 
 @pytest.mark.parametrize('kind', ['bf16', 'fp16'])

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from neural_style.kernels import winograd
-from neural_style.kernels.convolution import FixedConvolution, Manner
+from neural_style.kernels.convolution import ExecutionOptions, FrozenConvolution
 from neural_style.kernels.winograd import Winograd
 
 CPU = torch.device('cpu')
@@ -42,8 +42,8 @@ def test_the_way_back_is_that_of_the_kernel_turned_by_half(size, padding):
     torch.manual_seed(0)
     weight = weights(12, 7)
     y = torch.randn(1, 12, *size)
-    turned = weight.double().flip(2, 3).transpose(0, 1)
-    want = functional.conv2d(y.double(), turned, padding=padding)
+    flipped = weight.double().flip(2, 3).transpose(0, 1)
+    want = functional.conv2d(y.double(), flipped, padding=padding)
     assert error(Winograd(weight)(y, padding, back=True), want) < 1e-6
 
 
@@ -86,8 +86,8 @@ def test_it_is_used_where_it_pays(weight, size, pays):
 
 
 @pytest.mark.parametrize('inner', [(False, False), (True, True), (True, False)])
-@pytest.mark.parametrize('frugal', [False, True])
-def test_layers_of_many_channels_take_it_both_ways(inner, frugal, monkeypatch):
+@pytest.mark.parametrize('save_bitmasks', [False, True])
+def test_layers_of_many_channels_take_it_both_ways(inner, save_bitmasks, monkeypatch):
     used = []
     call = Winograd.__call__
     monkeypatch.setattr(
@@ -96,8 +96,8 @@ def test_layers_of_many_channels_take_it_both_ways(inner, frugal, monkeypatch):
     torch.manual_seed(0)
     layer = nn.Conv2d(128, 256, 3, padding=1)
     x = torch.randn(1, 128, 27, 30).to(memory_format=torch.channels_last).requires_grad_()
-    manner = Manner(frugal=frugal, inner=inner)
-    found = FixedConvolution(layer, torch.float32, CPU)(x, manner, count=2)
+    options = ExecutionOptions(save_bitmasks=save_bitmasks, inner=inner)
+    found = FrozenConvolution(layer, torch.float32, CPU)(x, options, count=2)
     rows, columns = (slice(1, -1) if inside else slice(None) for inside in inner)
     y = x.detach().double().requires_grad_()
     want = layer.double()(y).relu()[..., rows, columns]

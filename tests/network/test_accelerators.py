@@ -9,8 +9,8 @@ from neural_style import evaluate, stylize
 from neural_style.tiling.evaluation import Stage, Tiling
 from neural_style.torch7.optim import lbfgs
 from neural_style.torch7.random import Generator
-from neural_style.transfer.checkpoint import put_together, take_apart
-from neural_style.transfer.divergence import Watch
+from neural_style.transfer.checkpoint import flatten, unflatten
+from neural_style.transfer.divergence import DivergenceMonitor
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_state_goes_on_where_it_was_and_elsewhere(long, optimizer, device, wai
 
     def keep(checkpoint):
         if checkpoint.iteration == 2:
-            tensors, rest = take_apart(checkpoint.state())
+            tensors, rest = flatten(checkpoint.state())
             states.append(({name: t.cpu().clone() for name, t in tensors.items()}, rest))
 
     settings = {'optimizer': optimizer, 'num_iterations': 4}
@@ -132,7 +132,7 @@ def test_a_state_goes_on_where_it_was_and_elsewhere(long, optimizer, device, wai
     ((tensors, rest),) = states
     for place in (device, device[:-1] + '3', 'cpu'):
         tolerance = 1e-3 * (place == 'cpu')
-        state = put_together({name: t.clone() for name, t in tensors.items()}, rest)
+        state = unflatten({name: t.clone() for name, t in tensors.items()}, rest)
         found, result = run(**settings, devices=[place], state=state)
         torch.testing.assert_close(found, losses[2:], rtol=tolerance, atol=0)
         assert (result - want).abs().max() <= 10 * tolerance
@@ -144,7 +144,7 @@ def test_an_evaluation_waits_for_the_device_no_more_than_it_must(
     optimizer, most, normalize, waits, monkeypatch
 ):
     monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
-    watch, found = Watch(), []
+    watch, found = DivergenceMonitor(), []
 
     def callback(iterate):
         watch(iterate)

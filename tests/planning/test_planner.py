@@ -16,8 +16,7 @@ from torch import nn
 import loadcaffe
 from loadcaffe.graph import Graph
 from neural_style import stylize
-from neural_style.memory import allocator as arena
-from neural_style.memory import heap
+from neural_style.memory import allocator, heap
 from neural_style.memory import limits as memory
 from neural_style.memory.limits import free_memory, parse_memory
 from neural_style.planning.planner import Plan, choose_plan
@@ -182,14 +181,14 @@ def test_free_memory_goes_without_limits_that_are_none(linux):
 def test_free_memory_heeds_a_limit_of_addresses(linux, monkeypatch):
     import resource
 
-    limit = (5 << 30) + memory.UNTOUCHED + 1000 * resource.getpagesize()
+    limit = (5 << 30) + memory.RESERVED_ADDRESS_SPACE + 1000 * resource.getpagesize()
     monkeypatch.setattr(resource, 'getrlimit', lambda kind: (limit, limit))
     assert free() == 6
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
 def test_what_an_earlier_picture_has_left_free_is_not_in_use(network):
-    heap.keep_memory()
+    heap.configure_malloc()
     before = choose_plan(network, (384, 512), [], pairs=0, memory='1000G').peak
     last = torch.ones(1 << 16) if (large := torch.ones(100 << 20)).any() else large
     del large  # below what stays, the heap keeps its 400 MB
@@ -253,8 +252,8 @@ def test_what_is_given_up_is_not_counted_for_the_evaluations(network, monkeypatc
     monkeypatch.setattr('neural_style.planning.planner.used_memory', lambda _: 300 << 20)
     size = (3072, 4096)
     plans = [
-        choose_plan(network, size, [size], pairs=0, memory='1000G', given_up=given_up)
-        for given_up in (0, 200 << 20)
+        choose_plan(network, size, [size], pairs=0, memory='1000G', released_bytes=released_bytes)
+        for released_bytes in (0, 200 << 20)
     ]
     assert plans[0].peak - plans[1].peak == 200 << 20
 
@@ -320,16 +319,16 @@ def test_memory_apart_is_kept_for_the_next_tensor_until_it_is_trimmed():
     heap.trim()
     before = heap.used()
     some = [
-        arena.apart((64, 1 << 18), torch.float32, torch.device('cpu')).fill_(number)
+        allocator.large_empty((64, 1 << 18), torch.float32, torch.device('cpu')).fill_(number)
         for number in range(4)
     ]
     assert heap.used() - before > 240 << 20
     assert [float(tensor[-1, -1]) for tensor in some] == [0, 1, 2, 3]
     del some[1:3]
     assert heap.used() - before > 240 << 20
-    whole = arena.arena()
+    whole = allocator.allocator()
     assert whole.lacks(128 << 20) == 0
-    again = arena.apart((128, 1 << 18), torch.float32, torch.device('cpu')).fill_(4)
+    again = allocator.large_empty((128, 1 << 18), torch.float32, torch.device('cpu')).fill_(4)
     assert heap.used() - before < 280 << 20
     assert [float(tensor[-1, -1]) for tensor in (*some, again)] == [0, 3, 4]
     del some, again
@@ -341,7 +340,7 @@ def test_memory_apart_is_kept_for_the_next_tensor_until_it_is_trimmed():
 @pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
 def test_an_arena_gives_out_what_came_back_before_what_is_new():
     mib = 1 << 20
-    own = arena.Arena(64 * mib)
+    own = allocator.CachingAllocator(64 * mib)
     a, b, c = (own.take(size * mib) for size in (8, 4, 4))
     for number, some in enumerate((a, b, c)):
         some[:] = number
@@ -365,13 +364,13 @@ def test_an_arena_gives_out_what_came_back_before_what_is_new():
     assert own.held() == 4 * mib
     assert own.take(49 * mib) is None
     with pytest.raises(OSError):
-        arena.Arena(1 << 60)
+        allocator.CachingAllocator(1 << 60)
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
 def test_an_arena_does_not_hold_much_more_than_was_given_out_at_once():
     mib = 1 << 20
-    own = arena.Arena(1024 * mib)
+    own = allocator.CachingAllocator(1024 * mib)
     some = [own.take(4 * mib) for _ in range(40)]
     for number, one in enumerate(some):
         one[:] = number
@@ -390,20 +389,22 @@ def test_an_arena_does_not_hold_much_more_than_was_given_out_at_once():
 @pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
 def test_a_plan_makes_room_as_far_as_it_has_to():
     heap.trim()
-    del (some := [arena.apart((256 << 20,), torch.uint8, torch.device('cpu')).fill_(1)])[:]
+    del (some := [allocator.large_empty((256 << 20,), torch.uint8, torch.device('cpu')).fill_(1)])[
+        :
+    ]
     before, most = heap.used(), heap.used() + (40 << 20)
     slack = 0.02 * most
     plan = Plan(Tiling((Stage(0, 1),), most), None, False, most, '', False)
-    plan.make_room(30 << 20)
+    plan.reserve(30 << 20)
     assert abs(heap.used() - before) < 16 << 20, 'there is room'
-    plan.make_room(100 << 20)
+    plan.reserve(100 << 20)
     assert before - heap.used() == pytest.approx((60 << 20) + slack, abs=16 << 20)
     assert not some
 
 
 def test_room_is_made_for_what_is_kept_and_saved(command, monkeypatch):
     sizes = []
-    monkeypatch.setattr(Plan, 'make_room', lambda plan, size: sizes.append(size))
+    monkeypatch.setattr(Plan, 'reserve', lambda plan, size: sizes.append(size))
     assert command('-num_iterations 3 -save_iter 2 -optimizer adam') == 0
     pixels = 48 * 36
     vector, saved = 3 * 4 * pixels, 78 * pixels
@@ -415,7 +416,7 @@ def test_room_is_made_for_what_is_kept_and_saved(command, monkeypatch):
 def test_features_apart_have_the_layout_of_others(size):
     rows = torch.zeros(1, 5, 2, 2, dtype=torch.float64)
     for like in (rows, rows.contiguous(memory_format=torch.channels_last)):
-        found = arena.apart_like(like, (1, 7, size, size + 1), torch.device('cpu'))
+        found = allocator.large_empty_like(like, (1, 7, size, size + 1), torch.device('cpu'))
         assert found.shape == (1, 7, size, size + 1)
         assert found.dtype == torch.float64
         assert found.is_contiguous() == like.is_contiguous()

@@ -11,7 +11,7 @@ from neural_style.torch7.blas import LANES, add_product, dot, gemm_tn, panels
 from neural_style.torch7.convolution import convolve
 
 # OpenBLAS takes inner products of no more elements on one thread.
-ALONE = 10_000
+SINGLE_PROCESS = 10_000
 
 needs_avx = pytest.mark.skipif(
     not torch.backends.cpu.get_cpu_capability().startswith('AVX'),
@@ -139,7 +139,7 @@ def unknown():
 @pytest.mark.parametrize('threads', [1, 2])
 @pytest.mark.parametrize('length', [1, 31, 32, 63, 64, 95, 96, 1000, 12289, 3 * 128 * 128])
 def test_inner_products_are_summed_as_openblas_does(length, threads):
-    if length > ALONE and torch.backends.cpu.get_cpu_capability() != 'AVX2':
+    if length > SINGLE_PROCESS and torch.backends.cpu.get_cpu_capability() != 'AVX2':
         pytest.skip("with AVX-512 only NumPy's on one thread was compared, or AVX2's convolution")
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -165,8 +165,8 @@ def test_of_the_ways_to_take_inner_products_the_first_that_sums_in_order_is_take
         return found
 
     for numpy, convolution, taken in ((1, 1, 'numpy'), (0, 1, 'convolution'), (0, 0, 'numpy')):
-        monkeypatch.setattr(blas, '_by_numpy', way('numpy', numpy))
-        monkeypatch.setattr(blas, '_by_convolution', way('convolution', convolution))
+        monkeypatch.setattr(blas, '_dot_numpy', way('numpy', numpy))
+        monkeypatch.setattr(blas, '_dot_convolution', way('convolution', convolution))
         blas._inner_product.cache_clear()
         dot(x, y)
         assert ways[-1] == taken

@@ -8,7 +8,12 @@ import loadcaffe
 from neural_style import preprocess, stylize
 from neural_style.losses import losses
 from neural_style.losses.losses import PaperStyleLoss, StyleLoss, gram_matrix
-from neural_style.transfer.canvas import Canvas, auto_mask, choose_paper, paper_color
+from neural_style.transfer.canvas import (
+    ImageParametrization,
+    bright_area_mask,
+    paper_color,
+    resolve_paper_mask,
+)
 from neural_style.transfer.color import grey, luminance, recolor, style_tint
 
 
@@ -41,7 +46,7 @@ def short(cnn, content, style, **settings):
 def test_canvas_gives_the_gradient_of_what_it_makes(luminance_only, masked, fourier_decay):
     mask = noise(1, 6, 7, seed=1) if masked else None
     paper = noise(3, 1, 1, seed=2) if masked else None
-    canvas = Canvas(luminance_only, mask, paper, fourier_decay)
+    canvas = ImageParametrization(luminance_only, mask, paper, fourier_decay)
     z = canvas.start(noise(3, 6, 7)).clone().requires_grad_()
     assert z.shape == ((1 if luminance_only else 3), 6, 7)
     weights = noise(3, 6, 7, seed=3)
@@ -52,19 +57,19 @@ def test_canvas_gives_the_gradient_of_what_it_makes(luminance_only, masked, four
 
 def test_canvas_without_anything_is_the_image_itself():
     z = noise(3, 4, 5)
-    canvas = Canvas()
+    canvas = ImageParametrization()
     assert canvas.start(z) is z and canvas.image(z) is z and canvas.gradient(z) is z
 
 
 @pytest.mark.parametrize('shape', [(3, 8, 12), (3, 7, 9), (3, 1, 1)])
 def test_canvas_starts_from_the_image_whatever_the_filter(shape):
     x = noise(*shape)
-    canvas = Canvas(fourier_decay=0.7)
+    canvas = ImageParametrization(fourier_decay=0.7)
     torch.testing.assert_close(canvas.image(canvas.start(x)), x, rtol=0, atol=1e-13)
 
 
 def test_canvas_weighs_frequencies_by_a_power_of_their_own():
-    canvas = Canvas(fourier_decay=0.5)
+    canvas = ImageParametrization(fourier_decay=0.5)
     columns = torch.arange(32, dtype=torch.float64) * 2 * torch.pi / 32
     slow, fast = (torch.cos(n * columns).expand(3, 32, 32) for n in (1, 4))
     gains = [(canvas.image(wave).norm() / wave.norm()).item() for wave in (slow, fast)]
@@ -87,13 +92,13 @@ def test_fourier_decay_descends(cnn):
 def test_canvas_of_luminance_makes_grey_images():
     content = grey(noise(3, 6, 7))
     x = preprocess(content)
-    canvas = Canvas(luminance_only=True)
+    canvas = ImageParametrization(luminance_only=True)
     torch.testing.assert_close(canvas.image(canvas.start(x)), x, rtol=0, atol=1e-12)
 
 
 def test_mask_is_paper_where_it_is_bright_and_keeps_a_rim_around_the_dark():
     image = ink(100, 500)
-    mask = auto_mask(image, 0.7, 0.9)
+    mask = bright_area_mask(image, 0.7, 0.9)
     assert mask.shape == (1, 100, 500)
     assert mask[0, 0, 0] == 1 and mask[0, -1, -1] == 1
     assert mask[0, 50, 250] == 0
@@ -264,7 +269,7 @@ def test_recolor_of_one_colour_is_finite():
 )
 def test_masks_that_make_no_sense_are_refused(mask, low_high, named):
     with pytest.raises(ValueError, match=named):
-        choose_paper(mask, low_high, [ink()], [ink()])
+        resolve_paper_mask(mask, low_high, [ink()], [ink()])
 
 
 def test_style_is_compared_over_what_is_painted(cnn):

@@ -8,7 +8,7 @@ from samples import dropping, vgg
 
 from neural_style import stylize
 from neural_style.files.atomic import read_tensors, write_tensors
-from neural_style.transfer.checkpoint import moved, put_together, take_apart
+from neural_style.transfer.checkpoint import flatten, to_device, unflatten
 from neural_style.transfer.multiscale import stylize_multiscale
 
 
@@ -30,7 +30,7 @@ class Recorder:
 
     def before(self, checkpoint):
         if len(self.seen) in self.kept:
-            tensors, rest = take_apart(checkpoint.state())
+            tensors, rest = flatten(checkpoint.state())
             path = self.folder / f'{len(self.seen)}.safetensors'
             write_tensors(path, tensors, {'rest': json.dumps(rest)})
             self.states.append((len(self.seen), path))
@@ -39,7 +39,7 @@ class Recorder:
 def states(recorder):
     for done, path in recorder.states:
         tensors, metadata = read_tensors(path)
-        yield done, put_together(tensors, json.loads(metadata['rest']))
+        yield done, unflatten(tensors, json.loads(metadata['rest']))
 
 
 ONE = {'content_layers': 'relu4_2', 'style_layers': 'relu1_1', 'tv_weight': 0}
@@ -111,7 +111,9 @@ def test_the_scale_of_float16_gradients_is_taken_over(tmp_path, monkeypatch):
 
 def test_an_optimisers_state_is_moved_but_for_the_blocks_of_its_history():
     history = {'blocks': [torch.ones(2, 2, 3)], 'sy': torch.ones(2, 2)}
-    found = moved({'iteration': 3, 'd': torch.ones(3), 'history': history}, torch.device('meta'))
+    found = to_device(
+        {'iteration': 3, 'd': torch.ones(3), 'history': history}, torch.device('meta')
+    )
     assert found['iteration'] == 3
     assert found['d'].is_meta and found['history']['sy'].is_meta
     assert not found['history']['blocks'][0].is_meta  # the optimiser takes them to their place
