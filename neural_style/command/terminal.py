@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import sys
 from typing import TextIO
 
@@ -19,8 +20,13 @@ def open_streams() -> None:
 
 
 def warn(text: str, name: str = 'neural_style') -> None:
-    """Print on stderr, around a progress bar.  name: who speaks."""
-    put(f'{name}: {text}', sys.stderr)
+    """Print on stderr, around a progress bar.  name: who speaks.  Settings are named as flags."""
+    put(f'{name}: {with_flags(text)}', sys.stderr)
+
+
+def with_flags(text: str) -> str:
+    """Write the settings that a message names in backquotes as flags: `gpu` becomes -gpu."""
+    return re.sub(r'`(\w+)`', r'-\1', text)
 
 
 def say(text: str) -> None:

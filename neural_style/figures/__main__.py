@@ -249,8 +249,8 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """A line on stderr, around a progress bar."""
-    tqdm.write(f'{PROGRAM}: {text}', file=sys.stderr)
+    """A line on stderr, around a progress bar.  Settings are named as flags."""
+    tqdm.write(f'{PROGRAM}: {neural_style_terminal.with_flags(text)}', file=sys.stderr)
 
 
 class Warnings(logging.Handler):

@@ -12,6 +12,7 @@ from PIL import Image
 from samples import ROOT
 
 from neural_style.command import run as neural_style
+from neural_style.command import terminal
 from neural_style.command.checks import build_filename
 from neural_style.command.run import main
 from neural_style.losses.losses import StyleLoss
@@ -439,3 +440,10 @@ def test_interrupt_ends_without_a_traceback(command, capsys, monkeypatch):
     monkeypatch.setattr(neural_style, 'stylize', interrupted)
     assert command() == 130
     assert 'Traceback' not in capsys.readouterr().err
+
+
+def test_warnings_name_settings_as_flags(capsys):
+    terminal.warn('`image_size` 9: too small; give a larger one, or `tv_weight` 0')
+    assert capsys.readouterr().err == (
+        'neural_style: -image_size 9: too small; give a larger one, or -tv_weight 0\n'
+    )
