@@ -9,7 +9,7 @@ from neural_style.kernels.convolution import can_be_frozen
 from neural_style.losses.losses import Loss
 
 
-def joined(layers: Sequence[Any], number: int) -> int:
+def fused_length(layers: Sequence[Any], number: int) -> int:
     """How many layers from number on run as one.
 
     A convolution takes the ReLU above it along, and a max pooling or loss above that its way back.

@@ -27,7 +27,7 @@ from neural_style.losses.losses import (
     StyleLoss,
     TVLoss,
 )
-from neural_style.network.fusion import joined
+from neural_style.network.fusion import fused_length
 from neural_style.tiling.evaluation import Stage, TiledEvaluation, Tiling
 from neural_style.tiling.geometry import cuts, is_tileable, output_sizes, window
 from neural_style.torch7 import nn as torch7_nn
@@ -234,7 +234,7 @@ class LossNetwork(nn.Module):
         # Every gradient comes from a loss layer, so the top of the network gets zeros.
         return torch.autograd.grad(features, image, torch.zeros_like(features))[0]
 
-    def start(self, image: Tensor) -> None:
+    def forward_only(self, image: Tensor) -> None:
         """Run the network forward alone: every loss gets its value, or its target."""
         with torch.no_grad():
             tiles = self._tiles(image)
@@ -294,7 +294,7 @@ class LossNetwork(nn.Module):
         """Layers one after the other, those that are joined as one."""
         number = 0
         while number < len(layers):
-            layer, count = layers[number], joined(layers, number) if options.joins else 1
+            layer, count = layers[number], fused_length(layers, number) if options.joins else 1
             beyond = layers[number + 2] if count > 2 else None
             if isinstance(beyond, Loss) and not beyond.goes_back():
                 beyond, count = None, 2
@@ -361,11 +361,11 @@ class LossNetwork(nn.Module):
             loss.mode = 'none'
         for loss in losses:
             loss.mode = 'capture'
-        self.start(image)
+        self.forward_only(image)
         for loss in self.losses:
             loss.mode = 'loss'
 
-    def text(self, backend: str = 'nn') -> str:
+    def describe(self, backend: str = 'nn') -> str:
         """The network as Torch7 prints it."""
         if len(self.devices) == 1:
             return torch7_nn.text(self.chunks[0], backend)

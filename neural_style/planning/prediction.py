@@ -16,7 +16,7 @@ from neural_style.kernels.convolution import LARGE_OUTPUT_BYTES, FrozenConvoluti
 from neural_style.kernels.winograd import Winograd
 from neural_style.losses.losses import ContentLoss, Loss, TVLoss
 from neural_style.memory.allocator import LARGE
-from neural_style.network.fusion import joined
+from neural_style.network.fusion import fused_length
 from neural_style.network.loss_network import LossNetwork
 from neural_style.tiling.evaluation import Stage, Tiling
 from neural_style.tiling.geometry import (
@@ -441,7 +441,7 @@ def _taken(network: LossNetwork, rooms: Sequence[MemoryUse]) -> float:
 
 def _relu_backward_positions(layers: Sequence[Any]) -> list[int]:
     """The max poolings and losses that see to the way back of the ReLU below them."""
-    return [k + 2 for k in range(len(layers)) if joined(layers, k) == 3]
+    return [k + 2 for k in range(len(layers)) if fused_length(layers, k) == 3]
 
 
 def _bits(layer: Any, number: int, seeing: Sequence[int]) -> int | None:

@@ -144,7 +144,7 @@ class Graph:
 
 
 class TiledEvaluation:
-    """What LossNetwork.gradient and .start do, in tiles.
+    """What LossNetwork.gradient and .forward_only do, in tiles.
 
     layers: of a network without branches, losses and TV included.
     run: takes layers of it and features (1, C, H, W).

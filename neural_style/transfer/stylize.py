@@ -264,7 +264,7 @@ def stylize(
 
     # Capture the targets.
     logger.info('Capturing content targets')
-    logger.info(network.text(backend))
+    logger.info(network.describe(backend))
     network.capture_content(preprocess(content_image).float().to(device))
     for k in range(len(style_images)):
         logger.info('Capturing style target %d', k + 1)
@@ -297,7 +297,7 @@ def stylize(
     if state is None:
         img = canvas.start(img.to(device))
         # As in the original; it draws the masks of dropout layers once more.
-        network.start(canvas.image(img))
+        network.forward_only(canvas.image(img))
         img = world.broadcast(img)
         progress: dict[str, Any] = {}
         evaluations = 0

@@ -114,7 +114,7 @@ def test_larger_style_images_are_rounded_as_torch7s_where_the_content_is_small(
     net.capture_style(image(*style, seed=1), 1.0)
     assert calls == ([style] if exact else [])
     calls.clear()
-    net.start(image(200, 210, seed=2))  # what is painted is not
+    net.forward_only(image(200, 210, seed=2))  # what is painted is not
     assert calls == []
 
 
@@ -202,7 +202,7 @@ def test_a_strategy_that_does_not_fit_the_devices_is_refused(cnn, n_devices, str
 
 
 def test_a_cut_network_prints_as_gpu_modules(cnn):
-    text = network(cnn, devices=['cpu', 'cpu'], multigpu_strategy=[3]).text()
+    text = network(cnn, devices=['cpu', 'cpu'], multigpu_strategy=[3]).describe()
     lines = text.split('\n')
     assert lines[:2] == ['nn.Sequential {', '  [input -> (1) -> (2) -> output]']
     assert lines[2] == '  (1): nn.GPU(1) @ nn.Sequential {'
@@ -414,7 +414,7 @@ def test_losses_on_branches_have_the_gradient_of_their_formula(content, style):
 
 def test_branched_network_prints_who_feeds_whom():
     network = branched_losses(branched(), ['fire2/concat'], ['fire2/left'], tv_weight=1e-3)
-    assert network.text() == (
+    assert network.describe() == (
         'nn.gModule {\n'
         '  (1): nn.TVLoss <- input\n'
         '  (2): nn.SpatialConvolution(3 -> 4, 3x3)\n'

@@ -77,7 +77,7 @@ def results(net, tiling, size, guide=None):
     net.capture_style(image(38, 61, seed=3), 0.3, None if guide is None else guide(38, 61))
     net.guide_style(None if guide is None else guide(*size))
     x = image(*size, seed=4)
-    net.start(x)
+    net.forward_only(x)
     first = [float(loss.loss) for loss in net.losses]
     total, gradient = evaluate(net, x)
     values = [float(loss.loss) for loss in net.losses]
