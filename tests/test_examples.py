@@ -27,9 +27,9 @@ def test_pictures_are_small_files_of_large_pictures(name):
 
 
 def test_the_pictures_are_what_the_script_draws(tmp_path):
-    pytest.importorskip('scipy', reason='examples/draw_inputs.py needs scipy')
-    script = ROOT / 'tools' / 'draw_inputs.py'
-    subprocess.run([sys.executable, script, tmp_path, 'waves.jpg'], check=True, capture_output=True)
+    pytest.importorskip('scipy', reason='tools.draw_inputs needs scipy')
+    command = [sys.executable, '-m', 'tools.draw_inputs', tmp_path, 'waves.jpg']
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     drawn, kept = (
         np.asarray(Image.open(folder / 'waves.jpg'), float)
         for folder in (tmp_path, ROOT / 'examples' / 'inputs')

@@ -1,4 +1,4 @@
-"""Draw the project's own example pictures: python examples/draw_inputs.py [FOLDER]
+"""Draw the project's own example pictures: python -m tools.draw_inputs [FOLDER]
 
 Writes content and style pictures to FOLDER (examples/inputs unless given).  They are drawn from
 fixed seeds, so the same versions of numpy, scipy and Pillow always draw the same pictures.
@@ -8,14 +8,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from drawing.canvas import jpeg
-from drawing.harbour import harbour
-from drawing.horse import horse
-from drawing.ink_horse import ink_horse
-from drawing.ink_landscape import ink_landscape
-from drawing.qinglu import qinglu
-from drawing.swirls import swirls
-from drawing.waves import waves
+from tools.drawing.canvas import jpeg
+from tools.drawing.harbour import harbour
+from tools.drawing.horse import horse
+from tools.drawing.ink_horse import ink_horse
+from tools.drawing.ink_landscape import ink_landscape
+from tools.drawing.qinglu import qinglu
+from tools.drawing.swirls import swirls
+from tools.drawing.waves import waves
 
 PICTURES = {
     'harbour.jpg': harbour,

@@ -1,6 +1,6 @@
 """Judge networks as style networks, by the genuine VGG-19's first layers.
 
-    python tools/judge_network.py --genuine VGG.caffemodel \
+    python -m tools.judge_network --genuine VGG.caffemodel \
         --networks small=neural_style/models/small_vgg19.caffemodel random=RANDOM.caffemodel \
         --pairs CONTENT,STYLE ... --output FOLDER
 
@@ -23,11 +23,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import loadcaffe  # noqa: E402
-from neural_style import preprocess, stylize  # noqa: E402
-from neural_style.torch7 import image  # noqa: E402
+import loadcaffe
+from neural_style import preprocess, stylize
+from neural_style.torch7 import image
 
 GENUINE_LAYERS = {'content_layers': 'relu3_2', 'style_layers': 'relu1_1,relu2_1,relu3_1'}
 JUDGED_STYLE = ('relu1_1', 'relu2_1', 'relu3_1', 'relu3_4')

@@ -1,6 +1,6 @@
 """Paint pairs of pictures with presets, and measure what an ink painting lives by.
 
-    python tools/judge_presets.py --pairs CONTENT,STYLE[,PUBLISHED] ... --presets ink ... \\
+    python -m tools.judge_presets --pairs CONTENT,STYLE[,PUBLISHED] ... --presets ink ... \\
         --networks embedded=neural_style/models/small_vgg19.caffemodel [--size 428] \\
         [--evaluations 101] --output FOLDER [--sheet SHEET.jpg]
 
@@ -27,10 +27,8 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import loadcaffe  # noqa: E402
-from neural_style.command import run as neural_style  # noqa: E402
+import loadcaffe
+from neural_style.command import run as neural_style
 
 SHALLOW = [
     *('-content_layers', 'relu3_2'),
