@@ -15,7 +15,6 @@ from samples import DATA, ROOT, loss_network
 import loadcaffe
 from neural_style import evaluate
 from neural_style.distributed import SINGLE_PROCESS, World, destroy_world, init_world, launch
-from neural_style.network.devices import gpu_of_rank
 from neural_style.torch7 import image
 from neural_style.torch7.optim import lbfgs
 
@@ -40,7 +39,7 @@ def evaluated(world, size, settings):
     network.capture_style(noise(90, 120, 2), 0.7)
     network.capture_style(noise(20, 120, 3), 0.3)  # too few rows to share
     x = noise(*size, 4)
-    tiles = network._tiles(x)
+    tiles = network.tiles(x)
     return *evaluate(network, x), tiles is not None and tiles.world.size == world.size
 
 
@@ -108,19 +107,6 @@ def test_a_network_that_cannot_be_cut_in_strips_is_refused():
             style_layers=['1'],
             world=World(0, 2),
         )
-
-
-@pytest.mark.parametrize(
-    ('gpu', 'number', 'own'),
-    [('0', 0, '0'), ('0', 2, '2'), ('4', 1, '5'), ('2,5,7', 1, '5'), ('-1', 3, '-1')],
-)
-def test_every_process_has_a_gpu_of_its_own(gpu, number, own):
-    assert gpu_of_rank(gpu, number) == own
-
-
-def test_more_processes_than_gpus_are_refused():
-    with pytest.raises(ValueError, match='-gpu 0,1: '):
-        gpu_of_rank('0,1', 2)
 
 
 FLAGS = [

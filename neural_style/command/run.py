@@ -38,7 +38,7 @@ from neural_style.distributed import (
     launch,
 )
 from neural_style.memory.heap import configure_malloc
-from neural_style.network.devices import choose_devices, gpu_of_rank
+from neural_style.network.devices import check_distinct, choose_devices, gpu_of_rank, parse_gpus
 from neural_style.torch7.cmdline import CmdLine, CommandLineError, HelpRequested, split, tonumber
 from neural_style.torch7.random import Generator
 from neural_style.transfer.divergence import DivergenceError
@@ -288,7 +288,9 @@ def run_all(jobs: list[SimpleNamespace], world: World) -> int:
             if not job.dry_run:
                 say(f'{job.content_image} -> {job.output_image}')
             interruption.gentle = False
-            gpu = job.gpu if world.size == 1 else gpu_of_rank(job.gpu, world.local_rank)
+            gpu = job.gpu
+            if world.size > 1:
+                gpu = ','.join(map(str, gpu_of_rank(parse_gpus(gpu), world.local_rank)))
             try:
                 run(SimpleNamespace(**vars(job) | {'gpu': gpu}), interruption)
             except DryRun as plan:
@@ -328,8 +330,11 @@ def run(
         sums = InputChecksums(params)
         checkpoints.check_inputs(params, sums.by_flag(), resumed['sums'])
         state = resumed['state']
-    gpu = params.gpu if world.size == 1 else gpu_of_rank(params.gpu, world.local_rank)
-    devices = choose_devices(gpu, params.backend, params.cudnn_autotune)
+    gpus = parse_gpus(params.gpu)
+    if world.size > 1:
+        check_distinct(gpus)
+        gpus = gpu_of_rank(gpus, world.local_rank)
+    devices = choose_devices(gpus, params.backend, params.cudnn_autotune)
     if devices[0].type == 'cuda':
         torch.cuda.set_device(devices[0])
 

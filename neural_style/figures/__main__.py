@@ -24,7 +24,7 @@ from neural_style.figures.preparation import check_sizes, normalize_if_needed, s
 from neural_style.figures.sheet import Sheet
 from neural_style.files.atomic import sha256, write_whole
 from neural_style.memory.heap import configure_malloc
-from neural_style.network.devices import choose_devices
+from neural_style.network.devices import choose_devices, parse_gpus
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import CmdLine, CommandLineError, HelpRequested, split
 
@@ -101,7 +101,7 @@ def run(name: str, params: SimpleNamespace, given: set[str]) -> None:
     """Check everything, paint what is not yet painted, and lay it all out."""
     figure = FIGURES[name]
     check(name, params, given)
-    devices = choose_devices(params.gpu, params.backend)
+    devices = choose_devices(parse_gpus(params.gpu), params.backend)
 
     # The pictures: all are read before the first is painted.
     content = choose('-content_image', [figure.content], split(params.content_image), 1, 1)[0]

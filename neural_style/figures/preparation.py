@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from neural_style.figures.normalization import is_normalized, mean_activations, normalize
 from neural_style.figures.plan import Painting
-from neural_style.network.loss_network import LossNetwork, layer_names
+from neural_style.network.layers import layer_names
+from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7.cmdline import split
 from neural_style.torch7.random import Generator
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from neural_style.errors import SettingError
 from neural_style.kernels.bitmask import relu_backward_
 from neural_style.memory.allocator import large_empty_like, pooled_empty_like
 from neural_style.torch7.blas import add_product, gemm_tn
@@ -136,7 +137,7 @@ class Loss(nn.Module):
 
     strength: the weight of the loss.
     normalize: divide the gradient by its L1 norm before the strength is applied.
-    rectified: the next layer is a ReLU.  In the original it works in place, so that the loss
+    precedes_relu: the next layer is a ReLU.  In the original it works in place, so that the loss
         takes its value from the features before the ReLU but its gradient from those after it.
 
     scale: what the gradient is multiplied by besides (for float16).
@@ -160,11 +161,11 @@ class Loss(nn.Module):
     discard_features = False
     recomputed_features: Tensor | None = None
 
-    def __init__(self, strength: float, normalize: bool = False, rectified: bool = False):
+    def __init__(self, strength: float, normalize: bool = False, precedes_relu: bool = False):
         super().__init__()
         self.strength = strength
         self.normalize = normalize
-        self.rectified = rectified
+        self.precedes_relu = precedes_relu
         self.mode = 'none'
         self.target = torch.empty(0)
         self.loss = torch.zeros((), dtype=torch.float64)
@@ -212,7 +213,7 @@ class Loss(nn.Module):
     def _own(self, features: Tensor) -> Tensor:
         if self.part is not None:
             features = _dense(features)
-        if self.rectified:
+        if self.precedes_relu:
             features = features.clamp(min=0)
         return self.gradient(features, self._statistic)
 
@@ -302,7 +303,7 @@ class ContentLoss(Loss):
         return self._difference(features).mul_(self._slope(features))
 
     def add_gradient(self, features: Tensor, gradient: Tensor) -> None:
-        if self.normalize or self.rectified or features.dim() != 4:
+        if self.normalize or self.precedes_relu or features.dim() != 4:
             super().add_gradient(features, gradient)
             return
         slope, weight = self._slope(features), self.strength * self.scale
@@ -360,9 +361,10 @@ class StyleLoss(Loss):
 
     def forward(self, features: Tensor) -> Tensor:
         if features.dim() != 4:  # whatever the mode, as in the original
-            raise ValueError(
-                '-style_layers: a fully connected layer has no positions to take a Gram matrix'
-                ' over; name convolution, ReLU or pooling layers'
+            raise SettingError(
+                'style_layers',
+                'a fully connected layer has no positions to take a Gram matrix over;'
+                ' name convolution, ReLU or pooling layers',
             )
         return super().forward(features)
 
@@ -394,7 +396,7 @@ class StyleLoss(Loss):
         return self._backward(slope.mul_(2), features)
 
     def add_gradient(self, features: Tensor, gradient: Tensor) -> None:
-        if self.exact or self.normalize or self.rectified:
+        if self.exact or self.normalize or self.precedes_relu:
             super().add_gradient(features, gradient)
             return
         # The same with less to read and write: the slope is weighted in the features' place.

@@ -1,7 +1,6 @@
-"""Which layers run as one."""
+"""Operator fusion: which consecutive layers run as one."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import nn
 
@@ -9,12 +8,13 @@ from neural_style.kernels.convolution import can_be_frozen
 from neural_style.losses.losses import Loss
 
 
-def fused_length(layers: Sequence[Any], number: int) -> int:
-    """How many layers from number on run as one.
+def fused_length(layers: Sequence[nn.Module], index: int) -> int:
+    """Count the layers from an index on that run as one.
 
-    A convolution takes the ReLU above it along, and a max pooling or loss above that its way back.
+    A convolution is fused with the ReLU after it.  A max pooling or a loss after that applies the
+    ReLU's backward pass.
     """
-    layer, above, beyond = [*layers[number : number + 3], None, None][:3]
-    if not (can_be_frozen(layer) and isinstance(above, nn.ReLU)):
+    convolution, relu, consumer = [*layers[index : index + 3], None, None][:3]
+    if not (can_be_frozen(convolution) and isinstance(relu, nn.ReLU)):
         return 1
-    return 3 if isinstance(beyond, nn.MaxPool2d | Loss) else 2
+    return 3 if isinstance(consumer, nn.MaxPool2d | Loss) else 2

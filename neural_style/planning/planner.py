@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from loadcaffe.graph import Graph
 from neural_style.losses.losses import Loss, TVLoss
 from neural_style.memory import heap
 from neural_style.memory.limits import free_memory, parse_memory, used_memory, written
@@ -159,7 +160,7 @@ def _plans(job: Workload) -> Iterator[Plan]:
 
 
 def _can_tile(network: LossNetwork) -> bool:
-    return len(network.devices) == 1 and not hasattr(network.chunks[0], 'run')
+    return len(network.devices) == 1 and not isinstance(network.chunks[0], Graph)
 
 
 def _tilings(job: Workload) -> list[Tiling | None]:

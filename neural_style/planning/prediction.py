@@ -17,6 +17,7 @@ from neural_style.kernels.winograd import Winograd
 from neural_style.losses.losses import ContentLoss, Loss, TVLoss
 from neural_style.memory.allocator import LARGE
 from neural_style.network.fusion import fused_length
+from neural_style.network.layers import output_channels
 from neural_style.network.loss_network import LossNetwork
 from neural_style.tiling.evaluation import Stage, Tiling
 from neural_style.tiling.geometry import (
@@ -161,7 +162,7 @@ def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> St
     seeing = _relu_backward_positions(part)
     overlaps = _overlaps(part, tile, whole[0], inner=(True, item >= 4))
     for number, (layer, more) in enumerate(zip(part, overlaps, strict=True), start=1):
-        lower, channels = channels, getattr(layer, 'out_channels', None) or channels
+        lower, channels = channels, output_channels(layer, channels)
         elements = channels * math.prod(whole[number])
         own = _output_memory(network, layer, channels, sizes[number], LARGE)
         if isinstance(layer, nn.Conv2d):
@@ -283,7 +284,7 @@ def channels_of(network: LossNetwork) -> list[int]:
     """Below the first layer, and above each."""
     found = [3]
     for layer in layers_of(network):
-        found.append(getattr(layer, 'out_channels', None) or found[-1])
+        found.append(output_channels(layer, found[-1]))
     return found
 
 
@@ -469,7 +470,7 @@ def _both_ways(
     kept = True
     for number, layer in enumerate(layers, start=1):
         below, seen, lower = own, kept, channels
-        channels = getattr(layer, 'out_channels', None) or channels
+        channels = output_channels(layer, channels)
         elements = channels * math.prod(sizes[number])
         if not _shares(layer):
             own, kept = _output_memory(network, layer, channels, sizes[number], huge), False

@@ -12,16 +12,15 @@ def text(module: torch.nn.Module, backend: str = 'nn') -> str:
     module: a tree of torch.nn.Sequential, or one whose `sources` say for each layer whose outputs
     it takes, which is written as nngraph's gModule would be if it were readable; a layer that
     Torch7 calls otherwise is written under Torch7's name, any other (the losses) as 'nn.' and its
-    class name. A class named GPU is the wrapper of a part of the network: its device_number counts
-    from 1, its chunk is the part. backend: 'nn', or 'cudnn' to name the layers that loadcaffe then
-    takes from cudnn. Source: the __tostring__ functions of nn.
+    class name. backend: 'nn', or 'cudnn' to name the layers that loadcaffe then takes from cudnn.
+    Source: the __tostring__ functions of nn.
     """
     if hasattr(module, 'sources'):
         return _graph(module, backend)
     if isinstance(module, torch.nn.Sequential):
         return _sequential(module, backend)
-    if type(module).__name__ == 'GPU':
-        return f'nn.GPU({module.device_number}) @ {text(module.get_submodule("chunk"), backend)}'
+    if isinstance(module, GPU):
+        return f'nn.GPU({module.device_number}) @ {text(module.chunk, backend)}'
     words, has_cudnn = _layer(module)
     return f'cudnn.{words}' if has_cudnn and backend == 'cudnn' else f'nn.{words}'
 
@@ -104,6 +103,18 @@ def _width_height(size):
 
 def _without_bias(module):
     return ' without bias' if module.bias is None else ''
+
+
+class GPU(torch.nn.Module):
+    """Torch7's wrapper of the part of a network that is on one device; only for printing.
+
+    device_number: from 1.  Source: nn/GPU.lua.
+    """
+
+    def __init__(self, device_number: int, chunk: torch.nn.Module) -> None:
+        super().__init__()
+        self.device_number = device_number
+        self.chunk = chunk
 
 
 class Dropout(torch.nn.Module):

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.kernels.precision import REDUCED_PRECISION_MAX_STEP, choose_precision
 from neural_style.memory.heap import trim
-from neural_style.network.loss_network import LOSSES, LossNetwork
+from neural_style.network.building import LOSSES
+from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan, choose_plan
 from neural_style.planning.prediction import saving
 from neural_style.torch7.cmdline import split, tonumber

@@ -93,7 +93,7 @@ def test_a_pooling_sees_to_the_way_back_of_the_relu_below_it(pooling, padding, s
     alone = FrozenConvolution(layer, torch.float32, CPU)
     want = way_back(lambda x: pooling(alone(x, count=2)), x)
     options = ExecutionOptions(fixed=True, save_bitmasks=save_bitmasks)
-    found = way_back(lambda x: net._run(list(cnn), x, options), x)
+    found = way_back(lambda x: net.runner.run(list(cnn), x, options), x)
     assert (want[0] == 0).any() and (want[0] > 0).any()
     assert torch.equal(found[0], want[0])
     assert torch.equal(found[1], want[1])
@@ -105,7 +105,7 @@ def test_nothing_of_the_layers_below_a_pooling_is_kept():
     x = torch.randn(1, 3, 64, 64, requires_grad=True)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
-        found = net._run(list(cnn), x, ExecutionOptions(fixed=True))
+        found = net.runner.run(list(cnn), x, ExecutionOptions(fixed=True))
     assert sum(t.numel() for t in kept) == 2 * found.numel()  # its output, and where in the windows
 
 

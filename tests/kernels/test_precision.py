@@ -16,7 +16,7 @@ from neural_style.kernels import precision
 from neural_style.kernels.convolution import FrozenConvolution
 from neural_style.kernels.precision import choose_precision
 from neural_style.losses.losses import StyleLoss, gram_matrix
-from neural_style.network.loss_network import FIRST_SCALE
+from neural_style.network.loss_network import INITIAL_FLOAT16_SCALE
 
 CPU = torch.device('cpu')
 STEM = DATA / 'models' / 'mini_vgg19_conv'
@@ -160,7 +160,7 @@ def test_float16_scales_gradients_that_it_could_not_hold():
     net = network(content_weight=1e-4, style_weight=1e-6, tv_weight=0, precision='fp16')
     low = evaluate(net, picture(0))[1]
     assert (low - plain).norm() < 0.2 * plain.norm()
-    assert net.scale == FIRST_SCALE
+    assert net.scale == INITIAL_FLOAT16_SCALE
 
 
 @pytest.mark.parametrize('content_weight', [1e5, 1e10])
@@ -169,7 +169,7 @@ def test_float16_lowers_its_scale_where_gradients_overflow(content_weight):
     plain = evaluate(network(**weights), picture(0))[1]
     net = network(precision='fp16', **weights)
     low = evaluate(net, picture(0))[1]
-    assert net.scale < FIRST_SCALE
+    assert net.scale < INITIAL_FLOAT16_SCALE
     assert low.isfinite().all()
     assert (low - plain).norm() < 0.2 * plain.norm()
 

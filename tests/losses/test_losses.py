@@ -90,7 +90,7 @@ def test_normalize_divides_the_gradient_by_its_l1_norm_before_the_strength(kind)
 @pytest.mark.parametrize('kind', [ContentLoss, StyleLoss])
 def test_loss_below_an_in_place_relu_takes_its_gradient_from_the_rectified_features(kind):
     x, target = features((4, 5, 7), 1), features((4, 5, 7), 2)
-    loss = capture(kind(2.0, rectified=True), target)
+    loss = capture(kind(2.0, precedes_relu=True), target)
     gradient = analytic(loss, x)
     plain = capture(kind(2.0), target)
     want = plain.gradient(x.clamp(min=0), plain.statistic(x)) * 2.0
@@ -139,7 +139,7 @@ def test_losses_pass_features_on_and_add_to_the_gradient_from_above():
 def test_style_loss_on_a_fully_connected_layer_is_refused():
     loss = StyleLoss(1.0)
     for loss.mode in ('none', 'capture', 'loss'):  # in all of them, as the original
-        with pytest.raises(ValueError, match='-style_layers'):
+        with pytest.raises(ValueError, match='`style_layers`'):
             loss(torch.zeros(1, 8))
 
 

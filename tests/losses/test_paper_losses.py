@@ -152,7 +152,7 @@ def test_conv_layers_have_the_textbook_gradient_only_with_the_papers_losses(cnn)
         net = network(cnn, {'conv2_1': 1.0, 'conv3_1': 1.0}, {}, losses=losses)
         net.capture_content(picture(1))
         gradients.append(evaluate(net, picture(0))[1])
-    assert net.content_losses[0].rectified
+    assert net.content_losses[0].precedes_relu
     a, b = (g / g.norm() for g in gradients)
     assert (a - b).norm() > 0.1
 
@@ -196,8 +196,8 @@ def test_weighted_layers_may_stand_in_any_order(cnn, data):
 @pytest.mark.parametrize(
     ('settings', 'named'),
     [
-        ({'losses': 'paper', 'content_layers': 'relu9_1'}, ["-content_layers: .*'relu9_1'"]),
-        ({'style_layers': 'relu1_1,conv7:2'}, ["-style_layers: .*'conv7'"]),
+        ({'losses': 'paper', 'content_layers': 'relu9_1'}, ["`content_layers`: .*'relu9_1'"]),
+        ({'style_layers': 'relu1_1,conv7:2'}, ["`style_layers`: .*'conv7'"]),
         ({'missing_layers': 'error', 'style_layers': 'relu1_1, relu2_1'}, ["' relu2_1'"]),
         ({'missing_layers': 'error', 'style_layers': 'pool1,pool1'}, ['pool1 is named twice']),
         ({'style_layers': 'relu1_1:inf'}, ['-style_layers relu1_1:inf: give a finite']),

@@ -1,11 +1,12 @@
-"""-gpu and -backend, on machines as they might be."""
+"""Devices, on machines as they might be."""
 
 import logging
 
 import pytest
 import torch
 
-from neural_style.network.devices import choose_devices
+from neural_style.errors import SettingError
+from neural_style.network.devices import check_distinct, choose_devices, gpu_of_rank, parse_gpus
 
 
 @pytest.fixture
@@ -25,35 +26,35 @@ def machine(monkeypatch):
     return pretend
 
 
-def names(*args):
-    return [str(device) for device in choose_devices(*args)]
+def names(gpu, *args):
+    return [str(device) for device in choose_devices(parse_gpus(gpu), *args)]
 
 
-def test_minus_one_is_the_cpu_without_a_word(machine, caplog):
+def test_minus_one_is_the_cpu_without_a_warning(machine, caplog):
     machine(cuda=2)
     assert names('-1') == names('-2') == names('-1.5') == names('nan') == ['cpu']
     assert names('-1', 'caffe') == ['cpu']  # the original asks for no backend there
     assert caplog.text == ''
 
 
-def test_numbers_are_cuda_devices(machine):
+def test_gpu_numbers_are_cuda_devices(machine):
     machine(cuda=3)
     assert names('0') == ['cuda:0']
     assert names('2,0') == ['cuda:2', 'cuda:0']
 
 
-def test_without_cuda_the_cpu_is_used_with_a_line(machine, caplog):
+def test_missing_cuda_falls_back_to_the_cpu_with_a_warning(machine, caplog):
     machine()
     assert names('0') == names('0,1') == names('0', 'cudnn') == ['cpu']
     messages = [record.message for record in caplog.records]
-    assert messages[0] == '-gpu 0: no CUDA device here, running on the CPU'
+    assert messages[0] == '`gpu` 0: no CUDA device here, running on the CPU'
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
 
 
-def test_on_apple_silicon_the_line_offers_mps(machine, caplog):
+def test_warning_on_apple_silicon_offers_mps(machine, caplog):
     machine(mps=True)
     assert names('0') == ['cpu']
-    assert '-backend clnn uses' in caplog.text
+    assert '`backend` clnn uses' in caplog.text
     assert names('0', 'clnn') == ['mps']
 
 
@@ -66,42 +67,65 @@ def test_clnn_is_any_other_accelerator(machine):
 @pytest.mark.parametrize(
     ('have', 'args', 'message'),
     [
-        ({'cuda': 2}, ('2',), r'-gpu 2: this machine has 2 CUDA device\(s\)'),
-        ({'cuda': 2}, ('0,5',), '-gpu 0,5: this machine has 2'),
+        ({'cuda': 2}, ('2',), r'`gpu` 2: this machine has 2 CUDA device\(s\)'),
+        ({'cuda': 2}, ('0,5',), '`gpu` 0,5: this machine has 2'),
         ({'cuda': 2}, ('0,-1',), 'cannot be one of several'),
-        ({'cuda': 1, 'cudnn': False}, ('0', 'cudnn'), '-backend cudnn: this build'),
-        ({'cuda': 1}, ('0', 'clnn'), '-backend clnn: PyTorch finds no accelerator'),
-        ({}, ('0', 'clnn'), '-backend clnn'),
+        ({'cuda': 1, 'cudnn': False}, ('0', 'cudnn'), '`backend` cudnn: this build'),
+        ({'cuda': 1}, ('0', 'clnn'), '`backend` clnn: PyTorch finds no accelerator'),
+        ({}, ('0', 'clnn'), '`backend` clnn'),
         ({'xpu': 1}, ('1', 'clnn'), r'1 xpu device\(s\)'),
         ({'mps': True}, ('1', 'clnn'), r'1 mps device\(s\)'),
-        ({}, ('abc',), '-gpu abc: give -1'),
-        ({}, ('',), '-gpu : give -1'),
-        ({}, ('1.5',), '-gpu 1.5: give -1'),
-        ({}, ('0', 'torch'), '-backend torch: choose nn, cudnn or clnn'),
+        ({}, ('abc',), '`gpu` abc: give -1'),
+        ({}, ('',), '`gpu` : give -1'),
+        ({}, ('1.5',), '`gpu` 1.5: give -1'),
+        ({}, ('0', 'torch'), '`backend` torch: choose nn, cudnn or clnn'),
     ],
 )
-def test_what_cannot_be_had_is_refused(machine, have, args, message):
+def test_missing_devices_are_refused(machine, have, args, message):
     machine(**have)
-    with pytest.raises(ValueError, match=message):
-        choose_devices(*args)
+    with pytest.raises(SettingError, match=message):
+        names(*args)
+
+
+@pytest.mark.parametrize(
+    ('gpus', 'local_rank', 'chosen'),
+    [([0], 0, [0]), ([0], 2, [2]), ([4], 1, [5]), ([2, 5, 7], 1, [5]), ([-1], 3, [-1])],
+)
+def test_each_process_takes_a_gpu_of_its_own(gpus, local_rank, chosen):
+    assert gpu_of_rank(gpus, local_rank) == chosen
+
+
+def test_more_processes_than_gpus_are_refused():
+    with pytest.raises(SettingError, match='`gpu` 0,1: there are more processes'):
+        gpu_of_rank([0, 1], 2)
+
+
+def test_a_gpu_named_twice_is_refused_for_processes_that_share_an_image(machine):
+    machine(cuda=2)
+    check_distinct([0, 1])
+    check_distinct([-1, -1])
+    with pytest.raises(SettingError, match='`gpu` 0,1,0: GPU 0 is named twice'):
+        check_distinct([0, 1, 0])
+    machine()  # everything falls back to the CPU
+    check_distinct([0, 0])
 
 
 @pytest.mark.parametrize('autotune', [False, True])
-def test_cudnn_autotune_is_cudnns_benchmark(machine, autotune):
+def test_cudnn_autotune_sets_cudnn_benchmark(machine, autotune):
     machine(cuda=1)
-    choose_devices('0', 'cudnn', autotune)
+    choose_devices([0], 'cudnn', autotune)
     assert torch.backends.cudnn.benchmark is autotune
 
 
-def test_convolutions_keep_to_float32(machine):
+def test_convolutions_keep_float32(machine):
     machine(cuda=1)
-    choose_devices('0')
+    choose_devices([0])
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA GPU')
-def test_a_run_on_a_gpu_comes_close_to_the_cpu(data):
+def test_run_on_a_gpu_is_close_to_the_cpu(data):
     import loadcaffe
     from neural_style import stylize
     from neural_style.torch7 import image

@@ -13,7 +13,7 @@ from torch import nn
 import loadcaffe
 from neural_style import evaluate, stylize
 from neural_style.losses.losses import ContentLoss, StyleLoss, TVLoss
-from neural_style.network.loss_network import loss_positions
+from neural_style.network.building import loss_positions
 from neural_style.torch7.convolution import convolve
 from neural_style.torch7.random import Generator
 
@@ -66,7 +66,7 @@ def test_layer_lists_advance_in_list_order_only(content, style, want):
 def test_a_stalled_list_is_warned_of(cnn, caplog):
     with caplog.at_level(logging.WARNING):
         network(cnn, style_layers=['relu1_1', 'nosuch', 'relu2_1'])
-    assert "-style_layers: 'nosuch' and what follows it are not used" in caplog.text
+    assert "`style_layers`: 'nosuch' and what follows it are not used" in caplog.text
     assert 'no layer of that name' in caplog.text
 
 
@@ -89,9 +89,9 @@ def test_no_loss_at_all_is_refused(cnn):
 
 def test_only_a_loss_right_below_a_relu_is_rectified(cnn):
     net = network(cnn, content_layers=['conv4_2'], style_layers=['conv1_1', 'relu2_1', 'pool2'])
-    assert [loss.rectified for loss in net.style_losses] == [True, False, False]
+    assert [loss.precedes_relu for loss in net.style_losses] == [True, False, False]
     # The network ends at conv4_2, so no ReLU overwrites its features.
-    assert [loss.rectified for loss in net.content_losses] == [False]
+    assert [loss.precedes_relu for loss in net.content_losses] == [False]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_larger_style_images_are_rounded_as_torch7s_where_the_content_is_small(
         calls.append(features.shape[2:])
         return convolve(layer, features)
 
-    monkeypatch.setattr('neural_style.network.loss_network.convolve', seen)
+    monkeypatch.setattr('neural_style.network.execution.convolve', seen)
     net = network(cnn, style_layers=['relu1_1'], content_layers=[])
     net.capture_content(image(*content))
     calls.clear()
@@ -197,7 +197,7 @@ def test_the_default_cut_for_two_devices_is_after_the_third_layer_of_the_cnn(cnn
     ('n_devices', 'strategy'), [(3, []), (2, [3, 5]), (3, [5, 3]), (2, [0]), (2, [999])]
 )
 def test_a_strategy_that_does_not_fit_the_devices_is_refused(cnn, n_devices, strategy):
-    with pytest.raises(ValueError, match='-multigpu_strategy'):
+    with pytest.raises(ValueError, match='`multigpu_strategy`'):
         network(cnn, devices=['cpu'] * n_devices, multigpu_strategy=strategy)
 
 
@@ -221,7 +221,7 @@ def test_average_pooling_is_floor_mode_and_announced(cnn, caplog):
 
 def test_padded_max_pooling_cannot_become_average_pooling(cnn):
     cnn[4].padding = (1, 1)
-    with pytest.raises(ValueError, match="-pooling avg: layer 'pool1' has padding"):
+    with pytest.raises(ValueError, match="`pooling` avg: layer 'pool1' has padding"):
         network(cnn, pooling='avg')
 
 
@@ -437,7 +437,7 @@ def test_average_pooling_keeps_the_size_of_a_branch():
 
 
 def test_branched_network_stays_on_one_gpu():
-    with pytest.raises(ValueError, match='-gpu: .*branches'):
+    with pytest.raises(ValueError, match='`gpu`: .*branches'):
         branched_losses(branched(), ['conv3'], [], devices=['cpu', 'cpu'])
 
 
@@ -446,5 +446,5 @@ def test_branched_network_stays_on_one_gpu():
 )
 def test_an_image_too_small_for_a_layer_is_refused(layer):
     net = loss_network(nn.Sequential(layer), content_layers=['0'], style_layers=[])
-    with pytest.raises(ValueError, match='-image_size: too small for the . pixels wide window'):
+    with pytest.raises(ValueError, match='`image_size`: too small for the . pixels wide window'):
         net(torch.zeros(3, 1, 8))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from neural_style.torch7.nn import Dropout, text
+from neural_style.torch7.nn import GPU, Dropout, text
 from neural_style.torch7.random import Generator
 
 
@@ -21,13 +21,6 @@ class ContentLoss(nn.Identity):
 
 class StyleLoss(nn.Identity):
     pass
-
-
-class GPU(nn.Module):
-    def __init__(self, device_number, chunk):
-        super().__init__()
-        self.device_number = device_number
-        self.chunk = chunk
 
 
 def generator(seed=1):

@@ -1,0 +1,104 @@
+"""Layers run one after the other: exactly as Torch7 rounds, with frozen weights, or by PyTorch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from neural_style.kernels import bitmask
+from neural_style.kernels.convolution import (
+    ExecutionOptions,
+    FrozenConvolution,
+    can_be_frozen,
+    max_pool_with_relu_backward,
+)
+from neural_style.losses.losses import Loss
+from neural_style.network.fusion import fused_length
+from neural_style.network.layers import check_fit
+from neural_style.torch7.convolution import convolve
+
+
+class LayerRunner:
+    """Runs layers of a network, with one set of frozen convolutions.
+
+    dtype: precision of the convolutions; the losses keep the image's own.
+    """
+
+    def __init__(self, dtype: torch.dtype):
+        self.dtype = dtype
+        self._frozen: dict[tuple[nn.Conv2d, torch.dtype], FrozenConvolution] = {}
+
+    def run(
+        self, layers: Sequence[nn.Module], features: Tensor, options: ExecutionOptions
+    ) -> Tensor:
+        """Run layers in order, those that fuse as one."""
+        index = 0
+        while index < len(layers):
+            length = fused_length(layers, index) if options.joins else 1
+            consumer = layers[index + 2] if length > 2 else None
+            if isinstance(consumer, Loss) and not consumer.goes_back():
+                consumer, length = None, 2
+            features = self.run_layer(options, layers[index], features, length=length)
+            if consumer is not None:
+                features = _run_with_relu_backward(consumer, features, options.save_bitmasks)
+            index += length
+        return features
+
+    def run_layer(
+        self,
+        options: ExecutionOptions,
+        layer: Any,
+        features: Tensor,
+        *inputs: Tensor,
+        length: int = 1,
+    ) -> Tensor:
+        """Run a layer, or the first of several that are fused (length, of fused_length).
+
+        inputs: the others of a layer that takes several, in a network with branches.
+        """
+        check_fit(layer, features)
+        if options.exact and isinstance(layer, nn.Conv2d) and layer.groups == 1:
+            return convolve(layer, features)
+        if options.joins and can_be_frozen(layer):
+            dtype = self.dtype if options.fixed else features.dtype
+            return self._frozen_convolution(layer, dtype)(features, options, length)
+        if options.save_bitmasks and bitmask.saved_bits(layer) is not None:
+            return bitmask.run(layer, features)
+        if options.fixed and layer.state_dict():
+            # in full precision, like its weights
+            features, inputs = features.float(), tuple(tensor.float() for tensor in inputs)
+        return layer(features, *inputs)
+
+    def _frozen_convolution(self, layer: nn.Conv2d, dtype: torch.dtype) -> FrozenConvolution:
+        if (layer, dtype) not in self._frozen:
+            self._frozen[layer, dtype] = FrozenConvolution(layer, dtype, layer.weight.device)
+        return self._frozen[layer, dtype]
+
+
+def _run_with_relu_backward(layer: Any, features: Tensor, save_bitmasks: bool) -> Tensor:
+    """Run a loss or max pooling that also applies the backward pass of the ReLU before it."""
+    if isinstance(layer, Loss):
+        layer.applies_relu_backward = True
+        return layer(features)
+    if save_bitmasks and bitmask.saved_bits(layer) is not None:
+        return bitmask.run(layer, features, rectified=True)
+    return max_pool_with_relu_backward(layer, features)
+
+
+class _JoinEnds(torch.autograd.Function):
+    """Returns the last of a network's ends; the backward pass reaches the others as well."""
+
+    @staticmethod
+    def forward(ctx, *ends):
+        ctx.save_for_backward(*ends[:-1])
+        return ends[-1].view_as(ends[-1])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return *(torch.zeros_like(end) for end in ctx.saved_tensors), gradient
+
+
+def join_ends(ends: Sequence[Tensor]) -> Tensor:
+    """Make one output of a branched network's ends, from which all losses are reached."""
+    return _JoinEnds.apply(*ends)
