@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.precision import INPUTS, judge, network  # noqa: E402
 from neural_style import Iterate  # noqa: E402
-from neural_style.command.presets import embedded_network  # noqa: E402
+from neural_style.command.networks import embedded_network  # noqa: E402
 from neural_style.memory.heap import configure_malloc  # noqa: E402
 from neural_style.torch7 import image  # noqa: E402
 from neural_style.torch7.cmdline import tonumber  # noqa: E402

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import loadcaffe  # noqa: E402
 from neural_style import stylize  # noqa: E402
-from neural_style.command.presets import embedded_network  # noqa: E402
+from neural_style.command.networks import embedded_network  # noqa: E402
 from neural_style.memory.heap import configure_malloc  # noqa: E402
 from neural_style.torch7 import image  # noqa: E402
 

@@ -4,14 +4,14 @@ import signal
 import sys
 
 
-def main() -> None:
-    """Run the command; SystemExit carries its exit status."""
+def main() -> int:
+    """Run the command; returns its exit status."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while the modules are loading
-    from neural_style.command import run
+    from neural_style.command import process
 
-    sys.exit(run.main())
+    return process.main()
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

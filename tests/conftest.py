@@ -8,7 +8,7 @@ import pytest
 import torch
 from samples import DATA, ROOT, SHARED
 
-from neural_style.command import run as neural_style
+from neural_style.command import process
 
 # The networks of the tests are small: a second thread gains nothing, and on a busy machine the
 # threads wait for each other most of the time.
@@ -66,6 +66,6 @@ def command(data, tmp_path, monkeypatch):
     def run_command(flags=''):
         words = shlex.split(flags)
         argv = [word for pair in defaults.items() if pair[0] not in words for word in pair]
-        return neural_style.main(argv + words)
+        return process.main(argv + words)
 
     return run_command

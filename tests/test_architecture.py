@@ -10,7 +10,7 @@ import pytest
 from samples import ROOT
 
 from neural_style import stylize
-from neural_style.command import run as neural_style
+from neural_style.command.flags import command_line
 
 # Imports go down only: each line may import from the lines below it, and from its own package.
 FLOORS = [
@@ -91,7 +91,7 @@ def test_importing_has_no_effect():
     code = (
         'import io, logging, sys\n'
         'out = sys.stdout = io.StringIO(); before = logging.root.handlers[:]\n'
-        'import neural_style.command.run, loadcaffe, neural_style.torch7.nn\n'
+        'import neural_style.command.process, loadcaffe, neural_style.torch7.nn\n'
         'import neural_style.figures.__main__\n'
         'assert logging.root.handlers == before and out.getvalue() == ""'
     )
@@ -100,7 +100,7 @@ def test_importing_has_no_effect():
 
 
 def test_keywords_of_stylize_are_the_flags_with_their_defaults():
-    defaults = vars(neural_style.command_line().parse([]))
+    defaults = command_line().defaults()
     # These are the caller's, or stand for what has no flag.
     own = {'devices', 'world', 'generator', 'callback', 'before', 'state', 'init_image'}
     own |= {'planned', 'exact', 'style_blend_weights'}
@@ -115,7 +115,7 @@ def test_keywords_of_stylize_are_the_flags_with_their_defaults():
 
 def test_every_flag_is_in_the_readme_with_its_default():
     readme = (ROOT / 'README.md').read_text()
-    for name, default in vars(neural_style.command_line().parse([])).items():
+    for name, default in command_line().defaults().items():
         (line,) = re.findall(rf'^\* `-{name}`.*(?:\n  .*)*', readme, re.M) or [None]
         assert line, f'-{name} is not described'
         if default is False:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from samples import DATA
 
-from neural_style.command import run as neural_style
+from neural_style.command import process
 
 RUNS = sorted(path.name for path in (DATA / 'runs').iterdir())
 
@@ -90,7 +90,7 @@ def test_the_judge_notices_a_traceback(recordings, monkeypatch):
     def fail(*args):
         raise KeyError('no such thing')
 
-    monkeypatch.setattr(neural_style, 'run', fail)
+    monkeypatch.setattr(process, 'run', fail)
     assert "traceback: KeyError: 'no such thing'" in faults(recordings)
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from samples import DATA, ROOT
 
-from neural_style.command.run import main
+from neural_style.command.process import main
 
 README = (ROOT / 'README.md').read_text()
 

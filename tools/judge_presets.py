@@ -28,7 +28,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 import loadcaffe
-from neural_style.command import run as neural_style
+from neural_style.command import process
 
 SHALLOW = [
     *('-content_layers', 'relu3_2'),
@@ -78,7 +78,7 @@ def paint(
     argv += ['-content_image', str(content), '-style_image', str(style), '-output_image', str(out)]
     argv += ['-proto_file', str(model.with_suffix('.prototxt')), '-model_file', str(model)]
     with contextlib.redirect_stdout(io.StringIO()):
-        status = neural_style.main(argv + layers + flags)
+        status = process.main(argv + layers + flags)
     if status:
         sys.exit(status)
 

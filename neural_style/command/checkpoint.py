@@ -1,13 +1,14 @@
 """The state of a run in a file: -checkpoint writes it, -resume goes on from it.
 
-The file is a .safetensors with the tensors of style_transfer.checkpoint.  Its metadata say in JSON:
+The file is a .safetensors with the tensors of neural_style.transfer.checkpoint.  Its metadata say
+in JSON:
 
     format, torch   versions
     settings        of the flags, paths as they were given
     sums            SHA-256 of the files that the result depends on, by flag
     state           the numbers of the state
 
-Of several processes each has a file of its own, with what it has of the optimiser's vectors:
+Of several processes each has a file of its own, with its shard of the optimiser's vectors:
 FILE.1of4.  A new one appears as FILE.1of4.next until all are written.
 """
 
@@ -15,83 +16,78 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Collection
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from neural_style.command.input_files import INPUTS, paths_of
+from neural_style.command.arguments import Arguments
+from neural_style.command.flags import command_line
+from neural_style.command.input_files import INPUTS, Checksums, paths_of
 from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.files.atomic import read_tensors, write_tensors
+from neural_style.torch7.cmdline import Value
 from neural_style.transfer.checkpoint import Checkpoint, flatten, unflatten
 
 logger = logging.getLogger(__name__)
 
 # Flags that may change when a run goes on: they have no part in its numbers.
-FREE = {'resume', 'preset', 'num_iterations', 'print_iter', 'save_iter', 'output_image'}
-FREE |= {'checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'}
-FREE |= {'parallel', 'memory', 'dry_run', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'}
+CHANGEABLE_FLAGS = {
+    *('resume', 'preset', 'num_iterations', 'print_iter', 'save_iter', 'output_image'),
+    *('checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'),
+    *('parallel', 'memory', 'dry_run', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'),
+}
 FORMAT = 1
-NEXT = '.next'
-MUCH = 1 << 16  # of a file's beginning, where its metadata are, in bytes
-
-Checksums = dict[str, list[str | None]]
+PENDING_SUFFIX = '.next'
+HEADER_BYTES = 1 << 16  # at the beginning of a file, where its metadata are
 
 
-def check_inputs(params: SimpleNamespace, sums: Checksums, recorded: dict[str, list]) -> None:
-    """Refuse to go on with other files than the run began with."""
-    for name in INPUTS:
-        if sums[name] == recorded[name]:
-            continue
-        paths = paths_of(params, name)
-        missing = [path for path, found in zip(paths, sums[name], strict=True) if found is None]
-        fault = (
-            f'{missing[0]} is not there; go on in the same folder, or say where it is: -{name} FILE'
-            if missing
-            else f'{getattr(params, name)} is not what the run began with; begin anew'
-        )
-        raise ValueError(f'-resume {params.resume}: -{name}: {fault}')
-
-
-def own_file(path: str, world: World) -> str:
-    """Where a process keeps its part of a state."""
+def file_of_rank(path: str, world: World) -> str:
+    """Return the file in which this process keeps its part of a state."""
     return path if world.size == 1 else f'{path}.{world.rank + 1}of{world.size}'
+
+
+def is_checkpoint(path: str) -> bool:
+    """Tell whether the first bytes of a file are a checkpoint's; an empty file counts as well."""
+    with open(path, 'rb') as file:
+        header = file.read(HEADER_BYTES)
+    return header == b'' or b'"neural_style"' in header
 
 
 def write(
     path: str,
-    params: SimpleNamespace,
-    sums: Checksums,
+    arguments: Arguments,
+    checksums: Checksums,
     checkpoint: Checkpoint,
     world: World = SINGLE_PROCESS,
 ) -> None:
     """Write the state of a run, whole or not at all.  Raises OSError if the disk refuses."""
-    own = own_file(path, world)
+    file = file_of_rank(path, world)
     if world.size == 1:
-        _write(own, params, sums, checkpoint)
+        _write(file, arguments, checksums, checkpoint)
         return
+    pending = file + PENDING_SUFFIX
     refused: OSError | None = None
     try:
-        _write(own + NEXT, params, sums, checkpoint)
+        _write(pending, arguments, checksums, checkpoint)
     except OSError as error:
         refused = error
     if world.max(int(refused is not None)):
         with contextlib.suppress(OSError):
-            os.remove(own + NEXT)
+            os.remove(pending)
         raise refused or OSError(f'{path}: another process cannot write its part of the state')
-    os.replace(own + NEXT, own)
+    os.replace(pending, file)
 
 
-def _write(path: str, params: SimpleNamespace, sums: Checksums, checkpoint: Checkpoint) -> None:
-    tensors, rest = flatten(checkpoint.state())
-    settings = {name: value for name, value in vars(params).items() if name != 'resume'}
+def _write(path: str, arguments: Arguments, checksums: Checksums, checkpoint: Checkpoint) -> None:
+    tensors, remainder = flatten(checkpoint.state())
+    settings = {name: value for name, value in arguments.values.items() if name != 'resume'}
     content = {
         'format': FORMAT,
         'torch': torch.__version__,
-        'settings': settings,
-        'sums': sums,
-        'state': rest,
+        'settings': settings | {'generator_seed': arguments.generator_seed},
+        'sums': checksums,
+        'state': remainder,
     }
     try:
         write_tensors(path, tensors, {'neural_style': json.dumps(content)})
@@ -99,54 +95,85 @@ def _write(path: str, params: SimpleNamespace, sums: Checksums, checkpoint: Chec
         raise type(error)(f'{path}: cannot write the state: {error.strerror}') from error
 
 
-def read(
-    params: SimpleNamespace, given: Collection[str], world: World = SINGLE_PROCESS
-) -> tuple[SimpleNamespace, dict[str, Any]]:
-    """What -resume names: the settings of the run, the free ones as given anew, and the content.
+def resume(
+    arguments: Arguments, world: World = SINGLE_PROCESS
+) -> tuple[Arguments, Checksums, dict[str, Any]]:
+    """Read the checkpoint that -resume names: the run's arguments, checksums and state.
 
-    params: of the command line; given: the names of the flags on it.
-    Raises ValueError for files that are no checkpoints, and settings that are not the run's.
+    Flags that may change are those of the command line where they are explicit.
+    Raises ValueError for files that are no checkpoints, and flags that are not the run's.
     """
-    path = own_file(params.resume, world)
-    content = _read(path, params)
-    if world.size > 1:
-        # The last state that all have: some may have been stopped before they renamed theirs.
-        found = [content]
-        if os.path.exists(path + NEXT):
-            with contextlib.suppress(ValueError):
-                found.append(_read(path + NEXT, params))
-        latest = -world.max(-max(map(_progress, found)))
-        common = [content for content in found if _progress(content) == latest]
-        if not common:
-            raise ValueError(f'-resume {path}: not of the same iteration as the other processes')
-        content = common[0]
+    path = file_of_rank(arguments.resume, world)
+    content = _read_common(path, world)
     settings = content['settings']
-    for name in sorted(given):
-        changed = getattr(params, name) != settings.get(name)
-        files = name in INPUTS and paths_of(params, name) != []
-        if changed and not files and name not in FREE:
-            raise ValueError(
-                f'-resume {path}: the run began with -{name} {settings.get(name)}, not'
-                f' {getattr(params, name)}; leave the flag out, or begin anew'
-            )
+    _check_flags(path, arguments, settings)
     if content['torch'] != torch.__version__:
         logger.warning(
             '-resume %s: begun with PyTorch %s: the last digits may differ', path, content['torch']
         )
-    for name, value in settings.items():
-        if name not in given:
-            setattr(params, name, value)
-    return params, content
+    generator_seed = settings.pop('generator_seed')
+    kept = {name: value for name, value in settings.items() if name not in arguments.explicit}
+    arguments = replace(arguments.with_values(**kept), generator_seed=generator_seed)
+    return arguments, content['sums'], content['state']
 
 
-def _read(path: str, params: SimpleNamespace) -> dict[str, Any]:
+def _check_flags(path: str, arguments: Arguments, settings: dict[str, Value]) -> None:
+    """Refuse explicit flags that would change the numbers of the run."""
+    for name in sorted(arguments.explicit):
+        changed = getattr(arguments, name) != settings.get(name)
+        names_files = name in INPUTS and paths_of(arguments, name) != []  # compared by checksum
+        if changed and not names_files and name not in CHANGEABLE_FLAGS:
+            raise ValueError(
+                f'-resume {path}: the run began with -{name} {settings.get(name)}, not'
+                f' {getattr(arguments, name)}; leave the flag out, or begin anew'
+            )
+
+
+def check_inputs(arguments: Arguments, checksums: Checksums, recorded: Checksums) -> None:
+    """Refuse to go on with other files than the run began with."""
+    for name in INPUTS:
+        if checksums[name] == recorded[name]:
+            continue
+        paths = zip(paths_of(arguments, name), checksums[name], strict=True)
+        missing = [path for path, sha256 in paths if sha256 is None]
+        problem = (
+            f'{missing[0]} is not there; go on in the same folder, or say where it is: -{name} FILE'
+            if missing
+            else f'{getattr(arguments, name)} is not what the run began with; begin anew'
+        )
+        raise ValueError(f'-resume {arguments.resume}: -{name}: {problem}')
+
+
+def _read_common(path: str, world: World) -> dict[str, Any]:
+    """Read the last state that all processes have: some may have ended before they renamed it."""
+    contents = [_read(path)]
+    if world.size == 1:
+        return contents[0]
+    if os.path.exists(path + PENDING_SUFFIX):
+        with contextlib.suppress(ValueError):
+            contents.append(_read(path + PENDING_SUFFIX))
+    last_common = -world.max(-max(map(_progress, contents)))
+    for content in contents:
+        if _progress(content) == last_common:
+            return content
+    raise ValueError(f'-resume {path}: not of the same iteration as the other processes')
+
+
+def _progress(content: dict[str, Any]) -> int:
+    """Number the states of a run in their order, scale before iteration."""
+    return (content['state']['scale'] << 32) + content['state']['iteration']
+
+
+def _read(path: str) -> dict[str, Any]:
+    defaults = command_line().defaults()
     try:
         tensors, metadata = read_tensors(path)
         content = json.loads(metadata['neural_style'])
         content['state'] = unflatten(tensors, content['state'])
-        if content['format'] != FORMAT or not content['settings'].keys() <= vars(params).keys():
+        known = defaults.keys() | {'generator_seed'}
+        if content['format'] != FORMAT or not content['settings'].keys() <= known:
             raise ValueError(f'{path}: written by another version of the program; use that one')
-        _check(content, params)
+        _check_types(content, defaults)
     except OSError as error:
         raise ValueError(f'-resume {path}: {error.strerror}; name a checkpoint') from error
     except (AttributeError, KeyError, TypeError) as error:
@@ -156,10 +183,10 @@ def _read(path: str, params: SimpleNamespace) -> dict[str, Any]:
     return content
 
 
-def _check(content: dict[str, Any], params: SimpleNamespace) -> None:
-    """Raise TypeError or KeyError where something is not what it should be."""
+def _check_types(content: dict[str, Any], defaults: dict[str, Value]) -> None:
+    """Raise TypeError or KeyError where a value has another type than the program writes."""
     state, settings = content['state'], content['settings']
-    kinds: list[tuple[Any, Any]] = [
+    expected: list[tuple[Any, Any]] = [
         (content['torch'], str),
         *((content['sums'][name], list) for name in INPUTS),
         *((state[name], dict) for name in ('optimizer', 'generator', 'begun')),
@@ -167,26 +194,15 @@ def _check(content: dict[str, Any], params: SimpleNamespace) -> None:
         (state['image'], torch.Tensor),
         (state['network_scale'], float | int),
         (state['precision'], str),
+        (settings['generator_seed'], int),
     ]
-    for name, value in settings.items():
-        default = getattr(params, name)
-        number = isinstance(default, float | int) and not isinstance(default, bool)
-        if name != 'generator_seed':  # an int by now
-            kinds.append((value, float | int if number else type(default)))
-    for value, kind in kinds:
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise TypeError(f'{value!r} is no {kind}')
+    for name in defaults.keys() & settings.keys():
+        default = defaults[name]
+        is_number = isinstance(default, float | int) and not isinstance(default, bool)
+        expected.append((settings[name], float | int if is_number else type(default)))
+    for value, expected_type in expected:
+        is_other = not isinstance(value, expected_type)
+        if is_other or (isinstance(value, bool) and expected_type is not bool):
+            raise TypeError(f'{value!r} is no {expected_type}')
     if min(state['iteration'], state['scale']) < 0 or not state['image'].is_floating_point():
         raise TypeError('numbers that no run has')
-
-
-def is_checkpoint(path: str) -> bool:
-    """Whether a file looks like one, to its first bytes; an empty one counts as well."""
-    with open(path, 'rb') as file:
-        head = file.read(MUCH)
-    return head == b'' or b'"neural_style"' in head
-
-
-def _progress(content: dict[str, Any]) -> int:
-    """How far a state is, scale before iteration."""
-    return (content['state']['scale'] << 32) + content['state']['iteration']

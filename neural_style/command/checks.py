@@ -1,30 +1,48 @@
-"""What is refused at the start: ValueErrors that name the flag and the remedy."""
+"""Checks at the start of a run: ValueErrors that name the flag and the remedy."""
 
 import contextlib
 import math
 import os
 import tempfile
-from types import SimpleNamespace
 
-from neural_style.command.checkpoint import is_checkpoint, own_file
+from neural_style.command.arguments import Arguments
+from neural_style.command.checkpoint import file_of_rank, is_checkpoint
 from neural_style.command.input_files import input_files
+from neural_style.command.saving import is_intermediate
+from neural_style.command.terminal import warn
 from neural_style.distributed import World
 from neural_style.torch7 import image
 
 JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
-LONGEST_NAME = 245  # of an -output_image, in bytes; file systems allow 255
+MAX_NAME_BYTES = 245  # of an -output_image; file systems allow 255
 
 
-def check_output(flag: str, path: str) -> None:
-    """Refuse at the start what could not be saved at the end."""
-    if flag == '-output_image' and not image.is_supported(path):
-        raise ValueError(f'{flag} {path}: name a .png, .jpg, .jpeg or .ppm file')
-    name = os.path.basename(path)
-    if flag == '-output_image' and len(os.fsencode(name)) > LONGEST_NAME:
+def check_arguments(arguments: Arguments, world: World) -> None:
+    """Refuse what the command can tell before it reads a file; warn of inputs written over."""
+    check_output_image(arguments.output_image)
+    if arguments.checkpoint != '':
+        check_writable('-checkpoint', arguments.checkpoint)
+        check_checkpoint(arguments, world)
+    for flag, path in overwritten_inputs(arguments):
+        warn(f'-output_image {arguments.output_image}: the run writes over its -{flag} {path}')
+    check_sizes(arguments.image_size, arguments.style_scale)
+    check_extension_flags(arguments)
+
+
+def check_output_image(path: str) -> None:
+    """Refuse at the start a picture that could not be saved at the end."""
+    if not image.is_supported(path):
+        raise ValueError(f'-output_image {path}: name a .png, .jpg, .jpeg or .ppm file')
+    if len(os.fsencode(os.path.basename(path))) > MAX_NAME_BYTES:
         raise ValueError(
-            f'{flag} {path}: the name is too long; {LONGEST_NAME} bytes leave room for the number'
-            ' of the iteration'
+            f'-output_image {path}: the name is too long; {MAX_NAME_BYTES} bytes leave room for the'
+            ' number of the iteration'
         )
+    check_writable('-output_image', path)
+
+
+def check_writable(flag: str, path: str) -> None:
+    """Refuse a path that no file can be written to."""
     if os.path.isdir(path):
         raise ValueError(f'{flag} {path}: this is a directory; name a file')
     if os.path.exists(path) and not os.path.isfile(path):
@@ -45,44 +63,28 @@ def check_output(flag: str, path: str) -> None:
         ) from error
 
 
-def check_checkpoint(params: SimpleNamespace, world: World) -> None:
+def check_checkpoint(arguments: Arguments, world: World) -> None:
     """Refuse a -checkpoint that would be written over something else."""
-    path = params.checkpoint
-    for flag, other in (('output_image', params.output_image), *input_files(params)):
+    path = arguments.checkpoint
+    for flag, other in (('output_image', arguments.output_image), *input_files(arguments)):
         if os.path.realpath(path) == os.path.realpath(other):
             raise ValueError(f'-checkpoint {path}: this is the -{flag}; name another')
-    if is_intermediate(params.output_image, path):
+    if is_intermediate(arguments.output_image, path):
         raise ValueError(f'-checkpoint {path}: a picture on the way has this name; name another')
-    own = own_file(path, world)
-    if os.path.exists(own) and not is_checkpoint(own):
-        raise ValueError(f'-checkpoint {own}: the file is there, and no checkpoint; name another')
+    file = file_of_rank(path, world)
+    if os.path.exists(file) and not is_checkpoint(file):
+        raise ValueError(f'-checkpoint {file}: the file is there, and no checkpoint; name another')
 
 
-def overwritten_inputs(params: SimpleNamespace) -> list[tuple[str, str]]:
-    """Flag, without dash, and path of the inputs that the pictures of a run are written over."""
-    output = params.output_image
+def overwritten_inputs(arguments: Arguments) -> list[tuple[str, str]]:
+    """Return flag, without dash, and path of the inputs that the run writes its pictures over."""
+    output = arguments.output_image
     return [
         (flag, path)
-        for flag, path in input_files(params)
+        for flag, path in input_files(arguments)
         if os.path.realpath(path) == os.path.realpath(output)
-        or (params.save_iter > 0 and is_intermediate(output, path))
+        or (arguments.save_iter > 0 and is_intermediate(output, path))
     ]
-
-
-def build_filename(output_image: str, iteration: int | str) -> str:
-    """Name of an intermediate picture: out.png → ./out_100.png (neural_style.lua)."""
-    directory, name = os.path.split(output_image)
-    basename, _, extension = name.rpartition('.')
-    return f'{directory or "."}/{basename}_{iteration}.{extension}'
-
-
-def is_intermediate(output_image: str, path: str) -> bool:
-    """Whether an intermediate picture may have that path."""
-    folder, name = os.path.split(os.path.realpath(path))
-    if folder != os.path.realpath(os.path.dirname(output_image) or '.'):
-        return False
-    number = name.rpartition('.')[0].rpartition('_')[2]
-    return number.isdecimal() and name == os.path.basename(build_filename(output_image, number))
 
 
 def check_sizes(image_size: float, style_scale: float) -> None:
@@ -109,19 +111,20 @@ def check_sides(output_image: str, height: int, width: int) -> None:
         )
 
 
-def check_extension_flags(params: SimpleNamespace) -> None:
-    """Refuse what stylize does not see."""
-    if params.parallel not in ('layers', 'tiles'):
-        raise ValueError(f'-parallel {params.parallel}: choose layers or tiles')
-    quality = params.jpeg_quality
+def check_extension_flags(arguments: Arguments) -> None:
+    """Refuse values of the flags that stylize does not see."""
+    if arguments.parallel not in ('layers', 'tiles'):
+        raise ValueError(f'-parallel {arguments.parallel}: choose layers or tiles')
+    quality = arguments.jpeg_quality
     if not (isinstance(quality, int) and 1 <= quality <= 100):
         raise ValueError(f'-jpeg_quality {quality}: give a whole number from 1 to 100')
-    if params.style_size_by not in ('side', 'width'):
-        raise ValueError(f'-style_size_by {params.style_size_by}: choose side or width')
+    if arguments.style_size_by not in ('side', 'width'):
+        raise ValueError(f'-style_size_by {arguments.style_size_by}: choose side or width')
     for flag in ('style_tint', 'exif_orientation', 'icc_profile', 'keep_alpha'):
-        if getattr(params, flag) not in (0, 1):
-            raise ValueError(f'-{flag} {getattr(params, flag)}: give 0 or 1')
-    if params.keep_alpha == 1 and not params.output_image.lower().endswith('.png'):
+        if getattr(arguments, flag) not in (0, 1):
+            raise ValueError(f'-{flag} {getattr(arguments, flag)}: give 0 or 1')
+    output = arguments.output_image
+    if arguments.keep_alpha == 1 and not output.lower().endswith('.png'):
         raise ValueError(
-            f'-keep_alpha 1: -output_image {params.output_image} holds no transparency; name a .png'
+            f'-keep_alpha 1: -output_image {output} holds no transparency; name a .png'
         )

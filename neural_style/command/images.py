@@ -1,14 +1,15 @@
-"""The pictures of a run: what its flags name, read and scaled."""
+"""The images of a run: the files that its flags name, read and scaled."""
 
 import contextlib
 import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
 
-import torch
+from torch import Tensor
 
-from neural_style.command import image_files as picture
+from neural_style.command import image_files
+from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_sides
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split
@@ -16,62 +17,76 @@ from neural_style.transfer.color import luminance
 
 
 @dataclass
-class Pictures:
+class InputImages:
     """RGB in [0, 1], float64.
 
-    content: (3, H, W).  styles: likewise, of sizes of their own.  init: (3, H, W), None without
-    -init_image.  alpha: of the content, (1, H, W), (0, H, W) where it is not kept.  mask: what
-    -paper_mask says, or (1, H, W) of the picture that it names.
+    content: (3, H, W).  styles: likewise, of sizes of their own.  init: (3, H, W), or None without
+    -init_image.  alpha: of the content, (1, H, W), or None where it is not kept.  mask: the value
+    of -paper_mask, or (1, H, W) of the picture that it names.
+    colors: the image whose colours the output gets in the end, the content or the first style.
     """
 
-    content: torch.Tensor
-    styles: list[torch.Tensor]
-    init: torch.Tensor | None
-    alpha: torch.Tensor
-    mask: str | torch.Tensor
+    content: Tensor
+    styles: list[Tensor]
+    init: Tensor | None
+    alpha: Tensor | None
+    mask: str | Tensor
+    colors: Tensor | None
 
 
-def read_pictures(params: SimpleNamespace) -> Pictures:
+def read_images(arguments: Arguments) -> InputImages:
     """Read and scale what -content_image, -style_image, -init_image and -paper_mask name.
 
     Raises OSError and ValueError, naming the flag.
     """
     load = functools.partial(
-        load_image, exif_orientation=params.exif_orientation, icc_profile=params.icc_profile
+        load_image, exif_orientation=arguments.exif_orientation, icc_profile=arguments.icc_profile
     )
-    content = load('-content_image', params.content_image, keep_alpha=params.keep_alpha)
-    with named(f'-image_size {params.image_size}'):
-        content = image.scale(content, params.image_size)
+    content = load('-content_image', arguments.content_image, keep_alpha=arguments.keep_alpha)
+    with errors_name_flag(f'-image_size {arguments.image_size}'):
+        content = image.scale(content, arguments.image_size)
     height, width = content.shape[1:]
-    check_sides(params.output_image, height, width)
-    paths = picture.split_paths(params.style_image)
-    if not paths and (split(params.style_layers) or params.style_tint == 1):
-        raise ValueError(f'-style_image {params.style_image}: name at least one picture')
+    check_sides(arguments.output_image, height, width)
+    alpha = content[3:].clone() if len(content) > 3 else None
+    content = content[:3]
 
-    def load_style(path: str) -> torch.Tensor:
-        style = load('-style_image', path)
-        with named(f'-style_scale {params.style_scale}'):
-            if params.style_size_by == 'width':
-                return scale_to_width(style, int(max(params.style_scale * width, 1)))
-            return image.scale(style, math.ceil(params.style_scale * params.image_size))
+    paths = image_files.split_paths(arguments.style_image)
+    if not paths and (split(arguments.style_layers) or arguments.style_tint == 1):
+        raise ValueError(f'-style_image {arguments.style_image}: name at least one picture')
+    styles = [scale_style(load('-style_image', path), arguments, width) for path in paths]
 
-    styles = [load_style(path) for path in paths]
     init = None
-    if params.init_image != '':
-        init = image.scale_to(load('-init_image', params.init_image), width, height)
-    mask = params.paper_mask
+    if arguments.init_image != '':
+        init = image.scale_to(load('-init_image', arguments.init_image), width, height)
+    mask = arguments.paper_mask
     if mask not in ('', 'auto'):
         mask = image.scale_to(luminance(load('-paper_mask', mask)), width, height)
-    return Pictures(content[:3], styles, init, content[3:].clone(), mask)
+    colors = None
+    if arguments.original_colors == 1:
+        colors = content
+    elif arguments.style_tint == 1:
+        colors = styles[0]
+    return InputImages(content, styles, init, alpha, mask, colors)
+
+
+def scale_style(style: Tensor, arguments: Arguments, content_width: int) -> Tensor:
+    """Scale a style image as -style_scale and -style_size_by say."""
+    scale = arguments.style_scale
+    with errors_name_flag(f'-style_scale {scale}'):
+        if arguments.style_size_by == 'width':
+            width = int(max(scale * content_width, 1))
+            height = int(max(width * style.shape[1] / style.shape[2], 1))
+            return image.scale_to(style, width, height)
+        return image.scale(style, math.ceil(scale * arguments.image_size))
 
 
 def load_image(
     flag: str, path: str, exif_orientation: float = 0, icc_profile: float = 0, keep_alpha: float = 0
-) -> torch.Tensor:
-    """picture.read, with the flag in its errors; the keywords are flags."""
+) -> Tensor:
+    """Read an image file; errors name the flag.  The keywords are flags."""
     try:
-        return picture.read(
-            picture.as_stored(path),
+        return image_files.read(
+            image_files.as_stored(path),
             exif_orientation=exif_orientation == 1,
             icc_profile=icc_profile == 1,
             alpha=keep_alpha == 1,
@@ -87,15 +102,9 @@ def load_image(
         raise ValueError(f'{flag}: {error}') from error
 
 
-def scale_to_width(style: torch.Tensor, width: int) -> torch.Tensor:
-    """image.scale_to with the height that keeps the picture's shape, truncated."""
-    height = int(max(width * style.shape[1] / style.shape[2], 1))
-    return image.scale_to(style, width, height)
-
-
 @contextlib.contextmanager
-def named(flag: str):
-    """Put a flag before what a ValueError says."""
+def errors_name_flag(flag: str) -> Iterator[None]:
+    """Put a flag before the text of a ValueError."""
     try:
         yield
     except ValueError as error:

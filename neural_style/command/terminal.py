@@ -1,62 +1,71 @@
-"""What the command writes on the terminal: lines around a progress bar, and what libraries log."""
+"""What the command writes on the terminal: lines around a progress bar, and the libraries' log."""
 
 import contextlib
 import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
 from tqdm import tqdm
 
+from neural_style.command.flags import command_line
+
+PROGRAM = 'neural_style'
 LOGGERS = ('loadcaffe', 'neural_style')
+FLAG_NAMES = frozenset(command_line().defaults())
 
 
 def open_streams() -> None:
-    """Have an stdout and an stderr, also where the shell has closed them (>&-)."""
+    """Open stdout and stderr on /dev/null where the shell has closed them (>&-)."""
     for name in ('stdout', 'stderr'):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, 'w'))  # noqa: SIM115
 
 
-def warn(text: str, name: str = 'neural_style') -> None:
-    """Print on stderr, around a progress bar.  name: who speaks.  Settings are named as flags."""
-    put(f'{name}: {with_flags(text)}', sys.stderr)
+def warn(text: str, program: str = PROGRAM) -> None:
+    """Print a message on stderr, behind the name of the program that speaks."""
+    write(f'{program}: {text}', sys.stderr)
 
 
-def with_flags(text: str) -> str:
-    """Write the settings that a message names in backquotes as flags: `gpu` becomes -gpu."""
-    return re.sub(r'`(\w+)`', r'-\1', text)
+def print_line(text: str) -> None:
+    """Print a line on stdout as th does, which ends every print with a tab."""
+    write(text + '\t', sys.stdout)
 
 
-def say(text: str) -> None:
-    """Print as th does, which ends every print with a tab, around a progress bar."""
-    put(text + '\t', sys.stdout)
+def write(text: str, stream: TextIO, end: str = '\n') -> None:
+    """Write text around a progress bar, with settings named as flags.
 
-
-def put(text: str, stream: TextIO, end: str = '\n') -> None:
-    """Print text around a progress bar.  A run goes on where nobody reads (any more)."""
+    A run goes on where nobody reads (any more), and with a full disk under a log.
+    """
     try:
-        tqdm.write(text, file=stream, end=end)
+        tqdm.write(with_flags(text), file=stream, end=end)
         stream.flush()
-    except OSError as error:  # a full disk under a log is no end either
+    except OSError as error:
         redirect_to_null(stream)
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
             warn(f'stdout: {error.strerror}; going on without it')
 
 
-def redirect_to_null(stream: TextIO) -> None:
-    """Let go nowhere what comes after a pipe's reader has gone, as `head` does, or a disk is full.
+def with_flags(text: str) -> str:
+    """Write the settings that a message names in backquotes as flags: `gpu` becomes -gpu."""
 
-    stream: stdout or stderr.
-    """
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    def flag(match: re.Match) -> str:
+        return f'-{match[1]}' if match[1] in FLAG_NAMES else match[0]
+
+    return re.sub(r'`(\w+)`', flag, text)
+
+
+def redirect_to_null(stream: TextIO) -> None:
+    """Redirect stdout or stderr to /dev/null: its reader is gone (| head), or its disk is full."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def progress_bar(num_iterations: float, hidden: bool = False) -> tqdm:
-    """A bar on stderr when that is a terminal, nothing otherwise, nor when hidden."""
+    """Return a bar that is shown on stderr when that is a terminal, and not hidden."""
     return tqdm(
         total=max(int(num_iterations), 1),
         disable=hidden or not sys.stderr.isatty(),
@@ -65,24 +74,28 @@ def progress_bar(num_iterations: float, hidden: bool = False) -> tqdm:
     )
 
 
-class Terminal(logging.Handler):
-    """What the libraries log: the original's lines on stdout, warnings on stderr."""
+class LogHandler(logging.Handler):
+    """Print what the libraries log: the original's lines on stdout, warnings on stderr."""
+
+    def __init__(self, program: str = PROGRAM):
+        super().__init__()
+        self.program = program
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         if record.levelno >= logging.WARNING:
-            warn(text)
+            warn(text, self.program)
         elif record.name.startswith('loadcaffe') or '\n' in text:
             # loadcaffe prints from C++, and th prints a network, without the tab.
-            put(text, sys.stdout)
+            write(text, sys.stdout)
         else:
-            say(text)
+            print_line(text)
 
 
 @contextlib.contextmanager
-def terminal(handler: logging.Handler | None = None, level: int = logging.INFO):
-    """Let the libraries' messages of a level through to a handler for one run."""
-    handler = handler or Terminal()
+def log_printed(level: int = logging.INFO, program: str = PROGRAM) -> Iterator[None]:
+    """Print what the libraries log, from a level up, for the time of one run."""
+    handler = LogHandler(program)
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -91,6 +104,6 @@ def terminal(handler: logging.Handler | None = None, level: int = logging.INFO):
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        for logger, former_level in zip(loggers, levels, strict=True):
+            logger.setLevel(former_level)
             logger.removeHandler(handler)

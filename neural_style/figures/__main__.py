@@ -1,5 +1,6 @@
 """The command: one figure of the paper, or one gallery, painted, laid out, and described."""
 
+import functools
 import logging
 import os
 import sys
@@ -9,10 +10,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from neural_style.command import presets as neural_style_shipped
-from neural_style.command import run as neural_style
-from neural_style.command import terminal as neural_style_terminal
-from neural_style.command.emergency import out_of_memory
+from neural_style.command.networks import find_network, load_network
+from neural_style.command.process import exit_status
+from neural_style.command.terminal import log_printed, open_streams, warn, write
 from neural_style.figures.description import caption, settings
 from neural_style.figures.figures import FIGURES, PaperFigure, title
 from neural_style.figures.page import page
@@ -59,41 +59,37 @@ def command_line() -> CmdLine:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    open_streams()
+    return exit_status(
+        functools.partial(run_command, argv),
+        PROGRAM,
+        out_of_memory='give a smaller -image_size',
+        interrupted='interrupted; finished pictures are kept, and the same command goes on after'
+        f' them: {PROGRAM} {" ".join(argv)}',
+    )
+
+
+def run_command(argv: list[str]) -> int:
+    """Do what a command line says."""
     cmd = command_line()
     name, rest = (argv[0], argv[1:]) if argv and not argv[0].startswith('-') else ('', argv)
+    if name == 'list':
+        write(figure_list(), sys.stdout, end='')
+        return 0
     try:
-        if name == 'list':
-            neural_style_terminal.put(figure_list(), sys.stdout, end='')
-            return 0
-        params = cmd.parse(rest)
-        if name not in FIGURES:
-            given = f'{name}: no such figure' if name else 'name a figure first'
-            raise ValueError(f'{given}; there are {", ".join(FIGURES)} ({PROGRAM} list)')
-        configure_malloc()
-        with neural_style_terminal.terminal(Warnings(), logging.WARNING):
-            run(name, params, cmd.given)
+        explicit = cmd.parse_explicit(rest)
     except HelpRequested:
         usage = cmd.help_text(PROGRAM).replace('[options]', 'FIGURE [options]', 1)
-        text = usage + '\nFIGURE is one of:\n' + figure_list()
-        neural_style_terminal.put(text, sys.stdout, end='')
+        write(usage + '\nFIGURE is one of:\n' + figure_list(), sys.stdout, end='')
         return 0
     except CommandLineError as error:
-        complain(f'{error} ({PROGRAM} -help)')
-        return 1
-    except (ValueError, OSError) as error:
-        complain(str(error))
-        return 1
-    except (MemoryError, RuntimeError, SystemError) as error:
-        if not out_of_memory(error):
-            raise
-        complain('out of memory: give a smaller -image_size')
-        return 1
-    except KeyboardInterrupt:
-        complain(
-            'interrupted; finished pictures are kept, and the same command goes on after them:'
-            f' {PROGRAM} {" ".join(argv)}'
-        )
-        return 130
+        raise ValueError(f'{error} ({PROGRAM} -help)') from error
+    if name not in FIGURES:
+        given = f'{name}: no such figure' if name else 'name a figure first'
+        raise ValueError(f'{given}; there are {", ".join(FIGURES)} ({PROGRAM} list)')
+    configure_malloc()
+    with log_printed(logging.WARNING, PROGRAM):
+        run(name, SimpleNamespace(**cmd.defaults() | explicit), set(explicit))
     return 0
 
 
@@ -125,7 +121,7 @@ def run(name: str, params: SimpleNamespace, given: set[str]) -> None:
 
     # The network: shortened, checked, and brought to mean activations of 1.
     choose_network(name, params, given)
-    cnn = neural_style.load_network(params.proto_file, params.model_file)
+    cnn = load_network(params.proto_file, params.model_file)
     cnn = shorten(cnn, plan.paintings, params.model_file)
     sizes = {style_size(painting, params.image_size) for painting in plan.paintings}
     shapes = {inputs[content.path].shape}
@@ -212,16 +208,10 @@ def choose_network(name: str, params: SimpleNamespace, given: set[str]) -> None:
     """Set the files: as given, or the normalised VGG-19, or VGG-19, or the embedded network."""
     if 'model_file' in given:
         return
-    wanted = [NORMALISED, VGG] if isinstance(FIGURES[name], PaperFigure) else [VGG]
-    params.model_file = next((path for path in wanted if os.path.exists(path)), '')
-    if not params.model_file:
-        complain(
-            f'there is no {wanted[0]} (sh models/download_models.sh fetches VGG-19): using the'
-            ' small embedded network'
-        )
-        params.proto_file, params.model_file = neural_style_shipped.embedded_network()
-    elif params.model_file != wanted[0]:
-        complain(f'there is no {wanted[0]}: using {params.model_file}')
+    candidates = [NORMALISED, VGG] if isinstance(FIGURES[name], PaperFigure) else [VGG]
+    params.proto_file, params.model_file, remark = find_network(params.proto_file, candidates)
+    if remark:
+        complain(remark)
 
 
 def make_folder(folder: str) -> str:
@@ -243,21 +233,13 @@ def figure_list() -> str:
 
 
 def say(text: str) -> None:
-    """A line on stdout, around a progress bar."""
-    tqdm.write(text, file=sys.stdout)
-    sys.stdout.flush()
+    """Print a line on stdout, around a progress bar."""
+    write(text, sys.stdout)
 
 
 def complain(text: str) -> None:
-    """A line on stderr, around a progress bar.  Settings are named as flags."""
-    tqdm.write(f'{PROGRAM}: {neural_style_terminal.with_flags(text)}', file=sys.stderr)
-
-
-class Warnings(logging.Handler):
-    """What the libraries warn of, on stderr."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        complain(record.getMessage())
+    """Print a line on stderr, around a progress bar."""
+    warn(text, PROGRAM)
 
 
 if __name__ == '__main__':

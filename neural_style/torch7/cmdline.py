@@ -18,6 +18,8 @@ SPACE = ' \t\n\v\f\r'
 SIX_DECIMALS = Decimal('0.000001')
 EXACTLY = Context(prec=400, rounding=ROUND_HALF_UP)
 
+Value = str | int | float | bool  # of an option
+
 HELP_FLAGS = ('-help', '-h', '--help')
 
 
@@ -34,24 +36,27 @@ class CmdLine:
 
     The type of an option is the type of its default. A boolean takes no value and flips its
     default; the last of repeated options wins. --flag is read as -flag, which the original
-    refuses. given: names of the options that stood in what was parsed last.
-    Options declared after further() are the port's own: help_text shows them when asked to.
+    refuses.
+    Options declared after extensions() are the port's own: help_text shows them when asked to.
     """
 
     def __init__(self) -> None:
-        self._options: dict[str, tuple[str | float | bool, str | None]] = {}
+        self._options: dict[str, tuple[Value, str | None]] = {}
         self._original: int | None = None
-        self.given: set[str] = set()
 
-    def further(self) -> None:
+    def extensions(self) -> None:
         """End the original's options: those that follow are ours."""
         self._original = len(self._options)
 
-    def option(self, key: str, default: str | float | bool, help: str | None = None) -> None:
+    def option(self, key: str, default: Value, help: str | None = None) -> None:
         """Declare an option. key begins with a dash: '-image_size'."""
         if not isinstance(default, str | int | float):
             raise TypeError(f'{key}: default {default!r} is no string, number or boolean')
         self._options[key] = (default, help)
+
+    def defaults(self) -> dict[str, Value]:
+        """Return the default of every option, by its name without dashes."""
+        return {key.lstrip('-'): default for key, (default, _) in self._options.items()}
 
     def parse(self, argv: list[str]) -> SimpleNamespace:
         """Read the arguments (without the program's name).
@@ -60,8 +65,11 @@ class CmdLine:
         where it is integral, else a float. Raises HelpRequested and CommandLineError,
         whichever comes first from the left.
         """
-        params = {key.lstrip('-'): default for key, (default, _) in self._options.items()}
-        self.given = set()
+        return SimpleNamespace(**self.defaults() | self.parse_explicit(argv))
+
+    def parse_explicit(self, argv: list[str]) -> dict[str, Value]:
+        """Read the arguments as parse does; return only the options that are among them."""
+        explicit: dict[str, Value] = {}
         arguments = iter(argv)
         for argument in arguments:
             if argument in HELP_FLAGS:
@@ -70,9 +78,8 @@ class CmdLine:
             if key not in self._options:
                 raise CommandLineError(f'invalid argument: {argument}')
             default, _ = self._options[key]
-            self.given.add(key.lstrip('-'))
-            params[key.lstrip('-')] = self._value(argument, default, arguments)
-        return SimpleNamespace(**params)
+            explicit[key.lstrip('-')] = self._value(argument, default, arguments)
+        return explicit
 
     def _value(self, argument, default, arguments):
         if isinstance(default, bool):
@@ -87,16 +94,16 @@ class CmdLine:
             raise CommandLineError(f'invalid type for option {argument} (should be number)')
         return number
 
-    def help_text(self, program: str | None, further: bool = False) -> str:
-        """The usage text, newline at the end. program: None after an error, as the original.
+    def help_text(self, program: str | None, extensions: bool = False) -> str:
+        """Return the usage text, newline at the end. program: None after an error, as in Torch7.
 
-        further: the lines of the port's own options instead, without the first one.
+        extensions: the lines of the port's own options instead, without the first one.
         """
         name = '' if program is None else f'{program} '
         options = list(self._options.items())
-        shown = options[self._original :] if further else options[: self._original]
+        shown = options[self._original :] if extensions else options[: self._original]
         width = max((len(key) for key, _ in shown), default=0)
-        lines = [] if further else [f'Usage: {name}[options]']
+        lines = [] if extensions else [f'Usage: {name}[options]']
         for key, (default, help) in shown:
             words = '' if help is None else f' {help}'
             lines.append(f'  {key:<{width}}{words} [{_tostring(default)}]')

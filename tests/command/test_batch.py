@@ -8,7 +8,7 @@ import sys
 import pytest
 from samples import DATA, ROOT
 
-from neural_style.command.run import main
+from neural_style.command.process import main
 
 STEM = DATA / 'models' / 'mini_vgg19_conv'
 FLAGS = [

@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 from samples import ROOT
 
-from neural_style.command import run as neural_style
-from neural_style.command.run import main
+import loadcaffe
+from neural_style.command.process import main
 from neural_style.files import atomic
 from neural_style.files.atomic import read_tensors
 from neural_style.torch7 import image
@@ -133,14 +133,14 @@ def test_an_interrupt_during_the_last_evaluation_leaves_the_finished_picture(com
 
 
 def test_an_interrupt_while_loading_saves_nothing(command, capsys, monkeypatch):
-    real = neural_style.loadcaffe.load
+    real = loadcaffe.load
     for number in (signal.SIGINT, signal.SIGTERM):
 
         def load(*args, number=number):
             send(number)()
             return real(*args)
 
-        monkeypatch.setattr(neural_style.loadcaffe, 'load', load)
+        monkeypatch.setattr(loadcaffe, 'load', load)
         assert command() == 128 + number
         assert 'interrupted before the first iteration' in capsys.readouterr().err
         assert files() == []
@@ -164,14 +164,14 @@ def test_a_run_outside_the_main_thread_sets_no_handlers(command):
 def test_a_second_signal_ends_at_once(data, tmp_path):
     code = (
         'import os, signal\n'
-        'from neural_style.command import run\n'
+        'from neural_style.command import process\n'
         'from neural_style.transfer import stylize\n'
         'def evaluate(*args):\n'
         '    os.kill(os.getpid(), signal.SIGINT)\n'
         '    os.kill(os.getpid(), signal.SIGTERM)\n'
         '    print("still there")\n'
         'stylize.evaluate = evaluate\n'
-        'run.main(["-gpu", "-1", "-image_size", "32", "-content_image", "{0}",'
+        'process.main(["-gpu", "-1", "-image_size", "32", "-content_image", "{0}",'
         ' "-style_image", "{0}"])'
     ).format(data / 'inputs' / 'scene.jpg')
     done = subprocess.run(
@@ -427,11 +427,11 @@ def test_an_error_that_is_not_about_memory_is_not_taken_for_one(command, at):
 
 LIMITED = """
 import resource, sys
-from neural_style.command import run
+from neural_style.command import process
 pages = int(open('/proc/self/statm').read().split()[0])
 limit = pages * resource.getpagesize() + 800_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-sys.exit(run.main(sys.argv[1:]))
+sys.exit(process.main(sys.argv[1:]))
 """
 
 

@@ -16,7 +16,7 @@ from test_image import png
 
 from neural_style.command import image_files as picture
 from neural_style.command.images import load_image
-from neural_style.command.run import main
+from neural_style.command.process import main
 from neural_style.torch7 import image
 
 NASTY = SHARED / 'corpus' / 'images' / 'nasty'

@@ -11,9 +11,10 @@ from samples import ROOT
 
 import loadcaffe
 from neural_style import stylize
-from neural_style.command import run as neural_style
+from neural_style.command import run as command_run
+from neural_style.command.flags import command_line
 from neural_style.command.presets import preset_files, read_preset
-from neural_style.command.run import command_line, main
+from neural_style.command.process import main
 from neural_style.torch7 import image
 
 CHINESE = {'chinese_horse', 'chinese_horse_301', 'chinese_landscape', 'chinese_landscape_301'}
@@ -46,7 +47,7 @@ def runs(data, tmp_path, monkeypatch):
         seen.update(keywords, content_image=content_image, style_images=style_images)
         return stylize(cnn, content_image, style_images, **keywords)
 
-    monkeypatch.setattr(neural_style, 'stylize', spy)
+    monkeypatch.setattr(command_run, 'stylize', spy)
     stem = data / 'models' / 'mini_vgg19_conv'
     needed = [
         *('-gpu', '-1', '-seed', '1', '-num_iterations', '2', '-image_size', '48'),
@@ -276,7 +277,7 @@ def test_help_keeps_the_originals_text_and_shows_the_further_flags_on_stderr(cap
     assert captured.out.splitlines()[-1].startswith('  -style_layers ')
     assert re.search(r'^  -preset +flags from a file', captured.err, re.M)
     options = re.findall(r'^  (-\w+)', captured.out + captured.err, re.M)
-    assert [option[1:] for option in options] == list(vars(command_line().parse([])))
+    assert [option[1:] for option in options] == list(command_line().defaults())
 
 
 def test_image_save_takes_the_quality(tmp_path):

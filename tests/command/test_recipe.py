@@ -10,9 +10,11 @@ from PIL import Image, PngImagePlugin
 
 from neural_style.command import image_files as picture
 from neural_style.command import recipe as recipes
+from neural_style.command.flags import command_line
 from neural_style.command.input_files import input_files
-from neural_style.command.presets import embedded_network
-from neural_style.command.run import command_line, main
+from neural_style.command.networks import embedded_network
+from neural_style.command.process import main
+from neural_style.files.atomic import sha256
 from neural_style.torch7 import image
 
 # The flags that take words, and no name of a file among them; one that is not here nor in
@@ -98,7 +100,7 @@ def test_recipe_tells_settings_versions_sums_and_seed(command, extension):
     files = {flag: (name, found) for flag, name, found in recipe['inputs']}
     assert files['content_image'][0] == 'scene.jpg'
     for name, found in files.values():
-        assert found == recipes.sha256(command.private / name)
+        assert found == sha256(command.private / name)
     assert set(files) == {'content_image', 'style_image', 'proto_file', 'model_file'}
 
 
@@ -142,7 +144,7 @@ def test_recipe_that_would_be_too_long_is_left_out(command, capsys):
 
 def test_every_flag_of_words_is_known_to_hold_no_path():
     words = {
-        name for name, default in vars(command_line().parse([])).items() if isinstance(default, str)
+        name for name, default in command_line().defaults().items() if isinstance(default, str)
     }
     assert words <= WORDS | {*recipes.INPUTS, *recipes.FLAGS_NOT_RECORDED}
 

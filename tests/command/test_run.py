@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from samples import ROOT
 
-from neural_style.command import run as neural_style
-from neural_style.command import terminal
-from neural_style.command.checks import build_filename
-from neural_style.command.run import main
+import loadcaffe
+from neural_style.command import run, terminal
+from neural_style.command.process import main
+from neural_style.command.saving import build_filename
 from neural_style.losses.losses import StyleLoss
 
 
@@ -277,8 +277,8 @@ def test_a_directory_that_vanishes_during_the_run_ends_it_with_a_message(
         os.rmdir('gone')
         return real(*args)
 
-    real = neural_style.loadcaffe.load
-    monkeypatch.setattr(neural_style.loadcaffe, 'load', load)
+    real = loadcaffe.load
+    monkeypatch.setattr(loadcaffe, 'load', load)
     assert command('-output_image gone/out.png') == 1
     assert 'gone/out.png' in capsys.readouterr().err
 
@@ -437,7 +437,7 @@ def test_interrupt_ends_without_a_traceback(command, capsys, monkeypatch):
     def interrupted(*args, **keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(neural_style, 'stylize', interrupted)
+    monkeypatch.setattr(run, 'stylize', interrupted)
     assert command() == 130
     assert 'Traceback' not in capsys.readouterr().err
 

@@ -11,7 +11,7 @@ from torch import nn
 
 import loadcaffe
 from neural_style import evaluate, stylize
-from neural_style.command.run import main
+from neural_style.command.process import main
 from neural_style.kernels import precision
 from neural_style.kernels.convolution import FrozenConvolution
 from neural_style.kernels.precision import choose_precision

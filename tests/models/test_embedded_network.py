@@ -11,8 +11,8 @@ from torch import nn
 
 import loadcaffe
 from neural_style import preprocess, stylize
-from neural_style.command.presets import embedded_network
-from neural_style.command.run import main
+from neural_style.command.networks import embedded_network
+from neural_style.command.process import main
 from neural_style.torch7 import image
 
 INPUTS = ROOT / 'examples' / 'inputs'

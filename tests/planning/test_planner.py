@@ -293,8 +293,8 @@ def base():
 def run(*flags):
     """The command on the project's pictures; returns what it did, and its peak in bytes."""
     code = (
-        'import re, sys; sys.path.insert(0, "."); from neural_style.command import run\n'
-        'status = run.main(sys.argv[1:])\n'
+        'import re, sys; sys.path.insert(0, "."); from neural_style.command import process\n'
+        'status = process.main(sys.argv[1:])\n'
         # not ru_maxrss, which remembers the process that this one was forked from
         'if sys.platform == "linux":\n'
         '    found = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())\n'

@@ -46,7 +46,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from neural_style import LossNetwork, evaluate, stylize  # noqa: E402
-from neural_style.command import run as neural_style  # noqa: E402
+from neural_style.command import process, run  # noqa: E402
+from neural_style.command.flags import command_line  # noqa: E402
 from neural_style.torch7.blas import dot  # noqa: E402
 
 LOSS_TOLERANCE = 1e-5
@@ -139,11 +140,11 @@ def replay(recordings: Path, name: str, work: Path, gpu: str | None = None) -> R
     with (
         contextlib.redirect_stdout(stdout),
         contextlib.redirect_stderr(stderr),
-        mock.patch.object(neural_style, 'stylize', watched),
+        mock.patch.object(run, 'stylize', watched),
     ):
         os.chdir(work)
         try:
-            result.status = neural_style.main(argv)
+            result.status = process.main(argv)
         except Exception:
             result.crashed = True
             traceback.print_exc(file=stderr)
@@ -291,7 +292,7 @@ def distance(recorded: float, ours: float) -> float:
 def reproducible(recorded: Path) -> bool:
     """Whether the start of a run does not hang on a seed that nobody knows."""
     words = shlex.split((recorded / 'cmd.txt').read_text(), comments=True)
-    params = neural_style.command_line().parse(words[2:])
+    params = command_line().parse(words[2:])
     return params.init == 'image' or params.seed >= 0
 
 

@@ -26,7 +26,7 @@ from safetensors import safe_open
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from neural_style.command import run as neural_style  # noqa: E402
+from neural_style.command import process  # noqa: E402
 
 ITERATIONS = 12
 INPUTS = ROOT / 'tests' / 'data'
@@ -48,7 +48,7 @@ def start(argv: list[str], folder: Path) -> int:
             os.dup2(os.open('log', os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
         status = 99
         try:
-            status = neural_style.main(argv)
+            status = process.main(argv)
         finally:
             os._exit(status)
     return child

@@ -35,7 +35,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from neural_style.command import run as neural_style  # noqa: E402
+from neural_style.command import process  # noqa: E402
+from neural_style.command.flags import command_line  # noqa: E402
 from neural_style.command.presets import preset_files  # noqa: E402
 
 SECONDS = 60  # that a run may take
@@ -201,7 +202,7 @@ class Draw:
 
     def command(self) -> list[str]:
         """Words of a command line that ends soon."""
-        defaults = vars(neural_style.command_line().parse([]))
+        defaults = command_line().defaults()
         usual = {'-gpu': '-1', '-image_size': '40', '-num_iterations': '3'}
         usual['-content_image'] = self.pictures['rgb.jpg']
         usual['-style_image'] = self.pictures['rgb.png']
@@ -257,7 +258,7 @@ def end(argv: list[str], folder: Path) -> Ending:
         os.chdir(folder)
         try:
             with limited(SECONDS):
-                status = neural_style.main(argv)
+                status = process.main(argv)
         except BaseException:
             traceback.print_exc(file=stderr)
         finally:

@@ -6,7 +6,8 @@ import pytest
 import soak
 from PIL import Image
 
-from neural_style.command import run as neural_style
+from neural_style.command import process
+from neural_style.command.flags import command_line
 
 
 def test_runs_with_random_flags_end_well():
@@ -17,7 +18,7 @@ def test_runs_with_random_flags_end_well():
 
 
 def test_every_flag_is_drawn(tmp_path):
-    flags = vars(neural_style.command_line().parse([]))
+    flags = command_line().defaults()
     pictures = soak.folder_of_pictures(tmp_path / 'pictures')
     draw = soak.Draw(random.Random(1), pictures, 'out.png')
     assert set(draw.known) <= set(flags)
@@ -60,5 +61,5 @@ def misnamed(*args):
     ids=['traceback', 'half', 'stray', 'misnamed', 'nothing', 'silent', 'status'],
 )
 def test_the_judge_notices(tmp_path, monkeypatch, main, fault):
-    monkeypatch.setattr(neural_style, 'main', main)
+    monkeypatch.setattr(process, 'main', main)
     assert soak.end([], tmp_path).fault.startswith(fault)

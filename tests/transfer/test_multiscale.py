@@ -7,7 +7,7 @@ from PIL import Image
 from samples import DATA
 
 import loadcaffe
-from neural_style.command.run import main
+from neural_style.command.process import main
 from neural_style.network import loss_network as network
 from neural_style.torch7 import image
 from neural_style.transfer import multiscale

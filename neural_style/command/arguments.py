@@ -1,0 +1,31 @@
+"""The arguments of a run: argv, its preset, and the picture that -rerun repeats."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from neural_style.torch7.cmdline import Value
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The flags of a run: each is an attribute, arguments.image_size.
+
+    values: every flag by its name, as it is written on the command line.
+    explicit: names of those that were given, the others have their defaults.
+    generator_seed: seeds the random numbers when -seed does not; None until it is drawn.
+    """
+
+    values: Mapping[str, Value]
+    explicit: frozenset[str] = frozenset()
+    generator_seed: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__['values'][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def with_values(self, **values: Value) -> 'Arguments':
+        """Return a copy in which some flags have other values; explicit stays."""
+        return replace(self, values={**self.values, **values})

@@ -1,0 +1,44 @@
+"""Out of memory: how to tell, and which size would fit."""
+
+import math
+
+import torch
+
+from neural_style.command.arguments import Arguments
+from neural_style.memory import limits
+from neural_style.planning.planner import Plan
+
+# PyTorch, oneDNN, and Python where there is no memory for the exception either.
+ERRORS = (
+    "can't allocate memory",
+    'could not create a memory object',
+    'could not create a primitive',
+    'error return without exception set',
+)
+# A suggested size has at most this share of the pixels that did not fit.
+SUGGESTED_SHARE = 0.64
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether Python, the CPU allocator of PyTorch, oneDNN or a GPU ran out of memory."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        text in str(error) for text in ERRORS
+    )
+
+
+def out_of_memory_message(
+    arguments: Arguments, size: tuple[int, int], plan: Plan | None, device: torch.device
+) -> str:
+    """Name the size that should fit.  size: (H, W) of the image that did not."""
+    height, width = size
+    share = SUGGESTED_SHARE
+    text = f'out of memory at {width} x {height}'
+    if plan is not None:
+        free = limits.free_memory(device)
+        share = min(share, free / plan.peak)
+        text += f', with {limits.written(plan.peak)} predicted and {limits.written(free)} to be had'
+    fitting = int(max(height, width) * math.sqrt(share)) // 8 * 8
+    text += f': -image_size {fitting} should fit' if fitting >= 8 else ': too little for any size'
+    if arguments.optimizer == 'lbfgs':
+        text += '; -optimizer adam and a small -lbfgs_num_correction need less'
+    return text

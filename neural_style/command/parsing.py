@@ -1,0 +1,26 @@
+"""Parsing of the command line: argv, its preset and the picture that -rerun repeats → Arguments."""
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.flags import command_line
+from neural_style.command.presets import read_preset
+from neural_style.command.rerun import rerun_flags
+
+
+def parse_arguments(argv: list[str]) -> Arguments:
+    """Read the flags of a command line (without the program's name).
+
+    They win over those of a preset, and these over those of the recipe that -rerun repeats.
+    Raises HelpRequested, CommandLineError, and ValueError for presets and recipes.
+    """
+    cmd = command_line()
+    explicit = cmd.parse_explicit(argv)
+    preset = explicit.get('preset', '')
+    if preset not in ('', 'list'):
+        explicit = cmd.parse_explicit(read_preset(str(preset))) | explicit
+    generator_seed = None
+    if explicit.get('rerun', '') != '':
+        if explicit.get('resume', '') != '':
+            raise ValueError('-rerun: begins anew, and -resume goes on; give one of them')
+        repeated, generator_seed = rerun_flags(explicit)
+        explicit = repeated | explicit
+    return Arguments(cmd.defaults() | explicit, frozenset(explicit), generator_seed)

@@ -1,0 +1,147 @@
+"""The process: streams, ranks, exit status."""
+
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.batch import batch_jobs, is_batch, run_batch
+from neural_style.command.flags import command_line
+from neural_style.command.networks import find_network
+from neural_style.command.out_of_memory import is_out_of_memory
+from neural_style.command.parsing import parse_arguments
+from neural_style.command.presets import list_presets
+from neural_style.command.report import DryRun
+from neural_style.command.run import run
+from neural_style.command.signals import Interrupted, Interruption
+from neural_style.command.terminal import (
+    PROGRAM,
+    log_printed,
+    open_streams,
+    print_line,
+    warn,
+    write,
+)
+from neural_style.distributed import RankLostError, World, destroy_world, init_world, launch
+from neural_style.memory.heap import configure_malloc
+from neural_style.torch7.cmdline import CommandLineError, HelpRequested, split
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns its exit status.  argv: without the program's name."""
+    argv = sys.argv[1:] if argv is None else argv
+    open_streams()
+    return exit_status(functools.partial(run_command, argv))
+
+
+def exit_status(
+    action: Callable[[], int],
+    program: str = PROGRAM,
+    out_of_memory: str = 'give a smaller -image_size, or -optimizer adam, which keeps less',
+    interrupted: str = 'interrupted',
+) -> int:
+    """Run an action; returns its exit status, or that of its error, after a message.
+
+    program: whose messages these are.  out_of_memory: the remedy.  interrupted: what to say of a
+    Ctrl-C that the action does not handle.
+    """
+    try:
+        return action()
+    except Interrupted as error:
+        warn(str(error), program)
+        return error.status
+    except (ValueError, OSError) as error:
+        warn(str(error), program)
+        return 1
+    except (MemoryError, RuntimeError, SystemError) as error:
+        if not is_out_of_memory(error):
+            raise
+        warn(f'out of memory: {out_of_memory}', program)
+        return 1
+    except KeyboardInterrupt:
+        warn(interrupted, program)
+        return 130
+
+
+def run_command(argv: list[str]) -> int:
+    """Do what a command line says, in this process or in several."""
+    try:
+        arguments = parse_arguments(argv)
+    except HelpRequested:
+        print_help()
+        return 0
+    except CommandLineError as error:
+        print_usage(error)
+        return 1
+    if arguments.preset == 'list':
+        list_presets()
+        return 0
+    if arguments.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
+        command = [sys.executable, '-m', 'neural_style', *argv]
+        return launch(command, max(len(split(arguments.gpu)), 1))
+    world = init_world()
+    program = PROGRAM
+    if world.rank:  # the first process speaks for all
+        program += f': process {world.rank + 1} of {world.size}'
+        sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
+    configure_malloc()
+    return exit_status(functools.partial(run_in_world, arguments, world), program)
+
+
+def print_help() -> None:
+    """Print the original's flags on stdout, as the original does, and the others on stderr."""
+    cmd = command_line()
+    write(cmd.help_text(os.path.basename(sys.argv[0])), sys.stdout, end='')
+    write('Further options, which the original has not:', sys.stderr)
+    write(cmd.help_text(None, extensions=True), sys.stderr, end='')
+
+
+def print_usage(error: CommandLineError) -> None:
+    """Print what is wrong with the command line, and the original's flags."""
+    print_line('')
+    write(str(error), sys.stderr)
+    print_line('')
+    write(command_line().help_text(None), sys.stdout, end='')
+
+
+def run_in_world(arguments: Arguments, world: World) -> int:
+    """Make the picture, or the pictures, as one of the processes that share the work."""
+    try:
+        status = run_jobs(arguments, world)
+    except DryRun as plan:
+        if world.rank == 0:
+            write(str(plan), sys.stdout)
+        status = 0
+    except Interrupted as error:
+        if world.rank == 0:
+            raise
+        return error.status
+    except RankLostError as error:
+        if arguments.checkpoint == '':
+            raise
+        raise RankLostError(
+            f'{error}; go on from the last state, if there is one, with -resume'
+            f' {arguments.checkpoint}'
+        ) from error
+    destroy_world(world)
+    return status
+
+
+def run_jobs(arguments: Arguments, world: World) -> int:
+    """Run one job or a batch; returns the exit status."""
+    if arguments.resume == '' and 'model_file' not in arguments.explicit:
+        proto_file, model_file, remark = find_network(arguments.proto_file, [arguments.model_file])
+        arguments = arguments.with_values(proto_file=proto_file, model_file=model_file)
+        if remark and world.rank == 0:
+            warn(remark)
+    jobs = batch_jobs(arguments) if is_batch(arguments) else None
+    level = logging.WARNING if arguments.dry_run else logging.INFO  # a dry run shows its plan alone
+    if world.rank and jobs is None:
+        level = logging.ERROR
+    with log_printed(level), Interruption() as interruption:
+        if jobs is None:
+            run(arguments, interruption, world)
+            return 0
+        return run_batch(jobs, interruption, world)

@@ -1,0 +1,162 @@
+"""Saving of pictures and states, elsewhere if the disk refuses."""
+
+import contextlib
+import functools
+import itertools
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from neural_style.command import checkpoint as checkpoints
+from neural_style.command.arguments import Arguments
+from neural_style.command.input_files import InputChecksums
+from neural_style.command.terminal import warn
+from neural_style.distributed import SINGLE_PROCESS, World
+from neural_style.torch7 import image
+from neural_style.transfer.checkpoint import Checkpoint
+from neural_style.transfer.color import original_colors, style_tint
+from neural_style.transfer.preprocessing import deprocess
+
+
+@dataclass(frozen=True)
+class OutputImage:
+    """The picture of a run, as it is at any evaluation.
+
+    size: (H, W).  colors: image that gives the colours, (3, H, W), or None.  alpha: (1, H, W), or
+    None.  recipe: gives the comment in a picture of an iteration, or None.
+    """
+
+    arguments: Arguments
+    size: tuple[int, int]
+    colors: Tensor | None
+    alpha: Tensor | None
+    recipe: Callable[[int], str] | None
+
+    def from_iterate(self, x: Tensor) -> Tensor:
+        """Return the picture (3, H, W) of an x, preprocessed, of this or a coarser scale."""
+        disp = deprocess(x.cpu().double())
+        if disp.shape[1:] != self.size:
+            height, width = self.size
+            disp = image.scale_to(disp, width, height)
+
+        # Maybe perform postprocessing for color-independent style transfer
+        if self.colors is None:
+            return disp
+        recolor = original_colors if self.arguments.original_colors == 1 else style_tint
+        return recolor(self.colors, disp)
+
+    def writer(self, iteration: int, x: Tensor) -> Callable[[str], None]:
+        """Return a function that writes the picture of an x under a name."""
+        return functools.partial(
+            image.save,
+            image=self.from_iterate(x),
+            jpeg_quality=self.arguments.jpeg_quality,
+            alpha=self.alpha,
+            comment=None if self.recipe is None else self.recipe(iteration),
+        )
+
+
+@dataclass(frozen=True)
+class StateFile:
+    """The file for the states of a run."""
+
+    arguments: Arguments
+    checksums: InputChecksums
+    world: World = SINGLE_PROCESS
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a state as -checkpoint says; a run goes on without it if the disk refuses."""
+        try:
+            self._write(self.arguments.checkpoint, checkpoint)
+        except OSError as error:
+            warn(f'{error}; going on without it')
+
+    def save_resume_point(self, checkpoint: Checkpoint) -> str:
+        """Write the state of a run that ends, elsewhere if it must be; says how to go on."""
+        arguments = self.arguments
+        path: str | None
+        path = arguments.checkpoint or os.path.splitext(arguments.output_image)[0] + '.checkpoint'
+        resumed = arguments.resume
+        begun_with = resumed != '' and os.path.realpath(resumed) == os.path.realpath(path)
+        if arguments.checkpoint == '' and self.world.size == 1 and not begun_with:
+            path = unused_path(path)
+        write = functools.partial(self._write, checkpoint=checkpoint)
+        try:
+            write(path)
+        except OSError as error:
+            path = save_in_fallback_folder(path, write)
+            if path is None:
+                return str(error)
+        command = shlex.join([*program(), '-resume', path])
+        return f'the state is in {path}; go on with: {command}'
+
+    def _write(self, path: str, checkpoint: Checkpoint) -> None:
+        checksums = self.checksums.by_flag()
+        checkpoints.write(path, self.arguments, checksums, checkpoint, self.world)
+
+
+def save_final(path: str, write: Callable[[str], None]) -> None:
+    """Save the picture; where the disk refuses, save it in another folder, and raise OSError."""
+    try:
+        write(path)
+    except OSError as error:
+        fallback = save_in_fallback_folder(path, write)
+        where = 'and not elsewhere either' if fallback is None else f'the picture is in {fallback}'
+        raise OSError(f'{error}; {where}') from error
+
+
+def save_or_report(path: str, write: Callable[[str], None]) -> str:
+    """Save the picture as save_final does; says where it is, or why it is nowhere."""
+    try:
+        save_final(path, write)
+    except OSError as error:
+        return str(error)
+    return f'the picture is in {path}'
+
+
+def save_in_fallback_folder(path: str, write: Callable[[str], None]) -> str | None:
+    """Write in the current or the temporary directory, over no other file: the path, or None."""
+    for folder in (os.getcwd, tempfile.gettempdir):
+        with contextlib.suppress(OSError):
+            fallback = unused_path(os.path.join(folder(), os.path.basename(path)))
+            write(fallback)
+            return fallback
+    return None
+
+
+def unused_path(path: str) -> str:
+    """Return a path at which there is no file: this one, or with a number behind its stem."""
+    stem, extension = os.path.splitext(path)
+    names = (f'{stem}{number or ""}{extension}' for number in itertools.count())
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def build_filename(output_image: str, iteration: int | str) -> str:
+    """Name an intermediate picture: out.png → ./out_100.png (neural_style.lua)."""
+    directory, name = os.path.split(output_image)
+    basename, _, extension = name.rpartition('.')
+    return f'{directory or "."}/{basename}_{iteration}.{extension}'
+
+
+def is_intermediate(output_image: str, path: str) -> bool:
+    """Tell whether an intermediate picture may have this path."""
+    folder, name = os.path.split(os.path.realpath(path))
+    if folder != os.path.realpath(os.path.dirname(output_image) or '.'):
+        return False
+    number = name.rpartition('.')[0].rpartition('_')[2]
+    return number.isdecimal() and name == os.path.basename(build_filename(output_image, number))
+
+
+def program() -> list[str]:
+    """Return what a shell calls this program."""
+    path = sys.argv[0]
+    if path.endswith('.py'):
+        return [os.path.basename(sys.executable), path]
+    name = os.path.basename(path)
+    return [name if shutil.which(name) else path]
