@@ -1,6 +1,7 @@
 """Fixtures of the whole suite."""
 
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,11 @@ from neural_style.command import process
 # The networks of the tests are small: a second thread gains nothing, and on a busy machine the
 # threads wait for each other most of the time.
 torch.set_num_threads(1)
+
+# A shell starts what runs in the background with SIGINT ignored, and children inherit that.  Tests
+# that interrupt a run need it as a terminal leaves it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session')

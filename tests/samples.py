@@ -1,4 +1,4 @@
-"""Where the tests find recordings, and networks that several of them use."""
+"""Paths that tests share, and the small networks that several of them use."""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -12,12 +12,12 @@ from neural_style import LossNetwork
 from neural_style.torch7.random import Generator
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT / 'tests' / 'data'
-SHARED = ROOT.parent / 'shared'
-RELUS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
+DATA = ROOT / 'tests' / 'data'  # see its README.md
+SHARED = ROOT.parent / 'shared'  # larger recordings and networks, not part of the project
+STYLE_LAYERS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
 
 
-def fuses():
+def has_fused_multiply_add():
     """Whether the processor rounds a product and its sum once."""
     x = torch.full((64,), 1 + 2**-13)
     rounded = x * x  # by 2**-26
@@ -25,18 +25,19 @@ def fuses():
 
 
 needs_fma = pytest.mark.skipif(
-    not fuses(), reason='the recordings were made with fused multiply-adds, which this CPU lacks'
+    not has_fused_multiply_add(),
+    reason='the recordings were made with fused multiply-adds, which this CPU lacks',
 )
 
 
 def loss_network(cnn, **settings):
-    """A loss network as the command makes it where nothing else is said."""
+    """Build a loss network with the command's defaults."""
     defaults = {
         'content_weight': 5.0,
         'style_weight': 100.0,
         'tv_weight': 1e-3,
         'content_layers': ['relu4_2'],
-        'style_layers': RELUS,
+        'style_layers': STYLE_LAYERS,
         'normalize_gradients': False,
         'pooling': 'max',
         'generator': Generator(),
@@ -44,14 +45,14 @@ def loss_network(cnn, **settings):
     return LossNetwork(cnn, **defaults | settings)
 
 
-def vgg():
-    """A little VGG-19 of convolutions."""
+def mini_vgg19():
+    """Load the convolutional part of a narrow VGG-19 with random weights."""
     stem = DATA / 'models' / 'mini_vgg19_conv'
     return loadcaffe.load(f'{stem}.prototxt', f'{stem}.caffemodel')
 
 
-def dropping():
-    """A network that draws random numbers in every evaluation, and for the targets."""
+def network_with_dropout():
+    """Make a network that draws random numbers in every evaluation, and for the targets."""
     torch.manual_seed(0)
     layers = OrderedDict(relu1_1=nn.Conv2d(3, 4, 3, padding=1), drop=nn.Dropout(0.3))
     return nn.Sequential(layers | {'relu4_2': nn.Conv2d(4, 5, 3, padding=1)})

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from fake_device import accelerators
-from samples import dropping, loss_network, vgg
+from samples import loss_network, mini_vgg19, network_with_dropout
 
 from neural_style import evaluate, stylize
 from neural_style.tiling.evaluation import Stage, Tiling
@@ -31,7 +31,7 @@ def picture(seed, height=32, width=40):
     return torch.rand(3, height, width, generator=generator, dtype=torch.float64)
 
 
-def run(cnn=vgg, **settings):
+def run(cnn=mini_vgg19, **settings):
     """The losses of a run's evaluations, and its picture."""
     found, generator = [], Generator()
     generator.manual_seed(1)
@@ -52,7 +52,7 @@ RUNS = {
     'adam': {'optimizer': 'adam', 'normalize_gradients': True, 'pooling': 'avg'},
     'bf16': {'precision': 'bf16'},
     'fp16': {'precision': 'fp16', 'optimizer': 'adam'},
-    'dropout': {'cnn': dropping, 'style_layers': 'relu1_1', 'optimizer': 'adam'},
+    'dropout': {'cnn': network_with_dropout, 'style_layers': 'relu1_1', 'optimizer': 'adam'},
     'grey on paper': {'luminance_only': 1, 'paper_mask': 'auto'},
     'frequencies': {'fourier_decay': 0.5, 'losses': 'paper', 'optimizer': 'adam'},
 }
@@ -96,7 +96,9 @@ def test_a_network_cut_across_devices_is_the_same(name, waits):
 )
 def test_tiles_are_the_whole(recompute, precision, device, waits, monkeypatch):
     monkeypatch.setattr('neural_style.network.loss_network.EXACT', 0)
-    net = loss_network(vgg(), devices=[device], precision=precision, normalize_gradients=True)
+    net = loss_network(
+        mini_vgg19(), devices=[device], precision=precision, normalize_gradients=True
+    )
     image, other = ((picture(k) * 255 - 128).float().to(device) for k in (1, 2))
     net.capture_content(other)
     net.capture_style(image.flip(1), 1.0)
@@ -151,7 +153,7 @@ def test_an_evaluation_waits_for_the_device_no_more_than_it_must(
         found.append(len(waits))
 
     stylize(
-        vgg(),
+        mini_vgg19(),
         picture(1),
         [picture(2, 24, 24)],
         devices=['cuda:0'],

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from samples import RELUS, loss_network
+from samples import STYLE_LAYERS, loss_network
 from torch import nn
 
 import loadcaffe
@@ -33,7 +33,7 @@ def image(height, width, seed=0):
     return torch.randn(3, height, width, generator=generator, dtype=torch.float64) * 50
 
 
-def network(cnn, content='relu4_2', style=RELUS, **settings):
+def network(cnn, content='relu4_2', style=STYLE_LAYERS, **settings):
     layers = {'content_layers': content.split(','), 'style_layers': list(style)}
     return loss_network(cnn, **layers, **settings)
 

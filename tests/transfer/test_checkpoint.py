@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from samples import dropping, vgg
+from samples import mini_vgg19, network_with_dropout
 
 from neural_style import stylize
 from neural_style.files.atomic import read_tensors, write_tensors
@@ -53,7 +53,7 @@ RUNS = {
     'adam': {'num_iterations': 6, 'optimizer': 'adam'},
     'bf16': {'num_iterations': 6, 'precision': 'bf16'},
     'fp16': {'num_iterations': 5, 'precision': 'fp16', 'style_weight': 1e3, 'optimizer': 'adam'},
-    'dropout': {'num_iterations': 6, 'cnn': dropping, **ONE},
+    'dropout': {'num_iterations': 6, 'cnn': network_with_dropout, **ONE},
     'grey on paper': {'num_iterations': 5, 'luminance_only': 1, 'paper_mask': 'auto'},
     'frequencies': {'num_iterations': 5, 'fourier_decay': 0.5},
     'scales': {'num_iterations': 3, 'multiscale': '2', 'init': 'image'},
@@ -76,7 +76,7 @@ def test_a_resumed_run_ends_in_the_same_bits(name, long, tmp_path, monkeypatch):
         monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
         monkeypatch.setattr('neural_style.torch7.optim.BLOCK', 4)
     monkeypatch.setattr('neural_style.kernels.precision.speedup', lambda *args: 2.0)
-    cnn = settings.pop('cnn', vgg)
+    cnn = settings.pop('cnn', mini_vgg19)
     paint = stylize_multiscale if 'multiscale' in settings else stylize
     whole = Recorder(tmp_path, KEPT.get(name, (1, 4)))
     images = picture(1), [picture(2, 24, 24)]
@@ -100,11 +100,11 @@ def test_the_scale_of_float16_gradients_is_taken_over(tmp_path, monkeypatch):
     settings = {'num_iterations': 2, 'precision': 'fp16', 'style_weight': 1e-3, 'init': 'image'}
     images = picture(1), [picture(2)]
     run = Recorder(tmp_path, (1,))
-    stylize(vgg(), *images, callback=run.callback, before=run.before, **settings)
+    stylize(mini_vgg19(), *images, callback=run.callback, before=run.before, **settings)
     ((_, state),) = states(run)
     state['network_scale'] = 8.0
     rest = Recorder(tmp_path)
-    stylize(vgg(), *images, callback=rest.callback, state=state, **settings)
+    stylize(mini_vgg19(), *images, callback=rest.callback, state=state, **settings)
     ((found, _),) = rest.seen
     assert found[2] == 8
 
