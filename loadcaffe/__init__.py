@@ -1,6 +1,6 @@
 """Caffe networks as torch modules: load() a Sequential, or read() what a file says."""
 
-from loadcaffe.formats.netparameter import read
+from loadcaffe.formats.detection import read
 from loadcaffe.formats.schema import CaffeFormatError
 from loadcaffe.loading import load
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from torch import nn
 
 from loadcaffe.choice import NETS
-from loadcaffe.formats.netparameter import NetParameter, read_prototxt
+from loadcaffe.formats.netparameter import NetParameter
+from loadcaffe.formats.prototxt import read_prototxt
 from loadcaffe.formats.schema import CaffeFormatError
 from loadcaffe.loading import build, read_choice
 from loadcaffe.table import lines, rows
-from loadcaffe.topology import wire
+from loadcaffe.topology import resolve_inputs
 from loadcaffe.writing import convolutional, write_caffemodel, write_safetensors
 
 
@@ -93,7 +94,7 @@ def input_shape(
 
 def _declared(net: NetParameter) -> tuple[int, ...]:
     try:
-        shape = wire(net).shape
+        shape = resolve_inputs(net).shape
     except CaffeFormatError:
         return ()
     fits = 2 <= len(shape) <= 4 and all(0 < size < 1 << 20 for size in shape)

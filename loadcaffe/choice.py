@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadcaffe.formats.netparameter import Layer, NetParameter
-from loadcaffe.formats.schema import CaffeFormatError
-from loadcaffe.formats.upgrade import text
+from loadcaffe.formats.schema import CaffeFormatError, as_str
 from loadcaffe.layers import ORIGINAL
-from loadcaffe.topology import declares_input, has_weights, is_data, is_sink, test_layers, wire
+from loadcaffe.topology import (
+    declares_input,
+    has_weights,
+    is_data,
+    is_sink,
+    resolve_inputs,
+    test_layers,
+)
 
 log = logging.getLogger('loadcaffe')
 
@@ -23,12 +29,12 @@ NETS = ('auto', 'caffemodel', 'prototxt')
 class Choice(NamedTuple):
     """net: the network to build. original: by the original's rules, not by Caffe's.
 
-    read: the caffemodel that the original would have read in its place, and right, if there is one.
+    original_would_read: the caffemodel that the original would have read in its place, correctly.
     """
 
     net: NetParameter
     original: bool
-    read: NetParameter | None = None
+    original_would_read: NetParameter | None = None
 
 
 def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -> Choice:
@@ -50,7 +56,7 @@ def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -
         raise ValueError(f'net: {net!r}; it must be one of {", ".join(NETS)}')
     if net == 'caffemodel' and not model.weights_only:
         return Choice(model, True)
-    if proto is None or (model.settled and net == 'auto'):
+    if proto is None or (model.authoritative and net == 'auto'):
         if net == 'prototxt' or model.weights_only:
             raise CaffeFormatError(
                 f'{model.path}: holds weights without a network: name the deploy prototxt that'
@@ -58,30 +64,33 @@ def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -
                 if model.weights_only
                 else f'{model.path}: there is no prototxt to read the layers from'
             )
-        return Choice(model, is_plain(model))
+        return Choice(model, is_known_chain(model))
     if net == 'prototxt' or model.weights_only:
         return Choice(with_weights(proto, model), False)
-    if is_plain(model):
-        if not declares_input(proto) or _weighted(proto).keys() != _held(model).keys():
+    if is_known_chain(model):
+        if (
+            not declares_input(proto)
+            or _weighted(proto).keys() != layers_with_weights(model).keys()
+        ):
             return Choice(model, True)
-        ran = [node.layer.type for node in wire(proto).nodes]
+        ran = [node.layer.type for node in resolve_inputs(proto).nodes]
         known = [layer.type for layer in model.layers if layer.type in ORIGINAL]
         if known == ran and not (model.version == 2 and 'TanH' in ran):
             return Choice(model, True)
         return Choice(with_weights(proto, model), False, model)
-    lacking = [name for name in _weighted(proto) if name not in _held(model)]
-    if not lacking:
+    missing = [name for name in _weighted(proto) if name not in layers_with_weights(model)]
+    if not missing:
         return Choice(with_weights(proto, model), False)
     log.warning(
         '%s is not used: %s has no weights for its layer %r; the layers are those of the latter',
         proto.path,
         model.path,
-        lacking[0],
+        missing[0],
     )
     return Choice(model, False)
 
 
-def is_plain(net: NetParameter) -> bool:
+def is_known_chain(net: NetParameter) -> bool:
     """Whether the original reads a caffemodel right: a chain of layers that it knows.
 
     Data, losses and accuracies may be there, and are dropped. So is TanH in a V2 file, as recorded.
@@ -92,8 +101,7 @@ def is_plain(net: NetParameter) -> bool:
     same: dict[str, str] = {}  # top of a Split layer -> its bottom
     current = None
     for layer in net.layers:
-        bottoms = [same.get(text(name), text(name)) for name in layer.param.bottom]
-        tops = list(map(text, layer.param.top))
+        bottoms, tops = [same.get(name, name) for name in layer.bottoms], layer.tops
         if layer.type in ORIGINAL:
             if not wired:
                 continue
@@ -116,7 +124,7 @@ def _weighted(net: NetParameter) -> dict[str, Layer]:
     return {layer.name: layer for layer in test_layers(net) if has_weights(layer)}
 
 
-def _held(net: NetParameter) -> dict[str, Layer]:
+def layers_with_weights(net: NetParameter) -> dict[str, Layer]:
     """The layers that have weights, by name; the last of a name, as in Caffe."""
     return {layer.name: layer for layer in net.layers if layer.blobs}
 
@@ -127,11 +135,11 @@ def with_weights(proto: NetParameter, model: NetParameter) -> NetParameter:
     A layer that shares the weights of another (param { name }) takes that one's if it has none.
     Source: caffe: net.cpp, CopyTrainedLayersFrom; what Caffe would leave at random is an error.
     """
-    held = _held(model)
+    held = layers_with_weights(model)
     owners: dict[tuple[str, ...], Layer] = {}
     layers = []
     for layer in proto.layers:
-        shared = tuple(text(spec.name) for spec in layer.param.param)
+        shared = tuple(as_str(spec.name) for spec in layer.param.param)
         own = held.get(layer.name)
         if own is None and all(shared):
             own = owners.get(shared)
@@ -139,9 +147,11 @@ def with_weights(proto: NetParameter, model: NetParameter) -> NetParameter:
             owners.setdefault(shared, own)
         blobs = layer.blobs if own is None else own.blobs
         layers.append(
-            Layer(layer.name, layer.type, layer.printed_type, layer.param, blobs, layer.foreign)
+            Layer(
+                layer.name, layer.type, layer.printed_type, layer.param, blobs, layer.fork_specific
+            )
         )
-    lacking = [
+    missing = [
         layer.name for layer in layers if has_weights(layer) and not layer.blobs and _runs(layer)
     ]
     whole = NetParameter(
@@ -153,11 +163,11 @@ def with_weights(proto: NetParameter, model: NetParameter) -> NetParameter:
         layers,
         _both(proto.path, model.path),
     )
-    if lacking:
-        lacking = [name for name in lacking if name in {one.name for one in test_layers(whole)}]
-    if lacking:
+    if missing:
+        missing = [name for name in missing if name in {one.name for one in test_layers(whole)}]
+    if missing:
         raise CaffeFormatError(
-            f'{model.path}: it has no weights for the layer {lacking[0]!r} of {proto.path}'
+            f'{model.path}: it has no weights for the layer {missing[0]!r} of {proto.path}'
         )
     return whole
 

@@ -9,11 +9,12 @@ from torch import nn
 
 from loadcaffe.choice import Choice, choose
 from loadcaffe.formats.detection import read_model
-from loadcaffe.formats.netparameter import Layer, NetParameter, read_prototxt
+from loadcaffe.formats.netparameter import Layer, NetParameter
+from loadcaffe.formats.prototxt import read_prototxt
 from loadcaffe.formats.schema import CaffeFormatError
 from loadcaffe.graph import Graph
 from loadcaffe.layers import INPUTS, LAYERS, ORIGINAL
-from loadcaffe.topology import Node, is_chain, wire
+from loadcaffe.topology import Node, is_chain, resolve_inputs
 
 log = logging.getLogger('loadcaffe')
 
@@ -72,12 +73,12 @@ def build(choice: Choice) -> nn.Sequential:
 
 
 def _build(choice: Choice) -> nn.Sequential:
-    wiring = None if choice.original else wire(choice.net)
+    wiring = None if choice.original else resolve_inputs(choice.net)
     if wiring is None:
         modules = _modules(choice.net)
     else:
-        if choice.read is not None:
-            list(_known(choice.read))  # for what the original prints of it
+        if choice.original_would_read is not None:
+            list(_known(choice.original_would_read))  # for what the original prints of it
         modules = ((node.layer.name, _module(node)) for node in wiring.nodes)
     sequential = nn.Sequential()
     counts: Counter[str] = Counter()
@@ -98,7 +99,7 @@ def _module(node: Node) -> nn.Module:
             if layer.type
             else f'layer {layer.name!r} has no type'
         )
-    if layer.foreign:
+    if layer.fork_specific:
         raise CaffeFormatError(
             f'layer {layer.name!r} of type {layer.type} has parameters that only the fork of Caffe'
             ' that wrote them understands: name its deploy prototxt, which spells them out'

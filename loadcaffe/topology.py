@@ -1,4 +1,4 @@
-"""Which layers of a network Caffe would run in its phase TEST, and what each takes from which.
+"""The layers of a network that Caffe would run in its phase TEST, and where their inputs come from.
 
 Source: caffe: net.cpp: FilterNet, StateMeetsRule, Init, AppendTop, AppendBottom; insert_splits.cpp.
 """
@@ -8,24 +8,23 @@ from typing import NamedTuple
 
 from loadcaffe.formats.netparameter import Layer, NetParameter
 from loadcaffe.formats.schema import CaffeFormatError
-from loadcaffe.formats.upgrade import text
 from loadcaffe.layers import WEIGHTED
 
 Source = tuple[int, int]  # a layer's number, -1 for the network's input, and which of its tops
 INPUT: Source = (-1, 0)
-# What ends a network and needs labels, or says nothing about the image.
+# Layers that end a network and need labels, or say nothing about the image.
 SINKS = {'Accuracy', 'HDF5Output', 'Silence', 'SoftmaxWithLoss'}
 
 
 class Node(NamedTuple):
-    """A layer that runs, and where its inputs come from."""
+    """A layer that runs, and the sources of its inputs."""
 
     layer: Layer
     sources: tuple[Source, ...]
 
 
 class Wiring(NamedTuple):
-    """nodes: in an order in which they can run. input: the image's blob, and its shape or []."""
+    """Layers in an order in which they can run, and the image's blob with its shape, or []."""
 
     nodes: list[Node]
     input: str
@@ -33,7 +32,7 @@ class Wiring(NamedTuple):
 
 
 def is_data(layer: Layer) -> bool:
-    """A layer that only makes blobs: Input, Data, ImageData ..."""
+    """Whether a layer only makes blobs: Input, Data, ImageData ..."""
     return not layer.param.bottom
 
 
@@ -54,7 +53,7 @@ def declares_input(net: NetParameter) -> bool:
 
 
 def test_layers(net: NetParameter) -> Iterator[Layer]:
-    """The layers that are there in phase TEST, level 0, without stages."""
+    """Iterate over the layers of phase TEST, level 0, without stages."""
     for layer in net.layers:
         include, exclude = layer.param.include, layer.param.exclude
         if include and exclude:
@@ -76,21 +75,21 @@ def _meets(rule) -> bool:
     return not rule.stage  # no stage is set, so a rule that wants one is not met
 
 
-def wire(net: NetParameter) -> Wiring:
-    """Follow the image through the network.
+def resolve_inputs(net: NetParameter) -> Wiring:
+    """Follow the image through the network, and find the sources of every layer's inputs.
 
-    Left out: what reads data, losses, accuracies, and what works on labels alone. Split layers,
-    which Caffe writes into a caffemodel, are looked through. A blob that nothing makes is the
+    Layers that read data, losses, accuracies and layers of labels alone are left out. Split layers,
+    which Caffe writes into a caffemodel, are looked through. A blob that no layer makes is the
     image, if nothing else is declared as such.
 
     Raises CaffeFormatError for a layer that joins the image with something else.
     """
     net_input, shape = _declared(net)
     blobs: dict[str, Source] = {net_input: INPUT} if net_input else {}
-    elsewhere = set(map(text, net.input[1:]))
+    elsewhere = set(net.input[1:])
     nodes: list[Node] = []
     for layer in test_layers(net):
-        bottoms, tops = list(map(text, layer.param.bottom)), list(map(text, layer.param.top))
+        bottoms, tops = layer.bottoms, layer.tops
         if is_data(layer):
             if not tops:
                 raise CaffeFormatError(f'{net.path}: layer {layer.name!r} has no bottom and no top')
@@ -108,9 +107,9 @@ def wire(net: NetParameter) -> Wiring:
         if is_sink(layer) or not sources or _is_training(layer, sources, bottoms):
             elsewhere.update(tops)
         elif len(sources) < len(bottoms):
-            lacking = next(name for name in bottoms if name not in blobs)
+            missing = next(name for name in bottoms if name not in blobs)
             raise CaffeFormatError(
-                f'{net.path}: layer {layer.name!r} of type {layer.type} takes the blob {lacking!r},'
+                f'{net.path}: layer {layer.name!r} of type {layer.type} takes the blob {missing!r},'
                 f' which is not made from the input {net_input!r}; a deploy prototxt has one input'
             )
         elif layer.type == 'Split':
@@ -131,12 +130,12 @@ def wire(net: NetParameter) -> Wiring:
 
 
 def _is_training(layer: Layer, sources: list[Source], bottoms: list[str]) -> bool:
-    """A loss of somebody's own, written in Python."""
+    """Whether a layer is a custom loss, written in Python."""
     return layer.type == 'Python' and len(sources) < len(bottoms)
 
 
 def _declared(net: NetParameter) -> tuple[str, list[int]]:
-    """The first declared input and its shape. caffe: upgrade_proto.cpp, UpgradeNetInput."""
+    """Return the first declared input and its shape. caffe: upgrade_proto.cpp, UpgradeNetInput."""
     if net.input:
         shape = net.input_shape[0] if net.input_shape else net.input_dim[:4]
         return net.input[0], list(shape)
@@ -144,7 +143,7 @@ def _declared(net: NetParameter) -> tuple[str, list[int]]:
 
 
 def _data_shape(layer: Layer) -> list[int]:
-    """The shape of what a layer without bottoms makes first, where it says so."""
+    """Return the shape of the first top of a layer without bottoms, where it is stated."""
     if layer.type == 'Input':
         shapes = layer.param.input_param.shape
         return list(shapes[0].dim) if shapes else []
@@ -155,7 +154,7 @@ def _data_shape(layer: Layer) -> list[int]:
 
 
 def is_chain(nodes: list[Node]) -> bool:
-    """Whether every layer takes what the one before it makes, and no more."""
+    """Whether every layer takes just what the one before it makes."""
     return all(
         node.sources == ((number - 1, 0),) and len(node.layer.param.top) == 1
         for number, node in enumerate(nodes)

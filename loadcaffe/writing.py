@@ -18,8 +18,7 @@ from loadcaffe.formats.messages import V1_NUMBERS
 from loadcaffe.formats.netparameter import Layer, NetParameter
 from loadcaffe.formats.schema import CaffeFormatError
 from loadcaffe.formats.tensors import BLOBS
-from loadcaffe.formats.upgrade import text
-from loadcaffe.topology import wire
+from loadcaffe.topology import resolve_inputs
 
 
 def convolutional(choice: Choice) -> NetParameter:
@@ -32,7 +31,7 @@ def convolutional(choice: Choice) -> NetParameter:
     fully: set[str] = set()  # blobs that come from a fully connected layer
     kept = []
     for number, layer in enumerate(layers):
-        bottoms, tops = set(map(text, layer.param.bottom)), set(map(text, layer.param.top))
+        bottoms, tops = set(layer.bottoms), set(layer.tops)
         wired = bool(bottoms or tops)
         last = layer.type == 'InnerProduct' and not _convolves(layers[number + 1 :], tops, wired)
         if last and not wired:
@@ -48,7 +47,7 @@ def convolutional(choice: Choice) -> NetParameter:
 
 def _running(net: NetParameter) -> list[Layer]:
     """The layers that run, those that hand blobs on, and the input, for its shape."""
-    running = {id(node.layer) for node in wire(net).nodes}
+    running = {id(node.layer) for node in resolve_inputs(net).nodes}
     return [one for one in net.layers if id(one) in running or one.type in ('Split', 'Input')]
 
 
@@ -56,10 +55,10 @@ def _convolves(layers: list[Layer], blobs: set[str], wired: bool) -> bool:
     """Whether a convolution works on what is made from some blobs."""
     blobs = set(blobs)
     for layer in layers:
-        if not wired or blobs & set(map(text, layer.param.bottom)):
+        if not wired or blobs & set(layer.bottoms):
             if 'onvolution' in layer.type:
                 return True
-            blobs |= set(map(text, layer.param.top))
+            blobs |= set(layer.tops)
     return False
 
 

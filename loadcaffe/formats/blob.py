@@ -1,4 +1,4 @@
-"""Caffe's BlobProto to a tensor. Source: caffe: blob.cpp, Blob::FromProto."""
+"""Turn Caffe's BlobProto into a tensor. Source: caffe: blob.cpp, Blob::FromProto."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ SHAPE = {
 }
 # NVIDIA's and OpenCV's caffe.proto: raw_data, little-endian numbers of raw_data_type.
 F2, F4, F8 = (np.dtype(name) for name in ('<f2', '<f4', '<f8'))
-RAW_TYPES = {0: F8, 1: F4, 2: F2}
+RAW_DTYPES = {0: F8, 1: F4, 2: F2}
 
 
 def read_blob(wire: WireFile, blob: Field, where: str) -> Tensor:
@@ -27,7 +27,7 @@ def read_blob(wire: WireFile, blob: Field, where: str) -> Tensor:
     Returns float32 in the blob's shape.
     """
     packed: dict[int, list[Field]] = {DATA: [], DOUBLE_DATA: [], RAW: []}
-    rest = bytearray()
+    remainder = bytearray()
     for field in wire.fields(blob.payload, blob.end):
         if field.number in packed and field.wire_type == LENGTH:
             packed[field.number].append(field)
@@ -36,57 +36,57 @@ def read_blob(wire: WireFile, blob: Field, where: str) -> Tensor:
             content = wire.bytes(blob.payload, blob.end)
             return from_message(parse(wire, BlobProto, content, blob.payload), where)
         elif field.number in SHAPE:
-            wire.take(rest, field)
+            wire.append_field(remainder, field)
 
-    message = parse(wire, BlobProto, bytes(rest), blob.payload)
+    message = parse(wire, BlobProto, bytes(remainder), blob.payload)
     # Doubles win over floats, as in Blob::FromProto.
     if any(field.end > field.payload for field in packed[DOUBLE_DATA]):
-        fields, kind = packed[DOUBLE_DATA], F8
+        fields, dtype = packed[DOUBLE_DATA], F8
     elif any(field.end > field.payload for field in packed[RAW]):
-        fields, kind = packed[RAW][-1:], _raw_type(message, where)
+        fields, dtype = packed[RAW][-1:], _raw_dtype(message, where)
     else:
-        fields, kind = packed[DATA], F4
-    if any((field.end - field.payload) % kind.itemsize for field in fields):
+        fields, dtype = packed[DATA], F4
+    if any((field.end - field.payload) % dtype.itemsize for field in fields):
         raise CaffeFormatError(f'{where}: its values end in the middle of a number')
-    count = sum(field.end - field.payload for field in fields) // kind.itemsize
+    count = sum(field.end - field.payload for field in fields) // dtype.itemsize
     shape = _shape(message, count, where)  # checked before any memory is taken
-    array, done = np.empty(count, kind), 0
+    array, position = np.empty(count, dtype), 0
     for field in fields:
-        size = (field.end - field.payload) // kind.itemsize
-        wire.read_into(array[done : done + size], field.payload)
-        done += size
+        size = (field.end - field.payload) // dtype.itemsize
+        wire.read_into(array[position : position + size], field.payload)
+        position += size
     return float_tensor(array, shape)
 
 
 def from_message(blob: Any, where: str) -> Tensor:
-    """The tensor of a BlobProto that protobuf has parsed, float32."""
-    data, kind = blob.data, F4
+    """Return the values of a parsed BlobProto as a float32 tensor."""
+    data, dtype = blob.data, F4
     if blob.double_data:
-        data, kind = blob.double_data, F8
+        data, dtype = blob.double_data, F8
     elif blob.raw_data:
-        kind = _raw_type(blob, where)
-        if len(blob.raw_data) % kind.itemsize:
+        dtype = _raw_dtype(blob, where)
+        if len(blob.raw_data) % dtype.itemsize:
             raise CaffeFormatError(f'{where}: its values end in the middle of a number')
-        data = np.frombuffer(blob.raw_data, kind)
+        data = np.frombuffer(blob.raw_data, dtype)
     shape = _shape(blob, len(data), where)
-    return float_tensor(np.fromiter(data, kind, len(data)), shape)
+    return float_tensor(np.fromiter(data, dtype, len(data)), shape)
 
 
-def _raw_type(blob: Any, where: str) -> Any:
-    kind = blob.raw_data_type if blob.HasField('raw_data_type') else 1
-    if kind not in RAW_TYPES:
+def _raw_dtype(blob: Any, where: str) -> Any:
+    dtype = blob.raw_data_type if blob.HasField('raw_data_type') else 1
+    if dtype not in RAW_DTYPES:
         raise CaffeFormatError(f'{where}: its values are integers, which is not supported')
-    return RAW_TYPES[kind]
+    return RAW_DTYPES[dtype]
 
 
 def float_tensor(array: np.ndarray, shape: list[int]) -> Tensor:
-    """Numbers as float32; one beyond becomes infinite, silently, as in C."""
+    """Convert to float32; a number beyond its range becomes infinite in silence, as in C."""
     with np.errstate(over='ignore'):
         return torch.from_numpy(array.astype(np.float32, copy=False)).reshape(shape)
 
 
 def _shape(blob: Any, count: int, where: str) -> list[int]:
-    """The blob's shape, which must hold exactly `count` values.
+    """Return the blob's shape, which must hold exactly `count` values.
 
     loadcaffe.cpp: loadModuleV2: `shape` before num, channels, height, width.
     """
@@ -99,10 +99,10 @@ def _shape(blob: Any, count: int, where: str) -> list[int]:
         shape = [blob.num, blob.channels, blob.height, blob.width]
     else:
         shape = [count]
-    wanted = math.prod(shape)
+    expected = math.prod(shape)
     # A zero would hide the others' product, which torch's strides must hold.
     if any(size < 0 for size in shape) or math.prod(size or 1 for size in shape) >= 1 << 63:
         raise CaffeFormatError(f'{where}: its shape {shape} is impossible')
-    if wanted != count:
-        raise CaffeFormatError(f'{where}: its shape {shape} is {wanted} values, it holds {count}')
+    if expected != count:
+        raise CaffeFormatError(f'{where}: its shape {shape} is {expected} values, it holds {count}')
     return shape

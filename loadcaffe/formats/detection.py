@@ -6,8 +6,21 @@ Caffe's .caffemodel and .caffemodel.h5, MatConvNet's .mat, PyTorch's .pth, and .
 from pathlib import Path
 
 from loadcaffe.formats import hdf5, matlab, tensors
+from loadcaffe.formats.caffemodel import read_caffemodel
 from loadcaffe.formats.matconvnet import read_matconvnet
-from loadcaffe.formats.netparameter import NetParameter, open_file, read_caffemodel
+from loadcaffe.formats.netparameter import NetParameter, is_text, open_file
+from loadcaffe.formats.prototxt import read_prototxt
+
+
+def read(path: str | Path) -> NetParameter:
+    """Read a network: text where the file is text and is not named .caffemodel, else binary.
+
+    Raises FileNotFoundError, CaffeFormatError.
+    """
+    path = Path(path)
+    with open_file(path) as file:
+        text = path.suffix != '.caffemodel' and is_text(file.read(4096))
+    return read_prototxt(path) if text else read_caffemodel(path)
 
 
 def read_model(path: str | Path) -> NetParameter:

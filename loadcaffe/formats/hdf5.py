@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from loadcaffe.formats.blob import AXES, float_tensor
-from loadcaffe.formats.netparameter import LAYERS, NetParameter, open_file, weights_only
+from loadcaffe.formats.netparameter import MAX_LAYERS, NetParameter, open_file, weights_only
 from loadcaffe.formats.schema import CaffeFormatError
 
 MAGIC = b'\x89HDF\r\n\x1a\n'
@@ -85,7 +85,7 @@ class _Classic:
         for child, header in self.group(messages).items():
             found = self.messages(header)
             (groups if SYMBOL_TABLE in found else blobs)[child] = found
-        if depth > DEPTH or len(groups) > LAYERS or len(blobs) > BLOBS:
+        if depth > DEPTH or len(groups) > MAX_LAYERS or len(blobs) > BLOBS:
             raise self.error(f'it has more than {DEPTH} groups in each other, or too many')
         if set(blobs) != set(map(str, range(len(blobs)))):
             raise self.error(f'layer {name!r} has the blobs {", ".join(blobs)[:60]}')

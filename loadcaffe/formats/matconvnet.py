@@ -13,7 +13,7 @@ import torch
 from loadcaffe.formats import schema
 from loadcaffe.formats.matlab import read_mat
 from loadcaffe.formats.messages import V1_NUMBERS
-from loadcaffe.formats.netparameter import LAYERS, Layer, NetParameter
+from loadcaffe.formats.netparameter import MAX_LAYERS, Layer, NetParameter
 from loadcaffe.formats.schema import CaffeFormatError
 
 # MatConvNet's word -> V2's.
@@ -39,7 +39,7 @@ def read_matconvnet(path: str | Path) -> NetParameter:
     given = net.get('layers') if isinstance(net, dict) else None
     if not isinstance(given, list) or not all(isinstance(layer, dict) for layer in given):
         raise CaffeFormatError(f'{path}: not a MatConvNet simplenn network: no cell of layers')
-    if not 0 < len(given) <= LAYERS:
+    if not 0 < len(given) <= MAX_LAYERS:
         raise CaffeFormatError(f'{path}: not a MatConvNet network: it has {len(given)} layers')
     layers: list[Layer] = []
     blob = 'data'
@@ -54,7 +54,7 @@ def read_matconvnet(path: str | Path) -> NetParameter:
             f'{path}: layer {len(layers) + 1} is not as MatConvNet: {error}'
         ) from error
     name = Path(path).stem
-    return NetParameter(name, 1, ['data'], [1, 3, 224, 224], [], layers, path, settled=True)
+    return NetParameter(name, 1, ['data'], [1, 3, 224, 224], [], layers, path, authoritative=True)
 
 
 def _layer(one: dict[str, Any], bottom: str, first: bool) -> Layer:

@@ -16,16 +16,23 @@ class CaffeFormatError(ValueError):
     """A file is not what Caffe writes, or holds what loadcaffe does not read."""
 
 
+def as_str(string: str | bytes) -> str:
+    """Return a message's string as str; protobuf returns one that is not UTF-8 as bytes."""
+    return string if isinstance(string, str) else string.decode('utf-8', 'backslashreplace')
+
+
 # Message -> its fields: (name, number, type, default or None).
 FIELDS: dict[str, list[tuple[str, int, str, str | None]]] = {}
 for _message, _text in {**MESSAGES, **PARAMETERS}.items():
     FIELDS[_message] = []
     for _row in _text.split(', '):
         _field, _, _default = _row.partition(' = ')
-        _name, _number, _kind = _field.split()
-        FIELDS[_message].append((_name, int(_number), _kind, _default or None))
-FIELDS['LayerParameter'] += [(name, n, kind, None) for name, kind, n, _ in LAYER_PARAMETERS]
-FIELDS['V1LayerParameter'] += [(name, n, kind, None) for name, kind, _, n in LAYER_PARAMETERS if n]
+        _name, _number, _type = _field.split()
+        FIELDS[_message].append((_name, int(_number), _type, _default or None))
+FIELDS['LayerParameter'] += [(name, n, message, None) for name, message, n, _ in LAYER_PARAMETERS]
+FIELDS['V1LayerParameter'] += [
+    (name, n, message, None) for name, message, _, n in LAYER_PARAMETERS if n
+]
 
 # Enumeration -> value -> number.
 VALUES = {
@@ -35,17 +42,17 @@ VALUES = {
 VALUES['V1LayerParameter.LayerType'] = {name: number for number, (name, _) in V1_TYPES.items()}
 
 
-def _describe(field, name: str, number: int, kind: str, default: str | None) -> None:
+def _describe(field, name: str, number: int, type_: str, default: str | None) -> None:
     """Fill one row of FIELDS into protobuf's description of a field."""
-    repeated, packed, kind = kind[0] in '*+', kind[0] == '+', kind.lstrip('*+')
+    repeated, packed, type_ = type_[0] in '*+', type_[0] == '+', type_.lstrip('*+')
     field.name, field.number = name, number
     field.label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
-    if kind in VALUES:
-        field.type, field.type_name = field.TYPE_ENUM, f'.caffe.{kind}'
-    elif kind in FIELDS:
-        field.type, field.type_name = field.TYPE_MESSAGE, f'.caffe.{kind}'
+    if type_ in VALUES:
+        field.type, field.type_name = field.TYPE_ENUM, f'.caffe.{type_}'
+    elif type_ in FIELDS:
+        field.type, field.type_name = field.TYPE_MESSAGE, f'.caffe.{type_}'
     else:
-        field.type = getattr(field, f'TYPE_{kind.upper()}')
+        field.type = getattr(field, f'TYPE_{type_.upper()}')
     if packed:
         field.options.packed = True
     if default is not None:

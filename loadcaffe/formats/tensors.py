@@ -16,13 +16,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from loadcaffe.formats.netparameter import (
-    LAYERS,
-    NetParameter,
-    open_file,
-    parse_prototxt,
-    weights_only,
-)
+from loadcaffe.formats.netparameter import MAX_LAYERS, NetParameter, open_file, weights_only
+from loadcaffe.formats.prototxt import parse_prototxt
 from loadcaffe.formats.schema import CaffeFormatError
 from loadcaffe.formats.vgg import vgg
 
@@ -116,7 +111,7 @@ def read_safetensors(path: str | Path) -> NetParameter:
         with safe_open(path, framework='pt') as file:
             metadata = file.metadata() or {}
             names = list(file.keys())
-            if len(names) > 20 * LAYERS:
+            if len(names) > 20 * MAX_LAYERS:
                 raise CaffeFormatError(f'{path}: it has {len(names)} tensors')
             tensors = {name: file.get_tensor(name).float() for name in names}
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
@@ -130,7 +125,7 @@ def read_safetensors(path: str | Path) -> NetParameter:
     held = {layer.name: layer.blobs for layer in weights.layers}
     for layer in net.layers:
         layer.blobs = held.get(layer.name, [])
-    net.settled = True
+    net.authoritative = True
     return net
 
 

@@ -1,4 +1,4 @@
-"""Old Caffe formats in the terms of the newest: V0 (2013) and V1 (`layers`) as V2 (`layer`).
+"""Upgrade old Caffe formats to the newest: V0 (2013) and V1 (`layers`) to V2 (`layer`).
 
 Source: caffe: upgrade_proto.cpp: UpgradeV0PaddingLayers, UpgradeV0LayerParameter,
 UpgradeV1LayerParameter.
@@ -8,7 +8,7 @@ from typing import Any
 
 from loadcaffe.formats import schema
 from loadcaffe.formats.messages import V1_TYPES
-from loadcaffe.formats.schema import CaffeFormatError
+from loadcaffe.formats.schema import CaffeFormatError, as_str
 
 # V0's word -> V2's.
 V0_TYPES = {
@@ -38,8 +38,8 @@ V0_TYPES = {
     'tanh': 'TanH',
     'window_data': 'WindowData',
 }
-# V0's field -> the field of each layer's own parameters that it became. Values alone: fillers and
-# what feeds the training are of no use here.
+# V0's field -> the field of each layer's own parameters that it became. Fillers and what feeds the
+# training are not needed here.
 V0_FIELDS = {
     'Convolution': {
         'num_output': 'num_output',
@@ -66,47 +66,50 @@ V0_PARAMETERS = {
 
 
 def from_v1(message: Any) -> Any:
-    """A V1LayerParameter as a LayerParameter, without blobs; its type is '' where V1 has none."""
+    """Turn a V1LayerParameter into a LayerParameter without blobs.
+
+    The type is '' where V1 gives none.
+    """
     param = schema.LayerParameter()
     for field, value in message.ListFields():
         if field.name in ('bottom', 'top'):
-            getattr(param, field.name).extend(map(text, value))
+            getattr(param, field.name).extend(map(as_str, value))
         elif field.name in ('include', 'exclude'):
             getattr(param, field.name).extend(value)
         elif field.name == 'param':
             for name in value:
-                param.param.add(name=text(name))
+                param.param.add(name=as_str(name))
         elif field.name.endswith('_param'):
             getattr(param, field.name).MergeFrom(value)
-    param.name, param.type = text(message.name), V1_TYPES[message.type][1]
+    param.name, param.type = as_str(message.name), V1_TYPES[message.type][1]
     return param
 
 
 def from_v0(message: Any) -> Any:
-    """A V1LayerParameter around a V0LayerParameter as a LayerParameter, without blobs.
+    """Turn a V1LayerParameter around a V0LayerParameter into a LayerParameter without blobs.
 
-    An unknown type is kept as it is: what becomes of it is for those who build layers to say.
+    An unknown type is kept, for the builders of layers to refuse.
     """
     old = message.layer
-    param = schema.LayerParameter(name=text(old.name), bottom=map(text, message.bottom))
-    param.top.extend(map(text, message.top))
-    kind = text(old.type)
-    param.type = V0_TYPES.get(kind, kind)
+    param = schema.LayerParameter(name=as_str(old.name), bottom=map(as_str, message.bottom))
+    param.top.extend(map(as_str, message.top))
+    old_type = as_str(old.type)
+    param.type = V0_TYPES.get(old_type, old_type)
     fields = V0_FIELDS.get(param.type, {})
     for field, value in old.ListFields():
         if field.name in fields:
-            own = getattr(param, V0_PARAMETERS[param.type])
+            parameters = getattr(param, V0_PARAMETERS[param.type])
             if field.name in ('pad', 'kernelsize', 'stride') and param.type == 'Convolution':
-                getattr(own, fields[field.name]).append(value)
+                getattr(parameters, fields[field.name]).append(value)
             else:
-                setattr(own, fields[field.name], value)
+                setattr(parameters, fields[field.name], value)
     return param
 
 
 def merge_padding(layers: list, where: str) -> list:
-    """V0 networks without their padding layers, whose numbers go to the layers that follow.
+    """Merge the padding layers of a V0 network into the layers that follow them.
 
-    layers: of netparameter.Layer, the V0 message of each still in `.v0`.
+    layers: netparameter.Layer, each with its V0 message in `.v0`.
     Source: caffe: upgrade_proto.cpp, UpgradeV0PaddingLayers.
     """
     padded: dict[str, tuple[str, int]] = {}  # top of a padding layer -> its bottom, its number
@@ -131,8 +134,3 @@ def merge_padding(layers: list, where: str) -> list:
                 layer.param.bottom[i] = source
         kept.append(layer)
     return kept
-
-
-def text(string: str | bytes) -> str:
-    """A string of a message; protobuf hands one that is not UTF-8 over as bytes."""
-    return string if isinstance(string, str) else string.decode('utf-8', 'backslashreplace')

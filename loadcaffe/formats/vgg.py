@@ -50,7 +50,7 @@ def vgg(path: str | Path, tensors: dict[str, Tensor]) -> NetParameter:
         )
     blocks, name = BLOCKS[len(features)]
     layers = _layers(blocks, features, classifier)
-    return NetParameter(name, 1, ['data'], [10, 3, 224, 224], [], layers, path, settled=True)
+    return NetParameter(name, 1, ['data'], [10, 3, 224, 224], [], layers, path, authoritative=True)
 
 
 def _layers(blocks, features, classifier) -> list[Layer]:

@@ -1,6 +1,6 @@
 """Caffe's layers that look at one value at a time, as torch modules.
 
-Each builder takes a Layer and returns a module; see layers.py.
+Each builder takes a Layer and returns a module; see loadcaffe/layers/__init__.py.
 """
 
 import math
@@ -12,31 +12,32 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from loadcaffe.formats.netparameter import Layer
-from loadcaffe.layers.checks import blobs, refuse
+from loadcaffe.layers.checks import blobs_of, check
 
 
 class Pointwise(nn.Module):
-    """A function of every value: kind is Caffe's name of it, numbers are its parameters."""
+    """Apply a function to every value. name: Caffe's name of it; arguments: its parameters."""
 
-    def __init__(self, kind: str, function: Callable[..., Tensor], **numbers: float):
+    def __init__(self, name: str, function: Callable[..., Tensor], **arguments: float):
         super().__init__()
-        self.kind = kind
-        self.numbers = numbers
-        self.function = partial(function, **numbers)
+        self.function_name = name
+        self.arguments = arguments
+        self.function = partial(function, **arguments)
 
     def forward(self, input: Tensor) -> Tensor:
         return self.function(input)
 
     def extra_repr(self) -> str:
-        return ', '.join([self.kind, *(f'{name}={n:g}' for name, n in self.numbers.items())])
+        arguments = (f'{name}={value:g}' for name, value in self.arguments.items())
+        return ', '.join([self.function_name, *arguments])
 
 
 def prelu(layer: Layer) -> nn.Module:
-    """max(0, x) + slope · min(0, x), a slope for each channel or one. caffe: prelu_layer.cpp."""
-    (slope,) = blobs(layer, 1)
-    refuse(layer, not slope.numel(), 'has no slopes')
+    """Build max(0, x) + slope · min(0, x), one slope or one per channel. caffe: prelu_layer.cpp."""
+    (slope,) = blobs_of(layer, 1)
+    check(slope.numel(), layer, 'has no slopes')
     if layer.param.prelu_param.channel_shared:
-        refuse(layer, slope.numel() != 1, f'shares one slope, but holds {slope.numel()}')
+        check(slope.numel() == 1, layer, f'shares one slope, but holds {slope.numel()}')
     module = nn.PReLU(slope.numel(), device='meta')
     module.weight = nn.Parameter(slope.reshape(-1), requires_grad=False)
     return module
@@ -51,9 +52,26 @@ def relu6(layer: Layer) -> nn.Module:
 
 
 def relu(layer: Layer) -> nn.Module:
-    """Not in place: in a branched network others may need what it is given."""
+    """Build a ReLU not in place: in a branched network others may need its input."""
     slope = layer.param.relu_param.negative_slope
     return nn.LeakyReLU(slope) if slope else nn.ReLU()
+
+
+def relu_in_place(layer: Layer) -> nn.Module:
+    slope = layer.param.relu_param.negative_slope
+    return nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
+
+
+def tanh(layer: Layer) -> nn.Module:
+    return nn.Tanh()
+
+
+def sigmoid(layer: Layer) -> nn.Module:
+    return nn.Sigmoid()
+
+
+def softmax(layer: Layer) -> nn.Module:
+    return nn.Softmax(layer.param.softmax_param.axis)
 
 
 def absolute(layer: Layer) -> nn.Module:
@@ -61,7 +79,7 @@ def absolute(layer: Layer) -> nn.Module:
 
 
 def bnll(layer: Layer) -> nn.Module:
-    """log(1 + exp(x)). caffe: bnll_layer.cpp."""
+    """Build log(1 + exp(x)). caffe: bnll_layer.cpp."""
     return Pointwise('BNLL', functional.softplus)
 
 
@@ -71,7 +89,7 @@ def _power(input: Tensor, power: float, scale: float, shift: float) -> Tensor:
 
 
 def power(layer: Layer) -> nn.Module:
-    """(shift + scale · x) ^ power. caffe: power_layer.cpp."""
+    """Build (shift + scale · x) ^ power. caffe: power_layer.cpp."""
     param = layer.param.power_param
     return Pointwise('Power', _power, power=param.power, scale=param.scale, shift=param.shift)
 
@@ -82,7 +100,7 @@ def _exp(input: Tensor, base: float, scale: float, shift: float) -> Tensor:
 
 
 def exp(layer: Layer) -> nn.Module:
-    """base ^ (shift + scale · x); base -1 is e. caffe: exp_layer.cpp."""
+    """Build base ^ (shift + scale · x); base -1 is e. caffe: exp_layer.cpp."""
     param = layer.param.exp_param
     base = _base(layer, param.base)
     return Pointwise('Exp', _exp, base=base, scale=param.scale, shift=param.shift)
@@ -94,15 +112,16 @@ def _log(input: Tensor, base: float, scale: float, shift: float) -> Tensor:
 
 
 def log(layer: Layer) -> nn.Module:
-    """The logarithm of shift + scale · x to base; base -1 is e. caffe: log_layer.cpp."""
+    """Build the logarithm of shift + scale · x to base; base -1 is e. caffe: log_layer.cpp."""
     param = layer.param.log_param
     base = _base(layer, param.base)
-    refuse(layer, base == 1, 'has a logarithm to base 1')
+    check(base != 1, layer, 'has a logarithm to base 1')
     return Pointwise('Log', _log, base=base, scale=param.scale, shift=param.shift)
 
 
 def _base(layer: Layer, base: float) -> float:
-    refuse(layer, not (base == -1 or 0 < base < math.inf), f'has base {base}; it must be above 0')
+    possible = base == -1 or 0 < base < math.inf
+    check(possible, layer, f'has base {base}; it must be above 0')
     return base
 
 
@@ -111,7 +130,7 @@ def _threshold(input: Tensor, threshold: float) -> Tensor:
 
 
 def threshold(layer: Layer) -> nn.Module:
-    """1 above the threshold, else 0. caffe: threshold_layer.cpp."""
+    """Build 1 above the threshold, else 0. caffe: threshold_layer.cpp."""
     return Pointwise('Threshold', _threshold, threshold=layer.param.threshold_param.threshold)
 
 
@@ -125,29 +144,22 @@ def _swish(input: Tensor, beta: float) -> Tensor:
 
 
 def swish(layer: Layer) -> nn.Module:
-    """x · sigmoid(beta · x). caffe: swish_layer.cpp."""
+    """Build x · sigmoid(beta · x). caffe: swish_layer.cpp."""
     return Pointwise('Swish', _swish, beta=layer.param.swish_param.beta)
 
 
+def active_dropout(layer: Layer) -> nn.Module:
+    """Build a dropout that drops, as the original's does in every phase."""
+    return nn.Dropout(_dropout_ratio(layer))
+
+
 def dropout(layer: Layer) -> nn.Module:
-    """In Caffe's phase TEST, the identity. caffe: dropout_layer.cpp, Forward_cpu."""
-    ratio = layer.param.dropout_param.dropout_ratio
-    refuse(layer, not 0 <= ratio < 1, f'has dropout_ratio {ratio}; it must be in [0, 1)')
+    """Build the identity, as in Caffe's phase TEST. caffe: dropout_layer.cpp, Forward_cpu."""
+    _dropout_ratio(layer)
     return nn.Identity()
 
 
-ACTIVATIONS: dict[str, Callable[[Layer], nn.Module]] = {
-    'AbsVal': absolute,
-    'BNLL': bnll,
-    'Clip': clip,
-    'Dropout': dropout,
-    'ELU': elu,
-    'Exp': exp,
-    'Log': log,
-    'PReLU': prelu,
-    'Power': power,
-    'ReLU': relu,
-    'ReLU6': relu6,
-    'Swish': swish,
-    'Threshold': threshold,
-}
+def _dropout_ratio(layer: Layer) -> float:
+    ratio = layer.param.dropout_param.dropout_ratio
+    check(0 <= ratio < 1, layer, f'has dropout_ratio {ratio}; it must be in [0, 1)')
+    return ratio

@@ -1,22 +1,20 @@
 """Caffe's layers that normalise, scale and shift, as torch modules.
 
-Each builder takes a Layer and returns a module; see layers.py.
+Each builder takes a Layer and returns a module; see loadcaffe/layers/__init__.py.
 """
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from loadcaffe.formats.netparameter import Layer
-from loadcaffe.layers.checks import blobs, refuse, vector
+from loadcaffe.layers.checks import as_vector, blobs_of, check
 
 
 class BatchNorm(nn.Module):
-    """(x - mean) / √(variance + eps) for each channel; without them, the batch's own.
+    """Normalise each channel: (x - mean) / √(variance + eps); None: with the batch's statistics.
 
-    caffe: batch_norm_layer.cpp. What the layer holds are sums, divided by its third blob.
+    caffe: batch_norm_layer.cpp.
     """
 
     mean: Tensor | None
@@ -29,9 +27,9 @@ class BatchNorm(nn.Module):
         self.eps = eps
 
     def forward(self, input: Tensor) -> Tensor:
-        own = self.mean is None
+        training = self.mean is None
         return functional.batch_norm(
-            input, self.mean, self.variance, training=own, momentum=0, eps=self.eps
+            input, self.mean, self.variance, training=training, momentum=0, eps=self.eps
         )
 
     def extra_repr(self) -> str:
@@ -39,11 +37,12 @@ class BatchNorm(nn.Module):
 
 
 def batch_norm(layer: Layer) -> nn.Module:
+    """Build a batch normalisation; its blobs hold sums, which its third blob divides."""
     param = layer.param.batch_norm_param
-    mean, variance, factor = blobs(layer, 3)
-    mean, variance = vector(layer, 'mean', mean), vector(layer, 'variance', variance)
-    refuse(layer, len(mean) != len(variance), 'has a mean and a variance of different lengths')
-    refuse(layer, factor.numel() != 1, f'has {factor.numel()} scale factors; it must be 1')
+    mean, variance, factor = blobs_of(layer, 3)
+    mean, variance = as_vector(layer, 'mean', mean), as_vector(layer, 'variance', variance)
+    check(len(mean) == len(variance), layer, 'has a mean and a variance of different lengths')
+    check(factor.numel() == 1, layer, f'has {factor.numel()} scale factors; it must be 1')
     if param.HasField('use_global_stats') and not param.use_global_stats:
         return BatchNorm(None, None, param.eps)
     scale = 0.0 if factor.item() == 0 else 1 / factor.item()
@@ -51,9 +50,9 @@ def batch_norm(layer: Layer) -> nn.Module:
 
 
 class Scale(nn.Module):
-    """x · weight + bias, their axes laid along those of x from `axis` on. caffe: scale_layer.cpp.
+    """Compute x · weight + bias, their axes aligned with those of x from `axis` on.
 
-    Without weight, a second input takes its place.
+    Without a weight, a second input takes its place. caffe: scale_layer.cpp.
     """
 
     weight: nn.Parameter | None
@@ -82,56 +81,69 @@ class Scale(nn.Module):
 def scale(layer: Layer) -> nn.Module:
     param = layer.param.scale_param
     if len(layer.param.bottom) > 1:
-        found = blobs(layer, int(param.bias_term))
-        return Scale(param.axis, None, _channels(param, found[0]) if found else None)
-    found = blobs(layer, 1 + param.bias_term)
-    bias = _channels(param, found[1]) if param.bias_term else None
-    return Scale(param.axis, _channels(param, found[0]), bias)
+        blobs = blobs_of(layer, int(param.bias_term))
+        return Scale(param.axis, None, _channels(param, blobs[0]) if blobs else None)
+    blobs = blobs_of(layer, 1 + param.bias_term)
+    bias = _channels(param, blobs[1]) if param.bias_term else None
+    return Scale(param.axis, _channels(param, blobs[0]), bias)
 
 
 def bias(layer: Layer) -> nn.Module:
-    """x + bias. caffe: bias_layer.cpp."""
+    """Build x + bias. caffe: bias_layer.cpp."""
     param = layer.param.bias_param
     if len(layer.param.bottom) > 1:
         return Bias(param.axis, None, None)
-    (values,) = blobs(layer, 1)
+    (values,) = blobs_of(layer, 1)
     return Bias(param.axis, None, _channels(param, values))
 
 
 class Bias(Scale):
-    """x + bias, or x and the second input."""
+    """Add a bias, or a second input in its place."""
 
     def forward(self, input: Tensor, factor: Tensor | None = None) -> Tensor:
         return super().forward(input) if factor is None else input + self.along(input, factor)
 
 
 def _channels(param, values: Tensor) -> Tensor:
-    """The old four-number shape of a vector, (1, 1, 1, C), has ones too many in front."""
+    """Drop the leading ones of the old four-number shape of a vector, (1, 1, 1, C)."""
     extra = values.dim() - param.num_axes if param.num_axes >= 0 else 0
     leading = extra > 0 and all(size == 1 for size in values.shape[:extra])
     return values.reshape(values.shape[extra:]) if leading else values
 
 
 def bn(layer: Layer) -> nn.Module:
-    """Of forks: SegNet's (scale and shift, merged for inference) and PSPNet's (and mean, variance).
+    """Build the BN of forks: SegNet's (scale and shift) or PSPNet's (and mean and variance).
 
     Sources: bn_layer.cpp of alexgkendall/caffe-segnet and of hszhao/PSPNet.
     """
-    found = [vector(layer, 'blob', blob) for blob in layer.blobs]
-    refuse(layer, len({len(blob) for blob in found}) > 1, 'has blobs of different lengths')
+    blobs = [as_vector(layer, 'blob', blob) for blob in layer.blobs]
+    check(len({len(blob) for blob in blobs}) <= 1, layer, 'has blobs of different lengths')
     param = layer.param.bn_param
-    if len(found) == 2:
+    if len(blobs) == 2:
         learning = param.HasField('bn_mode') and param.bn_mode != param.INFERENCE
-        refuse(layer, learning, 'has bn_mode LEARN: its statistics are not in the file')
-        return Scale(1, found[0], found[1])
-    refuse(layer, len(found) != 4, f'should have 2 or 4 blobs, it has {len(found)}')
-    slope, shift, mean, variance = found
+        check(not learning, layer, 'has bn_mode LEARN: its statistics are not in the file')
+        return Scale(1, blobs[0], blobs[1])
+    check(len(blobs) == 4, layer, f'should have 2 or 4 blobs, it has {len(blobs)}')
+    slope, shift, mean, variance = blobs
     factor = slope / torch.sqrt(variance + param.eps)
     return Scale(1, factor, shift - mean * factor)
 
 
+def lrn(layer: Layer) -> nn.Module:
+    """Build a local response normalisation, over channels or within each."""
+    param = layer.param.lrn_param
+    size = param.local_size
+    check(size % 2 == 1 and size < 1 << 31, layer, f'has local_size {size}; it must be odd')
+    if param.norm_region == param.WITHIN_CHANNEL:
+        return LRNWithinChannel(size, param.alpha, param.beta)
+    return nn.LocalResponseNorm(size, param.alpha, param.beta, param.k)
+
+
 class LRNWithinChannel(nn.Module):
-    """x / (1 + alpha · mean of x² in a window) ^ beta. caffe: lrn_layer.cpp, WithinChannel..."""
+    """Compute x / (1 + alpha · mean of x² in a window) ^ beta.
+
+    caffe: lrn_layer.cpp, WithinChannelForward.
+    """
 
     def __init__(self, size: int, alpha: float, beta: float):
         super().__init__()
@@ -146,7 +158,7 @@ class LRNWithinChannel(nn.Module):
 
 
 class MVN(nn.Module):
-    """Mean 0 and variance 1 for each channel, or all together. caffe: mvn_layer.cpp."""
+    """Make mean 0 and variance 1, by channel or over all. caffe: mvn_layer.cpp."""
 
     def __init__(self, across_channels: bool, normalize_variance: bool, eps: float):
         super().__init__()
@@ -167,7 +179,7 @@ def mvn(layer: Layer) -> nn.Module:
 
 
 class Normalize(nn.Module):
-    """x / |x|, over channels or everything, times a scale. SSD's caffe: normalize_layer.cpp."""
+    """Compute x / |x| · weight, |x| over channels or all. SSD's caffe: normalize_layer.cpp."""
 
     def __init__(self, across_spatial: bool, eps: float, weight: Tensor):
         super().__init__()
@@ -181,16 +193,6 @@ class Normalize(nn.Module):
 
 
 def normalize(layer: Layer) -> nn.Module:
-    (weight,) = blobs(layer, 1)
+    (weight,) = blobs_of(layer, 1)
     param = layer.param.norm_param
-    return Normalize(param.across_spatial, param.eps, vector(layer, 'scale', weight))
-
-
-NORMALIZATIONS: dict[str, Callable[[Layer], nn.Module]] = {
-    'BN': bn,
-    'BatchNorm': batch_norm,
-    'Bias': bias,
-    'MVN': mvn,
-    'Normalize': normalize,
-    'Scale': scale,
-}
+    return Normalize(param.across_spatial, param.eps, as_vector(layer, 'scale', weight))

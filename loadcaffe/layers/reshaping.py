@@ -1,20 +1,19 @@
 """Caffe's layers that rearrange or sum up a blob, as torch modules.
 
-Each builder takes a Layer and returns a module; see layers.py.
+Each builder takes a Layer and returns a module; see loadcaffe/layers/__init__.py.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from loadcaffe.formats.netparameter import Layer
-from loadcaffe.layers.checks import refuse
+from loadcaffe.layers.checks import check
 
 
 class Reshape(nn.Module):
-    """shape: 0 keeps a size, -1 takes what is left. caffe: reshape_layer.cpp."""
+    """Reshape: 0 keeps a size, -1 takes what remains. caffe: reshape_layer.cpp."""
 
     def __init__(self, shape: list[int], axis: int, count: int):
         super().__init__()
@@ -23,9 +22,9 @@ class Reshape(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         start = self.axis if self.axis >= 0 else input.dim() + self.axis + 1
         end = input.dim() if self.count == -1 else start + self.count
-        old = list(input.shape)
-        shape = [old[start + i] if size == 0 else size for i, size in enumerate(self.shape)]
-        return input.reshape([*old[:start], *shape, *old[end:]])
+        sizes = list(input.shape)
+        shape = [sizes[start + i] if size == 0 else size for i, size in enumerate(self.shape)]
+        return input.reshape([*sizes[:start], *shape, *sizes[end:]])
 
     def extra_repr(self) -> str:
         return ', '.join(map(str, self.shape))
@@ -34,7 +33,8 @@ class Reshape(nn.Module):
 def reshape(layer: Layer) -> nn.Module:
     param = layer.param.reshape_param
     shape = list(param.shape.dim)
-    refuse(layer, shape.count(-1) > 1 or min(shape, default=0) < -1, f'has the shape {shape}')
+    possible = shape.count(-1) <= 1 and min(shape, default=0) >= -1
+    check(possible, layer, f'has the shape {shape}')
     return Reshape(shape, param.axis, param.num_axes)
 
 
@@ -44,15 +44,15 @@ def flatten(layer: Layer) -> nn.Module:
 
 
 class Permute(nn.Module):
-    """SSD's caffe: permute_layer.cpp: axes that are not named follow in their order."""
+    """Reorder axes; those that are not named follow in order. SSD's caffe: permute_layer.cpp."""
 
     def __init__(self, order: list[int]):
         super().__init__()
         self.order = order
 
     def forward(self, input: Tensor) -> Tensor:
-        rest = [axis for axis in range(input.dim()) if axis not in self.order]
-        return input.permute(*self.order, *rest)
+        others = [axis for axis in range(input.dim()) if axis not in self.order]
+        return input.permute(*self.order, *others)
 
     def extra_repr(self) -> str:
         return ', '.join(map(str, self.order))
@@ -60,7 +60,7 @@ class Permute(nn.Module):
 
 def permute(layer: Layer) -> nn.Module:
     order = list(layer.param.permute_param.order)
-    refuse(layer, not order or len(set(order)) < len(order), f'has the order {order}')
+    check(order and len(set(order)) == len(order), layer, f'has the order {order}')
     return Permute(order)
 
 
@@ -75,12 +75,12 @@ class Tile(nn.Module):
 
 def tile(layer: Layer) -> nn.Module:
     param = layer.param.tile_param
-    refuse(layer, not 0 < param.tiles < 1 << 16, f'has {param.tiles} tiles')
+    check(0 < param.tiles < 1 << 16, layer, f'has {param.tiles} tiles')
     return Tile(param.axis, param.tiles)
 
 
 class Reduction(nn.Module):
-    """All axes from `axis` on to one number. caffe: reduction_layer.cpp."""
+    """Reduce all axes from `axis` on to one number. caffe: reduction_layer.cpp."""
 
     def __init__(self, operation: str, axis: int, coefficient: float):
         super().__init__()
@@ -104,7 +104,7 @@ def reduction(layer: Layer) -> nn.Module:
 
 
 class ShuffleChannel(nn.Module):
-    """ShuffleNet's: channel c of group g becomes channel g of group c."""
+    """Shuffle channels as ShuffleNet: channel c of group g becomes channel g of group c."""
 
     def __init__(self, groups: int):
         super().__init__()
@@ -116,12 +116,12 @@ class ShuffleChannel(nn.Module):
 
 def shuffle_channel(layer: Layer) -> nn.Module:
     groups = layer.param.shuffle_channel_param.group
-    refuse(layer, not 0 < groups < 1 << 31, f'has {groups} groups')
+    check(0 < groups < 1 << 31, layer, f'has {groups} groups')
     return ShuffleChannel(groups)
 
 
 class ArgMax(nn.Module):
-    """The places of the largest values, or these, or both. caffe: argmax_layer.cpp."""
+    """Return the indices of the largest values, or these, or both. caffe: argmax_layer.cpp."""
 
     def __init__(self, count: int, axis: int | None, values: bool):
         super().__init__()
@@ -129,26 +129,15 @@ class ArgMax(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         if self.axis is not None:
-            values, places = input.topk(self.count, self.axis)
-            return values if self.values else places.to(input)
-        values, places = input.flatten(1).topk(self.count, 1)
-        found = [places.to(input), values] if self.values else [places.to(input)]
-        stacked = torch.stack(found, 1)  # (N, 1 or 2, count)
+            values, indices = input.topk(self.count, self.axis)
+            return values if self.values else indices.to(input)
+        values, indices = input.flatten(1).topk(self.count, 1)
+        outputs = [indices.to(input), values] if self.values else [indices.to(input)]
+        stacked = torch.stack(outputs, 1)  # (N, 1 or 2, count)
         return stacked[..., None] if input.dim() > 3 else stacked
 
 
 def argmax(layer: Layer) -> nn.Module:
     param = layer.param.argmax_param
-    refuse(layer, not 0 < param.top_k < 1 << 31, f'has top_k {param.top_k}')
+    check(0 < param.top_k < 1 << 31, layer, f'has top_k {param.top_k}')
     return ArgMax(param.top_k, param.axis if param.HasField('axis') else None, param.out_max_val)
-
-
-RESHAPING: dict[str, Callable[[Layer], nn.Module]] = {
-    'ArgMax': argmax,
-    'Flatten': flatten,
-    'Permute': permute,
-    'Reduction': reduction,
-    'Reshape': reshape,
-    'ShuffleChannel': shuffle_channel,
-    'Tile': tile,
-}

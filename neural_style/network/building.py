@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from loadcaffe.graph import Graph
-from loadcaffe.layers.spatial import Pooling
+from loadcaffe.layers.pooling import Pooling
 from neural_style.errors import SettingError
 from neural_style.losses.losses import (
     ContentLoss,

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from loadcaffe.layers.spatial import Pooling
+from loadcaffe.layers.pooling import Pooling
 from neural_style.errors import SettingError
 from neural_style.tiling.geometry import is_tileable, output_sizes, window
 

@@ -15,7 +15,9 @@ from torch import nn
 
 from loadcaffe.layers.activations import Pointwise
 from loadcaffe.layers.normalization import BatchNorm, Scale
-from loadcaffe.layers.spatial import Pooling
+from loadcaffe.layers.pooling import Pooling, output_size
+from loadcaffe.layers.windows import Window
+from loadcaffe.layers.windows import window as spatial_window
 from neural_style.kernels.convolution import FrozenConvolution
 from neural_style.losses.losses import Loss, Region, TVLoss
 
@@ -227,32 +229,16 @@ def is_tileable(layer: nn.Module) -> bool:
     return isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d, Pooling, *POINTWISE))
 
 
-def window(layer: Any, axis: int) -> tuple[int, int, int]:
-    """Pixels that a local layer takes for one of its output, stride, and padding; axis 0: rows."""
-    if isinstance(layer, POINTWISE):
-        return 1, 1, 0
-    if isinstance(layer, Pooling):
-        return layer.kernel[axis], layer.stride[axis], layer.pad[axis]
-    size, stride, padding = (
-        value[axis] if isinstance(value, tuple) else value
-        for value in (layer.kernel_size, layer.stride, layer.padding)
-    )
-    dilation = getattr(layer, 'dilation', 1)
-    dilation = dilation[axis] if isinstance(dilation, tuple) else dilation
-    return dilation * (size - 1) + 1, stride, padding
+def window(layer: Any, axis: int) -> Window:
+    """Return the window of a local layer along an axis; axis 0: rows."""
+    return Window(1, 1, 0) if isinstance(layer, POINTWISE) else spatial_window(layer, axis)
 
 
 def output_sizes(layers: Sequence[nn.Module], axis: int, size: int) -> list[int]:
-    """Pixels along an axis below the first of local layers, and above each of them."""
+    """Return the pixels along an axis of the input of local layers, and of each one's output."""
     sizes = [size]
     for layer in layers:
-        kernel, stride, padding = window(layer, axis)
-        if isinstance(layer, Pooling):
-            size = len(layer.windows(axis, size)[2])
-        else:
-            up = bool(getattr(layer, 'ceil_mode', False))
-            count = (size + 2 * padding - kernel + (stride - 1) * up) // stride + 1
-            # no window begins beyond the features
-            size = count - 1 if up and (count - 1) * stride >= size + padding else count
+        if not isinstance(layer, POINTWISE):
+            size = output_size(layer, axis, size)
         sizes.append(size)
     return sizes

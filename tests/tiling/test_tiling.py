@@ -9,7 +9,7 @@ from samples import STYLE_LAYERS, loss_network
 from torch import nn
 
 import loadcaffe
-from loadcaffe.layers.spatial import Pooling
+from loadcaffe.layers.pooling import Pooling
 from neural_style import evaluate
 from neural_style.kernels.winograd import Winograd
 from neural_style.losses.losses import Loss, TVLoss
