@@ -1,6 +1,6 @@
 """Damage network files in many ways, and see that loadcaffe refuses them quickly and calmly.
 
-    python tests/fuzz_loadcaffe.py [--mutants N] [--seed S] [--first CASE] [FILE ...]
+    python tests/stress/fuzz_loadcaffe.py [--mutants N] [--seed S] [--first CASE] [FILE ...]
 
 Every file of the tests' models, one of each other format made from them, and the files named, are
 cut at every 1/64 of their length; then N mutants of them, chosen in turn, are damaged at random.

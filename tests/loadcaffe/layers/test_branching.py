@@ -1,0 +1,22 @@
+"""Layers that join and split blobs."""
+
+import numpy as np
+import pytest
+import torch
+from caffe_networks import X, load_net, run_layer, step
+
+
+@pytest.mark.parametrize('operation, formula', [(0, np.multiply), (1, np.add), (2, np.maximum)])
+def test_eltwise_combines_as_caffe(tmp_path, operation, formula):
+    a, b = X[:, :3], X[:, 3:]
+    output = run_layer(tmp_path, 'Eltwise', a, b, eltwise_param={'operation': operation})
+    assert np.array_equal(output.numpy(), formula(a.numpy(), b.numpy()))
+
+
+def test_slice_gives_its_parts_to_others(tmp_path):
+    network = load_net(
+        tmp_path,
+        step('Slice', 'data', 'a b', slice_param={'slice_point': [2]}),
+        step('AbsVal', 'b', 'out'),
+    )
+    assert torch.equal(network(X), X[:, 2:].abs())
