@@ -162,7 +162,7 @@ class LossNetwork(nn.Module):
                 ' `style_layers`, or run one process'
             )
         stops = [*starts[1:], len(layers)]
-        stages = (Stage(a, b, recompute=0) for a, b in zip(starts, stops, strict=True))
+        stages = (Stage(a, b, recompute='nothing') for a, b in zip(starts, stops, strict=True))
         return Tiling(tuple(stages))
 
     def _options(self, image: Tensor) -> ExecutionOptions:

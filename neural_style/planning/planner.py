@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from loadcaffe.graph import Graph
-from neural_style.losses.losses import Loss, TVLoss
+from neural_style.losses.losses import Loss
 from neural_style.memory import heap
 from neural_style.memory.limits import free_memory, parse_memory, used_memory, written
 from neural_style.network.loss_network import LossNetwork
@@ -23,7 +23,7 @@ from neural_style.planning.prediction import (
     predict,
     stage_cost,
 )
-from neural_style.tiling.evaluation import Stage, Tiling
+from neural_style.tiling.evaluation import Recompute, Stage, Tiling
 from neural_style.tiling.geometry import cuts, is_tileable, window
 
 MOST = 1 << 62  # bytes: more than there are
@@ -183,7 +183,7 @@ def _tilings(job: Workload) -> list[Tiling | None]:
                 plain = [_quickest(job, a, b, factors, winograd) for a, b in pairwise(bounds)]
                 if top < len(layers):
                     plain.append(Stage(top, len(layers), winograd=winograd))
-                for stages in _keeping(job.network, plain):
+                for stages in _recompute_variants(job.network, plain):
                     cost[Tiling(stages)] = sum(
                         stage_cost(job, stage, job.size).cost for stage in stages
                     )
@@ -197,27 +197,33 @@ def _quickest(
     layers, widths = layers_of(job.network)[start:stop], channels_of(job.network)[start : stop + 1]
     stages = [
         Stage(
-            start, stop, _side(layers, widths, job.network, factor), recompute=0, winograd=winograd
+            start,
+            stop,
+            _side(layers, widths, job.network, factor),
+            recompute='nothing',
+            winograd=winograd,
         )
         for factor in factors
     ]
     return min(stages, key=lambda stage: stage_cost(job, stage, job.size).cost)
 
 
-def _keeping(network: LossNetwork, stages: Sequence[Stage]) -> Iterator[tuple[Stage, ...]]:
-    """The same stages, keeping more or less for the way down."""
-    layers, options = layers_of(network), []
-    for stage in stages:
-        inside = [x for x in layers[stage.start : stage.stop] if not isinstance(x, TVLoss)]
-        losses = [k for k, layer in enumerate(inside, start=1) if isinstance(layer, Loss)]
-        first, last = min(losses, default=0), max(losses, default=0)
-        if is_single_pass(network, stage):
-            first = last = 0
-        options.append((0, first, last, None))
-    for levels in combinations_with_replacement(reversed(range(4)), len(stages)):
+def _recompute_variants(
+    network: LossNetwork, stages: Sequence[Stage]
+) -> Iterator[tuple[Stage, ...]]:
+    """The same stages with less or more saved for the backward pass, a stage no less than the one
+    below it."""
+    layers = layers_of(network)
+    has_losses = [
+        not is_single_pass(network, stage)
+        and any(isinstance(layer, Loss) for layer in layers[stage.start : stage.stop])
+        for stage in stages
+    ]
+    levels: tuple[Recompute, ...] = ('everything', 'loss features', 'nothing')
+    for combination in combinations_with_replacement(levels, len(stages)):
         yield tuple(
-            replace(stage, recompute=some[level])
-            for stage, some, level in zip(stages, options, levels, strict=True)
+            replace(stage, recompute=level if level != 'loss features' or losses else 'nothing')
+            for stage, level, losses in zip(stages, combination, has_losses, strict=True)
         )
 
 
@@ -261,7 +267,7 @@ def _words(job: Workload, tiling: Tiling) -> str:
     parts = [
         f'layers {stage.start + 1} to {stage.stop} '
         + (f'in tiles of {stage.side} pixels' if stage.side else single)
-        + (' (calculated twice)' if stage.side and stage.recompute is None else '')
+        + (' (calculated twice)' if stage.side and stage.recompute == 'everything' else '')
         for stage in tiling.stages
     ]
     if not tiling.stages[0].winograd:

@@ -149,7 +149,7 @@ def is_single_pass(network: LossNetwork, stage: Stage) -> bool:
 def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> StageCost:
     layers, widths, item = layers_of(network), channels_of(network), item_size(network)
     part = layers[stage.start : stage.stop]
-    recompute = _counted(part, stage.recompute)
+    recompute = _recomputed(part, stage)
     whole = _sizes(layers[: stage.stop], size)[stage.start :]
     side = stage.side or max(whole[0])
     tile = (min(side, whole[0][0]), min(side, whole[0][1]))
@@ -199,7 +199,7 @@ def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> St
     down += above
     if recompute:
         down = (down | up) + recomputed_features
-    if is_single_pass(network, stage) or stage.recompute is None:
+    if is_single_pass(network, stage) or stage.recompute == 'everything':
         down = _both_ways(network, part, widths[stage.start], tile, stage, LARGE) + above
     if is_single_pass(network, stage):
         kept, up, down = (
@@ -207,11 +207,11 @@ def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> St
             up.with_fragmentation(GAPS_OF_WHOLE),
             down.with_fragmentation(GAPS_OF_WHOLE),
         )
-    elif stage.recompute is None:
+    elif stage.recompute == 'everything':
         cost, kept = 3 * forward, 0.0
     if stage.side:
         cost += TILE * _tiles(part, tile, whole[0])
-    held, map_back = map_below * (stage.recompute != 0), map_below
+    held, map_back = map_below * (stage.recompute != 'nothing'), map_below
     if stage.start == 0:
         map_back = 3.0 * math.prod(size) * 4
     elif held and not is_single_pass(network, stage):  # it takes their place
@@ -219,10 +219,11 @@ def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> St
     return StageCost(cost, map_below, held, map_back, kept, up, down)
 
 
-def _counted(part: Sequence[Any], recompute: int | None) -> int:
-    """A number of layers without TV, of all layers of a stage."""
-    tv = sum(isinstance(layer, TVLoss) for layer in part)
-    return recompute + tv if recompute else 0
+def _recomputed(part: Sequence[Any], stage: Stage) -> int:
+    """How many of a stage's layers run again for the features of losses."""
+    if stage.recompute != 'loss features':
+        return 0
+    return max((k for k, x in enumerate(part, start=1) if isinstance(x, Loss)), default=0)
 
 
 def _shared(part: Sequence[Any], axis: int) -> int:
@@ -474,10 +475,10 @@ def _both_ways(
         elements = channels * math.prod(sizes[number])
         if not _shares(layer):
             own, kept = _output_memory(network, layer, channels, sizes[number], huge), False
-        bits = None if stage.recompute is None else _bits(layer, number, seeing)
+        bits = None if stage.recompute == 'everything' else _bits(layer, number, seeing)
         held += _indices(layer, elements) if bits is None else MemoryUse(elements * bits / 8)
         leaves = (can_be_frozen(layer) or number in seeing) and (
-            fixed or stage.recompute is not None
+            fixed or stage.recompute != 'everything'
         )
         if bits is None and not (kept or leaves or isinstance(layer, TVLoss)):
             held, kept = held + own, True

@@ -22,6 +22,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,8 @@ from neural_style.tiling.geometry import Interior, Tile, output_sizes, tiles
 
 # Layers, features below, and how: returns the features above.
 Run = Callable[[Sequence[nn.Module], Tensor, ExecutionOptions], Tensor]
+# How much of a tile's forward pass its backward pass repeats.
+Recompute = Literal['nothing', 'loss features', 'everything']
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,16 @@ class Stage:
     """Layers start to stop, without stop, of a loss network, its losses counted.
 
     side: of a tile with its halo, in pixels of the stage's input; 0 for one tile.
-    recompute: how many of the layers are calculated again on the way down, for the features of
-    their losses; bits are kept of all others.  None: all of them, and nothing is kept.
+    recompute: 'nothing': bitmasks and the features of losses are saved for the backward pass.
+    'loss features': bitmasks are saved, and the layers up to the last loss run again for the
+    features.  'everything': nothing is saved, and the whole tile runs again.
     winograd: whether its convolutions may be Winograd's, whose kernels take memory.
     """
 
     start: int
     stop: int
     side: int = 0
-    recompute: int | None = None
+    recompute: Recompute = 'everything'
     winograd: bool = True
 
 
@@ -193,9 +197,9 @@ class TiledEvaluation:
         maps = [RowBand(image.detach().unsqueeze(0))]
         for stage in self.stages:
             if self._goes_up(stage):
-                above = self._up(stage, maps[-1], graphs=stage.recompute is not None)
+                above = self._up(stage, maps[-1], graphs=stage.recompute != 'everything')
                 self._normalize(stage, maps[-1])
-                if stage.recompute == 0:
+                if stage.recompute == 'nothing':
                     maps[-1] = maps[-1].without_data()
                 maps.append(above)
                 del above
@@ -329,16 +333,18 @@ class TiledEvaluation:
 
     def _crop(self, stage: Stage, features: RowBand, tile: Tile) -> Tensor:
         """What a tile gets, if the way down needs it."""
-        return torch.empty(0) if stage.recompute == 0 else _copied(features.piece(tile.crop))
+        if stage.recompute == 'nothing':
+            return torch.empty(0)
+        return _copied(features.piece(tile.crop))
 
     def _graph(self, stage: Stage, number: int, tile: Tile, crop: Tensor) -> Graph:
         """The way down of a tile, whose losses know their features."""
-        if stage.recompute is None:
+        if stage.recompute == 'everything':
             found = self.run(
                 self._layers(stage), crop.requires_grad_(), _options(stage, tile.inner)
             )
             return Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
-        if stage.recompute:
+        if stage.recompute == 'loss features':
             self._recall(stage, crop, tile.inner)
         return self.graphs.pop((stage, number))
 
@@ -370,15 +376,18 @@ class TiledEvaluation:
             loss.mode = 'loss'
 
     def _recomputed(self, stage: Stage) -> list[nn.Module]:
-        """The layers that are calculated again where bits are kept of the others."""
-        return self._layers(stage)[: stage.recompute or 0]
+        """The layers up to the last loss, if they run again for the features of losses."""
+        if stage.recompute != 'loss features':
+            return []
+        layers = self._layers(stage)
+        return layers[: max((k for k, x in enumerate(layers, 1) if isinstance(x, Loss)), default=0)]
 
     def _whole(self, stage: Stage, features: Tensor) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
         # smaller tiles' memory is in pieces that this one cannot use
         self._hold(self.takes.get(stage, 0.0))
         features = features.requires_grad_()
-        options = _options(stage, save_bitmasks=stage.recompute is not None)
+        options = _options(stage, save_bitmasks=stage.recompute != 'everything')
         found = self.run(self._layers(stage), features, options)
         above = large_empty_like(found, found.shape, self.device).zero_()
         return torch.autograd.grad(found, features, above)[0]
@@ -424,14 +433,16 @@ class TiledEvaluation:
         following = self.stages[self.stages.index(stage) + 1]
         spare = self._spare(following)
         room = self._room(like, (1, like.shape[1], spare + last - first, width))
-        return RowBand(room[:, :, spare:], first, None if following.recompute == 0 else room)
+        return RowBand(
+            room[:, :, spare:], first, None if following.recompute == 'nothing' else room
+        )
 
     def _spare(self, stage: Stage) -> int:
         """Rows before the features below a stage that their gradient takes.
 
         As a tile's gradient is added, the crop of the next tile has been copied.
         """
-        if stage.recompute == 0:
+        if stage.recompute == 'nothing':
             return 0  # the features are given up first
         share = self._tiles(stage)
         rows, columns = (

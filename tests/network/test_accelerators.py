@@ -92,7 +92,12 @@ def test_a_network_cut_across_devices_is_the_same(name, waits):
 
 @pytest.mark.parametrize(
     ('recompute', 'precision', 'device'),
-    [(None, 'bf16', 'cuda:0'), (0, 'fp32', 'cuda:0'), (7, 'bf16', 'cuda:0'), (7, 'fp32', 'mps:0')],
+    [
+        ('everything', 'bf16', 'cuda:0'),
+        ('nothing', 'fp32', 'cuda:0'),
+        ('loss features', 'bf16', 'cuda:0'),
+        ('loss features', 'fp32', 'mps:0'),
+    ],
 )
 def test_tiles_are_the_whole(recompute, precision, device, waits, monkeypatch):
     monkeypatch.setattr('neural_style.network.loss_network.EXACT', 0)

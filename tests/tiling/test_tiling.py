@@ -12,7 +12,7 @@ import loadcaffe
 from loadcaffe.layers.pooling import Pooling
 from neural_style import evaluate
 from neural_style.kernels.winograd import Winograd
-from neural_style.losses.losses import Loss, TVLoss
+from neural_style.losses.losses import TVLoss
 from neural_style.tiling.evaluation import Stage, TiledEvaluation, Tiling
 from neural_style.tiling.geometry import cuts, tiles
 
@@ -52,19 +52,9 @@ def stages(net, side, at=None, whole=False):
     return Tiling(tuple(made))
 
 
-def keeping(net, tiling, kind):
-    """The same stages, keeping bits on the way up.
-
-    kind: which losses get their features again: 'none', the 'first' of each stage, or 'all'.
-    """
-    layers = list(net.chunks[0].children())
-
-    def recompute(stage):
-        inside = [layer for layer in layers[stage.start : stage.stop] if type(layer) is not TVLoss]
-        at = [k + 1 for k, layer in enumerate(inside) if isinstance(layer, Loss)]
-        return {'none': 0, 'first': min(at, default=0), 'all': max(at, default=0)}[kind]
-
-    return Tiling(tuple(replace(stage, recompute=recompute(stage)) for stage in tiling.stages))
+def recomputing(tiling, recompute):
+    """The same stages with more saved for the backward pass."""
+    return Tiling(tuple(replace(stage, recompute=recompute) for stage in tiling.stages))
 
 
 def results(net, tiling, size, guide=None):
@@ -86,11 +76,11 @@ def results(net, tiling, size, guide=None):
     return values, float(total), gradient
 
 
-def check(net, tiling, size=(50, 67), guide=None, kinds=('first',)):
-    """Tiles against the whole image, to 1e-12 in float64: calculated twice, and keeping bits."""
+def check(net, tiling, size=(50, 67), guide=None, saving=('loss features',)):
+    """Tiles against the whole image, to 1e-12 in float64: calculated twice, and with bitmasks."""
     values, total, gradient = results(net, None, size, guide)
     assert gradient.abs().sum() > 0
-    for tiled in (tiling, *(keeping(net, tiling, kind) for kind in kinds)):
+    for tiled in (tiling, *(recomputing(tiling, recompute) for recompute in saving)):
         found = results(net, tiled, size, guide)
         assert found[0] == pytest.approx(values, rel=1e-12)
         assert found[1] == pytest.approx(total, rel=1e-12)
@@ -98,13 +88,13 @@ def check(net, tiling, size=(50, 67), guide=None, kinds=('first',)):
 
 
 @pytest.mark.parametrize('whole', [False, True])
-@pytest.mark.parametrize('kind', ['none', 'first', 'all'])
+@pytest.mark.parametrize('recompute', ['nothing', 'loss features'])
 @pytest.mark.parametrize(
     'side, size, spared',
     [pytest.param(16, (80, 67), False, id='halos'), pytest.param(48, (264, 200), True, id='tiles')],
 )
 def test_a_gradient_takes_the_place_of_features_that_are_held(
-    cnn, side, size, spared, kind, whole, monkeypatch
+    cnn, side, size, spared, recompute, whole, monkeypatch
 ):
     shared, besides = [], []
     down = TiledEvaluation._down
@@ -114,7 +104,7 @@ def test_a_gradient_takes_the_place_of_features_that_are_held(
         crops = [tile.crop[0] for tile in own._tiles(stage)]
         total = down(own, stage, features, above)
         if stage.start:
-            held = stage.recompute != 0
+            held = stage.recompute != 'nothing'
             assert held == (room is not None)
             if held:
                 shared.append(total.rows.untyped_storage().data_ptr() == place)
@@ -125,15 +115,15 @@ def test_a_gradient_takes_the_place_of_features_that_are_held(
     monkeypatch.setattr(TiledEvaluation, '_down', watched)
     net = network(cnn)
     plain = stages(net, side, whole=whole)
-    check(net, plain, size, kinds=())
+    check(net, plain, size, saving=())
     assert shared and all(shared)
     # of tiles of which only neighbours overlap, no more than they have in common
     assert (max(besides) <= 0.5) == spared
     shared.clear()
-    tiling = keeping(net, plain, kind)
-    check(net, tiling, size, kinds=())
+    tiling = recomputing(plain, recompute)
+    check(net, tiling, size, saving=())
     assert all(shared)
-    assert bool(shared) == (kind != 'none')
+    assert bool(shared) == (recompute != 'nothing')
 
 
 @pytest.mark.parametrize('size', [(48, 64), (50, 67), (33, 41), (37, 130), (17, 23)])
@@ -163,8 +153,8 @@ def test_tiles_are_the_whole_image_at_any_size(cnn, size, side):
 @pytest.mark.parametrize('whole', [False, True])
 def test_tiles_are_the_whole_image_for_any_losses(cnn, settings, whole):
     net = network(cnn, **settings)
-    kinds = ('none', 'all') if whole else ('first',)
-    check(net, stages(net, 16, whole=whole), kinds=kinds)
+    saving = ('nothing', 'loss features') if whole else ('loss features',)
+    check(net, stages(net, 16, whole=whole), saving=saving)
 
 
 @pytest.mark.parametrize('at', [[0], [0, 2], [0, 1, 3], [0, 3, 4]])
@@ -212,7 +202,7 @@ def test_layers_without_padding_may_own_nothing_of_the_last_tile(height):
     """It is as large as all of them need, although the lower loss alone counts there."""
     layers = [nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Conv2d(4, 5, 5), nn.ReLU()]
     net = network(nn.Sequential(*layers).double(), '1', ['1', '3'])
-    check(net, stages(net, 16), (height, 53), kinds=('none', 'first'))
+    check(net, stages(net, 16), (height, 53), saving=('nothing', 'loss features'))
 
 
 def test_the_rim_may_be_that_of_a_layer_further_up():
@@ -220,7 +210,7 @@ def test_the_rim_may_be_that_of_a_layer_further_up():
     convolutions = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 5, 3, padding=1)]
     cnn = nn.Sequential(nn.AvgPool2d(2), *convolutions).double()
     net = network(cnn, '3', ['1', '3'])
-    check(net, stages(net, 16, [0]), (51, 67), kinds=('none', 'first'))
+    check(net, stages(net, 16, [0]), (51, 67), saving=('nothing', 'loss features'))
 
 
 def test_tiles_inside_of_the_image_are_not_padded(cnn):
@@ -260,7 +250,7 @@ def test_tiles_in_single_precision_and_less_agree_to_its_noise(cnn, precision, t
     x, targets = (image(150, 170, seed).float() for seed in (1, 2))
     found = []
     tiles = stages(net, 64, [0, 2])
-    for tiling in (None, tiles, keeping(net, tiles, 'first')):
+    for tiling in (None, tiles, recomputing(tiles, 'loss features')):
         net.tiling = tiling
         for loss in net.losses:
             loss.target = torch.empty(0)
@@ -288,7 +278,7 @@ def test_winograds_convolutions_may_be_left_out_of_a_stage(winograd, monkeypatch
     make.pays = Winograd.pays
     monkeypatch.setattr('neural_style.kernels.convolution.Winograd', make)
     x, targets = (image(150, 170, seed).float() for seed in (1, 2))
-    tiles = keeping(net, stages(net, 64), 'first')
+    tiles = recomputing(stages(net, 64), 'loss features')
     tiles = Tiling(tuple(replace(stage, winograd=winograd) for stage in tiles.stages))
     found = []
     for net.tiling in (tiles, None):
