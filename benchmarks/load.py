@@ -1,47 +1,49 @@
 """Time and memory of loading a full-width VGG-19, beside protobuf reading the whole file.
 
-    python benchmarks/load.py [--runs N] [--folder DIR] [--keep]
+    python -m benchmarks.load [--runs N] [--folder DIR] [--keep]
 
-Writes VGG_ILSVRC_19_layers' structure with random weights (V1, 575 MB), then loads it in a fresh
-process for every run. The file has just been written, so it is read from memory where that is large
-enough: the figures are those of the loader, not of the disk.
+Writes VGG_ILSVRC_19_layers' structure with random weights (V1, 575 MB), then loads it in a process
+of its own for every run.  The file has just been written, so it is read from memory where that is
+large enough: the figures are those of the loader, not of the disk.
 """
 
-import argparse
 import json
 import logging
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.peak import peak_memory  # noqa: E402
-from loadcaffe.formats import schema  # noqa: E402
+import loadcaffe
+from benchmarks.arguments import add_work, new_parser
+from benchmarks.charts import new_row, new_table
+from benchmarks.measuring import Worker
+from benchmarks.peak import peak_memory
+from loadcaffe.formats import schema
 
 CONVOLUTIONS = [[64] * 2, [128] * 2, [256] * 4, [512] * 4, [512] * 4]
 INNER_PRODUCTS = [(25088, 4096), (4096, 4096), (4096, 1000)]
+FLOATS = 143667240
 METHODS = {
     'loadcaffe.load': 'floats read into the tensors',
     'protobuf': 'NetParameter.FromString of the file, numpy.fromiter of each blob',
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: list[str] | None = None) -> int:
+    parser = new_parser(__doc__, chart=False)
     parser.add_argument('--runs', type=int, default=5)
     parser.add_argument('--folder', help='where to write the model (a temporary folder)')
     parser.add_argument('--keep', action='store_true', help='keep the model')
-    parser.add_argument('--measure', nargs=2, metavar=('METHOD', 'FILE'), help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.measure:
-        print(json.dumps(measure(*args.measure)))
-        return
+    add_work(parser)
+    args = parser.parse_args(argv)
+    if args.work:
+        print(json.dumps(measure(**json.loads(args.work))))
+        return 0
     folder = Path(args.folder or tempfile.mkdtemp())
     model = folder / 'benchmark_vgg19.caffemodel'
     try:
@@ -52,40 +54,40 @@ def main():
             model.unlink(missing_ok=True)
             if not args.folder:
                 folder.rmdir()
+    return 0
 
 
-def report(model, runs):
+def report(model: Path, runs: int) -> None:
     size = model.stat().st_size
-    print(f'{size / 1e6:.0f} MB, median of {runs} runs, each in a fresh process')
-    print(f'{"":16}{"seconds":>9}{"fastest":>9}{"peak / file":>13}{"before / file":>15}')
-    for method, words in METHODS.items():
-        found = [in_fresh_process(method, model) for _ in range(runs)]
-        seconds = [run['seconds'] for run in found]
-        peak = max(run['peak'] for run in found) / size
-        before = max(run['before'] for run in found) / size
-        print(
-            f'{method:16}{statistics.median(seconds):9.2f}{min(seconds):9.2f}'
-            f'{peak:13.2f}{before:15.2f}   {words}'
+    print(f'{size / 1e6:.0f} MB, {runs} runs, each in a process of its own')
+    new_table('method', 'median', 'fastest', 'peak / file', 'before the load / file', 'how')
+    for method, how in METHODS.items():
+        results = [in_own_process(method, model) for _ in range(runs)]
+        seconds = [result['seconds'] for result in results]
+        new_row(
+            method,
+            f'{statistics.median(seconds):.2f} s',
+            f'{min(seconds):.2f} s',
+            f'{max(result["peak"] for result in results) / size:.2f}',
+            f'{max(result["before"] for result in results) / size:.2f}',
+            how,
         )
 
 
-def in_fresh_process(method, model):
-    command = [sys.executable, __file__, '--measure', method, str(model)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+def in_own_process(method: str, model: Path) -> dict[str, float]:
+    worker = Worker('load', method=method, model=str(model))
+    result = worker.answer()
+    worker.close()
+    return result
 
 
-def measure(method, model):
-    """Seconds of one load, imports apart; peak memory of the process and that before the load."""
-    import torch
-
-    import loadcaffe
-
+def measure(method: str, model: str) -> dict[str, float]:
+    """Load once: seconds, imports apart; the process's peak of memory, and that before the load."""
     logging.getLogger('loadcaffe').setLevel(logging.ERROR)  # there is no prototxt, on purpose
     before = peak_memory()
     start = time.perf_counter()
     if method == 'loadcaffe.load':
-        network = loadcaffe.load('no.prototxt', model)
-        tensors = list(network.parameters())
+        tensors = list(loadcaffe.load('no.prototxt', model).parameters())
     else:
         net = schema.NetParameter.FromString(Path(model).read_bytes())
         tensors = [
@@ -94,11 +96,11 @@ def measure(method, model):
             for blob in layer.blobs
         ]
     seconds = time.perf_counter() - start
-    assert sum(tensor.numel() for tensor in tensors) == 143667240, 'not all of VGG-19 was loaded'
+    assert sum(tensor.numel() for tensor in tensors) == FLOATS, 'not all of VGG-19 was loaded'
     return {'seconds': seconds, 'peak': peak_memory(), 'before': before}
 
 
-def write_vgg19(path):
+def write_vgg19(path: Path) -> None:
     """Write VGG-19 layer by layer, so that this process stays small."""
     random = np.random.default_rng(0)
     with open(path, 'wb') as file:
@@ -122,9 +124,13 @@ def write_vgg19(path):
         write_layer(file, random, 'prob', 20)
 
 
-def write_layer(file, random, name, kind, shape=None, conv=None, pool=None, fc=None):
+def write_layer(file, random, name, layer_type, shape=None, conv=None, pool=None, fc=None):
     content = schema.V1LayerParameter(
-        name=name, type=kind, convolution_param=conv, pooling_param=pool, inner_product_param=fc
+        name=name,
+        type=layer_type,
+        convolution_param=conv,
+        pooling_param=pool,
+        inner_product_param=fc,
     ).SerializeToString()
     blobs = []
     if shape:
@@ -163,4 +169,4 @@ def varint(value):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Charts with logarithmic axes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+Points = Sequence[tuple[float, float]]
+
+
+def save_chart(
+    path: Path, *panels: tuple[str, str, Mapping[str, Points]], goal: float | None = None
+) -> None:
+    """Write panels side by side: (label of x, label of y, lines by name).  Needs matplotlib.
+
+    goal: a dashed line at this height; what is far from it is cut off.
+    """
+    import matplotlib
+
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, len(panels), figsize=(1.5 + 5 * len(panels), 4.5))
+    for panel, (x_label, y_label, lines) in zip(
+        [axes] if len(panels) == 1 else axes, panels, strict=True
+    ):
+        for name, points in lines.items():
+            if points:
+                marker = 'o' if len(points) < 20 else None
+                panel.plot(*zip(*points, strict=True), marker=marker, label=name)
+        panel.set(xscale='log', yscale='log', xlabel=x_label, ylabel=y_label)
+        if goal is not None:
+            panel.axhline(goal, color='grey', linewidth=0.8, linestyle='--')
+            panel.set_ylim(goal / 2, goal * 1000)
+        panel.grid(alpha=0.3, which='both')
+        panel.legend()
+    figure.savefig(path, dpi=120, bbox_inches='tight')
+    pyplot.close(figure)
+
+
+def new_row(*cells: object) -> None:
+    """Print a row of a Markdown table."""
+    print('|', ' | '.join(map(str, cells)), '|', flush=True)
+
+
+def new_table(*headings: str) -> None:
+    """Print the head of a Markdown table."""
+    new_row(*headings)
+    print('|---' * len(headings) + '|', flush=True)
