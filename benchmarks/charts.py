@@ -18,7 +18,8 @@ def save_chart(
     matplotlib.use('Agg')
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(1.5 + 5 * len(panels), 4.5))
+    size = (1.5 + 5 * len(panels), 4.5)
+    figure, axes = pyplot.subplots(1, len(panels), figsize=size, layout='constrained')
     for panel, (x_label, y_label, lines) in zip(
         [axes] if len(panels) == 1 else axes, panels, strict=True
     ):
@@ -32,7 +33,7 @@ def save_chart(
             panel.set_ylim(goal / 2, goal * 1000)
         panel.grid(alpha=0.3, which='both')
         panel.legend()
-    figure.savefig(path, dpi=120, bbox_inches='tight')
+    figure.savefig(path, dpi=120)
     pyplot.close(figure)
 
 

@@ -1,0 +1,25 @@
+"""The benchmarks still run, at tiny sizes."""
+
+import subprocess
+import sys
+
+import pytest
+from samples import ROOT
+
+COMMANDS = {
+    'evaluation': '--sizes 64 --rounds 1 --threads 1',
+    'sizes': '--sizes 64 --evaluations 1 --memory 900M',
+    'precision': '--size 32 --evaluations 2 --seeds 1 --precision fp32',
+    'multiscale': '--size 32 --evaluations 2 --runs 2:1:fp32 1:1:fp32:init=image',
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', COMMANDS)
+def test_benchmark_prints_its_table(name):
+    command = [sys.executable, '-m', f'benchmarks.{name}', *COMMANDS[name].split()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    head, line, *rows = [row for row in done.stdout.splitlines() if row.startswith('|')]
+    assert rows and {row.count('|') for row in [head, line, *rows]} == {head.count('|')}
+    assert all(any(digit in row for digit in '123456789') for row in rows)
