@@ -34,7 +34,8 @@ from neural_style import LossNetwork, evaluate, stylize
 from neural_style.memory.heap import configure_malloc
 from neural_style.memory.limits import parse_memory
 from neural_style.planning.planner import Plan
-from neural_style.transfer import stylize as transfer
+from neural_style.transfer import objective
+from neural_style.transfer.session import Session
 
 CPU = torch.device('cpu')
 STYLE_SIZE = 512
@@ -82,7 +83,7 @@ def ours(size: int, precision: str, memory: str, evaluations: int) -> dict[str, 
         with record:
             return evaluate(network, image)
 
-    transfer.evaluate = timed
+    objective.evaluate = timed
     stylize(
         vgg19(),
         *pictures,
@@ -91,7 +92,7 @@ def ours(size: int, precision: str, memory: str, evaluations: int) -> dict[str, 
         num_iterations=evaluations,
         precision=precision,
         memory=memory,
-        planned=planned,
+        session=Session(on_plan=planned),
     )
     return results | record.shortest()
 

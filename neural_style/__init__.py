@@ -11,8 +11,9 @@ from typing import Any
 
 _MODULES = {
     'ContentLoss': 'neural_style.losses.losses',
-    'Iterate': 'neural_style.transfer.stylize',
+    'Iterate': 'neural_style.transfer.session',
     'LossNetwork': 'neural_style.network.loss_network',
+    'Settings': 'neural_style.transfer.settings',
     'StyleLoss': 'neural_style.losses.losses',
     'TVLoss': 'neural_style.losses.losses',
     'deprocess': 'neural_style.transfer.preprocessing',

@@ -56,3 +56,16 @@ def network_with_dropout():
     torch.manual_seed(0)
     layers = OrderedDict(relu1_1=nn.Conv2d(3, 4, 3, padding=1), drop=nn.Dropout(0.3))
     return nn.Sequential(layers | {'relu4_2': nn.Conv2d(4, 5, 3, padding=1)})
+
+
+def noise(*shape, seed=0):
+    """Uniform noise in [0, 1), float64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+def ink(height=40, width=60):
+    """A white sheet with a black bar in the middle."""
+    image = torch.full((3, height, width), 0.97, dtype=torch.float64)
+    image[:, height // 3 : 2 * height // 3, width // 4 : 3 * width // 4] = 0.1
+    return image

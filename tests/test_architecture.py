@@ -1,15 +1,15 @@
 """The house: imports go down only, the libraries are silent, flags and keywords agree."""
 
 import ast
-import inspect
 import re
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 from samples import ROOT
 
-from neural_style import stylize
+from neural_style import Settings
 from neural_style.command.flags import command_line
 
 # Imports go down only: each line may import from the lines below it, and from its own package.
@@ -99,18 +99,10 @@ def test_importing_has_no_effect():
     assert (done.returncode, done.stderr) == (0, '')
 
 
-def test_keywords_of_stylize_are_the_flags_with_their_defaults():
+def test_settings_are_flags_with_their_defaults():
     defaults = command_line().defaults()
-    # These are the caller's, or stand for what has no flag.
-    own = {'devices', 'world', 'generator', 'callback', 'before', 'state', 'init_image'}
-    own |= {'planned', 'exact', 'style_blend_weights'}
-    keywords = {
-        name: parameter.default
-        for name, parameter in inspect.signature(stylize).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in own
-    }
-    assert len(keywords) > 12
-    assert {name: defaults[name] for name in keywords} == keywords
+    settings = {field.name: field.default for field in fields(Settings)}
+    assert {name: defaults[name] for name in settings} == settings
 
 
 def test_every_flag_is_in_the_readme_with_its_default():

@@ -37,7 +37,8 @@ CHANGEABLE_FLAGS = {
     *('checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'),
     *('parallel', 'memory', 'dry_run', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'),
 }
-FORMAT = 1
+FORMAT = 2
+READABLE_FORMATS = (1, 2)  # 1: version 0.1, with other names in the state
 PENDING_SUFFIX = '.next'
 HEADER_BYTES = 1 << 16  # at the beginning of a file, where its metadata are
 
@@ -97,8 +98,8 @@ def _write(path: str, arguments: Arguments, checksums: Checksums, checkpoint: Ch
 
 def resume(
     arguments: Arguments, world: World = SINGLE_PROCESS
-) -> tuple[Arguments, Checksums, dict[str, Any]]:
-    """Read the checkpoint that -resume names: the run's arguments, checksums and state.
+) -> tuple[Arguments, Checksums, Checkpoint]:
+    """Read the file that -resume names: the run's arguments, checksums and checkpoint.
 
     Flags that may change are those of the command line where they are explicit.
     Raises ValueError for files that are no checkpoints, and flags that are not the run's.
@@ -114,7 +115,7 @@ def resume(
     generator_seed = settings.pop('generator_seed')
     kept = {name: value for name, value in settings.items() if name not in arguments.explicit}
     arguments = replace(arguments.with_values(**kept), generator_seed=generator_seed)
-    return arguments, content['sums'], content['state']
+    return arguments, content['sums'], content['checkpoint']
 
 
 def _check_flags(path: str, arguments: Arguments, settings: dict[str, Value]) -> None:
@@ -161,7 +162,7 @@ def _read_common(path: str, world: World) -> dict[str, Any]:
 
 def _progress(content: dict[str, Any]) -> int:
     """Number the states of a run in their order, scale before iteration."""
-    return (content['state']['scale'] << 32) + content['state']['iteration']
+    return (content['checkpoint'].scale << 32) + content['checkpoint'].iteration
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -169,10 +170,10 @@ def _read(path: str) -> dict[str, Any]:
     try:
         tensors, metadata = read_tensors(path)
         content = json.loads(metadata['neural_style'])
-        content['state'] = unflatten(tensors, content['state'])
         known = defaults.keys() | {'generator_seed'}
-        if content['format'] != FORMAT or not content['settings'].keys() <= known:
+        if content['format'] not in READABLE_FORMATS or not content['settings'].keys() <= known:
             raise ValueError(f'{path}: written by another version of the program; use that one')
+        content['checkpoint'] = Checkpoint.from_state(unflatten(tensors, content['state']))
         _check_types(content, defaults)
     except OSError as error:
         raise ValueError(f'-resume {path}: {error.strerror}; name a checkpoint') from error
@@ -185,15 +186,18 @@ def _read(path: str) -> dict[str, Any]:
 
 def _check_types(content: dict[str, Any], defaults: dict[str, Value]) -> None:
     """Raise TypeError or KeyError where a value has another type than the program writes."""
-    state, settings = content['state'], content['settings']
+    checkpoint, settings = content['checkpoint'], content['settings']
     expected: list[tuple[Any, Any]] = [
         (content['torch'], str),
         *((content['sums'][name], list) for name in INPUTS),
-        *((state[name], dict) for name in ('optimizer', 'generator', 'begun')),
-        *((state[name], int) for name in ('iteration', 'scale')),
-        (state['image'], torch.Tensor),
-        (state['network_scale'], float | int),
-        (state['precision'], str),
+        (checkpoint.optimizer, dict),
+        (checkpoint.generator_state, dict),
+        (checkpoint.initial_generator_state, dict),
+        (checkpoint.iteration, int),
+        (checkpoint.scale, int),
+        (checkpoint.image, torch.Tensor),
+        (checkpoint.network_scale, float | int),
+        (checkpoint.precision, str),
         (settings['generator_seed'], int),
     ]
     for name in defaults.keys() & settings.keys():
@@ -204,5 +208,6 @@ def _check_types(content: dict[str, Any], defaults: dict[str, Value]) -> None:
         is_other = not isinstance(value, expected_type)
         if is_other or (isinstance(value, bool) and expected_type is not bool):
             raise TypeError(f'{value!r} is no {expected_type}')
-    if min(state['iteration'], state['scale']) < 0 or not state['image'].is_floating_point():
+    image = checkpoint.image
+    if min(checkpoint.iteration, checkpoint.scale) < 0 or not image.is_floating_point():
         raise TypeError('numbers that no run has')

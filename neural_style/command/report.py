@@ -20,7 +20,7 @@ from neural_style.planning.prediction import saving
 from neural_style.torch7.cmdline import format_d, format_f, modulo
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.divergence import DivergenceError, DivergenceMonitor
-from neural_style.transfer.stylize import Iterate
+from neural_style.transfer.session import Iterate
 
 
 class DryRun(Exception):
@@ -100,7 +100,7 @@ class Report:
 
     def diverged(self, error: DivergenceError) -> str:
         """Save the picture of the lowest loss; returns the message."""
-        self.saved = self._save_last(error.iteration, error.good)
+        self.saved = self._save_last(error.iteration, error.best_image)
         return (
             f'{error}; {likely_cause(self.arguments)}; {self.saved}: that of iteration'
             f' {error.iteration}, of the lowest loss'
@@ -109,8 +109,8 @@ class Report:
     def out_of_memory(self, device: torch.device) -> str:
         """Save picture and state, if there are any; returns the message."""
         text = out_of_memory_message(self.arguments, self.output.size, self.plan, device)
-        if self.monitor.good is not None:
-            text += '; ' + self._save_last(self.monitor.iteration, self.monitor.good)
+        if self.monitor.best_image is not None:
+            text += '; ' + self._save_last(self.monitor.iteration, self.monitor.best_image)
             if self.latest is not None and self.world.size == 1:
                 text += '; ' + self.states.save_resume_point(self.latest)
         return text
@@ -119,10 +119,10 @@ class Report:
         t = iterate.iteration
         if self.arguments.print_iter > 0 and modulo(t, self.arguments.print_iter) == 0:
             print_line(f'Iteration {format_d(t)} / {format_d(iterate.num_iterations)}')
-            for i, content_module in enumerate(iterate.network.content_losses, start=1):
-                print_line(f'  Content {i} loss: {format_f(float(content_module.loss))}')
-            for i, style_module in enumerate(iterate.network.style_losses, start=1):
-                print_line(f'  Style {i} loss: {format_f(float(style_module.loss))}')
+            for i, loss in enumerate(iterate.content_losses, start=1):
+                print_line(f'  Content {i} loss: {format_f(loss)}')
+            for i, loss in enumerate(iterate.style_losses, start=1):
+                print_line(f'  Style {i} loss: {format_f(loss)}')
             print_line(f'  Total loss: {format_f(float(iterate.loss))}')
 
     def _should_save(self, iterate: Iterate) -> bool:

@@ -1,10 +1,9 @@
 """One run: main(params) of neural_style.lua.  Flags → images → stylize → image."""
 
 import functools
-import inspect
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -27,17 +26,16 @@ from neural_style.torch7.cmdline import split, tonumber
 from neural_style.torch7.random import Generator
 from neural_style.transfer.divergence import DivergenceError
 from neural_style.transfer.multiscale import iterations, scales, stylize_multiscale
+from neural_style.transfer.session import Session
+from neural_style.transfer.settings import Settings
 from neural_style.transfer.stylize import stylize
-
-# What the command hands to stylize under the names of its flags.
-KEYWORDS = frozenset(inspect.signature(stylize).parameters) - {'content_image'}
 
 
 def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_PROCESS) -> None:
     """Make one picture, as main(params) of neural_style.lua does, or go on with -resume."""
-    state = recorded_checksums = None
+    checkpoint = recorded_checksums = None
     if arguments.resume != '':
-        arguments, recorded_checksums, state = resume(arguments, world)
+        arguments, recorded_checksums, checkpoint = resume(arguments, world)
     check_arguments(arguments, world)
     checksums = InputChecksums(arguments)
     if recorded_checksums is not None:
@@ -56,25 +54,28 @@ def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_
     sizes = scales(arguments.multiscale, max(output.size))
     counts = iterations(sizes, arguments.num_iterations)
     with progress_bar(sum(counts), world.rank > 0) as bar:
-        if state is not None:
-            bar.update(int(sum(counts[: state['scale']]) + state['iteration']))
+        if checkpoint is not None:
+            bar.update(int(sum(counts[: checkpoint.scale]) + checkpoint.iteration))
         states = StateFile(arguments, checksums, world)
         report = Report(arguments, output, states, interruption, len(sizes) - 1, bar)
         paint: Callable[..., Any] = stylize
         if arguments.multiscale != '' and not arguments.dry_run:  # the last size needs the most
             paint = functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
+        session = Session(
+            on_plan=report.on_plan,
+            on_evaluation_start=report.before_evaluation,
+            resume_from=checkpoint,
+            generator=generator,
+            world=world,
+        )
         out_of_memory = False
         try:
             paint(
                 functools.partial(load_network, arguments.proto_file, arguments.model_file),
                 content,
                 styles,
-                generator=generator,
                 callback=report.after_evaluation,
-                before=report.before_evaluation,
-                planned=report.on_plan,
-                state=state,
-                world=world,
+                session=session,
                 **settings,
             )
         except DivergenceError as error:
@@ -129,9 +130,7 @@ def stylize_settings(
     arguments: Arguments, images: InputImages, devices: list[torch.device]
 ) -> dict[str, Any]:
     """Return the keywords of stylize that flags give."""
-    settings: dict[str, Any] = {
-        name: value for name, value in arguments.values.items() if name in KEYWORDS
-    }
+    settings = {field.name: getattr(arguments, field.name) for field in fields(Settings)}
     # Handle style blending weights for multiple style inputs
     style_blend_weights = None
     if arguments.style_blend_weights != 'nil':

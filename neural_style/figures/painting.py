@@ -25,7 +25,8 @@ from neural_style.files.atomic import write_whole
 from neural_style.torch7 import image
 from neural_style.transfer.color import original_colors
 from neural_style.transfer.preprocessing import deprocess
-from neural_style.transfer.stylize import Iterate, stylize
+from neural_style.transfer.session import Iterate
+from neural_style.transfer.stylize import stylize
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ def paint(
         curve.append(_finite(loss / painting.unit))
         better = not kept or loss < kept['loss'] or math.isnan(kept['loss'])
         if better or not painting.lowest:
-            values = [float(layer.loss) / painting.unit for layer in iterate.network.losses]
+            losses = iterate.content_losses + iterate.style_losses
+            values = [loss / painting.unit for loss in losses]
             kept.update(loss=loss, evaluation=iterate.iteration, values=values)
             if painting.lowest:
                 kept['image'] = iterate.x.clone()

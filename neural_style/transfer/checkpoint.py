@@ -1,22 +1,28 @@
 """A run between two evaluations, and what it takes to go on from there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from torch import Tensor
 
+# What version 0.1 called a field.
+FORMER_NAMES = {'begun': 'initial_generator_state', 'generator': 'generator_state'}
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run just before an evaluation.
+    """The state of a run just before an evaluation.
 
-    iteration: evaluations done (at this scale of -multiscale, the scale-th from 0).
+    iteration: evaluations done at this scale.
     image: what is optimised, (3, H, W) or (1, H, W), preprocessed.
-    optimizer: the state of torch7.optim's lbfgs or adam.
-    network_scale: of float16 gradients.  precision: what -precision came to.
-    generator: the state of the run's random numbers; begun: before anything was drawn.
+    optimizer: the state of Torch7's lbfgs or adam.
+    network_scale: the factor of float16 gradients.
+    precision: the precision that the setting led to: 'fp32', 'bf16' or 'fp16'.
+    generator_state: of the random numbers; initial_generator_state: before any was drawn.
+    scale: of stylize_multiscale, from 0.
+    The tensors are the run's own, not copies: write or copy them before the run goes on.
     """
 
     iteration: int
@@ -24,69 +30,64 @@ class Checkpoint:
     optimizer: dict[str, Any]
     network_scale: float
     precision: str
-    generator: dict[str, Any]
-    begun: dict[str, Any]
+    generator_state: dict[str, Any]
+    initial_generator_state: dict[str, Any]
     scale: int = 0
 
     def state(self) -> dict[str, Any]:
-        """What stylize takes as state: numbers, and the run's own tensors, not copies of them.
+        """Return the fields by name: numbers, tensors, and dicts and lists of them."""
+        return dict(vars(self))
 
-        Write or copy them before the run goes on.
-        """
-        return {
-            'iteration': self.iteration,
-            'scale': self.scale,
-            'image': self.image,
-            'optimizer': self.optimizer,
-            'network_scale': self.network_scale,
-            'precision': self.precision,
-            'generator': self.generator,
-            'begun': self.begun,
-        }
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> 'Checkpoint':
+        """Undo state; version 0.1's is read as well.  Raises KeyError for what is missing."""
+        current = {FORMER_NAMES.get(name, name): value for name, value in state.items()}
+        return cls(**{field.name: current[field.name] for field in fields(cls)})
 
 
 def flatten(state: Any) -> tuple[dict[str, Tensor], Any]:
-    """The tensors of a state by their place in it, optimizer.history.steps.3, and the rest.
+    """Take the tensors out of nested dicts and lists: pytree leaves and structure.
 
-    The rest is what JSON can say, with {'tensor': place} where a tensor was.
+    Returns the tensors by path, such as optimizer.history.steps.3, and the structure, which JSON
+    can hold: {'tensor': path} stands where a tensor was.
     """
     tensors: dict[str, Tensor] = {}
 
-    def rest(value: Any, place: tuple[str, ...]) -> Any:
+    def structure(value: Any, path: tuple[str, ...]) -> Any:
         if isinstance(value, Tensor):
-            tensors['.'.join(place)] = value
-            return {'tensor': '.'.join(place)}
+            tensors['.'.join(path)] = value
+            return {'tensor': '.'.join(path)}
         if isinstance(value, dict):
-            return {key: rest(item, (*place, key)) for key, item in value.items()}
+            return {key: structure(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
-            return [rest(item, (*place, str(k))) for k, item in enumerate(value)]
+            return [structure(item, (*path, str(k))) for k, item in enumerate(value)]
         return value
 
-    return tensors, rest(state, ())
+    return tensors, structure(state, ())
 
 
-def unflatten(tensors: Mapping[str, Tensor], rest: Any) -> Any:
-    """Undo take_apart.  Raises KeyError for a tensor that is not there."""
-    if isinstance(rest, dict):
-        if rest.keys() == {'tensor'}:
-            return tensors[rest['tensor']]
-        return {key: unflatten(tensors, item) for key, item in rest.items()}
-    if isinstance(rest, list):
-        return [unflatten(tensors, item) for item in rest]
-    return rest
+def unflatten(tensors: Mapping[str, Tensor], structure: Any) -> Any:
+    """Undo flatten.  Raises KeyError for a tensor that is missing."""
+    if isinstance(structure, dict):
+        if structure.keys() == {'tensor'}:
+            return tensors[structure['tensor']]
+        return {key: unflatten(tensors, item) for key, item in structure.items()}
+    if isinstance(structure, list):
+        return [unflatten(tensors, item) for item in structure]
+    return structure
 
 
 def to_device(state: Any, device: torch.device) -> Any:
-    """An optimiser's state with its tensors on a device; mps has no doubles, which stay.
+    """Return an optimiser's state with its tensors on a device.
 
-    The blocks of L-BFGS's history, which may have their place elsewhere, stay as well: the
-    optimiser takes them there.
+    Doubles stay where they are if the device is mps, which has none.  The blocks of L-BFGS's
+    history stay as well: the optimiser moves them to where its history is kept.
     """
-    tensors, rest = flatten(state)
-    for name, tensor in tensors.items():
-        stays = name.startswith('history.blocks.') or (
+    tensors, structure = flatten(state)
+    for path, tensor in tensors.items():
+        stays = path.startswith('history.blocks.') or (
             device.type == 'mps' and tensor.dtype == torch.float64
         )
         if not stays:
-            tensors[name] = tensor.to(device)
-    return unflatten(tensors, rest)
+            tensors[path] = tensor.to(device)
+    return unflatten(tensors, structure)

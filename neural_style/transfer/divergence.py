@@ -1,57 +1,66 @@
-"""A run whose numbers are lost: NaN or infinity where there were finite ones."""
+"""Divergence: NaN or infinity after finite values."""
 
 import math
 
 from torch import Tensor
 
 from neural_style.transfer.evaluation import is_finite
-from neural_style.transfer.stylize import Iterate
+from neural_style.transfer.session import Iterate
 
 # Evaluations from check to check on a GPU, which would have to wait for each.
-EVERY = 10
+CHECK_INTERVAL = 10
 
 
 class DivergenceError(ArithmeticError):
-    """Raised by Watch.  good: the Iterate.x of the lowest loss seen, that of iteration."""
+    """Raised by DivergenceMonitor.
 
-    def __init__(self, found: str, good: Tensor, iteration: int):
-        super().__init__(found)
-        self.good = good
+    best_image: the Iterate.x of the lowest loss seen, that of evaluation number iteration.
+    """
+
+    def __init__(self, problem: str, best_image: Tensor, iteration: int):
+        super().__init__(problem)
+        self.best_image = best_image
         self.iteration = iteration
 
 
 class DivergenceMonitor:
-    """Looks at every evaluation, on a GPU at every tenth; raises Diverged.
+    """A callback that raises DivergenceError once numbers are no longer finite.
 
-    The last finite picture is no good one: before they are lost, numbers grow for some
-    evaluations.  So the one of the lowest loss is kept, of those of its size.
-    A run that has no finite loss to begin with is let alone: the original goes on as well
-    (-style_blend_weights 0,0), and there is no good picture to go back to.
+    It checks every evaluation, on a GPU every tenth.  The last finite image is not a good one:
+    numbers grow for some evaluations before they overflow.  So the one of the lowest loss is kept,
+    of those of the current size.
+    A run without a finite loss at its start is not checked: the original goes on as well
+    (style_blend_weights that sum to 0), and there is no good image to return to.
     """
 
     def __init__(self) -> None:
-        self.good: Tensor | None = None
+        self.best_image: Tensor | None = None
         self.loss = math.inf
         self.iteration = 0
-        self._seen = 0
+        self._evaluations = 0
 
     def __call__(self, iterate: Iterate, now: bool = False) -> None:
-        """now: look in any case."""
-        self._seen += 1
-        began = self._seen == 1
-        if self.good is None and not began:
+        """now: check in any case."""
+        self._evaluations += 1
+        is_first = self._evaluations == 1
+        if self.best_image is None and not is_first:
             return
-        if iterate.x.device.type != 'cpu' and self._seen % EVERY and not (began or now):
+        is_due = self._evaluations % CHECK_INTERVAL == 0 or is_first or now
+        if iterate.x.device.type != 'cpu' and not is_due:
             return
-        parts = {'image': iterate.x, 'loss': iterate.loss, 'gradient': iterate.gradient}
-        lost = [name for name, part in parts.items() if not is_finite(part)]
-        if not lost:
-            loss = float(iterate.loss)
-            if self.good is None or self.good.shape != iterate.x.shape:
-                self.good, self.loss = iterate.x.clone(), math.inf
-            if loss <= self.loss:
-                self.good.copy_(iterate.x)
-                self.loss, self.iteration = loss, iterate.iteration
-        elif self.good is not None:
-            found = f'iteration {iterate.iteration}: the {lost[0]} is no longer finite'
-            raise DivergenceError(found, self.good, self.iteration)
+        tensors = {'image': iterate.x, 'loss': iterate.loss, 'gradient': iterate.gradient}
+        diverged = [name for name, tensor in tensors.items() if not is_finite(tensor)]
+        if not diverged:
+            self._keep(iterate)
+        elif self.best_image is not None:
+            problem = f'iteration {iterate.iteration}: the {diverged[0]} is no longer finite'
+            raise DivergenceError(problem, self.best_image, self.iteration)
+
+    def _keep(self, iterate: Iterate) -> None:
+        """Keep a finite image if its loss is the lowest of its size."""
+        loss = float(iterate.loss)
+        if self.best_image is None or self.best_image.shape != iterate.x.shape:
+            self.best_image, self.loss = iterate.x.clone(), math.inf
+        if loss <= self.loss:
+            self.best_image.copy_(iterate.x)
+            self.loss, self.iteration = loss, iterate.iteration

@@ -1,4 +1,4 @@
-"""One evaluation: what an optimiser asks for."""
+"""One evaluation of the loss and its gradient: what an optimiser asks for."""
 
 import math
 
@@ -8,11 +8,11 @@ from torch import Tensor
 from neural_style.network.loss_network import LossNetwork
 
 # Below it, gradients have other faults than being too large for float16.
-LEAST_SCALE = 2.0**-32
+MIN_SCALE = 2.0**-32
 
 
 def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Run the network forward and back.
+    """Run the network's forward and backward pass.
 
     image: (3, H, W), preprocessed, on the network's first device.  Returns the total loss, a
     0-dim float64 tensor (TV left out, as in neural_style.lua: feval), and its gradient
@@ -21,7 +21,7 @@ def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
     gradient = network.gradient(image)
     loss = _total(network, image)
     if network.dtype == torch.float16:
-        while not is_finite(gradient) and is_finite(loss) and network.scale > LEAST_SCALE:
+        while not is_finite(gradient) and is_finite(loss) and network.scale > MIN_SCALE:
             network.scale /= 4  # too large for float16
             gradient = network.gradient(image)
         gradient /= network.scale
@@ -29,7 +29,10 @@ def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether all elements are.  Both extremes are NaN where one is; isfinite takes far longer."""
+    """Tell whether all elements are finite.
+
+    Both extremes are NaN where an element is; torch.isfinite takes far longer.
+    """
     return all(math.isfinite(extreme) for extreme in tensor.aminmax())
 
 

@@ -1,56 +1,56 @@
-"""Coarse to fine: a run at each of several sizes, every one from the picture of the last."""
+"""Coarse to fine: a run at each of several sizes, each starting from the image of the last."""
 
 import functools
+import itertools
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from neural_style.errors import SettingError
 from neural_style.torch7 import image
-from neural_style.torch7.cmdline import split, tonumber
 from neural_style.transfer.checkpoint import Checkpoint
-from neural_style.transfer.stylize import Iterate, stylize
+from neural_style.transfer.session import Iterate, Session
+from neural_style.transfer.settings import Settings, make_settings, parse_scales
+from neural_style.transfer.stylize import stylize
 
 logger = logging.getLogger(__name__)
 
-# Evaluations of a run of half the size, for each one of the next.
+# Evaluations of a run at half the size, for each one of the next.
 COARSER = 2
-# One number up to here is a number of scales, above a size.
-MOST_HALVINGS = 8
-LEAST_SIZE = 16
+# A single number up to this is a number of scales, a larger one a size.
+MAX_SCALES = 8
+MIN_SIZE = 16
 
 
-def scales(multiscale: str, size: int) -> list[int]:
-    """The longer sides of the flag -multiscale, the smallest first, the last one size.
+def scales(multiscale: str | int | Sequence[int], size: int) -> list[int]:
+    """Return the longer sides of all scales, the smallest first; the last one is size.
 
-    '3' halves twice: size / 4, size / 2, size; '128,256' lists the sizes before the last; '' and
-    '1' are size alone.  Raises ValueError for what is neither, or sizes that do not grow.
+    '3', or 3, halves twice: size / 4, size / 2, size; '128,256' lists the sizes before the last;
+    '' and '1' are size alone.  Raises SettingError for anything else, and sizes that do not grow.
     """
-    items = split(multiscale)
-    numbers = [tonumber(item) for item in items]
-    if not all(isinstance(number, int) and number > 0 for number in numbers):
-        raise ValueError(f'-multiscale {multiscale}: give a number of scales, or sizes: 128,256')
-    found = [int(number) for number in numbers if number is not None]
-    if len(found) == 1 and found[0] <= MOST_HALVINGS:
-        found = [size >> step for step in range(found[0] - 1, 0, -1)]
-    sizes = [*found, size]
-    if not found:
-        return sizes
-    if any(a >= b for a, b in zip(sizes, sizes[1:], strict=False)) or sizes[0] < LEAST_SIZE:
-        raise ValueError(
-            f'-multiscale {multiscale}: sizes {",".join(map(str, sizes))} must grow up to the'
-            f' -image_size, from {LEAST_SIZE}'
+    numbers = parse_scales(multiscale)
+    if len(numbers) == 1 and numbers[0] <= MAX_SCALES:
+        numbers = [size >> step for step in range(numbers[0] - 1, 0, -1)]
+    sizes = [*numbers, size]
+    grow = all(a < b for a, b in itertools.pairwise(sizes))
+    if numbers and (sizes[0] < MIN_SIZE or not grow):
+        raise SettingError(
+            'multiscale',
+            f'sizes {",".join(map(str, sizes))} must grow up to the `image_size`, from {MIN_SIZE}',
+            multiscale,
         )
     return sizes
 
 
 def iterations(sizes: Sequence[int], num_iterations: float) -> list[float]:
-    """Evaluations at each size: num_iterations at the last, COARSER times as many at half of it."""
+    """Return the evaluations at each size: COARSER times as many at half the last one."""
     if not math.isfinite(num_iterations):
-        raise ValueError(f'-num_iterations {num_iterations}: give a finite number')
+        raise SettingError('num_iterations', 'give a finite number', num_iterations)
     more = [(sizes[-1] / size) ** math.log2(COARSER) for size in sizes[:-1]]
     return [*(math.ceil(num_iterations * times) for times in more), num_iterations]
 
@@ -60,81 +60,98 @@ def stylize_multiscale(
     content_image: Tensor | Callable[[], Tensor],
     style_images: Sequence[Tensor] | Callable[[], Sequence[Tensor]],
     *,
-    multiscale: str,
-    num_iterations: float = 1000,
-    init: str = 'random',
+    multiscale: str | int | Sequence[int],
+    style_blend_weights: Sequence[float] | None = None,
     init_image: Tensor | None = None,
-    content_weight: float = 5e0,
-    losses: str = 'neural_style',
-    paper_mask: str | Tensor = '',
+    devices: Sequence[torch.device | str] = ('cpu',),
     callback: Callable[[Iterate], None] | None = None,
-    before: Callable[[Checkpoint], None] | None = None,
-    state: Mapping[str, Any] | None = None,
-    **settings: Any,
+    session: Session | None = None,
+    settings: Settings | None = None,
+    **keywords: Any,
 ) -> Tensor:
-    """stylize, from coarse to fine.
+    """Call stylize at several sizes, from coarse to fine; the arguments are stylize's.
 
-    The images have the full size; they are scaled down for the runs before the last, the style
-    images by the same factor.  num_iterations is that of the last run; one with a quarter of the
-    pixels gets twice as many, which cost as much as half of it.  The callback sees them all, and so
-    does before; state goes on with the scale that it was taken at.
+    multiscale: the sizes, as scales has it.  The images have the full size; for the runs before
+    the last they are scaled down, the style images by the same factor.  num_iterations is that of
+    the last run; one with a quarter of the pixels gets twice as many, which cost as much as half
+    of it.  Hooks and callback see all runs; a Checkpoint knows its scale.
     Small images are not rounded as Torch7 does, which has nothing of the kind.
-    The losses of neural_style.lua are means, and the sum of squared differences that TV is does
-    not change with the size of a smooth picture either, so the weights stay; the paper's content
-    loss is a sum, and its weight grows as the pixels get fewer.  What a picture lacks when it has
-    been enlarged, the details of the content image, is added to it: with the genuine VGG-19 to
-    relu3_1 the loss starts at a third or less of that without, and ends 2 to 6 % lower after 100.
     """
-    if not isinstance(cnn, nn.Sequential):
-        cnn = functools.cache(cnn)
-    if callable(content_image):
-        content_image = content_image()
-    if callable(style_images):
-        style_images = style_images()
-    full = max(content_image.shape[1:])
-    result = init_image if init == 'image' else None
+    session = session or Session()
+    settings, mask = make_settings(settings, keywords)
+    cnn = cnn if isinstance(cnn, nn.Sequential) else functools.cache(cnn)
+    content = content_image() if callable(content_image) else content_image
+    styles = style_images() if callable(style_images) else style_images
+    sizes = scales(multiscale, max(content.shape[1:]))
+    counts = iterations(sizes, settings.num_iterations)
+    start = init_image if settings.init == 'image' else None
     coarser: Tensor | None = None
-    sizes = scales(multiscale, full)
-    plan = enumerate(zip(sizes, iterations(sizes, num_iterations), strict=True))
-    for scale, (size, number) in plan:
-        if state is not None and scale < state['scale']:
-            continue
-        factor = size / full
-        small = [content_image, *style_images]
-        if size < full:
-            small = [image.scale(picture, max(picture.shape[1:]) * factor) for picture in small]
-        content, styles = small[0], small[1:]
-        height, width = content.shape[1:]
-        if result is not None:
-            result = image.scale_to(result, width, height)
-        if result is not None and coarser is not None:
-            result = result + content - image.scale_to(coarser, width, height)
-        coarser = content
-        mask = paper_mask
-        if isinstance(mask, Tensor):
-            mask = image.scale_to(mask, width, height)
-        pixels = content_image[0].numel() / content[0].numel()
+    first = 0 if session.resume_from is None else session.resume_from.scale
+    for scale in range(first, len(sizes)):
+        factor = sizes[scale] / sizes[-1]
+        scaled = _resized(content, factor)
+        height, width = scaled.shape[1:]
         logger.info('Scale %d x %d', width, height)
-        result = stylize(
+        if start is not None:
+            start = _enlarged(start, scaled, coarser)
+        start = stylize(
             cnn,
-            content,
-            styles,
-            num_iterations=number,
-            init='image' if result is not None else init,
-            init_image=result,
-            content_weight=content_weight * (pixels if losses == 'paper' else 1),
-            losses=losses,
-            paper_mask=mask,
+            scaled,
+            [_resized(style, factor) for style in styles],
+            style_blend_weights=style_blend_weights,
+            init_image=start,
+            devices=devices,
             callback=callback,
-            before=None if before is None else functools.partial(_at_scale, before, scale),
-            state=state,
-            exact=len(sizes) == 1,
-            **settings,
+            session=_session_at(session, scale, exact=len(sizes) == 1),
+            settings=_settings_at(settings, counts[scale], start, content, scaled),
+            **({} if mask is None else {'paper_mask': image.scale_to(mask, width, height)}),
         )
-        state = None
-    assert result is not None
-    return result
+        coarser = scaled
+        session = replace(session, resume_from=None)
+    assert start is not None
+    return start
 
 
-def _at_scale(before: Callable[[Checkpoint], None], scale: int, checkpoint: Checkpoint) -> None:
-    before(replace(checkpoint, scale=scale))
+def _resized(picture: Tensor, factor: float) -> Tensor:
+    return picture if factor == 1 else image.scale(picture, max(picture.shape[1:]) * factor)
+
+
+def _enlarged(result: Tensor, content: Tensor, coarser: Tensor | None) -> Tensor:
+    """Bring a result to the size of the content image, and add the details that it lacks then.
+
+    coarser: the content image at the result's size; None adds nothing.
+    With the genuine VGG-19 to relu3_1 the loss starts at a third or less of that without the
+    details, and ends 2 to 6 % lower after 100 evaluations.
+    """
+    height, width = content.shape[1:]
+    enlarged = image.scale_to(result, width, height)
+    return (
+        enlarged if coarser is None else enlarged + content - image.scale_to(coarser, width, height)
+    )
+
+
+def _settings_at(
+    settings: Settings, num_iterations: float, start: Tensor | None, full: Tensor, scaled: Tensor
+) -> Settings:
+    """Return the settings of a scale; full, scaled: the content image.
+
+    The losses of neural_style.lua are means, and the sum of squared differences that TV is does
+    not change with the size of a smooth image either, so the weights stay; the paper's content
+    loss is a sum, and its weight grows as the pixels get fewer.
+    """
+    pixels = full[0].numel() / scaled[0].numel() if settings.losses == 'paper' else 1
+    return replace(
+        settings,
+        num_iterations=num_iterations,
+        init=settings.init if start is None else 'image',
+        content_weight=settings.content_weight * pixels,
+    )
+
+
+def _session_at(session: Session, scale: int, exact: bool) -> Session:
+    """Return the session of a scale, which its checkpoints name."""
+
+    def on_evaluation_start(checkpoint: Checkpoint) -> None:
+        session.on_evaluation_start(replace(checkpoint, scale=scale))
+
+    return replace(session, on_evaluation_start=on_evaluation_start, exact=exact)

@@ -4,74 +4,70 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from neural_style.distributed import World
+from neural_style.planning.planner import Plan
 from neural_style.torch7.optim import adam, lbfgs
+from neural_style.transfer.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 
 def optimize(
     feval: Callable[[Tensor], tuple[Tensor, Tensor]],
-    image: Tensor,
-    state: dict[str, Any] | None = None,
-    *,
-    optimizer: str,
-    num_iterations: float,
-    learning_rate: float,
-    lbfgs_num_correction: float,
-    lbfgs_max_step: float = 0,
-    adam_beta1: float = 0.9,
-    adam_beta2: float = 0.999,
-    adam_epsilon: float = 1e-8,
-    total: Callable[[Tensor], Tensor] | None = None,
-    history: torch.dtype | None = None,
-    history_on_host: bool = False,
-) -> Tensor:
-    """Minimise feval, starting from image, which is changed in place and returned.
+    z: Tensor,
+    state: dict[str, Any],
+    settings: Settings,
+    plan: Plan,
+    world: World,
+) -> None:
+    """Minimise feval, starting from z, which is changed in place.
 
-    feval(x) gives the loss and its gradient.  L-BFGS takes no learning rate, as in the original.
-    optimizer: 'lbfgs' or 'adam'; ValueError otherwise.  state: the optimiser's, to go on with;
-    empty at the start, and kept up to date.  total: where image is one of several parts.
-    history, history_on_host: how L-BFGS keeps its history, and where; as the image by default.
+    feval(z) gives the loss and its gradient.  state: the optimiser's, to go on with; empty at the
+    start, and kept up to date.  plan: how L-BFGS keeps its history, and where.  world: the
+    processes that have a shard of z each.
     Source: neural_style.lua: main.
     """
-    state = {} if state is None else state
-    if optimizer == 'lbfgs':
+    if settings.optimizer == 'lbfgs':
         logger.info('Running optimization with L-BFGS')
         lbfgs(
             feval,
-            image,
+            z,
             state,
-            max_iter=num_iterations,
-            n_correction=history_size(lbfgs_num_correction),
+            max_iter=settings.num_iterations,
+            n_correction=history_size(settings.lbfgs_num_correction),
             tol_x=-1,
             tol_fun=-1,
-            max_step=lbfgs_max_step,
-            total=total,
-            history_dtype=history,
-            history_device='cpu' if history_on_host else None,
+            max_step=settings.lbfgs_max_step,
+            total=None if world.size == 1 else world.all_reduce,
+            history_dtype=plan.history,
+            history_device='cpu' if plan.on_host else None,
             verbose=True,
         )
-    elif optimizer == 'adam':
-        logger.info('Running optimization with ADAM')
-        # Lua's loop over a fractional limit ends at the whole number below it.
-        for _ in range(state.get('t', 0), int(max(num_iterations, 0))):
-            adam(
-                feval,
-                image,
-                state,
-                learning_rate=learning_rate,
-                beta1=adam_beta1,
-                beta2=adam_beta2,
-                epsilon=adam_epsilon,
-            )
-    else:
-        raise ValueError(f'-optimizer {optimizer}: choose lbfgs or adam')
-    return image
+        return
+    logger.info('Running optimization with ADAM')
+    # Lua's loop over a fractional limit ends at the whole number below it.
+    for _ in range(state.get('t', 0), int(max(settings.num_iterations, 0))):
+        adam(
+            feval,
+            z,
+            state,
+            learning_rate=settings.learning_rate,
+            beta1=settings.adam_beta1,
+            beta2=settings.adam_beta2,
+            epsilon=settings.adam_epsilon,
+        )
 
 
 def history_size(lbfgs_num_correction: float) -> int:
-    """Pairs that L-BFGS remembers: 0 stands for 100."""
+    """Return the pairs that L-BFGS remembers: 0 stands for 100."""
     return max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100
+
+
+def history_pairs(settings: Settings) -> int:
+    """Return the pairs that L-BFGS will keep memory for, in all of its run; 0 for Adam."""
+    if settings.optimizer != 'lbfgs':
+        return 0
+    slots = history_size(settings.lbfgs_num_correction) + 1
+    return int(min(slots, max(settings.num_iterations - 1, 1)))

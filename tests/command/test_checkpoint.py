@@ -19,11 +19,12 @@ from PIL import Image
 from samples import ROOT
 
 import loadcaffe
+from neural_style import LossNetwork
 from neural_style.command.process import main
 from neural_style.files import atomic
 from neural_style.files.atomic import read_tensors
 from neural_style.torch7 import image
-from neural_style.transfer import stylize as transfer
+from neural_style.transfer import objective
 
 RUN = '-num_iterations 7 -print_iter 1 -save_iter 2'
 
@@ -53,8 +54,8 @@ def at(monkeypatch):
                 do()
             return real(*args)
 
-        real = transfer.evaluate
-        monkeypatch.setattr(transfer, 'evaluate', evaluate)
+        real = objective.evaluate
+        monkeypatch.setattr(objective, 'evaluate', evaluate)
 
     return wrap
 
@@ -165,12 +166,12 @@ def test_a_second_signal_ends_at_once(data, tmp_path):
     code = (
         'import os, signal\n'
         'from neural_style.command import process\n'
-        'from neural_style.transfer import stylize\n'
+        'from neural_style.transfer import objective\n'
         'def evaluate(*args):\n'
         '    os.kill(os.getpid(), signal.SIGINT)\n'
         '    os.kill(os.getpid(), signal.SIGTERM)\n'
         '    print("still there")\n'
-        'stylize.evaluate = evaluate\n'
+        'objective.evaluate = evaluate\n'
         'process.main(["-gpu", "-1", "-image_size", "32", "-content_image", "{0}",'
         ' "-style_image", "{0}"])'
     ).format(data / 'inputs' / 'scene.jpg')
@@ -353,7 +354,7 @@ def test_a_loss_that_was_never_a_number_goes_on_as_in_the_original(command, data
         *(((name,), None) for name in ('torch', 'settings', 'sums', 'state')),
         *((('settings', name), []) for name in ('image_size', 'content_image', 'seed')),
         *((('state', name), value) for name in ('iteration', 'scale') for value in ('3', None, -1)),
-        *((('state', name), 5) for name in ('image', 'optimizer', 'generator', 'precision')),
+        *((('state', name), 5) for name in ('image', 'optimizer', 'generator_state', 'precision')),
         (('settings', 'image_size'), 33),
     ],
     ids=str,
@@ -412,8 +413,8 @@ def test_memory_that_lacks_for_the_next_scale_costs_the_state_but_not_the_pictur
             raise MemoryError
         real(network, picture)
 
-    real = transfer.LossNetwork.capture_content
-    monkeypatch.setattr(transfer.LossNetwork, 'capture_content', capture)
+    real = LossNetwork.capture_content
+    monkeypatch.setattr(LossNetwork, 'capture_content', capture)
     assert command(f'{RUN} -multiscale 2') == 1
     assert 'the picture is in out.png\n' in capsys.readouterr().err
     assert files() == ['out.png']

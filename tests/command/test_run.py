@@ -129,7 +129,7 @@ BAD = [
     ('-gpu abc', ['-gpu', 'abc']),
     ('-gpu 0,-1', ['-gpu']),
     ('-gpu ,', ['-gpu']),
-    ('-style_blend_weights 1,2', ['-style_blend_weights has 2 elements for 1 style']),
+    ('-style_blend_weights 1,2', ['-style_blend_weights: 2 weights for 1 style']),
     ('-style_blend_weights x', ['-style_blend_weights', 'x']),
     ('-image_size 1', ['-image_size', '-tv_weight 0']),
     ('-image_size nan', ['-image_size']),

@@ -181,7 +181,7 @@ def test_features_that_float16_cannot_hold_are_refused(monkeypatch):
     pictures = [(picture(k, 30, 40) / 256 + 0.5).clamp(0, 1).double() for k in (3, 4)]
     settings = {'num_iterations': 2, 'optimizer': 'adam', 'init': 'image'}
     run = functools.partial(stylize, cnn, pictures[0], [pictures[1]], **settings)
-    with pytest.raises(ValueError, match='-precision fp16: the features .* beyond 65504'):
+    with pytest.raises(ValueError, match='`precision` fp16: the features .* exceed 65504'):
         run(precision='fp16')
     assert run(precision='bf16').isfinite().all()
     cnn[2].weight /= 1e4

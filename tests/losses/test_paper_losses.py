@@ -171,7 +171,7 @@ def run(cnn, data, **settings):
         [style],
         num_iterations=1,
         seed=1,
-        callback=lambda it: found.extend(float(loss.loss) for loss in it.network.losses),
+        callback=lambda it: found.extend(it.content_losses + it.style_losses),
         **settings,
     )
     return found
@@ -200,9 +200,9 @@ def test_weighted_layers_may_stand_in_any_order(cnn, data):
         ({'style_layers': 'relu1_1,conv7:2'}, ["`style_layers`: .*'conv7'"]),
         ({'missing_layers': 'error', 'style_layers': 'relu1_1, relu2_1'}, ["' relu2_1'"]),
         ({'missing_layers': 'error', 'style_layers': 'pool1,pool1'}, ['pool1 is named twice']),
-        ({'style_layers': 'relu1_1:inf'}, ['-style_layers relu1_1:inf: give a finite']),
-        ({'losses': 'gatys'}, ['-losses gatys: choose neural_style or paper']),
-        ({'missing_layers': 'x'}, ['-missing_layers x: choose warn or error']),
+        ({'style_layers': 'relu1_1:inf'}, ['`style_layers` relu1_1:inf: give a finite']),
+        ({'losses': 'gatys'}, ['`losses` gatys: choose neural_style or paper']),
+        ({'missing_layers': 'x'}, ['`missing_layers` x: choose warn or error']),
     ],
 )
 def test_layers_that_cannot_be_had_are_an_error(cnn, data, settings, named):

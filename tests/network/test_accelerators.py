@@ -9,8 +9,9 @@ from neural_style import evaluate, stylize
 from neural_style.tiling.evaluation import Stage, Tiling
 from neural_style.torch7.optim import lbfgs
 from neural_style.torch7.random import Generator
-from neural_style.transfer.checkpoint import flatten, unflatten
+from neural_style.transfer.checkpoint import Checkpoint, flatten, unflatten
 from neural_style.transfer.divergence import DivergenceMonitor
+from neural_style.transfer.session import Session
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def picture(seed, height=32, width=40):
     return torch.rand(3, height, width, generator=generator, dtype=torch.float64)
 
 
-def run(cnn=mini_vgg19, **settings):
+def run(cnn=mini_vgg19, session=None, **settings):
     """The losses of a run's evaluations, and its picture."""
     found, generator = [], Generator()
     generator.manual_seed(1)
@@ -40,8 +41,8 @@ def run(cnn=mini_vgg19, **settings):
         picture(1),
         [picture(2, 24, 24)],
         callback=lambda iterate: found.append(float(iterate.loss)),
-        generator=generator,
-        **{'seed': 7, 'noise_scale': 50, 'num_iterations': 4, 'exact': False} | settings,
+        session=Session(generator=generator, exact=False, **(session or {})),
+        **{'seed': 7, 'noise_scale': 50, 'num_iterations': 4} | settings,
     )
     return torch.tensor(found), result
 
@@ -131,16 +132,17 @@ def test_a_state_goes_on_where_it_was_and_elsewhere(long, optimizer, device, wai
 
     def keep(checkpoint):
         if checkpoint.iteration == 2:
-            tensors, rest = flatten(checkpoint.state())
-            states.append(({name: t.cpu().clone() for name, t in tensors.items()}, rest))
+            tensors, structure = flatten(checkpoint.state())
+            states.append(({name: t.cpu().clone() for name, t in tensors.items()}, structure))
 
     settings = {'optimizer': optimizer, 'num_iterations': 4}
-    losses, want = run(**settings, devices=[device], before=keep)
-    ((tensors, rest),) = states
+    losses, want = run(**settings, devices=[device], session={'on_evaluation_start': keep})
+    ((tensors, structure),) = states
     for place in (device, device[:-1] + '3', 'cpu'):
         tolerance = 1e-3 * (place == 'cpu')
-        state = unflatten({name: t.clone() for name, t in tensors.items()}, rest)
-        found, result = run(**settings, devices=[place], state=state)
+        state = unflatten({name: t.clone() for name, t in tensors.items()}, structure)
+        session = {'resume_from': Checkpoint.from_state(state)}
+        found, result = run(**settings, devices=[place], session=session)
         torch.testing.assert_close(found, losses[2:], rtol=tolerance, atol=0)
         assert (result - want).abs().max() <= 10 * tolerance
 

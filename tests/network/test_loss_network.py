@@ -2,7 +2,6 @@
 
 import logging
 import re
-import weakref
 
 import numpy as np
 import pytest
@@ -265,58 +264,6 @@ def test_a_fully_connected_layer_refuses_the_wrong_size_by_name(data):
     content = torch.rand(3, 64, 64, dtype=torch.float64)
     with pytest.raises(ValueError, match="'fc6' takes 3136 values"):
         stylize(cnn, content, [content], content_layers='fc7', num_iterations=1)
-
-
-def test_layers_above_the_last_loss_are_given_up(data):
-    """VGG-19's fully connected layers are 494 of its 575 MB."""
-    models = data / 'models'
-    released = []
-
-    def load():
-        cnn = loadcaffe.load(
-            str(models / 'mini_vgg19.prototxt'), str(models / 'mini_vgg19.caffemodel')
-        )
-        fc6 = next(layer for layer in cnn if layer.name == 'fc6')
-        weakref.finalize(fc6, released.append, 'fc6')
-        return cnn
-
-    content = torch.rand(3, 32, 32, dtype=torch.float64)
-    seen = []
-    stylize(
-        load(),
-        content,
-        [content],
-        num_iterations=1,
-        callback=lambda iterate: seen.extend(released),
-    )
-    assert seen == ['fc6']
-
-
-def test_stylize_refuses_what_does_not_fit(cnn):
-    content = torch.rand(3, 32, 32, dtype=torch.float64)
-    with pytest.raises(ValueError, match='-init_image has shape'):
-        stylize(cnn, content, [content], init='image', init_image=content[:, :16])
-    with pytest.raises(ValueError, match='-style_image: give at least one'):
-        stylize(cnn, content, [])
-    with pytest.raises(ValueError, match='-style_blend_weights has 1 elements for 2 style images'):
-        stylize(cnn, content, [content] * 2, style_blend_weights=[1.0])
-
-
-@pytest.mark.parametrize('optimizer', ['lbfgs', 'adam'])
-def test_stylize_returns_the_image_of_the_last_evaluation(cnn, optimizer):
-    content = torch.rand(3, 32, 32, dtype=torch.float64)
-    images = []
-    result = stylize(
-        cnn,
-        content,
-        [content.flip(1)],
-        num_iterations=4,
-        optimizer=optimizer,
-        seed=1,
-        callback=lambda iterate: images.append(iterate.image),
-    )
-    assert len(images) == 4
-    assert torch.equal(result, images[-1])
 
 
 def test_dropout_masks_come_from_the_generator(data):

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import weakref
 from collections import OrderedDict
 
 import pytest
@@ -22,7 +21,7 @@ from neural_style.memory.limits import free_memory, parse_memory
 from neural_style.planning.planner import Plan, choose_plan
 from neural_style.tiling.evaluation import Stage, Tiling
 from neural_style.torch7 import image
-from neural_style.transfer import color
+from neural_style.transfer.session import Session
 
 MODEL = ROOT / 'neural_style' / 'models' / 'small_vgg19'
 INPUTS = ROOT / 'examples' / 'inputs'
@@ -218,34 +217,13 @@ def test_tiles_of_a_run_paint_the_same_picture(monkeypatch):
                 init='image',
                 optimizer='adam',
                 memory=memory,
-                planned=plans.append,
+                session=Session(on_plan=plans.append),
             )
         )
     assert [plan.plain for plan in plans] == [True, False]
     # float32: single positions of Adam's first steps may go the other way where a gradient is 0
     difference = (pictures[0] - pictures[1]).abs()
     assert float(difference.mean()) < 1e-4
-
-
-def test_images_from_functions_are_given_up_when_the_targets_are_known():
-    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
-    content, style = (
-        image.scale(image.load(INPUTS / f'{n}.jpg'), 144) for n in ('harbour', 'swirls')
-    )
-    settings = {'num_iterations': 2, 'init': 'image', 'optimizer': 'adam'}
-    want = stylize(cnn, content, [style], **settings)
-    alive = [weakref.ref(content), weakref.ref(style)]
-    left = []
-    functions = [content].pop, [[style]].pop
-    del content, style
-    found = stylize(
-        cnn,
-        *functions,
-        callback=lambda iterate: left.append([reference() for reference in alive]),
-        **settings,
-    )
-    assert left == [[None, None]] * 2
-    assert torch.equal(found, want)
 
 
 def test_what_is_given_up_is_not_counted_for_the_evaluations(network, monkeypatch):
@@ -266,18 +244,6 @@ def test_an_image_apart_from_what_is_optimised_is_counted(network, monkeypatch):
         for made in (False, True)
     ]
     assert plans[1].peak - plans[0].peak == 3 * 4 * math.prod(size)
-
-
-def test_original_colours_need_no_memory_for_what_is_between(monkeypatch):
-    generator = torch.Generator().manual_seed(0)
-    content, generated = torch.rand(2, 3, 70, 40, generator=generator, dtype=torch.float64)
-    want = color.original_colors(content, generated)
-    monkeypatch.setattr(color, 'ROWS', 32)
-    largest = []
-    to_rgb = color.yuv2rgb
-    monkeypatch.setattr(color, 'yuv2rgb', lambda x: (largest.append(x.numel()), to_rgb(x))[1])
-    assert torch.equal(color.original_colors(content, generated), want)
-    assert largest == [3 * 32 * 40, 3 * 32 * 40, 3 * 6 * 40]
 
 
 def base():

@@ -34,7 +34,7 @@ import shlex
 import sys
 import tempfile
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from unittest import mock
@@ -128,12 +128,11 @@ def replay(recordings: Path, name: str, work: Path, gpu: str | None = None) -> R
     output.mkdir(parents=True)
     result = Replay(-1, '', '', False, output)
 
-    def watched(*args, callback, **keywords):
-        def watch(iterate):
-            result.network = iterate.network
-            callback(iterate)
+    def watched(*args, session, **keywords):
+        def watch(network):
+            result.network = network
 
-        return stylize(*args, callback=watch, **keywords)
+        return stylize(*args, session=replace(session, on_network=watch), **keywords)
 
     stdout, stderr = io.StringIO(), io.StringIO()
     here = Path.cwd()

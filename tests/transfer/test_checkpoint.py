@@ -1,6 +1,7 @@
 """A run that goes on from a checkpoint: the same bits as one that was never interrupted."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,8 +9,9 @@ from samples import mini_vgg19, network_with_dropout
 
 from neural_style import stylize
 from neural_style.files.atomic import read_tensors, write_tensors
-from neural_style.transfer.checkpoint import flatten, to_device, unflatten
+from neural_style.transfer.checkpoint import Checkpoint, flatten, to_device, unflatten
 from neural_style.transfer.multiscale import stylize_multiscale
+from neural_style.transfer.session import Session
 
 
 def picture(seed, height=24, width=32):
@@ -18,28 +20,31 @@ def picture(seed, height=24, width=32):
 
 
 class Recorder:
-    """What a run showed, and its states, written and read."""
+    """What a run showed, and its checkpoints, written and read."""
 
-    def __init__(self, folder, kept=()):
+    def __init__(self, folder, kept=(), resume_from=None):
         self.folder, self.kept = folder, kept
-        self.seen, self.states = [], []
+        self.seen, self.paths, self.scales = [], [], []
+        self.session = Session(on_evaluation_start=self.keep, resume_from=resume_from)
 
     def callback(self, iterate):
-        found = iterate.iteration, iterate.loss.item(), iterate.network.scale
-        self.seen.append((found, iterate.x.clone()))
+        numbers = iterate.iteration, iterate.loss.item(), self.scales[-1]
+        self.seen.append((numbers, iterate.x.clone()))
 
-    def before(self, checkpoint):
+    def keep(self, checkpoint):
+        self.scales.append(checkpoint.network_scale)
         if len(self.seen) in self.kept:
-            tensors, rest = flatten(checkpoint.state())
+            tensors, structure = flatten(checkpoint.state())
             path = self.folder / f'{len(self.seen)}.safetensors'
-            write_tensors(path, tensors, {'rest': json.dumps(rest)})
-            self.states.append((len(self.seen), path))
+            write_tensors(path, tensors, {'structure': json.dumps(structure)})
+            self.paths.append((len(self.seen), path))
 
 
-def states(recorder):
-    for done, path in recorder.states:
+def checkpoints(recorder):
+    for done, path in recorder.paths:
         tensors, metadata = read_tensors(path)
-        yield done, unflatten(tensors, json.loads(metadata['rest']))
+        state = unflatten(tensors, json.loads(metadata['structure']))
+        yield done, Checkpoint.from_state(state)
 
 
 ONE = {'content_layers': 'relu4_2', 'style_layers': 'relu1_1', 'tv_weight': 0}
@@ -80,18 +85,18 @@ def test_a_resumed_run_ends_in_the_same_bits(name, long, tmp_path, monkeypatch):
     paint = stylize_multiscale if 'multiscale' in settings else stylize
     whole = Recorder(tmp_path, KEPT.get(name, (1, 4)))
     images = picture(1), [picture(2, 24, 24)]
-    want = paint(cnn(), *images, callback=whole.callback, before=whole.before, **settings)
-    assert len(whole.states) == len(whole.kept)
-    for done, state in states(whole):
-        rest = Recorder(tmp_path)
-        got = paint(cnn(), *images, callback=rest.callback, state=state, **settings)
+    want = paint(cnn(), *images, callback=whole.callback, session=whole.session, **settings)
+    assert len(whole.paths) == len(whole.kept)
+    for done, checkpoint in checkpoints(whole):
+        resumed = Recorder(tmp_path, resume_from=checkpoint)
+        got = paint(cnn(), *images, callback=resumed.callback, session=resumed.session, **settings)
         assert torch.equal(got, want)
-        assert len(rest.seen) == len(whole.seen) - done
+        assert len(resumed.seen) == len(whole.seen) - done
         if 'full' in name:
-            history = state['optimizer']['history']
+            history = checkpoint.optimizer['history']
             assert len(history['order'] if long else history['steps']) == 3
-        for (found, x), (found_2, x_2) in zip(whole.seen[done:], rest.seen, strict=True):
-            assert found == found_2
+        for (numbers, x), (numbers_2, x_2) in zip(whole.seen[done:], resumed.seen, strict=True):
+            assert numbers == numbers_2
             assert torch.equal(x, x_2)
 
 
@@ -100,13 +105,11 @@ def test_the_scale_of_float16_gradients_is_taken_over(tmp_path, monkeypatch):
     settings = {'num_iterations': 2, 'precision': 'fp16', 'style_weight': 1e-3, 'init': 'image'}
     images = picture(1), [picture(2)]
     run = Recorder(tmp_path, (1,))
-    stylize(mini_vgg19(), *images, callback=run.callback, before=run.before, **settings)
-    ((_, state),) = states(run)
-    state['network_scale'] = 8.0
-    rest = Recorder(tmp_path)
-    stylize(mini_vgg19(), *images, callback=rest.callback, state=state, **settings)
-    ((found, _),) = rest.seen
-    assert found[2] == 8
+    stylize(mini_vgg19(), *images, callback=run.callback, session=run.session, **settings)
+    ((_, checkpoint),) = checkpoints(run)
+    resumed = Recorder(tmp_path, resume_from=replace(checkpoint, network_scale=8.0))
+    stylize(mini_vgg19(), *images, callback=resumed.callback, session=resumed.session, **settings)
+    assert resumed.scales == [8]
 
 
 def test_an_optimisers_state_is_moved_but_for_the_blocks_of_its_history():

@@ -8,7 +8,7 @@ from samples import DATA
 
 import loadcaffe
 from neural_style.command.process import main
-from neural_style.network import loss_network as network
+from neural_style.network import execution
 from neural_style.torch7 import image
 from neural_style.transfer import multiscale
 from neural_style.transfer.multiscale import iterations, scales, stylize_multiscale
@@ -43,7 +43,7 @@ def test_scales_are_halves_or_as_listed(flag, sizes):
     'flag', ['0', '-2', '1.5', 'x', '128,x', '300,100', '512', '600', '7', '8,100']
 )
 def test_other_scales_are_refused(flag):
-    with pytest.raises(ValueError, match=f'-multiscale {flag}: '):
+    with pytest.raises(ValueError, match=f'`multiscale` {flag}: '):
         scales(flag, 512)
 
 
@@ -73,8 +73,8 @@ def test_every_run_starts_from_the_picture_of_the_last(calls):
     )
     assert [content.shape[2] for content, *_ in calls] == [16, 32, 64]
     assert [styles[0].shape[2] for _, styles, *_ in calls] == [20, 40, 80]
-    assert [settings['num_iterations'] for *_, settings, _ in calls] == [8, 4, 2]
-    assert [settings['init'] for *_, settings, _ in calls] == ['random', 'image', 'image']
+    assert [settings['settings'].num_iterations for *_, settings, _ in calls] == [8, 4, 2]
+    assert [settings['settings'].init for *_, settings, _ in calls] == ['random', 'image', 'image']
     for before, after in zip(calls, calls[1:], strict=False):
         start, result = after[2]['init_image'], before[3]
         assert start.shape == after[0].shape
@@ -89,14 +89,14 @@ def test_one_scale_is_stylize(calls):
     settings = {'num_iterations': 4, 'seed': 3}
     one = stylize_multiscale(cnn(), picture(1), [picture(2)], multiscale='1', **settings)
     (call,) = calls
-    assert call[2]['init'] == 'random' and call[2]['init_image'] is None
+    assert call[2]['settings'].init == 'random' and call[2]['init_image'] is None
     assert torch.equal(one, multiscale.stylize(cnn(), picture(1), [picture(2)], **settings))
 
 
 def test_small_scales_take_the_fast_convolutions(calls, monkeypatch):
     convolved = []
-    real = network.convolve
-    monkeypatch.setattr(network, 'convolve', lambda *a: convolved.append(a) or real(*a))
+    real = execution.convolve
+    monkeypatch.setattr(execution, 'convolve', lambda *a: convolved.append(a) or real(*a))
     pictures = picture(1), [picture(2)]
     stylize_multiscale(cnn(), *pictures, multiscale='2', num_iterations=1, seed=1)
     assert not convolved
@@ -135,7 +135,7 @@ def test_a_start_image_does_not_count_with_a_random_start(calls):
             init_image=start,
             seed=1,
         )
-    assert [settings['init'] for *_, settings, _ in calls] == ['random', 'image'] * 2
+    assert [settings['settings'].init for *_, settings, _ in calls] == ['random', 'image'] * 2
     assert torch.equal(calls[1][3], calls[3][3])
 
 
@@ -144,7 +144,7 @@ def test_the_papers_content_weight_grows_where_pixels_are_fewer(calls):
         stylize_multiscale(
             cnn(), picture(1), [picture(2)], multiscale='2', num_iterations=1, losses=losses
         )
-    weights = [settings['content_weight'] for *_, settings, _ in calls]
+    weights = [settings['settings'].content_weight for *_, settings, _ in calls]
     assert weights == [20, 5, 5, 5]
 
 

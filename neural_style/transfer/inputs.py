@@ -1,0 +1,132 @@
+"""The images of a run: checked, brought to its colours, and masked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neural_style.errors import SettingError
+from neural_style.transfer.color import grey, recolor
+from neural_style.transfer.paper import paper_color, resolve_paper_mask
+from neural_style.transfer.settings import Settings, parse_layers, parse_paper_range
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run is made from: RGB in [0, 1].
+
+    content: (3, H, W).  styles: likewise, of any sizes; blend_weights sum to 1.
+    init: the image to start from, or None.
+    mask: (1, H, W), 1 where paper is left, or None; paper: its colour, (3, 1, 1).
+    guides: for each style image None, or (1, H, W): how much of it is painted.
+    released_bytes: of images that nobody else holds, which are free once this is.
+    """
+
+    content: Tensor
+    styles: list[Tensor]
+    blend_weights: list[float]
+    init: Tensor | None
+    mask: Tensor | None
+    paper: Tensor | None
+    guides: list[Tensor | None]
+    released_bytes: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the content image, and of the generated one."""
+        return self.content.shape[1], self.content.shape[2]
+
+
+def prepare(
+    settings: Settings,
+    content_image: Tensor | Callable[[], Tensor],
+    style_images: Sequence[Tensor] | Callable[[], Sequence[Tensor]],
+    init_image: Tensor | None = None,
+    paper_mask: Tensor | None = None,
+    style_blend_weights: Sequence[float] | None = None,
+) -> Inputs:
+    """Check the images given to stylize, and give them the colours that the settings ask for.
+
+    Raises SettingError for images that do not fit each other or the settings.
+    """
+    released_bytes = 0
+    if callable(content_image):
+        content_image = content_image()
+        released_bytes += content_image.nbytes
+    if callable(style_images):
+        style_images = style_images()
+        released_bytes += sum(image.nbytes for image in style_images)
+    _check_images(settings, content_image, style_images, init_image)
+    needs_style = parse_layers('style_layers', settings.style_layers).names
+    has_paper = settings.paper_mask or paper_mask is not None
+    if not style_images and (needs_style or settings.recolor_content or has_paper):
+        raise SettingError('style_image', 'give at least one')
+    blend_weights = normalize_weights(style_blend_weights, len(style_images))
+    if settings.luminance_only:
+        content_image = grey(content_image)
+        style_images = [grey(image) for image in style_images]
+        init_image = None if init_image is None else grey(init_image)
+    contents = [content_image]
+    if settings.recolor_content:
+        content_image = recolor(content_image, style_images, settings.recolor_content)
+        contents.append(content_image)
+    mask, guides = resolve_paper_mask(
+        settings.paper_mask if paper_mask is None else paper_mask,
+        parse_paper_range(settings.paper_range),
+        contents,
+        style_images,
+    )
+    return Inputs(
+        content_image,
+        list(style_images),
+        blend_weights,
+        init_image,
+        mask,
+        None if mask is None else paper_color(style_images, blend_weights),
+        guides,
+        released_bytes,
+    )
+
+
+def _check_images(
+    settings: Settings, content: Tensor, styles: Sequence[Tensor], init: Tensor | None
+) -> None:
+    _check_image('content_image', content)
+    for number, style in enumerate(styles):
+        _check_image(f'style_images[{number}]', style)
+    height, width = content.shape[1:]
+    if settings.tv_weight > 0 and min(height, width) < 2:
+        raise SettingError(
+            'image_size',
+            f'the image is {width} x {height} pixels, and TV needs 2 x 2;'
+            ' give a larger `image_size`, or `tv_weight` 0',
+        )
+    if init is not None and init.shape != content.shape:
+        raise SettingError(
+            'init_image',
+            f'its shape is {tuple(init.shape)}, that of the content image'
+            f' {tuple(content.shape)}: scale it',
+        )
+
+
+def _check_image(name: str, image: Tensor) -> None:
+    if image.dim() != 3 or len(image) != 3 or not image.is_floating_point():
+        shape = tuple(image.shape)
+        raise SettingError(name, f'{image.dtype} of shape {shape}; give floats (3, H, W), RGB')
+
+
+def normalize_weights(style_blend_weights: Sequence[float] | None, count: int) -> list[float]:
+    """Return blend weights of so many style images that sum to 1; equal ones by default.
+
+    Weights that sum to 0 become NaN or infinite, as in the original.
+    """
+    if style_blend_weights is None:
+        style_blend_weights = [1.0] * count
+    if len(style_blend_weights) != count:
+        raise SettingError(
+            'style_blend_weights',
+            f'{len(style_blend_weights)} weights for {count} style images; give one for each',
+        )
+    weights = torch.tensor(style_blend_weights, dtype=torch.float64)
+    return (weights / weights.sum()).tolist()

@@ -1,0 +1,118 @@
+"""The feval of a run: what its optimiser minimises, and who is told of each evaluation."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from neural_style.distributed import SINGLE_PROCESS
+from neural_style.network.loss_network import LossNetwork
+from neural_style.planning.planner import Plan
+from neural_style.torch7.optim import LONG
+from neural_style.torch7.random import Generator
+from neural_style.transfer.canvas import ImageParametrization
+from neural_style.transfer.checkpoint import Checkpoint, to_device
+from neural_style.transfer.evaluation import evaluate
+from neural_style.transfer.session import Iterate, Session
+from neural_style.transfer.settings import Settings
+
+
+@dataclass
+class Objective:
+    """feval(z) → (loss, gradient).
+
+    z: what is optimised, of the given shape; where several processes share it, one shard.
+    optimizer_state: of Torch7's lbfgs or adam, which keep it up to date.
+    evaluations: how many are done.  final_image: the image of the last one, once it is done.
+    Source: neural_style.lua: feval.
+    """
+
+    network: LossNetwork
+    parametrization: ImageParametrization
+    shape: tuple[int, int, int]
+    plan: Plan
+    settings: Settings
+    session: Session
+    callback: Callable[[Iterate], None]
+    generator: Generator
+    initial_generator_state: dict[str, Any]
+    optimizer_state: dict[str, Any] = field(default_factory=dict)
+    evaluations: int = 0
+    final_image: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        # Of small images, every process has everything.
+        is_long = math.prod(self.shape) > LONG
+        self.world = self.session.world if is_long else SINGLE_PROCESS
+        self._has_vectors = False  # whether optimiser and callback have allocated what they keep
+
+    def start(self, image: Tensor) -> Tensor:
+        """Return the z of a start image (3, H, W), preprocessed, and run the network once."""
+        z = self.parametrization.start(image.to(self.network.devices[0]))
+        # As in the original; it draws the masks of dropout layers once more.
+        self.network.forward_only(self.parametrization.image(z))
+        return self.world.shard(self.session.world.broadcast(z))
+
+    def resume(self, checkpoint: Checkpoint) -> Tensor:
+        """Return the z of a checkpoint, whose run goes on."""
+        device = self.network.devices[0]
+        self.generator.restore(checkpoint.generator_state)
+        self.network.scale = checkpoint.network_scale
+        self.optimizer_state = to_device(checkpoint.optimizer, device)
+        self.evaluations = checkpoint.iteration
+        return checkpoint.image.to(device)
+
+    def image(self, z: Tensor) -> Tensor:
+        """Return the image of z, gathered from all shards."""
+        return self.parametrization.image(self.world.all_gather(z, self.shape))
+
+    def result(self, z: Tensor) -> Tensor:
+        """Return the image of the last evaluation; that of z if there was none."""
+        return self.image(z) if self.final_image is None else self.final_image
+
+    def __call__(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        self.session.on_evaluation_start(self._checkpoint(z))
+        self.evaluations += 1
+        x = self.image(z)
+        loss, gradient = evaluate(self.network, x)
+        is_last = self.evaluations >= self._last_evaluation()
+        self._reserve(x.nbytes, is_last)
+        self.callback(self._iterate(x, loss, gradient))
+        if is_last:
+            self.final_image = x.clone()
+        return loss, self.world.shard(self.parametrization.gradient(gradient))
+
+    def _checkpoint(self, z: Tensor) -> Checkpoint:
+        return Checkpoint(
+            self.evaluations,
+            z,
+            self.optimizer_state,
+            self.network.scale,
+            self.settings.precision,
+            self.generator.state(),
+            self.initial_generator_state,
+        )
+
+    def _iterate(self, x: Tensor, loss: Tensor, gradient: Tensor) -> Iterate:
+        return Iterate(
+            self.evaluations,
+            self.settings.num_iterations,
+            x,
+            loss,
+            gradient,
+            [layer.loss for layer in self.network.content_losses],
+            [layer.loss for layer in self.network.style_losses],
+        )
+
+    def _last_evaluation(self) -> float:
+        """L-BFGS may stop one evaluation before num_iterations."""
+        number = self.settings.num_iterations
+        return number - 1 if self.settings.optimizer == 'lbfgs' else int(number)
+
+    def _reserve(self, image_bytes: int, is_last: bool) -> None:
+        """Reserve memory for Adam's averages or L-BFGS's next pair, and for the callback."""
+        images = 2 if self.settings.optimizer == 'lbfgs' else 0
+        self.plan.reserve(image_bytes * ((images if self._has_vectors else 3) + is_last))
+        self._has_vectors = True

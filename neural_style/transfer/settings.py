@@ -1,0 +1,224 @@
+"""The settings of a run: names and defaults of the command's flags, and what they may be."""
+
+import difflib
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from neural_style.errors import SettingError
+from neural_style.memory.limits import parse_memory
+from neural_style.network.building import LOSSES
+from neural_style.torch7.cmdline import split
+
+FLOAT32_MAX = torch.finfo(torch.float32).max
+
+# 'relu4_2:0.5,relu5_1', or names, or weights by name.
+Layers = str | Sequence[str] | Mapping[str, float]
+
+CHOICES = {
+    'init': ('random', 'image'),
+    'optimizer': ('lbfgs', 'adam'),
+    'losses': tuple(LOSSES),
+    'missing_layers': ('warn', 'error'),
+}
+Range = tuple[str, Callable[[float], bool]]
+FINITE: Range = ('a finite number', math.isfinite)
+RANGES: Mapping[str, Range] = {
+    'content_weight': FINITE,
+    'style_weight': FINITE,
+    'tv_weight': FINITE,
+    'num_iterations': FINITE,
+    'lbfgs_num_correction': FINITE,
+    'noise_scale': FINITE,
+    'seed': FINITE,
+    'learning_rate': (f'a number up to {FLOAT32_MAX:g}', lambda x: abs(x) <= FLOAT32_MAX),
+    'lbfgs_max_step': (f'a number from 0 to {FLOAT32_MAX:g}', lambda x: 0 <= x <= FLOAT32_MAX),
+    'fourier_decay': ('a number from 0 to 1', lambda x: 0 <= x <= 1),
+    'adam_beta1': ('a number from 0 to below 1', lambda x: 0 <= x < 1),
+    'adam_beta2': ('a number from 0 to below 1', lambda x: 0 <= x < 1),
+    'adam_epsilon': ('a number above 0', lambda x: 0 < x < math.inf),
+    'luminance_only': ('0 or 1', lambda x: x in (0, 1)),
+    'recolor_content': ('a number from 0 to 1', lambda x: 0 <= x <= 1),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What can be chosen for a run.
+
+    The names and defaults are those of the command's flags.  Values may have the form that the
+    flags have, or a typed one where it says so.  Raises SettingError for values that make no
+    sense; what only the other optimiser, or several devices, would use is not looked at.
+    """
+
+    # Losses
+    content_weight: float = 5e0  # any finite number, like the other weights
+    style_weight: float = 1e2
+    tv_weight: float = 1e-3  # there is no TV at 0 and below
+    content_layers: Layers = 'relu4_2'  # each with or without a weight: see Layers
+    style_layers: Layers = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'
+    losses: str = 'neural_style'  # or 'paper': the formulas printed in Gatys et al. 2015
+    normalize_gradients: bool = False  # divide each loss's gradient by its L1 norm
+
+    # Optimisation
+    num_iterations: float = 1000  # evaluations of the network
+    init: str = 'random'  # noise; or 'image': init_image, by default the content image
+    noise_scale: float = 0.001  # standard deviation of the noise, in grey levels (0 to 255)
+    seed: float = -1  # of the noise; below 0 every run has noise of its own
+    optimizer: str = 'lbfgs'  # or 'adam'
+    learning_rate: float = 1e1  # of Adam: about the length of a step, in grey levels
+    adam_beta1: float = 0.9  # from 0 to below 1
+    adam_beta2: float = 0.999  # from 0 to below 1
+    adam_epsilon: float = 1e-8  # above 0
+    lbfgs_num_correction: float = 0  # pairs that L-BFGS remembers; 0 stands for 100
+    lbfgs_max_step: float = 0  # root mean square of a step, in grey levels; 0 for no limit
+    fourier_decay: float = 0  # from 0 to 1: optimise Fourier coefficients, times frequency^-this
+
+    # Colours and paper
+    luminance_only: float = 0  # 0 or 1: paint in grey
+    recolor_content: float = 0  # from 0 to 1: how far the content takes on the style's colours
+    paper_mask: str = ''  # or 'auto': leave bare paper where the content is bright
+    paper_range: str | Sequence[float] = '0.7,0.9'  # luminances: none is paper, all is paper
+
+    # Network
+    pooling: str = 'max'  # or 'avg', in the place of max pooling
+    missing_layers: str = 'warn'  # and stop there, as neural_style.lua; or 'error'
+    precision: str = 'fp32'  # or 'bf16', 'fp16', 'auto': of the convolutions
+    backend: str = 'nn'  # or 'cudnn': how the log names the layers
+    multigpu_strategy: str | Sequence[int] = ''  # layers, from 1, after which to cut: '3,12'
+    memory: str | int = ''  # the most to use: '4G', or bytes; '' for what is free
+
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise SettingError(name, f'choose {" or ".join(choices)}', getattr(self, name))
+        _check_numbers(self)
+        parse_layers('content_layers', self.content_layers)
+        parse_layers('style_layers', self.style_layers)
+        parse_paper_range(self.paper_range)
+        if self.paper_mask not in ('', 'auto'):
+            raise SettingError('paper_mask', 'give auto, or a picture', self.paper_mask)
+        parse_memory_limit(self.memory)
+
+
+def make_settings(
+    settings: Settings | None, keywords: Mapping[str, Any]
+) -> tuple[Settings, Tensor | None]:
+    """Return the settings, or the defaults, with those of the keywords in their place.
+
+    A paper_mask that is a tensor is returned beside them.  Raises TypeError for a keyword that is
+    no setting, naming the nearest.
+    """
+    names = [field.name for field in fields(Settings)]
+    for name in keywords:
+        if name not in names:
+            nearest = difflib.get_close_matches(name, names, n=1)
+            hint = f'; did you mean `{nearest[0]}`?' if nearest else ''
+            raise TypeError(f'there is no setting `{name}`{hint}')
+    mask = keywords.get('paper_mask')
+    if not isinstance(mask, Tensor):
+        return replace(settings or Settings(), **keywords), None
+    others = {name: value for name, value in keywords.items() if name != 'paper_mask'}
+    return replace(settings or Settings(), **others), mask
+
+
+def _check_numbers(settings: Settings) -> None:
+    """Raise SettingError for a number out of its range."""
+    unused = 'learning_rate' if settings.optimizer == 'lbfgs' else 'lbfgs_num_correction'
+    for name, (description, is_valid) in RANGES.items():
+        number = getattr(settings, name)
+        if name != unused and not is_valid(number):
+            raise SettingError(name, f'give {description}', number)
+
+
+class LayerChoice(NamedTuple):
+    """Layers that losses follow, in the order given, and the weights of those that have one."""
+
+    names: list[str]
+    weights: dict[str, float]
+
+
+def parse_layers(name: str, layers: Layers) -> LayerChoice:
+    """Read the setting content_layers or style_layers, whose name goes into errors."""
+    if isinstance(layers, Mapping):
+        choice = LayerChoice(list(layers), dict(layers))
+    elif isinstance(layers, str):
+        pairs = [_split_weight(item) for item in split(layers)]
+        weights = {layer: weight for layer, weight in pairs if weight is not None}
+        choice = LayerChoice([layer for layer, _ in pairs], weights)
+    else:
+        choice = LayerChoice(list(layers), {})
+    for layer, weight in choice.weights.items():
+        if not math.isfinite(weight):
+            raise SettingError(name, 'give a finite weight', f'{layer}:{weight}')
+    return choice
+
+
+def _split_weight(item: str) -> tuple[str, float | None]:
+    """Split relu4_2:0.5 into layer and weight; a name without a number behind a colon stays."""
+    layer, colon, weight = item.rpartition(':')
+    try:
+        return (layer, float(weight)) if colon else (item, None)
+    except ValueError:
+        return item, None
+
+
+def parse_paper_range(paper_range: str | Sequence[float]) -> tuple[float, float]:
+    """Return the two luminances of the setting paper_range, the lower first."""
+    try:
+        low, high = map(float, _items(paper_range))
+    except ValueError:
+        low = high = math.nan
+    if not 0 <= low < high <= 1:
+        raise SettingError(
+            'paper_range', 'give two luminances from 0 to 1, the lower first: 0.7,0.9', paper_range
+        )
+    return low, high
+
+
+def parse_multigpu_strategy(multigpu_strategy: str | Sequence[int]) -> list[int]:
+    """Return the layer numbers of the setting multigpu_strategy."""
+    try:
+        return _integers(multigpu_strategy)
+    except (TypeError, ValueError):
+        raise SettingError(
+            'multigpu_strategy', 'give layer numbers, such as 3,12', multigpu_strategy
+        ) from None
+
+
+def parse_memory_limit(memory: str | int) -> int | None:
+    """Return the bytes of the setting memory; None for what is free."""
+    if isinstance(memory, str):
+        return parse_memory(memory) if memory else None
+    if memory <= 0:
+        raise SettingError('memory', 'give bytes, such as 4G or 500M', memory)
+    return memory
+
+
+def parse_scales(multiscale: str | int | Sequence[int]) -> list[int]:
+    """Return the numbers of the setting multiscale of stylize_multiscale, all above 0."""
+    try:
+        numbers = _integers(multiscale)
+        if min(numbers, default=1) < 1:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise SettingError(
+            'multiscale', 'give a number of scales, or sizes: 128,256', multiscale
+        ) from None
+    return numbers
+
+
+def _integers(value: str | int | Sequence[int]) -> list[int]:
+    return [int(x) if isinstance(x, str) else operator.index(x) for x in _items(value)]
+
+
+def _items(value: Any) -> Sequence[Any]:
+    """Return the parts of a setting that is a list: 'a,b', a sequence, or a number alone."""
+    if isinstance(value, str):
+        return split(value)
+    return value if isinstance(value, Sequence) else [value]
