@@ -2,63 +2,61 @@
 
 import os
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
+from neural_style.command.arguments import Arguments
 from neural_style.figures.figures import FIGURES, PaperFigure
-from neural_style.figures.pictures import Picture
+from neural_style.figures.inputs import Input
 from neural_style.figures.plan import Plan
+
+FORMULAS = {
+    'printed': 'the printed formulas, with alpha and beta as weights',
+    'code': "the authors' later code: means of squares, weight 1 for content and"
+    ' beta / alpha for every style layer',
+}
 
 
 def caption(
-    name: str, params: SimpleNamespace, plan: Plan, normalized: bool, stand_ins: Sequence[str]
+    name: str, arguments: Arguments, plan: Plan, normalized: bool, remarks: Sequence[str]
 ) -> str:
-    """What stands under the sheet."""
-    sentences = []
+    """Return the text under the sheet.  remarks: of images that stand for others."""
+    first = plan.paintings[0]
+    sentences = ['Settings: the defaults of neural-style.']
     if isinstance(FIGURES[name], PaperFigure):
-        first = 'Layers conv1_1 and so on are'
-        what = 'rectified (relu1_1)' if params.features == 'relu' else 'not rectified'
-        reading = {
-            'printed': 'the printed formulas, with alpha and beta as weights',
-            'code': "the authors' later code: means of squares, weight 1 for content and"
-            ' beta / alpha for every style layer',
-        }[params.reading]
-        sentences += [f'Reading: {params.reading} ({reading}).', f'{first} {what}.']
-    else:
-        sentences.append('Settings: the defaults of neural-style.')
-    network = os.path.basename(params.model_file).removesuffix('.caffemodel')
+        features = {'relu': 'rectified (relu1_1)', 'conv': 'not rectified'}[arguments.features]
+        sentences = [
+            f'Reading: {arguments.reading} ({FORMULAS[arguments.reading]}).',
+            f'Layers conv1_1 and so on are {features}.',
+        ]
+    network = os.path.basename(arguments.model_file).removesuffix('.caffemodel')
     scaling = ', scaled to mean activations of 1' if normalized else ''
-    pooling = 'average' if plan.paintings[0].keywords.get('pooling') == 'avg' else 'max'
-    deviation = plan.paintings[0].keywords.get('noise_scale')
+    pooling = 'average' if first.settings.get('pooling') == 'avg' else 'max'
+    deviation = first.settings.get('noise_scale')
     noise = f'noise of deviation {deviation:g}' if deviation else 'noise'
-    shown = ', that of the lowest loss shown' if plan.paintings[0].lowest else ''
+    choice = ', that of the lowest loss shown' if first.lowest else ''
     sentences += [
         f'Network: {network}{scaling}; {pooling} pooling.',
-        f'{params.image_size} pixels, {params.num_iterations} evaluations of L-BFGS from {noise},'
-        f' seed {params.seed}{shown}.',
+        f'{arguments.image_size} pixels, {arguments.num_iterations} evaluations of L-BFGS from'
+        f' {noise}, seed {arguments.seed}{choice}.',
     ]
-    if stand_ins:
-        sentences.append('; '.join(stand_ins) + '.')
+    if remarks:
+        sentences.append('; '.join(remarks) + '.')
     return ' '.join(sentences)
 
 
-def settings(
-    params: SimpleNamespace,
-    figure: Any,
-    content: Picture,
-    styles: Sequence[Picture],
-    normalized: bool,
+def figure_settings(
+    name: str, arguments: Arguments, content: Input, styles: Sequence[Input], normalized: bool
 ) -> dict[str, Any]:
-    """Settings of the whole figure, for its page."""
+    """Return the settings of the whole figure, by their labels on its page."""
     rows = {
         'content image': content.name,
         'style images': ', '.join(style.name for style in styles),
-        'network': os.path.basename(params.model_file),
-        'image size': params.image_size,
-        'evaluations': params.num_iterations,
-        'seed': params.seed,
+        'network': os.path.basename(arguments.model_file),
+        'image size': arguments.image_size,
+        'evaluations': arguments.num_iterations,
+        'seed': arguments.seed,
     }
-    if isinstance(figure, PaperFigure):
-        rows |= {'reading': params.reading, 'features': params.features, 'scaled': normalized}
-        rows['losses'] = 'with beta = 1; figure 1: of weight 1'
+    if isinstance(FIGURES[name], PaperFigure):
+        rows |= {'reading': arguments.reading, 'features': arguments.features}
+        rows |= {'scaled': normalized, 'losses': 'with beta = 1; figure 1: of weight 1'}
     return rows

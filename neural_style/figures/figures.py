@@ -5,13 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from neural_style.figures.galleries import colors, interpolation, multiple, style_scales
-from neural_style.figures.paper import (
-    Setting,
-    five_paintings,
-    layers_and_ratios,
-    reconstructions,
-)
-from neural_style.figures.pictures import (
+from neural_style.figures.inputs import (
     COMPOSITION_VII,
     GOLDEN_GATE,
     SEATED_NUDE,
@@ -19,38 +13,44 @@ from neural_style.figures.pictures import (
     STARRY_NIGHT,
     THE_SCREAM,
     TUBINGEN,
-    Picture,
+    Input,
     Role,
+)
+from neural_style.figures.paper import (
+    Reading,
+    five_paintings,
+    layers_and_ratios,
+    reconstructions,
 )
 from neural_style.figures.plan import Plan
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: its line in the list, its pictures, and what makes its plan.
+    """A figure: its title, its inputs, and the function that plans it.
 
-    content, styles: the roles of its pictures; -style_image may name from least to most others.
+    content, styles: the roles of its inputs; -style_image may name from min_styles to max_styles.
     """
 
     title: str
     content: Role
     styles: tuple[Role, ...]
-    least: int
-    most: float
+    min_styles: int
+    max_styles: float
 
 
 @dataclass(frozen=True)
 class PaperFigure(Figure):
-    """One of the paper's figures: has readings and features."""
+    """One of the paper's figures, which can be read in several ways."""
 
-    plan: Callable[[Picture, Sequence[Picture], Setting], Plan]
+    plan: Callable[[Input, Sequence[Input], Reading], Plan]
 
 
 @dataclass(frozen=True)
 class Gallery(Figure):
     """One of the original's galleries."""
 
-    plan: Callable[[Picture, Sequence[Picture]], Plan]
+    plan: Callable[[Input, Sequence[Input]], Plan]
 
 
 FIVE = (SHIPWRECK, STARRY_NIGHT, THE_SCREAM, SEATED_NUDE, COMPOSITION_VII)
@@ -92,8 +92,14 @@ FIGURES: dict[str, PaperFigure | Gallery] = {
 }
 
 
-def title(name: str) -> str:
-    """What the sheet is headed with."""
+def heading(name: str) -> str:
+    """Return the heading of the sheet and the page."""
     figure = FIGURES[name]
-    kind = f'Figure {name}' if isinstance(figure, PaperFigure) else f'Gallery {name}'
-    return f'{kind}: {figure.title}'
+    group = 'Figure' if isinstance(figure, PaperFigure) else 'Gallery'
+    return f'{group} {name}: {figure.title}'
+
+
+def figure_list() -> str:
+    """Return a line for each figure."""
+    width = max(map(len, FIGURES))
+    return ''.join(f'  {name:<{width}}  {figure.title}\n' for name, figure in FIGURES.items())

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neural_style.figures.pictures import Picture
-from neural_style.figures.plan import InputPanel, Painting, Plan, letters
+from neural_style.figures.inputs import Input
+from neural_style.figures.plan import InputPanel, Painting, Plan, lettered_plan
 
 # The original's defaults, but that a layer which the network lacks is an error.
 GALLERY: Mapping[str, Any] = {
@@ -15,8 +15,8 @@ GALLERY: Mapping[str, Any] = {
 }
 
 
-def style_scales(content: Picture, styles: Sequence[Picture]) -> Plan:
-    """The style picture at 2, 1 and 0.5 times the size."""
+def style_scales(content: Input, styles: Sequence[Input]) -> Plan:
+    """Return paintings with the style image at 2, 1 and 0.5 times the size."""
     row = [
         Painting(
             f'scale_{scale:g}',
@@ -29,15 +29,15 @@ def style_scales(content: Picture, styles: Sequence[Picture]) -> Plan:
         )
         for column, scale in enumerate((2.0, 1.0, 0.5), start=1)
     ]
-    inputs = (
+    panels = (
         InputPanel(content, f'content: {content.name}', (0, 0)),
         InputPanel(styles[0], f'style: {styles[0].name}', (0, 4)),
     )
-    return Plan(tuple(row), inputs)
+    return Plan(tuple(row), panels)
 
 
-def interpolation(content: Picture, styles: Sequence[Picture]) -> Plan:
-    """From one style to another in five steps."""
+def interpolation(content: Input, styles: Sequence[Input]) -> Plan:
+    """Return paintings from one style to another in five steps."""
     first, second = styles
     row = [
         Painting(
@@ -50,37 +50,37 @@ def interpolation(content: Picture, styles: Sequence[Picture]) -> Plan:
         )
         for column, share in enumerate((9, 7, 5, 3, 1), start=1)
     ]
-    inputs = (
+    panels = (
         InputPanel(first, f'1: {first.name}', (0, 0)),
         InputPanel(second, f'2: {second.name}', (0, 6)),
     )
-    return Plan(tuple(row), inputs)
+    return Plan(tuple(row), panels)
 
 
-def colors(content: Picture, styles: Sequence[Picture]) -> Plan:
-    """Strokes of the paintings in the colours of the photograph."""
+def colors(content: Input, styles: Sequence[Input]) -> Plan:
+    """Return paintings with the strokes of the styles and the colours of the photograph."""
     labels = [style.name for style in styles]
-    return letters(content, styles, [GALLERY] * len(styles), labels, original_colors=True)
+    return lettered_plan(content, styles, [GALLERY] * len(styles), labels, original_colors=True)
 
 
-def multiple(content: Picture, styles: Sequence[Picture]) -> Plan:
-    """Two styles at once, in a ring: each picture shares a style with its neighbours."""
+def multiple(content: Input, styles: Sequence[Input]) -> Plan:
+    """Return paintings of two styles each, in a ring: neighbours share a style."""
     count = len(styles)
     pairs = [(n, (n + 1) % count) for n in range(count if count > 2 else 1)]
     across = math.ceil(len(pairs) / 2)
     # Clockwise from the upper left: the second half comes back below.
-    places = [(0, n) if n < across else (1, len(pairs) - 1 - n) for n in range(len(pairs))]
+    cells = [(0, n) if n < across else (1, len(pairs) - 1 - n) for n in range(len(pairs))]
     return Plan(
         tuple(
             Painting(
-                f'styles_{one + 1}_{other + 1}',
-                f'{styles[one].name} + {styles[other].name}',
-                place,
+                f'styles_{first + 1}_{second + 1}',
+                f'{styles[first].name} + {styles[second].name}',
+                cell,
                 content,
-                (styles[one], styles[other]),
+                (styles[first], styles[second]),
                 GALLERY,
-                insets=(styles[one], styles[other]),
+                insets=(styles[first], styles[second]),
             )
-            for (one, other), place in zip(pairs, places, strict=True)
+            for (first, second), cell in zip(pairs, cells, strict=True)
         )
     )

@@ -15,14 +15,14 @@ from torch.nn import functional
 
 from neural_style.transfer.preprocessing import preprocess
 
-# Mean activations of a normalised network on some pictures are 1 but for a factor like this.
-NEAR_ONE = 4
+# A network counts as normalised when its mean activations are within this factor of 1.
+TOLERANCE = 4
 
 
 def mean_activations(cnn: nn.Sequential, images: Sequence[Tensor]) -> dict[str, float]:
-    """Mean over images, positions and filters of each convolution, rectified, by the layer's name.
+    """Return the mean over images, positions and filters of each rectified convolution, by name.
 
-    images: (3, H, W), RGB in [0, 1].  Max pooling is taken as average pooling, as it is painted.
+    images: (3, H, W), RGB in [0, 1].  Max pooling is replaced by average pooling, as in the paper.
     """
     means: dict[str, float] = {}
     features = [preprocess(image).float()[None] for image in images]
@@ -30,32 +30,32 @@ def mean_activations(cnn: nn.Sequential, images: Sequence[Tensor]) -> dict[str, 
         for name, layer in cnn.named_children():
             if isinstance(layer, nn.MaxPool2d):
                 features = [
-                    functional.avg_pool2d(each, layer.kernel_size, layer.stride)
-                    for each in features
+                    functional.avg_pool2d(x, layer.kernel_size, layer.stride) for x in features
                 ]
             else:
-                features = [layer(each) for each in features]
+                features = [layer(x) for x in features]
             if isinstance(layer, nn.Conv2d):
-                total = sum(float(each.clamp(min=0).double().sum()) for each in features)
-                means[name] = total / sum(each.numel() for each in features)
+                total = sum(float(x.clamp(min=0).double().sum()) for x in features)
+                means[name] = total / sum(x.numel() for x in features)
     return means
 
 
 def is_normalized(means: dict[str, float]) -> bool:
-    return all(1 / NEAR_ONE <= mean <= NEAR_ONE for mean in means.values())
+    """Tell whether mean activations are those of a normalised network."""
+    return all(1 / TOLERANCE <= mean <= TOLERANCE for mean in means.values())
 
 
 def normalize(cnn: nn.Sequential, means: dict[str, float]) -> None:
     """Scale the convolutions, in place, so that their mean activations become 1.
 
-    A layer that is silent altogether is left as it is.
+    A layer without activations is left as it is.
     """
-    before = 1.0
+    mean_below = 1.0
     with torch.no_grad():
         for name, layer in cnn.named_children():
             if isinstance(layer, nn.Conv2d):
-                mean = means[name] or before
-                layer.weight.mul_(before / mean)
+                mean = means[name] or mean_below
+                layer.weight.mul_(mean_below / mean)
                 if layer.bias is not None:
                     layer.bias.div_(mean)
-                before = mean
+                mean_below = mean

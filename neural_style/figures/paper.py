@@ -5,55 +5,57 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neural_style.figures.pictures import Picture
-from neural_style.figures.plan import InputPanel, Painting, Plan, letters
+from neural_style.figures.inputs import Input
+from neural_style.figures.plan import InputPanel, Painting, Plan, lettered_plan
 
 READINGS = ('printed', 'code')
 FEATURES = ('relu', 'conv')
 LAYERS = ('1_1', '2_1', '3_1', '4_1', '5_1')
 CONTENT_LAYER = '4_2'
-FIGURE_2 = (1e-3, 1e-3, 1e-3, 1e-4, 1e-4)  # ratios of B to F
+FIGURE_2_RATIOS = (1e-3, 1e-3, 1e-3, 1e-4, 1e-4)  # of B to F
 RATIOS = (1e-5, 1e-4, 1e-3, 1e-2)
-# What alpha and beta are both multiplied by, which moves no minimum.  L-BFGS uses a pair of step
+# alpha and beta are both multiplied by this, which moves no minimum.  L-BFGS uses a pair of step
 # and gradient change only if their product is above 1e-10: with beta = 1 a picture may stay grey.
 # A normalised network does well with gradients whose absolute values sum to 1e4 ... 1e6 at first;
 # beyond that the first pairs are noise, and the next step is a leap.
 SCALE = {'printed': 1e6, 'code': 1e9}
-# The weight of a content loss that is alone, for the same reason; the printed one is a sum over all
+# The weight of a single content loss, for the same reason; the printed loss is a sum over all
 # positions, the other a mean.
-SINGLE_PROCESS = {'printed': 1.0, 'code': 1e4}
-# Standard deviation of the noise that every picture starts from, of 256 levels; the paper gives
-# none.  From the original's 0.001 the middle of a picture is flat, style gradients there are all
-# alike, and low layers give a grey field in a frame; from 20 and above grain is left over.
+SINGLE_LOSS_WEIGHT = {'printed': 1.0, 'code': 1e4}
+# Standard deviation of the noise that every painting starts from, in grey levels; the paper gives
+# none.  From the original's 0.001 the middle of an image is flat, style gradients there are all
+# alike, and low layers give a grey field in a frame; from 20 up grain is left over.
 NOISE = 10
 
 
 @dataclass(frozen=True)
-class Setting:
-    """How the paper is read: see weights, and layer."""
+class Reading:
+    """How the paper is read: which weights, and which layers.
 
-    reading: str = 'code'
+    formulas: 'printed', those of the paper with alpha, beta and w_l = 1 / number of layers; or
+    'code', the authors' later program: means of squares, 1 for content, 1 / ratio for each layer.
+    features: 'relu' or 'conv', what the paper calls conv1_1.
+    """
+
+    formulas: str = 'code'
     features: str = 'relu'
 
     def weights(self, ratio: float) -> dict[str, Any]:
-        """Keywords of stylize for a ratio alpha / beta.
-
-        printed: the formulas of the paper with alpha, beta and w_l = 1 / number of layers.
-        code: the authors' later program: means of squares, 1 for content, 1 / ratio for each layer.
-        """
-        scale = SCALE[self.reading]
+        """Return keywords of stylize for a ratio alpha / beta."""
+        scale = SCALE[self.formulas]
         return {
-            'losses': 'paper' if self.reading == 'printed' else 'neural_style',
+            'losses': 'paper' if self.formulas == 'printed' else 'neural_style',
             'missing_layers': 'error',
             'content_weight': ratio * scale,
             'style_weight': scale,
         }
 
     def layer(self, number: str) -> str:
+        """Return the name of a layer such as '4_2'."""
         return self.features + number
 
-    def keywords(self, content: Sequence[str], style: Sequence[str], ratio: float) -> dict:
-        """Keywords of stylize for layers such as '4_2'; all else as the paper says."""
+    def settings(self, content: Sequence[str], style: Sequence[str], ratio: float) -> dict:
+        """Return keywords of stylize for layers such as '4_2'; all else as the paper says."""
         return {
             'content_layers': ','.join(map(self.layer, content)),
             'style_layers': ','.join(map(self.layer, style)),
@@ -64,63 +66,60 @@ class Setting:
         }
 
 
-def reconstructions(content: Picture, styles: Sequence[Picture], setting: Setting) -> Plan:
-    """Figure 1: above from the style of sets of layers, below from the content of single ones."""
-    paintings = []
-    for column, layer in enumerate(LAYERS, start=1):
-        letter = 'abcde'[column - 1]
-        span = 'conv1_1' if column == 1 else f'conv1_1 ... conv{layer}'
-        style = setting.keywords((), LAYERS[:column], 1)
-        single = setting.keywords((layer,), (), 1)
-        single['content_weight'] = SINGLE_PROCESS[setting.reading]
-        above = Painting(
+def reconstructions(content: Input, styles: Sequence[Input], reading: Reading) -> Plan:
+    """Return figure 1: style from sets of layers above, content from single layers below."""
+    style_row = [
+        Painting(
             f'style_conv{layer}',
-            f'{letter}  {span}',
+            f'{letter}  ' + ('conv1_1' if column == 1 else f'conv1_1 ... conv{layer}'),
             (0, column),
             content,
             (styles[0],),
-            style,
-            unit=SCALE[setting.reading],
+            reading.settings((), LAYERS[:column], 1),
+            unit=SCALE[reading.formulas],
             lowest=True,
         )
-        # stylize wants a style picture even where no layer looks at it.
-        below = Painting(
+        for column, (letter, layer) in enumerate(zip('abcde', LAYERS, strict=True), start=1)
+    ]
+    weight = SINGLE_LOSS_WEIGHT[reading.formulas]
+    content_row = [
+        Painting(
             f'content_conv{layer}',
             f'{letter}  conv{layer}',
             (1, column),
             content,
-            (content,),
-            single,
-            unit=SINGLE_PROCESS[setting.reading],
+            (content,),  # stylize asks for a style image even where no layer looks at it
+            reading.settings((layer,), (), 1) | {'content_weight': weight},
+            unit=weight,
             lowest=True,
         )
-        paintings += [above, below]
-    paintings.sort(key=lambda painting: painting.place)
-    inputs = (
+        for column, (letter, layer) in enumerate(zip('abcde', LAYERS, strict=True), start=1)
+    ]
+    panels = (
         InputPanel(styles[0], f'style: {styles[0].name}', (0, 0)),
         InputPanel(content, f'content: {content.name}', (1, 0)),
     )
-    rows = ('Style reconstructions', 'Content reconstructions')
-    return Plan(tuple(paintings), inputs, row_labels=rows)
+    row_labels = ('Style reconstructions', 'Content reconstructions')
+    return Plan((*style_row, *content_row), panels, row_labels=row_labels)
 
 
-def five_paintings(content: Picture, styles: Sequence[Picture], setting: Setting) -> Plan:
-    """Figure 2: one photograph in the manner of several paintings."""
-    return letters(
+def five_paintings(content: Input, styles: Sequence[Input], reading: Reading) -> Plan:
+    """Return figure 2: one photograph in the manner of several paintings."""
+    return lettered_plan(
         content,
         styles,
-        [setting.keywords((CONTENT_LAYER,), LAYERS, ratio) for ratio in FIGURE_2],
+        [reading.settings((CONTENT_LAYER,), LAYERS, ratio) for ratio in FIGURE_2_RATIOS],
         [
             f'{style.name}, 10^{_exponent(ratio)}'
-            for style, ratio in zip(styles, FIGURE_2, strict=False)
+            for style, ratio in zip(styles, FIGURE_2_RATIOS, strict=False)
         ],
-        unit=SCALE[setting.reading],
+        unit=SCALE[reading.formulas],
         lowest=True,
     )
 
 
-def layers_and_ratios(content: Picture, styles: Sequence[Picture], setting: Setting) -> Plan:
-    """Figure 3: rows are sets of style layers, columns ratios of content to style."""
+def layers_and_ratios(content: Input, styles: Sequence[Input], reading: Reading) -> Plan:
+    """Return figure 3: rows are sets of style layers, columns ratios of content to style."""
     grid = [
         Painting(
             f'conv{layer}_1e{_exponent(ratio)}',
@@ -128,8 +127,8 @@ def layers_and_ratios(content: Picture, styles: Sequence[Picture], setting: Sett
             (row, column),
             content,
             (styles[0],),
-            setting.keywords((CONTENT_LAYER,), LAYERS[: row + 1], ratio),
-            unit=SCALE[setting.reading],
+            reading.settings((CONTENT_LAYER,), LAYERS[: row + 1], ratio),
+            unit=SCALE[reading.formulas],
             lowest=True,
         )
         for row, layer in enumerate(LAYERS)

@@ -1,4 +1,4 @@
-"""Before anything is painted: has the network the layers, do the pictures fit, is it normal?"""
+"""Checks before rendering: required layers, image sizes, normalisation."""
 
 import copy
 from collections.abc import Iterable, Sequence
@@ -13,28 +13,31 @@ from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7.cmdline import split
 from neural_style.torch7.random import Generator
 
-# Layers whose output grows with their input: what normalize may scale.
+# Layers that normalize may scale: their output is proportional to their input, biases aside.
 HOMOGENEOUS = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Dropout)
 
 
 def layers(painting: Painting, kind: str) -> list[str]:
-    """The layers of a painting's losses.  kind: content or style."""
-    return split(painting.keywords[f'{kind}_layers'])
+    """Return the layers of a painting's losses.  kind: content or style."""
+    return split(painting.settings[f'{kind}_layers'])
 
 
 def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) -> nn.Sequential:
-    """The network up to the last layer that any of the paintings looks at.
+    """Return the network up to the last layer that a loss of any painting needs.
 
     Raises ValueError, naming -model_file, if it lacks one.
     """
     needed = {
-        name for each in paintings for kind in ('content', 'style') for name in layers(each, kind)
+        name
+        for painting in paintings
+        for kind in ('content', 'style')
+        for name in layers(painting, kind)
     }
     names = layer_names(cnn)
-    lacking = sorted(needed - set(names))
-    if lacking:
+    missing = sorted(needed - set(names))
+    if missing:
         raise ValueError(
-            f'-model_file {model_file}: the network has no layer {", ".join(lacking)}, which this'
+            f'-model_file {model_file}: the network has no layer {", ".join(missing)}, which this'
             f' figure needs; it has {", ".join(names)}; name a whole VGG-19'
             ' (sh models/download_models.sh fetches one)'
         )
@@ -47,7 +50,7 @@ def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) 
 def check_sizes(cnn: nn.Sequential, pooling: str, shapes: Iterable[torch.Size]) -> None:
     """Raise ValueError, naming -image_size, if an image of one of the shapes is too small.
 
-    Nothing is computed: a copy of the network walks through shapes alone.
+    Nothing is computed: a copy of the network runs on shapes alone.
     """
     network = LossNetwork(
         copy.deepcopy(cnn),
@@ -67,19 +70,19 @@ def check_sizes(cnn: nn.Sequential, pooling: str, shapes: Iterable[torch.Size]) 
 
 
 def normalize_if_needed(cnn: nn.Sequential, images: Sequence[Tensor], choice: str) -> bool:
-    """Scale the network to mean activations of 1 over the images; returns whether it was done.
+    """Scale the network to mean activations of 1 over the images; tells whether it has.
 
-    choice: auto does it for a network that is not normalised; always; or never.
+    choice: always, never, or auto: only a network that is not normalised.
     """
     if choice == 'never':
         return False
-    other = [type(layer).__name__ for layer in cnn if not isinstance(layer, HOMOGENEOUS)]
-    if other:
+    others = [type(layer).__name__ for layer in cnn if not isinstance(layer, HOMOGENEOUS)]
+    if others:
         if choice == 'auto':
             return False
         raise ValueError(
-            f'-normalize always: the network has a layer of type {other[0]}, and only convolutions,'
-            ' ReLU and pooling can be scaled; give -normalize never'
+            f'-normalize always: the network has a layer of type {others[0]}, and only'
+            ' convolutions, ReLU and pooling can be scaled; give -normalize never'
         )
     means = mean_activations(cnn, images)
     if choice == 'auto' and is_normalized(means):

@@ -1,4 +1,4 @@
-"""Which picture stands where: the paper's, the project's own in its place, or the user's."""
+"""Inputs of a figure: the paper's images, the project's own in their place, or the user's."""
 
 import importlib.resources
 import math
@@ -11,10 +11,10 @@ FOLDER = os.path.join('examples', 'inputs')
 
 @dataclass(frozen=True)
 class Role:
-    """A picture that a figure needs.
+    """The part that an image has in a figure.
 
     title: what the paper shows.  file: its name in examples/inputs, once it has been fetched.
-    stand_ins: the project's own pictures, the first that exists is taken.
+    stand_ins: the project's own images; the first that exists takes its place.
     """
 
     title: str
@@ -32,10 +32,10 @@ COMPOSITION_VII = Role('Composition VII', 'composition_vii.jpg', ('qinglu.jpg', 
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An input of a figure.
+class Input:
+    """An image file that goes into a figure.
 
-    flag: the flag that names it.  role: what it stands for, None where the user named it.
+    flag: the flag that names it.  role: its part in the figure, None where the user named it.
     """
 
     path: str
@@ -44,45 +44,52 @@ class Picture:
 
     @property
     def name(self) -> str:
-        """What labels call it."""
+        """The name on labels."""
         return os.path.basename(self.path)
 
     @property
-    def stands_in(self) -> bool:
-        return self.role is not None and self.name != self.role.file
+    def remark(self) -> str:
+        """What the image stands for, '' where it is the paper's or the user's own."""
+        if self.role is None or self.name == self.role.file:
+            return ''
+        return f'{self.name} stands for {self.role.file} ({self.role.title})'
 
 
 def folders() -> list[str]:
-    """Where example pictures may be: here, or in the checkout that the program runs from."""
+    """Return where example images may be: here, or in the checkout that the program runs from."""
     checkout = os.path.dirname(str(importlib.resources.files('neural_style')))
     return [FOLDER, os.path.join(checkout, FOLDER)]
 
 
-def choose(
-    flag: str, roles: Sequence[Role], given: Sequence[str], least: int, most: float
-) -> list[Picture]:
-    """The pictures of a flag: those given, or else one for each of the roles.
+def choose_inputs(
+    flag: str, roles: Sequence[Role], paths: Sequence[str], min_count: int, max_count: float
+) -> list[Input]:
+    """Return the inputs that a flag names, or else one for each of the roles.
 
-    given: paths from the command line, from least to most of them.  Raises ValueError, naming the
-    flag, for another number, or where there is no picture for a role.
+    paths: from the command line.  Raises ValueError, naming the flag, for another number of them,
+    or where there is no image for a role.
     """
-    if not given:
+    if not paths:
         return [_find(flag, role) for role in roles]
-    if not least <= len(given) <= most:
-        want = f'{least}' if least == most else f'{least} or more'
-        want = want if most in (least, math.inf) else f'{least} to {most}'
+    if not min_count <= len(paths) <= max_count:
+        expected = f'{min_count} to {max_count}'
+        if min_count == max_count:
+            expected = f'{min_count}'
+        elif max_count == math.inf:
+            expected = f'{min_count} or more'
         raise ValueError(
-            f'{flag} {",".join(given)}: {len(given)} picture(s) named, and this figure takes {want}'
+            f'{flag} {",".join(paths)}: {len(paths)} picture(s) named, and this figure takes'
+            f' {expected}'
         )
-    return [Picture(path, flag) for path in given]
+    return [Input(path, flag) for path in paths]
 
 
-def _find(flag: str, role: Role) -> Picture:
+def _find(flag: str, role: Role) -> Input:
     for name in (role.file, *role.stand_ins):
         for folder in folders():
             path = os.path.join(folder, name)
             if os.path.exists(path):
-                return Picture(path, flag, role)
+                return Input(path, flag, role)
     raise ValueError(
         f'{flag}: there is neither {role.file} nor a picture to stand for it in {FOLDER}, which'
         ' comes with the source of the program and not with its installation: pass -content_image'
