@@ -1,0 +1,29 @@
+"""What runs have written into the current folder."""
+
+import json
+import os
+
+import numpy as np
+from PIL import Image
+
+from neural_style.command import image_files
+
+
+def files(folder='.'):
+    return sorted(os.listdir(folder))
+
+
+def pixels(path='out.png'):
+    """The pixels of an image as they are stored."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def content_of(path):
+    """The bytes of a file."""
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def recipe_of(path):
+    return json.loads(image_files.comment(path))
