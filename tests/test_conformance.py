@@ -1,4 +1,4 @@
-"""The recordings that travel with the project, replayed; and whether the judge can say no."""
+"""Recordings of the original are replayed; and the judge is shown false ones."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ def test_run_conforms_to_its_recording(name):
     verdict = conformance.judge(DATA, name)
     assert not verdict.faults, verdict.row()
     if conformance.is_determined(DATA / 'runs' / name) and conformance.sums_as_recorded():
-        assert not verdict.differs, f'to the last bit it is not: {verdict.row()}'
+        assert not verdict.differs, f'not equal to the last bit: {verdict.row()}'
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_the_judge_accepts_a_true_recording(recordings):
     assert faults(recordings) == ''
 
 
-def test_the_judge_tells_the_same_from_what_passes(recordings):
+def test_the_judge_tells_equal_runs_from_passing_ones(recordings):
     folder = recordings / 'runs' / 'tv_only_adam'
     falsify(recordings, 'stdout.txt', lambda text: text.replace('0.000000', '0.000001', 1))
     trace = dict(np.load(folder / 'trace.npz'))
@@ -94,8 +94,8 @@ def test_the_judge_notices_a_traceback(recordings, monkeypatch):
     assert "traceback: KeyError: 'no such thing'" in faults(recordings)
 
 
-def test_all_golden_recordings_conform(golden):
-    """The travelling part stands for the whole only if the whole was looked at: a sample here."""
+def test_recordings_over_genuine_weights_conform(golden):
+    """Their weights and pictures are not part of the project."""
     for name in ('real_adam', 'real_lbfgs', 'iters1_init_image_same_size'):
         verdict = conformance.judge(golden, name)
         assert not verdict.faults, verdict.row()

@@ -1,4 +1,4 @@
-"""Several processes that share a run: the numbers of one, and an end when one of them dies."""
+"""Several processes share a run: they compute what one does, and end when one of them dies."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def noise(height, width, seed):
 
 
 def evaluated(world, size, settings):
-    """Loss and gradient, the targets captured by the same processes; and whether they shared."""
+    """Return loss and gradient, and whether the processes shared the evaluation."""
     cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel').double()
     network = loss_network(cnn, world=world, **settings)
     network.capture_content(noise(*size, 1))
@@ -44,30 +44,30 @@ def evaluated(world, size, settings):
 
 
 def minimised(world):
-    """A stretched bowl, by L-BFGS over the parts that the processes have."""
+    """Minimise a stretched bowl by L-BFGS over the shards of the processes."""
     start = noise(30, 700, 5).flatten()
     scales = torch.linspace(1, 300, len(start), dtype=torch.float64)
 
-    def feval(part):
-        x = world.all_gather(part, start.shape)
+    def feval(shard):
+        x = world.all_gather(shard, start.shape)
         x = x + 0.3 * x.roll(1)
         gradient = scales * x
         gradient = gradient + 0.3 * gradient.roll(-1)
         return x @ (scales * x) / 2, world.shard(gradient)
 
-    part = world.shard(start.clone())
+    shard = world.shard(start.clone())
     total = world.all_reduce if world.size > 1 else None
-    lbfgs(feval, part, max_iter=40, n_correction=7, max_step=20.0, total=total, tol_x=-1)
-    return world.all_gather(part, start.shape)
+    lbfgs(feval, shard, max_iter=40, n_correction=7, max_step=20.0, total=total, tol_x=-1)
+    return world.all_gather(shard, start.shape)
 
 
 def work(folder):
-    """What every process of the test below does."""
+    """Do what every process of the test below does."""
     torch.set_num_threads(1)
     world = init_world()
-    found = [evaluated(world, size, settings) for size, settings in CASES]
+    evaluations = [evaluated(world, size, settings) for size, settings in CASES]
     sums = minimised(world), world.max(world.rank), world.broadcast(f'of {world.rank}')
-    torch.save((found, sums), f'{folder}/{world.rank}.pt')
+    torch.save((evaluations, sums), f'{folder}/{world.rank}.pt')
     destroy_world(world)
 
 
@@ -77,27 +77,27 @@ def one_thread(monkeypatch):
     monkeypatch.setenv('PYTHONPATH', f'{ROOT}{os.pathsep}{ROOT / "tests"}')
 
 
-@pytest.mark.parametrize('count', [2, 4])
-def test_processes_find_what_one_finds(tmp_path, one_thread, count):
+@pytest.mark.parametrize('count', [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_several_processes_compute_what_one_computes(tmp_path, one_thread, count):
     assert launch([sys.executable, __file__, str(tmp_path)], count) == 0
-    parts = [torch.load(path) for path in sorted(tmp_path.iterdir())]
-    assert len(parts) == count
+    results = [torch.load(path) for path in sorted(tmp_path.iterdir())]
+    assert len(results) == count
     for number, (size, settings) in enumerate(CASES):
         total, gradient, _ = evaluated(SINGLE_PROCESS, size, settings)
-        for found, _ in parts:
-            loss, own, shared = found[number]
+        for evaluations, _ in results:
+            loss, shared_gradient, shared = evaluations[number]
             assert shared
             assert float(loss) == pytest.approx(float(total), rel=1e-12)
-            assert (own - gradient).norm() <= 1e-12 * gradient.norm()
+            assert (shared_gradient - gradient).norm() <= 1e-12 * gradient.norm()
     alone = minimised(SINGLE_PROCESS)
-    for _, (point, most, same) in parts:
-        assert torch.equal(point, parts[0][1][0])
-        # what is left of the start, and of another order of summation
+    for _, (point, highest, broadcast) in results:
+        assert torch.equal(point, results[0][1][0])
+        # the sums are taken in another order
         assert (point - alone).norm() <= 1e-6 * noise(30, 700, 5).norm()
-        assert (most, same) == (count - 1, 'of 0')
+        assert (highest, broadcast) == (count - 1, 'of 0')
 
 
-def test_a_network_that_cannot_be_cut_in_strips_is_refused():
+def test_network_that_cannot_be_cut_into_strips_is_refused():
     cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
     layers = [*list(cnn.children())[:4], torch.nn.Dropout(0.5), *list(cnn.children())[4:8]]
     with pytest.raises(ValueError, match='several processes: '):
@@ -127,21 +127,22 @@ def losses(out):
     return [float(number) for number in re.findall(r'loss: (\S+)', out)]
 
 
-def test_the_command_prints_what_one_process_prints(tmp_path, one_thread):
+def test_several_processes_print_what_one_prints(tmp_path, one_thread):
     flags = ('-num_iterations', '6', '-print_iter', '1')
-    found = []
+    printed = []
     for gpu in ('-1', '-1,-1'):
         process = command(tmp_path, *flags, '-output_image', f'{gpu}.png', gpu=gpu)
         out, err = process.communicate(timeout=120)
         assert (process.returncode, err) == (0, '')
-        found.append(out)
-    assert re.sub(r'loss: .*', '', found[0]) == re.sub(r'loss: .*', '', found[1])
-    assert losses(found[0])[:7] == pytest.approx(losses(found[1])[:7], rel=2e-5)
-    # six steps of L-BFGS from there: what differs in the last digits has grown
-    assert losses(found[0])[-7:] == pytest.approx(losses(found[1])[-7:], rel=5e-3)
+        printed.append(out)
+    assert re.sub(r'loss: .*', '', printed[0]) == re.sub(r'loss: .*', '', printed[1])
+    assert losses(printed[0])[:7] == pytest.approx(losses(printed[1])[:7], rel=2e-5)
+    # six steps of L-BFGS later, differences in the last digits have grown
+    assert losses(printed[0])[-7:] == pytest.approx(losses(printed[1])[-7:], rel=5e-3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['-1,-1.png', '-1.png']
 
 
+@pytest.mark.slow
 def test_processes_plan_their_memory_alike(tmp_path, one_thread):
     flags = ('-num_iterations', '2', '-print_iter', '1', '-optimizer', 'adam')
     inputs = ROOT / 'examples' / 'inputs'
@@ -154,7 +155,7 @@ def test_processes_plan_their_memory_alike(tmp_path, one_thread):
     plan = re.fullmatch(
         r'448 x 336 pixels, shared by 2 processes, in strips; predicted peak (\d+)M each\n', out
     )
-    found = []
+    printed = []
     for memory in ('', f'{int(plan[1]) - 12}M'):
         process = command(tmp_path, *flags, *(('-memory', memory) if memory else ()))
         out, err = process.communicate(timeout=100)
@@ -162,27 +163,27 @@ def test_processes_plan_their_memory_alike(tmp_path, one_thread):
         lines = err.splitlines()
         assert len(lines) == (memory != '')
         assert not memory or re.search('shared by 2 processes, .* in tiles of .* each$', lines[0])
-        found.append(losses(out))
-    assert found[1][:7] == pytest.approx(found[0][:7], rel=2e-5)
-    assert found[1] == pytest.approx(found[0], rel=1e-2)
+        printed.append(losses(out))
+    assert printed[1][:7] == pytest.approx(printed[0][:7], rel=2e-5)
+    assert printed[1] == pytest.approx(printed[0], rel=1e-2)
 
 
-def descendants(pid):
-    """Of a process, on Linux."""
+def children_of(pid):
+    """List the children of a process, on Linux."""
     children = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
     return [int(child) for child in children]
 
 
 @pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='needs /proc of Linux')
-@pytest.mark.parametrize('victim', [0])
-def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path, one_thread, victim):
+@pytest.mark.slow
+def test_death_of_a_process_ends_the_run_and_resume_continues_it(tmp_path, one_thread):
     endless = ('-num_iterations', '100000', '-checkpoint', 'run', '-checkpoint_iter', '1')
     process = command(tmp_path, *endless)
     deadline = time.monotonic() + 100
     while not all((tmp_path / f'run.{k}of2').exists() for k in (1, 2)):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
-    os.kill(descendants(process.pid)[victim], signal.SIGKILL)
+    os.kill(children_of(process.pid)[0], signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode not in (0, None)
     assert 'another process of this run has ended' in err and 'Traceback' not in err
@@ -194,23 +195,26 @@ def test_a_process_that_dies_ends_the_run_and_resume_goes_on(tmp_path, one_threa
     assert (tmp_path / 'out.png').exists()
 
 
-def test_resumed_processes_paint_what_they_would_have_painted(tmp_path, one_thread):
-    endings = [
+@pytest.mark.slow
+def test_resumed_processes_paint_the_uninterrupted_picture(tmp_path, one_thread):
+    runs = [
         ('-num_iterations', '5', '-checkpoint', 'run', '-checkpoint_iter', '4'),
         ('-resume', 'run', '-num_iterations', '9', '-output_image', 'resumed.png'),
-        ('-num_iterations', '9', '-output_image', 'whole.png'),
+        ('-num_iterations', '9', '-output_image', 'uninterrupted.png'),
     ]
-    for ending in endings:
-        _, err = (process := command(tmp_path, *ending)).communicate(timeout=100)
+    for flags in runs:
+        _, err = (process := command(tmp_path, *flags)).communicate(timeout=100)
         assert (process.returncode, err) == (0, '')
-    resumed, whole = (image.load(tmp_path / f'{name}.png') for name in ('resumed', 'whole'))
-    assert torch.equal(resumed, whole)
-
-
-if __name__ == '__main__':
-    work(sys.argv[1])
+    resumed, expected = (
+        image.load(tmp_path / f'{name}.png') for name in ('resumed', 'uninterrupted')
+    )
+    assert torch.equal(resumed, expected)
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='needs POSIX signals')
 def test_launch_gives_the_status_of_a_killed_process_as_a_shell_does():
     assert launch([sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)'], 1) == 137
+
+
+if __name__ == '__main__':
+    work(sys.argv[1])

@@ -86,7 +86,7 @@ def test_fetch_inputs_gets_every_picture(script, server, tmp_path):
 
 
 @pytest.mark.skipif(not (shutil.which('curl') or shutil.which('wget')), reason='no curl, no wget')
-def test_fetch_inputs_refuses_what_is_no_picture(script, server, tmp_path):
+def test_fetch_inputs_refuses_files_that_are_no_pictures(script, server, tmp_path):
     folder, address = server
     (folder / 'tubingen.jpg').write_text('<html>moved</html>')
     (folder / 'shipwreck.jpg').unlink()

@@ -13,7 +13,9 @@ What a run is held to:
   text     stdout line by line, the numbers of losses aside; where the original died, ours may
            stop earlier (a fault is found before the long work), never say anything else.
   files    the names of the files written, and the sizes of the pictures.
-  losses   of evaluation 1, every printed number within 1e-5.
+  losses   of evaluation 1, every printed number within 1e-5; on a GPU within 1e-4, since the
+           original sums squares one after the other in float32, which is off by up to 7e-5 on
+           large layers, and a GPU does not.
   gradient at every recorded x, within 2e-6 of the recorded gradient (L2); on a GPU, or a CPU
            without AVX2, within 0.15, since there other ties in max pooling are broken.
   picture  the last one: no further from the recording than the original from itself under
@@ -51,6 +53,9 @@ from neural_style.command.flags import command_line  # noqa: E402
 from neural_style.torch7.blas import dot  # noqa: E402
 
 LOSS_TOLERANCE = 1e-5
+# The original's content losses are sums in float32, one square after the other.  The CPU repeats
+# that order.  A GPU sums in a tree: with the genuine network 7.1e-5 was seen, on an H100.
+LOSS_TOLERANCE_ON_GPU = 1e-4
 GRADIENT_TOLERANCE = 2e-6
 # Where sums round otherwise, neighbours that are equal but for rounding change places in max
 # pooling: 0.10 was seen with another kernel on the same CPU.
@@ -82,7 +87,7 @@ class Replay:
 
 @dataclass
 class Verdict:
-    """Findings about one run: faults, and the figures worth a column."""
+    """The findings about a run: faults, and the figures worth a column."""
 
     name: str
     faults: list[str] = field(default_factory=list)
@@ -167,7 +172,9 @@ def judge(recordings: Path, name: str, gpu: str | None = None) -> Verdict:
             left = [path.name for path in ours.folder.iterdir()]
             verdict.check(not left, f'left files {left} after an error')
             return verdict
-        judge_losses(verdict, recorded, *losses)
+        on_gpu = ours.network is not None and ours.network.devices[0].type != 'cpu'
+        tolerance = LOSS_TOLERANCE_ON_GPU if on_gpu else LOSS_TOLERANCE
+        judge_losses(verdict, recorded, *losses, tolerance)
         judge_files(verdict, recordings, recorded, ours)
         if not any(' is (' in fault for fault in verdict.faults):
             judge_gradients(verdict, recorded, ours)
@@ -177,8 +184,8 @@ def judge(recordings: Path, name: str, gpu: str | None = None) -> Verdict:
 def sums_as_recorded() -> bool:
     """Whether this machine adds up as the recording one did, a CPU with AVX-512 and OpenBLAS.
 
-    Matrix products do with AVX2 as well.  Of the inner products of L-BFGS, what is left of three
-    numbers shows which of them are in one lane of the sum.
+    Matrix products do with AVX2 as well.  For the inner products of L-BFGS, the sum of three
+    numbers shows which of them share a lane.
     """
     probe = torch.zeros(64)
     probe[[0, 8, 32]] = torch.tensor([2.0**24, -(2.0**24), 1.0])
@@ -187,7 +194,7 @@ def sums_as_recorded() -> bool:
 
 
 def is_determined(recorded: Path) -> bool:
-    """Whether a run hangs on nothing that nobody knows: its seed, masks of dropout."""
+    """Whether a run depends on nothing unknown, such as its seed or masks of dropout."""
     text = read_text(recorded / 'stdout.txt')
     ran = 'Running optimization' in text
     return ran and reproducible(recorded) and not losses_after_dropout(text.split('\n'))
@@ -203,7 +210,8 @@ def judge_status(verdict: Verdict, recorded: Path, ours: Replay) -> None:
         return
     if re.search(r"module '(cutorch|cunn|cudnn|cltorch|clnn)' not found", read_stderr(recorded)):
         verdict.notes.append(f'recorded without a GPU module; ours exits {ours.status}')
-        verdict.check(bool(ours.stderr.strip()), 'says nothing on stderr about the missing GPU')
+        told = bool(ours.stderr.strip()) or torch.cuda.is_available()
+        verdict.check(told, 'says nothing on stderr about the missing GPU')
         verdict.check(ours.status in (0, 1), f'exit status {ours.status}')
     elif 'image loaded has wrong #channels' in read_stderr(recorded) and ours.status == 0:
         verdict.notes.append('a picture that the original could not read')
@@ -248,8 +256,10 @@ def comparable(line: str, plain: bool) -> str:
     return line.rstrip('\t') if plain else line
 
 
-def judge_losses(verdict: Verdict, recorded: Path, want: list[str], got: list[str]) -> None:
-    """Evaluation 1 exactly, and how far the total loss follows."""
+def judge_losses(
+    verdict: Verdict, recorded: Path, want: list[str], got: list[str], tolerance: float
+) -> None:
+    """Judge evaluation 1, and count how long the total loss follows."""
     if verdict.faults or not any(line.startswith('Iteration ') for line in want):
         return
     if not reproducible(recorded):
@@ -277,26 +287,26 @@ def judge_losses(verdict: Verdict, recorded: Path, want: list[str], got: list[st
             followed += following
     if evaluation:
         verdict.loss = worst
-        verdict.check(worst <= LOSS_TOLERANCE, f'losses of evaluation 1 differ by {worst:.1e}')
+        verdict.check(worst <= tolerance, f'losses of evaluation 1 differ by {worst:.1e}')
         verdict.follows = f'{followed}/{total}'
 
 
 def distance(recorded: float, ours: float) -> float:
-    """Relative; half a unit of the last printed digit is free."""
+    """The relative difference; half a unit of the last printed digit is free."""
     if np.isnan(recorded) and np.isnan(ours):
         return 0.0
     return max(abs(recorded - ours) - 1e-6, 0) / max(abs(recorded), 1e-30)
 
 
 def reproducible(recorded: Path) -> bool:
-    """Whether the start of a run does not hang on a seed that nobody knows."""
+    """Whether the start of a run does not depend on an unknown seed."""
     words = shlex.split((recorded / 'cmd.txt').read_text(), comments=True)
     params = command_line().parse(words[2:])
     return params.init == 'image' or params.seed >= 0
 
 
 def losses_after_dropout(stdout: list[str]) -> list[str]:
-    """Losses behind a dropout layer: its masks for the targets are drawn before the seed is set."""
+    """List the losses behind dropout, whose masks for the targets are drawn before the seed."""
     counts = {'Content': 0, 'Style': 0}
     skipped, dropout = [], False
     for line in stdout:
@@ -311,7 +321,7 @@ def losses_after_dropout(stdout: list[str]) -> list[str]:
 
 
 def judge_gradients(verdict: Verdict, recorded: Path, ours: Replay) -> None:
-    """Our gradient at every image that the original evaluated."""
+    """Compare our gradient at every image that the original evaluated."""
     path = recorded / 'trace.npz'
     if not path.exists():
         return

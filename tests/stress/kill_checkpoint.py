@@ -1,4 +1,4 @@
-"""Kill runs with SIGKILL at random moments and look at what they leave.
+"""Kill runs with SIGKILL at random moments, and check what they leave.
 
     python tests/stress/kill_checkpoint.py [--times 200] [--seed 0]
 
@@ -40,7 +40,7 @@ SETTINGS = f"""
 
 
 def start(argv: list[str], folder: Path) -> int:
-    """Run the command in a child process: its number.  A fork saves loading PyTorch each time."""
+    """Run the command in a child process, and return its id.  A fork saves loading PyTorch."""
     child = os.fork()
     if child == 0:
         os.chdir(folder)
@@ -59,7 +59,7 @@ def finish(child: int) -> int:
 
 
 def progress(folder: Path) -> int:
-    """Check what lies in the folder: evaluations done by the state, -1 for none."""
+    """Check the files of the folder; return the evaluations done by the state, -1 for none."""
     unfinished = 0
     done = -1
     for path in folder.iterdir():
@@ -78,15 +78,15 @@ def progress(folder: Path) -> int:
 
 
 def kill(times: int, seed: int) -> dict[str, int]:
-    """Returns how often a run was killed, while writing, and ended before it was killed."""
+    """Return how often a run was killed, was killed while writing, and ended before that."""
     torch.set_num_threads(1)  # a fork takes no threads along
     rng = random.Random(seed)
     counts = {'killed': 0, 'while writing': 0, 'ended': 0}
     with tempfile.TemporaryDirectory() as scratch:
-        whole, folder = Path(scratch, 'whole'), Path(scratch, 'killed')
-        whole.mkdir()
+        undisturbed, folder = Path(scratch, 'undisturbed'), Path(scratch, 'killed')
+        undisturbed.mkdir()
         began = time.monotonic()
-        assert finish(start(SETTINGS, whole)) == 0, (whole / 'log').read_text()
+        assert finish(start(SETTINGS, undisturbed)) == 0, (undisturbed / 'log').read_text()
         seconds = time.monotonic() - began
         while counts['killed'] < times:
             shutil.rmtree(folder, ignore_errors=True)
@@ -108,9 +108,9 @@ def kill(times: int, seed: int) -> dict[str, int]:
         if before >= 0:
             assert finish(start(['-resume', 'state'], folder)) == 0, (folder / 'log').read_text()
             left = sorted(path.name for path in folder.iterdir())
-            assert left == sorted(path.name for path in whole.iterdir()), left
-            same = (folder / 'out.png').read_bytes() == (whole / 'out.png').read_bytes()
-            assert same, 'the picture is another one'
+            assert left == sorted(path.name for path in undisturbed.iterdir()), left
+            equal = (folder / 'out.png').read_bytes() == (undisturbed / 'out.png').read_bytes()
+            assert equal, 'the picture is another one'
     return counts
 
 

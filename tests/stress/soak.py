@@ -1,6 +1,6 @@
-"""Run the command with random flags, good and bad, and see that every run ends well.
+"""Run the command with random flags, good and bad, and check that every run ends well.
 
-    python tests/soak.py [--seed N] [--runs N] [--only N] [--verbose]
+    python tests/stress/soak.py [--seed N] [--runs N] [--only N] [--verbose]
 
 Flags are drawn from all that there are, values from what makes sense and from what does not;
 pictures are small ones of every kind, some of them broken; the network is the embedded one.
@@ -64,7 +64,7 @@ LAYERS = [
 
 
 def folder_of_pictures(folder: Path) -> dict[str, str]:
-    """Small pictures of every kind, and files that are none: what they are → name."""
+    """Write small pictures of every kind, and files that are no pictures: names and paths."""
     rng = np.random.default_rng(0)
     folder.mkdir()
 
@@ -114,7 +114,7 @@ def folder_of_pictures(folder: Path) -> dict[str, str]:
 
 
 class Draw:
-    """Draws command lines.
+    """Draw command lines at random.
 
     pictures: what folder_of_pictures returns; earlier: the path of one with a recipe.
     """
@@ -188,7 +188,7 @@ class Draw:
         return ','.join(f'{name}:{self.rng.random():.2f}' if weighted else name for name in names)
 
     def value(self, name: str, default: str | float | bool) -> str:
-        """Mostly one that makes sense.  A flag that is not known here gets what suits its type."""
+        """Draw a value, mostly a sensible one; for flags unknown here, one of the right type."""
         odd = ODD_WORDS if isinstance(default, str) else ODD_NUMBERS
         # A run for ever is what was asked for.
         odd = [value for value in odd if not (name == 'num_iterations' and value == '1e30')]
@@ -201,7 +201,7 @@ class Draw:
         return str(self.rng.choice([default, 0, 1]))
 
     def command(self) -> list[str]:
-        """Words of a command line that ends soon."""
+        """Draw the words of a command line that ends soon."""
         defaults = command_line().defaults()
         usual = {'-gpu': '-1', '-image_size': '40', '-num_iterations': '3'}
         usual['-content_image'] = self.pictures['rgb.jpg']
@@ -298,15 +298,15 @@ def picture_fault(path: Path) -> str:
     try:
         with Image.open(path) as picture:
             picture.load()
-            found = picture.format
+            actual = picture.format
     except (OSError, ValueError) as error:
         return str(error)
-    wanted = FORMATS.get(path.suffix.lower())
-    return '' if found == wanted else f'{found}, not {wanted}'
+    expected = FORMATS.get(path.suffix.lower())
+    return '' if actual == expected else f'{actual}, not {expected}'
 
 
 def soak(seed: int, numbers: Iterator[int] | range) -> Iterator[tuple[int, list[str], Ending]]:
-    """Runs of a seed: number, words, ending."""
+    """Yield the runs of a seed: number, words, ending."""
     with tempfile.TemporaryDirectory() as scratch:
         pictures = folder_of_pictures(Path(scratch, 'pictures'))
         earlier = Path(scratch, 'earlier')
@@ -337,12 +337,12 @@ def main() -> int:
     counts: collections.Counter[str] = collections.Counter()
     start = time.perf_counter()
     for number, argv, ending in soak(args.seed, numbers):
-        kind = 'fault' if ending.fault else 'error' if ending.status else 'picture'
-        counts[kind] += 1
+        outcome = 'fault' if ending.fault else 'error' if ending.status else 'picture'
+        counts[outcome] += 1
         if ending.fault or args.verbose or args.only is not None:
             last = ending.fault or (ending.stderr.strip().splitlines() or [''])[-1]
             print(
-                f'{number} {kind} {ending.seconds:.1f} s: {shlex.join(argv)}\n    {last}',
+                f'{number} {outcome} {ending.seconds:.1f} s: {shlex.join(argv)}\n    {last}',
                 flush=True,
             )
         if ending.fault and args.only is not None:
