@@ -10,15 +10,15 @@ import importlib
 from typing import Any
 
 _MODULES = {
-    'ContentLoss': 'neural_style.losses.losses',
+    'ContentLoss': 'neural_style.losses.content',
     'Iterate': 'neural_style.transfer.session',
     'LossNetwork': 'neural_style.network.loss_network',
     'Settings': 'neural_style.transfer.settings',
-    'StyleLoss': 'neural_style.losses.losses',
-    'TVLoss': 'neural_style.losses.losses',
+    'StyleLoss': 'neural_style.losses.style',
+    'TVLoss': 'neural_style.losses.tv',
     'deprocess': 'neural_style.transfer.preprocessing',
     'evaluate': 'neural_style.transfer.evaluation',
-    'gram_matrix': 'neural_style.losses.losses',
+    'gram_matrix': 'neural_style.losses.gram',
     'load': 'neural_style.torch7.image',
     'original_colors': 'neural_style.transfer.color',
     'preprocess': 'neural_style.transfer.preprocessing',

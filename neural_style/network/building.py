@@ -9,14 +9,10 @@ from torch import nn
 from loadcaffe.graph import Graph
 from loadcaffe.layers.pooling import Pooling
 from neural_style.errors import SettingError
-from neural_style.losses.losses import (
-    ContentLoss,
-    Loss,
-    PaperContentLoss,
-    PaperStyleLoss,
-    StyleLoss,
-    TVLoss,
-)
+from neural_style.losses.base import FeatureLoss, ImageLoss
+from neural_style.losses.content import ContentLoss, PaperContentLoss
+from neural_style.losses.style import PaperStyleLoss, StyleLoss
+from neural_style.losses.tv import TVLoss
 from neural_style.network.layers import average_pooling, layer_names
 from neural_style.torch7 import nn as torch7_nn
 from neural_style.torch7.random import Generator
@@ -69,19 +65,37 @@ class LossSettings:
 
 @dataclass
 class LossLayers:
-    """The layers of a loss network, in order, losses included.
+    """The layers of a loss network, in order, content and style losses included.
 
-    owners: for each layer the index of the CNN's layer that it stands for or follows; -1 for TV.
+    owners: for each layer the index of the CNN's layer that it stands for or follows.
+    content_names, style_names: for each content and style loss the name of the layer it follows.
+    image_losses: those of the image, before all layers.
     """
 
     layers: list[nn.Module] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
     content_losses: list[ContentLoss] = field(default_factory=list)
+    content_names: list[str] = field(default_factory=list)
     style_losses: list[StyleLoss] = field(default_factory=list)
+    style_names: list[str] = field(default_factory=list)
+    image_losses: list[ImageLoss] = field(default_factory=list)
 
     def append(self, layer: nn.Module, owner: int) -> None:
         self.layers.append(layer)
         self.owners.append(owner)
+
+    def append_content(self, loss: ContentLoss, name: str, owner: int) -> None:
+        self.content_losses.append(loss)
+        self.content_names.append(name)
+        self.append(loss, owner)
+
+    def append_style(self, loss: StyleLoss, name: str, owner: int) -> None:
+        self.style_losses.append(loss)
+        self.style_names.append(name)
+        self.append(loss, owner)
+
+    def ends_with_loss(self) -> bool:
+        return bool(self.layers) and isinstance(self.layers[-1], FeatureLoss)
 
 
 def insert_losses(cnn: nn.Sequential, settings: LossSettings, generator: Generator) -> LossLayers:
@@ -97,14 +111,14 @@ def insert_losses(cnn: nn.Sequential, settings: LossSettings, generator: Generat
     in_place_relus = not has_branches and settings.losses != 'paper'
     result = LossLayers()
     if settings.tv_weight > 0:
-        result.append(TVLoss(settings.tv_weight), -1)
+        result.image_losses.append(TVLoss(settings.tv_weight))
     for index, name in enumerate(names[:depth]):
         layer = layers[index]
         if settings.pooling == 'avg' and isinstance(layer, nn.MaxPool2d | Pooling):
             layer = _replace_pooling(layer, index, name, keep_size=has_branches)
         elif isinstance(layer, nn.Dropout):
             layer = torch7_nn.Dropout(layer.p, generator)
-        elif isinstance(layer, nn.ReLU) and result.layers and isinstance(result.layers[-1], Loss):
+        elif isinstance(layer, nn.ReLU) and result.ends_with_loss():
             # The loss before it keeps the features as they were before this ReLU.
             layer = nn.ReLU(inplace=False)
         result.append(layer, index)
@@ -112,14 +126,10 @@ def insert_losses(cnn: nn.Sequential, settings: LossSettings, generator: Generat
         precedes_relu = in_place_relus and isinstance(next_layer, nn.ReLU)
         if index in content_at:
             logger.info('Setting up content layer\t%d\t:\t%s', index + 1, name)
-            content_loss = settings.content_loss(name, precedes_relu)
-            result.content_losses.append(content_loss)
-            result.append(content_loss, index)
+            result.append_content(settings.content_loss(name, precedes_relu), name, index)
         if index in style_at:
             logger.info('Setting up style layer  \t%d\t:\t%s', index + 1, name)
-            style_loss = settings.style_loss(name, precedes_relu)
-            result.style_losses.append(style_loss)
-            result.append(style_loss, index)
+            result.append_style(settings.style_loss(name, precedes_relu), name, index)
     return result
 
 

@@ -13,7 +13,8 @@ from neural_style.kernels.convolution import (
     can_be_frozen,
     max_pool_with_relu_backward,
 )
-from neural_style.losses.losses import Loss
+from neural_style.losses.base import FeatureLoss
+from neural_style.losses.passes import SKIP, LossPass
 from neural_style.network.fusion import fused_length
 from neural_style.network.layers import check_fit
 from neural_style.torch7.convolution import convolve
@@ -30,24 +31,32 @@ class LayerRunner:
         self._frozen: dict[tuple[nn.Conv2d, torch.dtype], FrozenConvolution] = {}
 
     def run(
-        self, layers: Sequence[nn.Module], features: Tensor, options: ExecutionOptions
+        self,
+        layers: Sequence[nn.Module],
+        features: Tensor,
+        options: ExecutionOptions,
+        losses: LossPass = SKIP,
     ) -> Tensor:
-        """Run layers in order, those that fuse as one."""
+        """Run layers in order, those that fuse as one.  losses: what happens at a loss."""
         index = 0
         while index < len(layers):
             length = fused_length(layers, index) if options.joins else 1
             consumer = layers[index + 2] if length > 2 else None
-            if isinstance(consumer, Loss) and not consumer.goes_back():
+            if isinstance(consumer, FeatureLoss) and not losses.needs_backward(consumer):
                 consumer, length = None, 2
-            features = self.run_layer(options, layers[index], features, length=length)
-            if consumer is not None:
-                features = _run_with_relu_backward(consumer, features, options.save_bitmasks)
+            features = self.run_layer(options, losses, layers[index], features, length=length)
+            if isinstance(consumer, FeatureLoss):
+                consumer.check(features)
+                features = losses.visit(consumer, features, applies_relu_backward=True)
+            elif consumer is not None:
+                features = _pool_with_relu_backward(consumer, features, options)
             index += length
         return features
 
     def run_layer(
         self,
         options: ExecutionOptions,
+        losses: LossPass,
         layer: Any,
         features: Tensor,
         *inputs: Tensor,
@@ -57,12 +66,19 @@ class LayerRunner:
 
         inputs: the others of a layer that takes several, in a network with branches.
         """
+        if isinstance(layer, FeatureLoss):
+            layer.check(features)
+            return losses.visit(layer, features)
         check_fit(layer, features)
         if options.exact and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
         if options.joins and can_be_frozen(layer):
             dtype = self.dtype if options.fixed else features.dtype
-            return self._frozen_convolution(layer, dtype)(features, options, length)
+            convolution = self._frozen_convolution(layer, dtype)
+            if len(features) == 1 or features.device.type != 'cpu':
+                return convolution(features, options, length)
+            # the CPU's kernels take one image at a time
+            return torch.cat([convolution(x, options, length) for x in features.split(1)])
         if options.save_bitmasks and bitmask.saved_bits(layer) is not None:
             return bitmask.run(layer, features)
         if options.fixed and layer.state_dict():
@@ -76,12 +92,9 @@ class LayerRunner:
         return self._frozen[layer, dtype]
 
 
-def _run_with_relu_backward(layer: Any, features: Tensor, save_bitmasks: bool) -> Tensor:
-    """Run a loss or max pooling that also applies the backward pass of the ReLU before it."""
-    if isinstance(layer, Loss):
-        layer.applies_relu_backward = True
-        return layer(features)
-    if save_bitmasks and bitmask.saved_bits(layer) is not None:
+def _pool_with_relu_backward(layer: Any, features: Tensor, options: ExecutionOptions) -> Tensor:
+    """Run a max pooling that also applies the backward pass of the ReLU before it."""
+    if options.save_bitmasks and bitmask.saved_bits(layer) is not None:
         return bitmask.run(layer, features, rectified=True)
     return max_pool_with_relu_backward(layer, features)
 

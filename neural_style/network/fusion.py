@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from neural_style.kernels.convolution import can_be_frozen
-from neural_style.losses.losses import Loss
+from neural_style.losses.base import FeatureLoss
 
 
 def fused_length(layers: Sequence[nn.Module], index: int) -> int:
@@ -17,4 +17,4 @@ def fused_length(layers: Sequence[nn.Module], index: int) -> int:
     convolution, relu, consumer = [*layers[index : index + 3], None, None][:3]
     if not (can_be_frozen(convolution) and isinstance(relu, nn.ReLU)):
         return 1
-    return 3 if isinstance(consumer, nn.MaxPool2d | Loss) else 2
+    return 3 if isinstance(consumer, nn.MaxPool2d | FeatureLoss) else 2

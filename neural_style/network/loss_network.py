@@ -1,6 +1,6 @@
 """The loss network: the CNN up to its last loss layer, with the loss layers inserted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,12 +13,16 @@ from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.errors import SettingError
 from neural_style.kernels.convolution import ExecutionOptions
 from neural_style.kernels.precision import PRECISIONS
-from neural_style.losses.losses import Loss, TVLoss
+from neural_style.losses.base import FeatureLoss
+from neural_style.losses.guide import Guide
+from neural_style.losses.passes import SKIP, Capture, Evaluate, LossPass
+from neural_style.losses.targets import Targets
 from neural_style.network.building import LossSettings, insert_losses
 from neural_style.network.execution import LayerRunner, join_ends
 from neural_style.network.multi_gpu import cut
 from neural_style.tiling.evaluation import Stage, TiledEvaluation, Tiling
 from neural_style.tiling.geometry import cuts
+from neural_style.tiling.passes import CaptureContent, CaptureStyle, SumStatistics, TilePass
 from neural_style.torch7 import nn as torch7_nn
 from neural_style.torch7.convolution import EXACT, EXACT_STYLE
 from neural_style.torch7.random import Generator
@@ -63,9 +67,9 @@ class LossNetwork(nn.Module):
         super().__init__()
         settings = LossSettings(**losses)
         built = insert_losses(cnn, settings, generator)
-        self.content_losses = built.content_losses
-        self.style_losses = built.style_losses
-        self.gradient_layers = [x for x in built.layers if isinstance(x, Loss | TVLoss)]
+        self.content_losses, self.style_losses = built.content_losses, built.style_losses
+        self.content_names, self.style_names = built.content_names, built.style_names
+        self.image_losses = built.image_losses
         self.devices = [torch.device(device) for device in devices]
         self.world = world
         self.exact = exact
@@ -73,15 +77,13 @@ class LossNetwork(nn.Module):
         self.dtype = PRECISIONS[precision]
         self.scale = INITIAL_FLOAT16_SCALE if self.dtype == torch.float16 else 1.0
         self.runner = LayerRunner(self.dtype)
-        for layer in self.gradient_layers:
-            layer.owns_gradient = not isinstance(cnn, Graph)
         if isinstance(cnn, Graph):
             if len(self.devices) > 1:
                 raise SettingError('gpu', 'a network with branches runs on one GPU only; name one')
             chunks: list[nn.Sequential] = [cnn.rewired(built.layers, built.owners)]
         else:
-            has_tv = settings.tv_weight > 0
-            chunks = cut(built.layers, len(self.devices), multigpu_strategy, has_tv)
+            first = 1 + len(self.image_losses)
+            chunks = cut(built.layers, len(self.devices), multigpu_strategy, first)
         self.chunks = nn.ModuleList(chunks)
         self.tiling: Tiling | None = self._shards() if world.size > 1 else None
         for chunk, device in zip(chunks, self.devices, strict=True):
@@ -89,56 +91,146 @@ class LossNetwork(nn.Module):
             chunk.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
-    def losses(self) -> Iterator[Loss]:
+    def losses(self) -> Iterator[FeatureLoss]:
         """Content losses, then style losses: the order in which they are printed and summed."""
         yield from self.content_losses
         yield from self.style_losses
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the features of the last layer.  image: (3, H, W), preprocessed."""
-        options = self._options(image)
-        features = image.unsqueeze(0)
-        if not options.exact:
-            # The layout of PyTorch's fastest convolutions: a whole evaluation of VGG-19 takes 1.1
-            # times less at 512 x 384 on a CPU.
-            features = features.contiguous(memory_format=torch.channels_last)
-        for chunk, device in zip(self.chunks, self.devices, strict=True):
-            features = features.to(device)
-            if isinstance(chunk, Graph):
-                return join_ends(chunk.run(features, partial(self.runner.run_layer, options)))
-            features = self.runner.run(list(chunk.children()), features, options)
-        return features
+        """Return the features of the last layer, without any loss.
+
+        image: (3, H, W), or several of them (N, 3, H, W), preprocessed.
+        """
+        return self._run(image, self._options(image), SKIP)
 
     def gradient(self, image: Tensor) -> Tensor:
-        """Return the gradient of all losses and TV, times scale: (3, H, W).
+        """Return the gradient of all losses with respect to an image, times scale.
 
-        Also sets every loss's value.
+        image: (3, H, W); or a batch (N, 3, H, W), each with a gradient of its own, as if it were
+        alone.  Every loss keeps its value, that of a batch summed over the images.
         """
+        options = self._options(image)
+        evaluate = Evaluate(options.exact, self.scale, not isinstance(self.chunks[0], Graph))
         tiles = self.tiles(image)
         if tiles is not None:
-            return tiles.gradient(image)
-        image = image.detach().requires_grad_()
-        features = self(image)
-        # Every gradient comes from a loss layer, so the top of the network gets zeros.
-        return torch.autograd.grad(features, image, torch.zeros_like(features))[0]
+            gradient = tiles.gradient(image, evaluate)
+        else:
+            leaf = image.detach().requires_grad_()
+            features = self._run(leaf, options, evaluate)
+            # Every gradient comes from a loss, so the top of the network gets zeros.
+            gradient = torch.autograd.grad(features, leaf, torch.zeros_like(features))[0]
+        batch, batch_gradient = _as_batch(image.detach()), _as_batch(gradient)
+        for loss in self.image_losses:
+            loss.set_value(batch)
+            loss.add_gradient(batch_gradient, batch, self.scale)
+        return gradient
 
     def forward_only(self, image: Tensor) -> None:
-        """Run the forward pass alone: every loss gets its value, or its target."""
-        with torch.no_grad():
-            tiles = self.tiles(image)
-            if tiles is None:
-                self(image)
-            else:
-                tiles.forward(image)
+        """Run the forward pass alone: every loss that has a target gets its value."""
+        options = self._options(image)
+        evaluate = Evaluate(options.exact, self.scale)
+        self._run_without_gradient(image, options, evaluate, SumStatistics())
+        for loss in self.image_losses:
+            loss.set_value(_as_batch(image))
+
+    def capture_content(self, image: Tensor) -> None:
+        """Make the features of a content image the content targets.
+
+        image: (3, H, W), preprocessed; or a batch, as many as the images to be compared with it.
+        """
+        self._has_small_content = _is_small(image)
+        options = self._options(image)
+        capture = Capture(self.content_losses, options.exact)
+        self._run_without_gradient(image, options, capture, CaptureContent(self.content_losses))
+
+    def capture_style(
+        self,
+        image: Tensor,
+        blend_weight: float | Sequence[float],
+        guide: Tensor | None | Sequence[Tensor | None] = None,
+    ) -> None:
+        """Add the Gram matrices of a style image, weighted, to the style targets.
+
+        image: (3, H, W), preprocessed.  guide: (1, H, W) in [0, 1]: how much each of its positions
+        counts.  Both the weight and the guide may be one for each style term.
+        """
+        former = [loss.guides for loss in self.style_losses]
+        self.guide_style(guide)
+        for loss in self.style_losses:
+            loss.blend_weight = blend_weight
+        options = self._options(image, is_style=True)
+        capture = Capture(self.style_losses, options.exact)
+        self._run_without_gradient(image, options, capture, CaptureStyle(self.style_losses))
+        for loss, guides in zip(self.style_losses, former, strict=True):
+            loss.set_guides(guides + [None] * (len(loss.terms) - len(guides)))
+
+    def guide_style(
+        self,
+        guide: Tensor | None | Sequence[Tensor | None],
+        weights: Sequence[float] | None = None,
+    ) -> None:
+        """Set how much each position of the generated image counts for the style: (1, H, W).
+
+        With several guides, each layer has as many style terms, each with a target of its own.
+        weights: of the terms, besides the layers'; 1 by default.
+        """
+        maps = guide if isinstance(guide, Sequence) else [guide]
+        guides = [None if image is None else Guide(image) for image in maps]
+        for loss in self.style_losses:
+            loss.set_guides(guides, weights)
+
+    @property
+    def targets(self) -> Targets:
+        """What the losses compare with, to be saved, or put into a network of the same layers."""
+        content = (loss.target for loss in self.content_losses)
+        style = ([term.target for term in loss.terms] for loss in self.style_losses)
+        return Targets(
+            dict(zip(self.content_names, content, strict=True)),
+            dict(zip(self.style_names, style, strict=True)),
+        )
+
+    def set_targets(self, targets: Targets) -> None:
+        """Compare with these targets from now on; those of content or style may be left out.
+
+        Raises ValueError for targets of other layers than the network's.
+        """
+        _check_layers('content', targets.content, self.content_names)
+        _check_layers('style', targets.style, self.style_names)
+        for name, loss in zip(self.content_names, self.content_losses, strict=True):
+            if targets.content:
+                loss.target = targets.content[name].to(self._device_of(loss))
+        for name, style_loss in zip(self.style_names, self.style_losses, strict=True):
+            if targets.style:
+                device = self._device_of(style_loss)
+                style_loss.set_targets([target.to(device) for target in targets.style[name]])
+
+    def describe(self, backend: str = 'nn') -> str:
+        """Describe the network as Torch7 prints it: losses of the image are its first layers."""
+        first, *others = self.chunks
+        first = self._with_image_losses(first)
+        if not others:
+            return torch7_nn.text(first, backend)
+        gpus = [
+            torch7_nn.GPU((device.index or 0) + 1, chunk)
+            for chunk, device in zip([first, *others], self.devices, strict=True)
+        ]
+        return torch7_nn.text(nn.Sequential(*gpus), backend)
 
     def tiles(self, image: Tensor) -> TiledEvaluation | None:
         """Set up the evaluation in tiles, if there is a tiling and the image is not small."""
-        if self.tiling is None or (image[0].numel() <= EXACT and image.dtype == torch.float32):
+        if self.tiling is None or (_is_small(image) and image.dtype == torch.float32):
             return None
+        if image.dim() > 3:
+            raise ValueError('a batch of images cannot be evaluated in tiles: give one at a time')
         fixed = self._options(image).fixed
 
-        def run(layers: Sequence[nn.Module], features: Tensor, options: ExecutionOptions) -> Tensor:
-            return self.runner.run(layers, features, replace(options, fixed=fixed))
+        def run(
+            layers: Sequence[nn.Module],
+            features: Tensor,
+            options: ExecutionOptions,
+            losses: LossPass,
+        ) -> Tensor:
+            return self.runner.run(layers, features, replace(options, fixed=fixed), losses)
 
         return TiledEvaluation(
             list(self.chunks[0].children()),
@@ -165,59 +257,71 @@ class LossNetwork(nn.Module):
         stages = (Stage(a, b, recompute='nothing') for a, b in zip(starts, stops, strict=True))
         return Tiling(tuple(stages))
 
-    def _options(self, image: Tensor) -> ExecutionOptions:
-        """Choose how layers run, and tell the losses what concerns them."""
+    def _options(self, image: Tensor, is_style: bool = False) -> ExecutionOptions:
+        """Choose how layers run.  is_style: the image is seen once, for its targets."""
         on_cpu, is_float32 = image.device.type == 'cpu', self.dtype == torch.float32
-        # An image that is painted exactly has exact targets, style images of up to EXACT_STYLE
-        # pixels too: they are seen once.
-        captures_style = any(loss.mode == 'capture' for loss in self.style_losses)
-        allows_larger = captures_style and self._has_small_content and self.tiling is None
-        largest = EXACT_STYLE if allows_larger else EXACT
-        exact = self.exact and on_cpu and is_float32 and image[0].numel() <= largest
+        # A run that is exact has exact targets, also of style images that are larger.
+        allows_larger = is_style and self._has_small_content and self.tiling is None
+        is_small = image.dim() == 3 and _pixels(image) <= (EXACT_STYLE if allows_larger else EXACT)
+        exact = self.exact and on_cpu and is_float32 and is_small
         fixed = not exact and image.dtype == torch.float32 and (on_cpu or not is_float32)
-        for loss in self.style_losses:
-            loss.exact = exact
-        for layer in self.gradient_layers:
-            layer.scale, layer.applies_relu_backward = self.scale, False
         return ExecutionOptions(exact, fixed)
 
-    def capture_content(self, image: Tensor) -> None:
-        """Make the features of a preprocessed content image (3, H, W) the content targets."""
-        self._has_small_content = image[0].numel() <= EXACT
-        self._capture(image, self.content_losses)
+    def _run(self, image: Tensor, options: ExecutionOptions, losses: LossPass) -> Tensor:
+        features = _as_batch(image)
+        if not options.exact:
+            # The layout of PyTorch's fastest convolutions: a whole evaluation of VGG-19 takes 1.1
+            # times less at 512 x 384 on a CPU.
+            features = features.contiguous(memory_format=torch.channels_last)
+        for chunk, device in zip(self.chunks, self.devices, strict=True):
+            features = features.to(device)
+            if isinstance(chunk, Graph):
+                call = partial(self.runner.run_layer, options, losses)
+                return join_ends(chunk.run(features, call))
+            features = self.runner.run(list(chunk.children()), features, options, losses)
+        return features
 
-    def capture_style(
-        self, image: Tensor, blend_weight: float, guide: Tensor | None = None
+    def _run_without_gradient(
+        self, image: Tensor, options: ExecutionOptions, losses: LossPass, tile_losses: TilePass
     ) -> None:
-        """Add the Gram matrices of a preprocessed style image, weighted, to the style targets.
+        """Run the forward pass alone, over the whole image or its tiles."""
+        with torch.no_grad():
+            tiles = self.tiles(image)
+            if tiles is None:
+                self._run(image, options, losses)
+            else:
+                tiles.forward(image, tile_losses, losses)
 
-        guide: (1, H, W) in [0, 1]: how much each position of the style image counts.
-        """
-        for loss in self.style_losses:
-            loss.blend_weight = blend_weight
-            loss.guide = guide
-        self._capture(image, self.style_losses)
+    def _device_of(self, loss: FeatureLoss) -> torch.device:
+        chunks = zip(self.chunks, self.devices, strict=True)
+        return next(device for chunk, device in chunks if loss in list(chunk.children()))
 
-    def guide_style(self, guide: Tensor | None) -> None:
-        """Set how much each position of the generated image counts for the style: (1, H, W)."""
-        for loss in self.style_losses:
-            loss.guide = guide
+    def _with_image_losses(self, chunk: nn.Module) -> nn.Module:
+        """Put the losses of the image before a chunk's layers, for printing."""
+        layers = [*self.image_losses, *chunk.children()]
+        if not isinstance(chunk, Graph):
+            return nn.Sequential(*layers)
+        owners = [-1] * len(self.image_losses) + list(range(len(chunk)))
+        return chunk.rewired(layers, owners)
 
-    def _capture(self, image: Tensor, losses: Sequence[Loss]) -> None:
-        for loss in self.losses:
-            loss.mode = 'none'
-        for loss in losses:
-            loss.mode = 'capture'
-        self.forward_only(image)
-        for loss in self.losses:
-            loss.mode = 'loss'
 
-    def describe(self, backend: str = 'nn') -> str:
-        """Describe the network as Torch7 prints it."""
-        if len(self.devices) == 1:
-            return torch7_nn.text(self.chunks[0], backend)
-        gpus = [
-            torch7_nn.GPU((device.index or 0) + 1, chunk)
-            for chunk, device in zip(self.chunks, self.devices, strict=True)
-        ]
-        return torch7_nn.text(nn.Sequential(*gpus), backend)
+def _as_batch(image: Tensor) -> Tensor:
+    """View an image (3, H, W) as a batch of one."""
+    return image.unsqueeze(0) if image.dim() == 3 else image
+
+
+def _pixels(image: Tensor) -> int:
+    return image.shape[-2] * image.shape[-1]
+
+
+def _is_small(image: Tensor) -> bool:
+    """Tell whether an image is small enough to be rounded as Torch7 does."""
+    return image.dim() == 3 and _pixels(image) <= EXACT
+
+
+def _check_layers(kind: str, given: Collection[str], names: Sequence[str]) -> None:
+    if given and sorted(given) != sorted(names):
+        raise ValueError(
+            f'the {kind} targets are those of layers {", ".join(given)}; the network has'
+            f' {kind} losses at {", ".join(names) or "none"}'
+        )

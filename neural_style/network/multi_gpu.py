@@ -9,12 +9,12 @@ from neural_style.errors import SettingError
 
 
 def cut(
-    layers: Sequence[nn.Module], device_count: int, strategy: Sequence[int], has_tv: bool
+    layers: Sequence[nn.Module], device_count: int, strategy: Sequence[int], first: int
 ) -> list[nn.Sequential]:
     """Cut layers into one chunk for each device.
 
-    strategy: numbers from 1 of the layers after which to cut; by default, for two devices, after
-    the third layer of the CNN's.  has_tv: whether a TV layer comes before those.
+    strategy: numbers of the layers after which to cut; by default, for two devices, after the
+    third.  first: the number of the first layer: losses of the image are numbered before it.
     """
     if device_count == 1:
         return [nn.Sequential(*layers)]
@@ -24,12 +24,13 @@ def cut(
             f'for {device_count} GPUs, give the {device_count - 1} layers after which the network'
             ' is cut, such as 3,12',
         )
-    bounds = [0, *(strategy or [3 + has_tv]), len(layers)]
+    end = first + len(layers) - 1
+    bounds = [0, *(strategy or [first + 2]), end]
     if len(bounds) != device_count + 1 or any(a >= b for a, b in pairwise(bounds)):
         raise SettingError(
             'multigpu_strategy',
-            f'{device_count} GPUs need {device_count - 1} increasing layer numbers below'
-            f' {len(layers)}',
+            f'{device_count} GPUs need {device_count - 1} increasing layer numbers below {end}',
             ','.join(map(str, bounds[1:-1])),
         )
-    return [nn.Sequential(*layers[start:stop]) for start, stop in pairwise(bounds)]
+    indices = [max(number - first + 1, 0) for number in bounds]
+    return [nn.Sequential(*layers[start:stop]) for start, stop in pairwise(indices)]

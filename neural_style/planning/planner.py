@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from loadcaffe.graph import Graph
-from neural_style.losses.losses import Loss
+from neural_style.losses.base import FeatureLoss
 from neural_style.memory import heap
 from neural_style.memory.limits import free_memory, parse_memory, used_memory, written
 from neural_style.network.loss_network import LossNetwork
@@ -216,7 +216,7 @@ def _recompute_variants(
     layers = layers_of(network)
     has_losses = [
         not is_single_pass(network, stage)
-        and any(isinstance(layer, Loss) for layer in layers[stage.start : stage.stop])
+        and any(isinstance(layer, FeatureLoss) for layer in layers[stage.start : stage.stop])
         for stage in stages
     ]
     levels: tuple[Recompute, ...] = ('everything', 'loss features', 'nothing')
@@ -264,8 +264,10 @@ def _words(job: Workload, tiling: Tiling) -> str:
     if tiling is job.network.tiling:
         return 'in strips'
     single = 'whole' if job.network.world.size == 1 else 'in strips'
+    # as Torch7 numbers them, where losses of the image are the first layers
+    before = len(job.network.image_losses)
     parts = [
-        f'layers {stage.start + 1} to {stage.stop} '
+        f'layers {stage.start + 1 + before * (stage.start > 0)} to {stage.stop + before} '
         + (f'in tiles of {stage.side} pixels' if stage.side else single)
         + (' (calculated twice)' if stage.side and stage.recompute == 'everything' else '')
         for stage in tiling.stages

@@ -14,7 +14,8 @@ from torch import nn
 from neural_style.kernels.bitmask import saved_bits
 from neural_style.kernels.convolution import LARGE_OUTPUT_BYTES, FrozenConvolution, can_be_frozen
 from neural_style.kernels.winograd import Winograd
-from neural_style.losses.losses import ContentLoss, Loss, TVLoss
+from neural_style.losses.base import FeatureLoss
+from neural_style.losses.content import ContentLoss
 from neural_style.memory.allocator import LARGE
 from neural_style.network.fusion import fused_length
 from neural_style.network.layers import output_channels
@@ -172,7 +173,7 @@ def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> St
             forward += multiplications
             second += multiplications * (number <= recompute)
         bits = _bits(layer, number, seeing)
-        if isinstance(layer, Loss):
+        if isinstance(layer, FeatureLoss):
             if number > recompute:
                 kept += more * elements * item
             else:
@@ -223,7 +224,7 @@ def _recomputed(part: Sequence[Any], stage: Stage) -> int:
     """How many of a stage's layers run again for the features of losses."""
     if stage.recompute != 'loss features':
         return 0
-    return max((k for k, x in enumerate(part, start=1) if isinstance(x, Loss)), default=0)
+    return max((k for k, x in enumerate(part, start=1) if isinstance(x, FeatureLoss)), default=0)
 
 
 def _shared(part: Sequence[Any], axis: int) -> int:
@@ -480,21 +481,21 @@ def _both_ways(
         leaves = (can_be_frozen(layer) or number in seeing) and (
             fixed or stage.recompute != 'everything'
         )
-        if bits is None and not (kept or leaves or isinstance(layer, TVLoss)):
+        if bits is None and not (kept or leaves):
             held, kept = held + own, True
         besides = _besides(network, layer, sizes[number - 1], stage.winograd)
         most |= held + (NOTHING if kept else own) + (NOTHING if seen else below) + besides
         if not _shares(layer):
             gradient = _output_memory(network, layer, lower, sizes[number - 1], huge)
             most |= held + own + gradient + besides
-        elif isinstance(layer, Loss):
+        elif isinstance(layer, FeatureLoss):
             most |= held + own + _temporary(layer, own)
     return most
 
 
 def _shares(layer: Any) -> bool:
     """Whether what a layer gives is the tensor that it gets."""
-    return isinstance(layer, Loss | TVLoss) or (isinstance(layer, nn.ReLU) and layer.inplace)
+    return isinstance(layer, FeatureLoss) or (isinstance(layer, nn.ReLU) and layer.inplace)
 
 
 def _output_memory(
@@ -534,7 +535,7 @@ def _indices(layer: Any, elements: float) -> MemoryUse:
 
 def _temporary(layer: nn.Module, features: MemoryUse) -> MemoryUse:
     """What the gradient of a loss takes that is not at once added to that from above."""
-    normalizes = getattr(layer, 'normalize', False)
+    normalizes = isinstance(layer, FeatureLoss) and layer.normalize
     return MemoryUse(heap=features.off_heap + features.heap) if normalizes else NOTHING
 
 

@@ -30,7 +30,9 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from neural_style.distributed import SINGLE_PROCESS, Rows, World
 from neural_style.kernels.convolution import ExecutionOptions
-from neural_style.losses.losses import Loss, TVLoss, piece
+from neural_style.losses.base import FeatureLoss
+from neural_style.losses.features import crop
+from neural_style.losses.passes import Evaluate, LossPass
 from neural_style.memory import heap
 from neural_style.memory.allocator import (
     LARGE,
@@ -38,10 +40,18 @@ from neural_style.memory.allocator import (
     large_empty_channels_last,
     large_empty_like,
 )
-from neural_style.tiling.geometry import Interior, Tile, output_sizes, tiles
+from neural_style.tiling.geometry import Interior, Tile, TilePart, output_sizes, tiles
+from neural_style.tiling.passes import (
+    AddGradients,
+    KeepFeatures,
+    SumNorms,
+    SumStatistics,
+    TilePass,
+    Totals,
+)
 
-# Layers, features below, and how: returns the features above.
-Run = Callable[[Sequence[nn.Module], Tensor, ExecutionOptions], Tensor]
+# Layers, features below, how, and what happens at losses: returns the features above.
+Run = Callable[[Sequence[nn.Module], Tensor, ExecutionOptions, LossPass], Tensor]
 # How much of a tile's forward pass its backward pass repeats.
 Recompute = Literal['nothing', 'loss features', 'everything']
 
@@ -150,7 +160,7 @@ class Graph:
 class TiledEvaluation:
     """What LossNetwork.gradient and .forward_only do, in tiles.
 
-    layers: of a network without branches, losses and TV included.
+    layers: of a network without branches, losses included.
     run: takes layers of it and features (1, C, H, W).
     size, device: (H, W) of the image, and where it is.  world: the processes that share the tiles,
     if there are enough rows for all of them; else each does everything.  inner: whether the rows
@@ -183,22 +193,33 @@ class TiledEvaluation:
         # of every stage and process
         self.shares: dict[Stage, list[list[Tile]]] = dict(zip(self.stages, shares, strict=True))
 
-    def forward(self, image: Tensor) -> None:
-        """image: (3, H, W).  Gives the losses their values, or captures their targets."""
+    def forward(self, image: Tensor, tile_pass: TilePass, whole_pass: LossPass) -> None:
+        """Run a pass over the tiles of an image (3, H, W).
+
+        whole_pass: the same pass for the last stage, where that is one tile.
+        """
         features = RowBand(image.unsqueeze(0))
         for stage in self.stages:
             if self._goes_up(stage):
-                features = self._up(stage, features)
+                features = self._up(stage, features, tile_pass)
             else:
-                self.run(self._layers(stage), features.rows, _options(stage))
+                self.run(self._layers(stage), features.rows, _options(stage), whole_pass)
 
-    def gradient(self, image: Tensor) -> Tensor:
-        """image: (3, H, W).  Returns the gradient, TV included, and leaves the losses' values."""
+    def gradient(self, image: Tensor, evaluate: Evaluate) -> Tensor:
+        """Return the gradient of the losses with respect to an image (3, H, W); set their values.
+
+        evaluate: the pass of a last stage that is one tile.
+        """
+        totals = Totals(evaluate.scale)
+        statistics = SumStatistics(totals)
         maps = [RowBand(image.detach().unsqueeze(0))]
         for stage in self.stages:
             if self._goes_up(stage):
-                above = self._up(stage, maps[-1], graphs=stage.recompute != 'everything')
-                self._normalize(stage, maps[-1])
+                losses = [x for x in self._recomputed(stage) if isinstance(x, FeatureLoss)]
+                statistics.recomputed = losses
+                graphs = stage.recompute != 'everything'
+                above = self._up(stage, maps[-1], statistics, graphs)
+                self._normalize(stage, maps[-1], totals)
                 if stage.recompute == 'nothing':
                     maps[-1] = maps[-1].without_data()
                 maps.append(above)
@@ -207,15 +228,12 @@ class TiledEvaluation:
         for stage in reversed(self.stages):
             if self._goes_up(stage):
                 maps.pop()  # the features above
-                gradient = self._down(stage, maps[-1], gradient)
+                gradient = self._down(stage, maps[-1], gradient, totals)
             else:
-                gradient = RowBand(self._whole(stage, maps[-1].rows))
+                gradient = RowBand(self._whole(stage, maps[-1].rows, evaluate))
         assert gradient is not None
         total = gradient.rows
         self.world.all_reduce(total)
-        for layer in self.layers:
-            if isinstance(layer, TVLoss):
-                layer.add_gradient(image.detach().unsqueeze(0), total)
         return total[0]
 
     def _goes_up(self, stage: Stage) -> bool:
@@ -223,66 +241,45 @@ class TiledEvaluation:
         return stage is not self.stages[-1] or stage.side > 0 or self.world.size > 1
 
     def _layers(self, stage: Stage) -> list[nn.Module]:
-        # TV is the image's own; added at the end.
-        found = self.layers[stage.start : stage.stop]
-        return [layer for layer in found if not isinstance(layer, TVLoss)]
-
-    def _losses(self, stage: Stage) -> list[Loss]:
-        found = [layer for layer in self._layers(stage) if isinstance(layer, Loss)]
-        return [loss for loss in found if loss.mode != 'none']
+        return list(self.layers[stage.start : stage.stop])
 
     def _tiles(self, stage: Stage) -> list[Tile]:
         return self.shares[stage][self.world.rank]
 
-    def _up(self, stage: Stage, features: RowBand, graphs: bool = False) -> RowBand:
-        """The features above a stage, and the statistics of its losses.
+    def _up(
+        self, stage: Stage, features: RowBand, losses: TilePass, graphs: bool = False
+    ) -> RowBand:
+        """Run a pass over the tiles of a stage; returns the features above it.
 
         graphs: keep what the way down needs.
         """
-        losses = self._losses(stage)
-        modes = [loss.mode for loss in losses]
-        for loss, mode in zip(losses, modes, strict=True):
-            loss.mode = 'sum' if mode == 'loss' else mode
-        forgetful = [layer for layer in self._recomputed(stage) if isinstance(layer, Loss)]
-        for loss in forgetful:
-            loss.discard_features = True
-        above = self._sum(stage, features, graphs)
-        for loss in forgetful:
-            loss.discard_features = False
-        for loss, mode in zip(losses, modes, strict=True):
-            loss.mode = mode
+        above = self._sum(stage, features, losses, graphs)
         if self.world.size > 1 and stage is not self.stages[-1]:
             self.world.exchange_halos(above.rows, above.first, self._own(stage), self._held(stage))
         return above
 
-    def _normalize(self, stage: Stage, features: RowBand) -> None:
+    def _normalize(self, stage: Stage, features: RowBand, totals: Totals) -> None:
         """The norms that the gradients of a stage's losses are divided by."""
-        losses = [loss for loss in self._losses(stage) if loss.normalize]
-        if not losses:
-            return
-        others = [loss for loss in self._losses(stage) if loss not in losses]
-        for loss in others:
-            loss.mode = 'none'
-        for loss in losses:
-            loss.mode = 'norm'
-        self._sum(stage, features)
-        for loss in self._losses(stage) + others:
-            loss.mode = 'loss'
+        losses = (layer for layer in self._layers(stage) if isinstance(layer, FeatureLoss))
+        if any(loss.normalize and loss.has_target for loss in losses):
+            self._sum(stage, features, SumNorms(totals))
 
-    def _sum(self, stage: Stage, features: RowBand, graphs: bool = False) -> RowBand:
+    def _sum(
+        self, stage: Stage, features: RowBand, losses: TilePass, graphs: bool = False
+    ) -> RowBand:
         """Run every tile: the losses add up, and their shares of the features above are joined."""
         layers, above = self._layers(stage), RowBand(torch.empty(0))
-        losses = self._losses(stage)
         self._hold_for(stage)
         for number, tile in enumerate(self._tiles(stage)):
-            _tell_losses(layers, tile)
-            crop = _copied(features.piece(tile.crop))
+            losses.parts = _parts(layers, tile)
+            below_tile = _copied(features.piece(tile.crop))
             with torch.set_grad_enabled(graphs):
                 if graphs:
-                    crop = _GraphRoot.apply(crop, torch.empty(0, requires_grad=True))
-                    below = get_gradient_edge(crop)
-                found = self.run(layers, crop, _options(stage, tile.inner, save_bitmasks=graphs))
-            del crop
+                    below_tile = _GraphRoot.apply(below_tile, torch.empty(0, requires_grad=True))
+                    below = get_gradient_edge(below_tile)
+                options = _options(stage, tile.inner, save_bitmasks=graphs)
+                found = self.run(layers, below_tile, options, losses)
+            del below_tile
             if graphs:
                 edge = get_gradient_edge(found)
                 self.graphs[stage, number] = Graph(edge, below, found.detach().to('meta'))
@@ -290,18 +287,16 @@ class TiledEvaluation:
             if stage is not self.stages[-1]:
                 part = tile.parts[len(layers) - 1]
                 if not above.rows.numel():
-                    above = self._band_above(stage, found, part.size[1])
-                above.piece(part.place).copy_(piece(found, part.own))
+                    above = self._band_above(stage, found, part.region.size[1])
+                above.piece(part.region.position).copy_(crop(found, part.interior))
             del found
             self._hold()
-        for loss in losses:
-            if loss.sum is not None:
-                self.world.all_reduce(loss.sum)
-            loss.settle()
-        _forget_parts(layers)
+        losses.finish_stage(self.world)
         return above
 
-    def _down(self, stage: Stage, features: RowBand, above: RowBand | None) -> RowBand:
+    def _down(
+        self, stage: Stage, features: RowBand, above: RowBand | None, totals: Totals
+    ) -> RowBand:
         """The gradient of the features below a stage, from that of the features above."""
         layers = self._layers(stage)
         self._hold_for(stage)
@@ -315,12 +310,11 @@ class TiledEvaluation:
         share = self._tiles(stage)
         crops = [self._crop(stage, features, tile) for tile in share[:1]]
         for number, tile in enumerate(share):
-            _tell_losses(layers, tile)
-            graph = self._graph(stage, number, tile, crops.pop())
+            graph = self._graph(stage, number, tile, crops.pop(), totals)
             gradient = large_empty_like(graph.like, graph.like.shape, self.device).zero_()
             if above is not None:
                 part = tile.parts[len(layers) - 1]
-                piece(gradient, part.own).copy_(above.piece(part.place))
+                crop(gradient, part.interior).copy_(above.piece(part.region.position))
             (own,) = torch.autograd.grad([graph.above], [graph.below], [gradient])
             del graph, gradient
             if number + 1 < len(share):  # before the gradient takes their place
@@ -328,7 +322,6 @@ class TiledEvaluation:
             total.add(own, tile.crop)
             del own
             self._hold()
-        _forget_parts(layers)
         return total.whole()
 
     def _crop(self, stage: Stage, features: RowBand, tile: Tile) -> Tensor:
@@ -337,15 +330,20 @@ class TiledEvaluation:
             return torch.empty(0)
         return _copied(features.piece(tile.crop))
 
-    def _graph(self, stage: Stage, number: int, tile: Tile, crop: Tensor) -> Graph:
+    def _graph(
+        self, stage: Stage, number: int, tile: Tile, features: Tensor, totals: Totals
+    ) -> Graph:
         """The way down of a tile, whose losses know their features."""
         if stage.recompute == 'everything':
-            found = self.run(
-                self._layers(stage), crop.requires_grad_(), _options(stage, tile.inner)
-            )
-            return Graph(get_gradient_edge(found), get_gradient_edge(crop), found.detach())
+            losses = AddGradients(totals)
+            losses.parts = _parts(self._layers(stage), tile)
+            options = _options(stage, tile.inner)
+            found = self.run(self._layers(stage), features.requires_grad_(), options, losses)
+            return Graph(get_gradient_edge(found), get_gradient_edge(features), found.detach())
         if stage.recompute == 'loss features':
-            self._recall(stage, crop, tile.inner)
+            with torch.no_grad():
+                options = _options(stage, tile.inner)
+                self.run(self._recomputed(stage), features, options, KeepFeatures(totals))
         return self.graphs.pop((stage, number))
 
     def _hold(self, more: float = 0) -> None:
@@ -364,31 +362,21 @@ class TiledEvaluation:
             self._hold(whole.lacks(math.prod(shape) * like.element_size()))
         return large_empty_like(like, shape, self.device)
 
-    def _recall(self, stage: Stage, crop: Tensor, inner: Interior) -> None:
-        """Tell the losses the features that they have not kept of a tile."""
-        layers = self._recomputed(stage)
-        losses = [layer for layer in layers if isinstance(layer, Loss) and layer.mode != 'none']
-        for loss in losses:
-            loss.mode = 'recall'
-        with torch.no_grad():
-            self.run(layers, crop, _options(stage, inner))
-        for loss in losses:
-            loss.mode = 'loss'
-
     def _recomputed(self, stage: Stage) -> list[nn.Module]:
         """The layers up to the last loss, if they run again for the features of losses."""
         if stage.recompute != 'loss features':
             return []
         layers = self._layers(stage)
-        return layers[: max((k for k, x in enumerate(layers, 1) if isinstance(x, Loss)), default=0)]
+        losses = (k for k, layer in enumerate(layers, 1) if isinstance(layer, FeatureLoss))
+        return layers[: max(losses, default=0)]
 
-    def _whole(self, stage: Stage, features: Tensor) -> Tensor:
+    def _whole(self, stage: Stage, features: Tensor, evaluate: Evaluate) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
         # smaller tiles' memory is in pieces that this one cannot use
         self._hold(self.takes.get(stage, 0.0))
         features = features.requires_grad_()
         options = _options(stage, save_bitmasks=stage.recompute != 'everything')
-        found = self.run(self._layers(stage), features, options)
+        found = self.run(self._layers(stage), features, options, evaluate)
         above = large_empty_like(found, found.shape, self.device).zero_()
         return torch.autograd.grad(found, features, above)[0]
 
@@ -418,7 +406,9 @@ class TiledEvaluation:
         """Which rows of the features above a stage each process works out."""
         number = len(self._layers(stage)) - 1
         shares = self.shares[stage]
-        return [_covered(tile.parts[number].place[0] for tile in share) for share in shares]
+        return [
+            _covered(tile.parts[number].region.position[0] for tile in share) for share in shares
+        ]
 
     def _held(self, stage: Stage) -> list[Rows]:
         """Which rows of the features above a stage each process needs."""
@@ -494,14 +484,7 @@ def _covered(slices: Iterable[slice]) -> Rows:
     return (min(a for a, _ in found), max(b for _, b in found)) if found else (0, 0)
 
 
-def _tell_losses(layers: Sequence[nn.Module], tile: Tile) -> None:
-    """Which part of their layer they get."""
-    for number, layer in enumerate(layers):
-        if isinstance(layer, Loss):
-            layer.part = tile.parts[number]
-
-
-def _forget_parts(layers: Sequence[nn.Module]) -> None:
-    for layer in layers:
-        if isinstance(layer, Loss):
-            layer.part = None
+def _parts(layers: Sequence[nn.Module], tile: Tile) -> dict[FeatureLoss, TilePart]:
+    """For every loss the part of its layer that a tile has."""
+    losses = ((k, layer) for k, layer in enumerate(layers) if isinstance(layer, FeatureLoss))
+    return {loss: tile.parts[k] for k, loss in losses}

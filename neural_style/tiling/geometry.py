@@ -19,7 +19,8 @@ from loadcaffe.layers.pooling import Pooling, output_size
 from loadcaffe.layers.windows import Window
 from loadcaffe.layers.windows import window as spatial_window
 from neural_style.kernels.convolution import FrozenConvolution
-from neural_style.losses.losses import Loss, Region, TVLoss
+from neural_style.losses.base import FeatureLoss, Region
+from neural_style.losses.features import Area
 
 # For rows and columns, whether a tile is not at the image's rim.
 Interior = tuple[bool, bool]
@@ -27,10 +28,22 @@ Interior = tuple[bool, bool]
 # What these make of a position depends on nothing else, on the way up.
 POINTWISE = (
     nn.ReLU, nn.LeakyReLU, nn.ELU, nn.ReLU6, nn.Hardtanh, nn.Tanh, nn.Sigmoid, nn.PReLU,
-    nn.LocalResponseNorm, Pointwise, BatchNorm, Scale, Loss, TVLoss,
+    nn.LocalResponseNorm, Pointwise, BatchNorm, Scale, FeatureLoss,
 )  # fmt: skip
 # Crops whose convolutions keep their size are multiples of it, for bfloat16.
 ALIGNMENT = 32
+
+
+@dataclass(frozen=True)
+class TilePart:
+    """What a tile has of a layer.
+
+    interior: rows and columns of its features that count; around them is halo.
+    region: where those are in the layer.
+    """
+
+    interior: Area
+    region: Region
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,7 @@ class Tile:
     """
 
     crop: tuple[slice, slice]
-    parts: dict[int, Region]
+    parts: dict[int, TilePart]
     inner: Interior
 
 
@@ -61,7 +74,7 @@ def tiles(
     features above the stage are wanted.  least: rows of tiles, if the size allows.  inner: whether
     the rows and columns of tiles inside of the image may get fewer by convolutions.
     """
-    wanted = {number for number, layer in enumerate(layers) if isinstance(layer, Loss)}
+    wanted = {number for number, layer in enumerate(layers) if isinstance(layer, FeatureLoss)}
     if above:
         wanted.add(len(layers) - 1)
     rows = _spans(layers, 0, size[0], side, wanted, inner[0], least)
@@ -70,10 +83,12 @@ def tiles(
     found = []
     for row, column in product(rows, columns):
         parts = {
-            number: Region(
+            number: TilePart(
                 (row.parts[number][0], column.parts[number][0]),
-                (row.parts[number][1], column.parts[number][1]),
-                (heights[number], widths[number]),
+                Region(
+                    (row.parts[number][1], column.parts[number][1]),
+                    (heights[number], widths[number]),
+                ),
             )
             for number in wanted
         }

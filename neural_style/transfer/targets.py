@@ -27,7 +27,7 @@ def capture_targets(network: LossNetwork, inputs: Inputs, settings: Settings) ->
     for number, (style, weight, guide) in enumerate(style_terms, start=1):
         logger.info('Capturing style target %d', number)
         network.capture_style(preprocess(style).float().to(device), weight, guide)
-    fits = settings.precision != 'fp16' or all(is_finite(loss.target) for loss in network.losses)
+    fits = settings.precision != 'fp16' or all(map(is_finite, network.targets.tensors().values()))
     if not fits and all(map(math.isfinite, inputs.blend_weights)):
         raise SettingError(
             'precision',

@@ -15,7 +15,7 @@ import loadcaffe
 from neural_style.command import run, terminal
 from neural_style.command.process import main
 from neural_style.command.saving import build_filename
-from neural_style.losses.losses import StyleLoss
+from neural_style.losses.style import StyleLoss
 
 
 def files(folder='.'):

@@ -1,104 +1,26 @@
-"""The loss network: where losses go, how it is cut, what it prints."""
+"""The loss network: evaluation, targets, terms, batches, printing."""
 
-import logging
-import re
-
-import numpy as np
 import pytest
 import torch
-from samples import loss_network
+from loss_networks import branched_cnn, image, network, network_with_branches, with_targets
+from samples import mini_vgg19
 from torch import nn
 
 import loadcaffe
-from neural_style import evaluate, stylize
-from neural_style.losses.losses import ContentLoss, StyleLoss, TVLoss
-from neural_style.network.building import loss_positions
+from neural_style import evaluate
+from neural_style.losses.base import ImageLoss
+from neural_style.losses.targets import Targets
+from neural_style.tiling.evaluation import Stage, Tiling
 from neural_style.torch7.convolution import convolve
 from neural_style.torch7.random import Generator
-
-NAMES = ['conv1', 'relu1', 'pool1', 'conv2', 'relu2', 'fc3']
-
-
-@pytest.fixture
-def cnn(data):
-    models = data / 'models'
-    return loadcaffe.load(
-        str(models / 'mini_vgg19_conv.prototxt'), str(models / 'mini_vgg19_conv.caffemodel')
-    )
-
-
-def network(cnn, **settings):
-    return loss_network(cnn, **{'style_layers': ['relu1_1', 'relu2_1']} | settings)
-
-
-def image(height=33, width=41, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(3, height, width, generator=generator) * 50
-
-
-def targeted(cnn, **settings):
-    """A loss network with targets from two random images."""
-    net = network(cnn, **settings)
-    net.capture_content(image(seed=1))
-    net.capture_style(image(29, 37, seed=2), 1.0)
-    return net
-
-
-@pytest.mark.parametrize(
-    ('content', 'style', 'want'),
-    [
-        (['relu2'], ['relu1', 'relu2'], ([4], [1, 4], 5)),
-        (['relu1'], ['relu1'], ([1], [1], 2)),
-        ([], [], ([], [], 0)),
-        (['relu1'], [], ([1], [], 2)),
-        (['relu1'], ['relu2', 'relu1'], ([1], [4], 6)),  # out of order: stalls
-        (['relu1'], ['relu1', 'nosuch', 'relu2'], ([1], [1], 6)),  # unknown: stalls
-        (['relu1', 'relu1'], ['relu1'], ([1], [1], 6)),  # named twice: stalls
-        ([' relu1'], ['relu1'], ([], [1], 6)),  # a space is part of the name
-        (['fc3'], ['conv1'], ([5], [0], 6)),
-    ],
-)
-def test_layer_lists_advance_in_list_order_only(content, style, want):
-    assert loss_positions(NAMES, content, style) == want
-
-
-def test_a_stalled_list_is_warned_of(cnn, caplog):
-    with caplog.at_level(logging.WARNING):
-        network(cnn, style_layers=['relu1_1', 'nosuch', 'relu2_1'])
-    assert "`style_layers`: 'nosuch' and what follows it are not used" in caplog.text
-    assert 'no layer of that name' in caplog.text
-
-
-def test_network_ends_with_its_last_loss_and_starts_with_tv(cnn):
-    layers = list(network(cnn, content_layers=['relu2_1'], style_layers=['relu1_1']).chunks[0])
-    assert isinstance(layers[0], TVLoss)
-    assert isinstance(layers[3], StyleLoss)
-    assert isinstance(layers[-1], ContentLoss)
-    assert len(layers) == 1 + 7 + 2
-
-
-def test_no_tv_layer_for_weight_zero(cnn):
-    assert not isinstance(network(cnn, tv_weight=0).chunks[0][0], TVLoss)
-
-
-def test_no_loss_at_all_is_refused(cnn):
-    with pytest.raises(ValueError, match='no loss to minimise'):
-        network(cnn, content_layers=[], style_layers=[], tv_weight=0)
-
-
-def test_only_a_loss_right_below_a_relu_is_rectified(cnn):
-    net = network(cnn, content_layers=['conv4_2'], style_layers=['conv1_1', 'relu2_1', 'pool2'])
-    assert [loss.precedes_relu for loss in net.style_losses] == [True, False, False]
-    # The network ends at conv4_2, so no ReLU overwrites its features.
-    assert [loss.precedes_relu for loss in net.content_losses] == [False]
 
 
 @pytest.mark.parametrize(
     ('content', 'style', 'exact'),
     [((48, 64), (200, 210), True), ((200, 160), (48, 64), True), ((200, 160), (200, 210), False)],
 )
-def test_larger_style_images_are_rounded_as_torch7s_where_the_content_is_small(
-    cnn, monkeypatch, content, style, exact
+def test_larger_style_images_are_exact_where_the_content_is_small(
+    monkeypatch, content, style, exact
 ):
     calls = []
 
@@ -107,7 +29,7 @@ def test_larger_style_images_are_rounded_as_torch7s_where_the_content_is_small(
         return convolve(layer, features)
 
     monkeypatch.setattr('neural_style.network.execution.convolve', seen)
-    net = network(cnn, style_layers=['relu1_1'], content_layers=[])
+    net = network(style_layers=['relu1_1'], content_layers=[])
     net.capture_content(image(*content))
     calls.clear()
     net.capture_style(image(*style, seed=1), 1.0)
@@ -117,24 +39,16 @@ def test_larger_style_images_are_rounded_as_torch7s_where_the_content_is_small(
     assert calls == []
 
 
-@pytest.fixture(params=['small', 'large'])
-def image_class(request, monkeypatch):
-    """Small images round as Torch7's; large ones, here made to count as such, take other paths."""
-    if request.param == 'large':
-        monkeypatch.setattr('neural_style.network.loss_network.EXACT', 0)
-        monkeypatch.setattr('neural_style.network.loss_network.EXACT_STYLE', 0)
-        monkeypatch.setattr('neural_style.losses.losses.EXACT_STYLE', 0)
-
-
-@pytest.mark.usefixtures('image_class')
+@pytest.mark.parametrize('exact', [False, True])
 @pytest.mark.parametrize('pooling', ['max', 'avg'])
 @pytest.mark.parametrize(
     ('content', 'style'), [('relu3_1', ['relu1_1', 'relu2_1']), ('pool3', ['pool1', 'conv2_2'])]
 )
-def test_evaluation_matches_autograd_of_the_formulas(cnn, pooling, content, style):
+def test_evaluation_matches_autograd_of_the_formulas(pooling, content, style, exact):
     """The whole network in float64, against the losses written out over plain features."""
-    cnn.double()
-    net = network(cnn, pooling=pooling, content_layers=[content], style_layers=style, tv_weight=0)
+    cnn = mini_vgg19().double()
+    layers = {'content_layers': [content], 'style_layers': style}
+    net = network(cnn, pooling=pooling, tv_weight=0, exact=exact, **layers)
     net.capture_content(image(seed=1).double())
     net.capture_style(image(29, 37, seed=2).double(), 1.0)
     loss, gradient = evaluate(net, image().double())
@@ -171,99 +85,174 @@ def test_evaluation_matches_autograd_of_the_formulas(cnn, pooling, content, styl
         torch.testing.assert_close(gradient, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.usefixtures('image_class')
+@pytest.mark.parametrize('pooling', ['max', 'avg'])
+@pytest.mark.parametrize('settings', [{}, {'normalize_gradients': True}, {'losses': 'paper'}])
+def test_images_of_a_batch_are_evaluated_as_single_images(pooling, settings):
+    layers = {'content_layers': ['relu3_1'], 'style_layers': ['relu1_1', 'conv2_1', 'pool2']}
+    net = with_targets(network(**layers, pooling=pooling, exact=False, **settings))
+    images = torch.stack([image(seed=seed) for seed in (3, 4, 5)])
+    total, gradient = evaluate(net, images)
+    assert gradient.shape == images.shape
+    want_total = 0.0
+    for single, got in zip(images, gradient, strict=True):
+        loss, want = evaluate(net, single)
+        want_total += float(loss)
+        assert (got - want).norm() <= 1e-6 * want.norm()
+    assert float(total) == pytest.approx(want_total, rel=1e-6)
+
+
+def test_images_of_a_batch_may_have_content_targets_of_their_own():
+    """As feed-forward training has them: the image itself is the target."""
+    net = network(exact=False, tv_weight=0)
+    contents = torch.stack([image(seed=seed) for seed in (1, 2)])
+    net.capture_content(contents)
+    net.capture_style(image(29, 37, seed=3), 1.0)
+    images = torch.stack([image(seed=seed) for seed in (4, 5)])
+    _, gradient = evaluate(net, images)
+    for content, single, got in zip(contents, images, gradient, strict=True):
+        net.capture_content(content)
+        _, want = evaluate(net, single)
+        assert (got - want).norm() <= 1e-6 * want.norm()
+
+
+def test_gradient_of_a_batch_trains_what_made_it():
+    net = with_targets(network(exact=False))
+    made = torch.stack([image(seed=seed) for seed in (3, 4)]).requires_grad_()
+    (2 * made).backward(net.gradient(2 * made))
+    torch.testing.assert_close(made.grad, 2 * net.gradient(2 * made.detach()))
+
+
+def test_batch_is_refused_in_tiles():
+    net = with_targets(network(exact=False))
+    net.tiling = Tiling((Stage(0, len(net.chunks[0]), 16),))
+    with pytest.raises(ValueError, match='a batch of images cannot be evaluated in tiles'):
+        net.gradient(torch.zeros(2, 3, 40, 40))
+
+
+@pytest.mark.parametrize('exact', [False, True])
+def test_single_style_term_changes_no_bit(exact):
+    plain, guided = (with_targets(network(exact=exact)) for _ in range(2))
+    guided.guide_style([None], [1.0])
+    for got, want in zip(evaluate(guided, image()), evaluate(plain, image()), strict=True):
+        assert torch.equal(got, want)
+
+
+@pytest.mark.parametrize('exact', [False, True])
+def test_style_terms_add_up_by_their_weights(exact):
+    """Two styles, each in a half of the image."""
+    left = torch.zeros(1, 33, 41)
+    left[..., :20] = 1
+    guides, weights = [left, 1 - left], [1.0, 0.3]
+    styles = image(29, 37, seed=2), image(31, 35, seed=3)
+    layers = {'content_layers': [], 'tv_weight': 0, 'exact': exact}
+    net = network(**layers)
+    for style, blend_weights in zip(styles, ([1.0, 0.0], [0.0, 1.0]), strict=True):
+        net.capture_style(style, blend_weights, [None, None])
+    net.guide_style(guides, weights)
+    total, gradient = evaluate(net, image())
+    want_total, want = 0.0, torch.zeros(3, 33, 41)
+    for style, guide, weight in zip(styles, guides, weights, strict=True):
+        single = network(**layers)
+        single.capture_style(style, 1.0)
+        single.guide_style(guide)
+        loss, single_gradient = evaluate(single, image())
+        want_total, want = want_total + weight * float(loss), want + weight * single_gradient
+    assert float(total) == pytest.approx(want_total, rel=1e-5)
+    assert (gradient - want).norm() <= 1e-5 * want.norm()
+
+
+def test_guides_of_a_style_image_do_not_stay():
+    guide = torch.rand(1, 33, 41)
+    net = network(content_layers=[])
+    net.guide_style(guide)
+    net.capture_style(image(29, 37, seed=2), 1.0, torch.rand(1, 29, 37))
+    assert all(loss.guides[0].image is guide for loss in net.style_losses)
+
+
+@pytest.mark.parametrize('terms', [1, 2])
+def test_targets_may_be_put_into_another_network(terms):
+    net, other = network(), network()
+    net.capture_content(image(seed=1))
+    net.capture_style(image(29, 37, seed=2), 1.0, [None, torch.rand(1, 29, 37)][:terms])
+    targets = net.targets
+    assert list(targets.content) == ['relu4_2']
+    assert {name: len(grams) for name, grams in targets.style.items()} == {
+        'relu1_1': terms,
+        'relu2_1': terms,
+    }
+    other.set_targets(Targets.from_tensors(targets.tensors()))
+    for got, want in zip(evaluate(other, image()), evaluate(net, image()), strict=True):
+        assert torch.equal(got, want)
+
+
+def test_targets_of_style_alone_leave_those_of_content():
+    net = with_targets(network())
+    former = net.targets
+    net.set_targets(
+        Targets(style={name: [torch.eye(8 * 2**k)] for k, name in enumerate(net.style_names)})
+    )
+    assert net.targets.content['relu4_2'] is former.content['relu4_2']
+    assert torch.equal(net.targets.style['relu1_1'][0], torch.eye(8))
+
+
 @pytest.mark.parametrize(
-    ('devices', 'strategy'),
-    [(['cpu'] * 2, []), (['cpu'] * 2, [1]), (['cpu'] * 3, [3, 8]), (['cpu'] * 4, [2, 4, 12])],
+    'targets',
+    [
+        Targets(content={'relu3_1': torch.zeros(1)}),
+        Targets(style={'relu1_1': [torch.zeros(1)]}),
+        Targets(style={name: [torch.zeros(1)] for name in ('relu1_1', 'relu2_1', 'relu3_1')}),
+    ],
 )
-@pytest.mark.parametrize('layers', [['relu1_1', 'relu2_1'], ['conv1_1', 'conv2_1']])
-def test_a_network_cut_across_devices_gives_equal_results(cnn, devices, strategy, layers):
-    whole = targeted(cnn, style_layers=layers)
-    cut = targeted(cnn, style_layers=layers, devices=devices, multigpu_strategy=strategy)
-    assert len(cut.chunks) == len(devices)
-    for one, other in zip(evaluate(whole, image()), evaluate(cut, image()), strict=True):
-        assert torch.equal(one, other)
+def test_targets_of_other_layers_are_refused(targets):
+    with pytest.raises(ValueError, match='targets are those of layers'):
+        network().set_targets(targets)
 
 
-def test_the_default_cut_for_two_devices_is_after_the_third_layer_of_the_cnn(cnn):
-    """TV counts as a layer, and so does a loss (neural_style.lua: setup_multi_gpu)."""
-    two = ['cpu', 'cpu']
-    assert len(network(cnn, devices=two).chunks[0]) == 4
-    assert len(network(cnn, devices=two, tv_weight=0).chunks[0]) == 3
+def test_network_without_targets_has_the_gradient_of_tv_alone():
+    net = network()
+    loss, gradient = evaluate(net, image())
+    want = torch.zeros(1, 3, 33, 41)
+    net.image_losses[0].add_gradient(want, image()[None])
+    assert loss == 0
+    assert torch.equal(gradient, want[0])
 
 
-@pytest.mark.parametrize(
-    ('n_devices', 'strategy'), [(3, []), (2, [3, 5]), (3, [5, 3]), (2, [0]), (2, [999])]
-)
-def test_a_strategy_that_does_not_fit_the_devices_is_refused(cnn, n_devices, strategy):
-    with pytest.raises(ValueError, match='`multigpu_strategy`'):
-        network(cnn, devices=['cpu'] * n_devices, multigpu_strategy=strategy)
+def test_forward_pass_leaves_losses_alone():
+    net = with_targets(network())
+    values = [loss.loss for loss in net.losses]
+    features = net(image())
+    assert features.shape == (1, 64, 5, 6)
+    assert all(a is b.loss for a, b in zip(values, net.losses, strict=True))
 
 
-def test_a_cut_network_prints_as_gpu_modules(cnn):
-    text = network(cnn, devices=['cpu', 'cpu'], multigpu_strategy=[3]).describe()
-    lines = text.split('\n')
-    assert lines[:2] == ['nn.Sequential {', '  [input -> (1) -> (2) -> output]']
-    assert lines[2] == '  (1): nn.GPU(1) @ nn.Sequential {'
-    assert lines[3] == '    [input -> (1) -> (2) -> (3) -> output]'
-    assert lines[4] == '    (1): nn.TVLoss'
+class Distance(ImageLoss):
+    """The squared distance to a picture: a loss of the image that has a value."""
+
+    def __init__(self, strength, target):
+        super().__init__(strength)
+        self.target = target
+
+    def set_value(self, image):
+        self.loss = self.strength * (image - self.target).double().square().sum()
+
+    def add_gradient(self, gradient, image, scale=1.0):
+        gradient.add_((image - self.target).mul_(2 * self.strength * scale))
 
 
-def test_average_pooling_is_floor_mode_and_announced(cnn, caplog):
-    with caplog.at_level(logging.INFO):
-        net = network(cnn, pooling='avg')
-    pooling = [layer for layer in net.chunks[0] if isinstance(layer, nn.AvgPool2d)]
-    assert len(pooling) == 3
-    assert not any(layer.ceil_mode for layer in pooling)
-    assert 'Replacing max pooling at layer 5 with average pooling' in caplog.messages
-
-
-def test_padded_max_pooling_cannot_become_average_pooling(cnn):
-    cnn[4].padding = (1, 1)
-    with pytest.raises(ValueError, match="`pooling` avg: layer 'pool1' has padding"):
-        network(cnn, pooling='avg')
-
-
-def test_pooling_matches_torch7(golden):
-    pool = np.load(golden / 'unit' / 'pool.npz')
-    cases = 0
-    for key in pool.files:
-        match = re.match(r'(max|avg)(\d)(?:s(\d))?(?:p(\d))?(ceil|floor)_(\w+?)(__out)?$', key)
-        if not match or (match[3] is None) != (match[7] is not None):
-            continue
-        kind, size, stride, padding, mode, shape, _ = match.groups()
-        source = f'k3_in_{shape}' if stride else f'max2ceil_{shape}__in'
-        x = torch.from_numpy(pool[source]).unsqueeze(0).requires_grad_()
-        layer = (nn.MaxPool2d if kind == 'max' else nn.AvgPool2d)(
-            int(size), int(stride or size), int(padding or 0), ceil_mode=mode == 'ceil'
-        )
-        y = layer(x)
-        # Average pooling divides where Torch7 divides: equal to the last bit but one.
-        torch.testing.assert_close(y[0], torch.from_numpy(pool[key]), rtol=1.2e-7, atol=6e-8)
-        if not stride:
-            above = torch.from_numpy(pool[key.replace('__out', '__go')]).unsqueeze(0)
-            (gradient,) = torch.autograd.grad(y, x, above)
-            want = torch.from_numpy(pool[key.replace('__out', '__gi')])
-            torch.testing.assert_close(gradient[0], want, rtol=1.2e-7, atol=6e-8)
-        cases += 1
-    assert cases > 70
-
-
-def test_max_pooling_gives_the_gradient_of_a_tie_to_the_first(golden):
-    pool = np.load(golden / 'unit' / 'pool.npz')
-    x = torch.from_numpy(pool['ties_in']).unsqueeze(0).requires_grad_()
-    y = nn.MaxPool2d(2, 2, ceil_mode=True)(x)
-    above = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    (gradient,) = torch.autograd.grad(y, x, above)
-    assert torch.equal(gradient[0], torch.from_numpy(pool['ties_gi']))
-
-
-def test_a_fully_connected_layer_refuses_the_wrong_size_by_name(data):
-    models = data / 'models'
-    cnn = loadcaffe.load(str(models / 'mini_vgg19.prototxt'), str(models / 'mini_vgg19.caffemodel'))
-    content = torch.rand(3, 64, 64, dtype=torch.float64)
-    with pytest.raises(ValueError, match="'fc6' takes 3136 values"):
-        stylize(cnn, content, [content], content_layers='fc7', num_iterations=1)
+@pytest.mark.parametrize('side', [None, 16])
+def test_losses_of_the_image_are_exact_in_tiles(side):
+    net = with_targets(network(mini_vgg19().double(), exact=False))
+    large, target = (image(150, 140, seed=seed).double() for seed in (3, 4))
+    net.capture_content(target)
+    if side is not None:
+        net.tiling = Tiling((Stage(0, len(net.chunks[0]), side),))
+    plain = net.gradient(large)
+    distance = Distance(0.5, target)
+    net.image_losses.append(distance)
+    gradient = net.gradient(large)
+    torch.testing.assert_close(gradient - plain, large - target, rtol=0, atol=1e-9)
+    assert float(distance.loss) == pytest.approx(0.5 * float((large - target).square().sum()))
+    assert '(2): nn.Distance' in net.describe()
 
 
 def test_dropout_masks_come_from_the_generator(data):
@@ -282,37 +271,6 @@ def test_dropout_masks_come_from_the_generator(data):
         losses.append(net.content_losses[0].loss.item())
     assert losses[0] == losses[2]
     assert losses[0] != losses[1]
-
-
-# Networks with branches
-
-
-def branched():
-    """conv1, then two convolutions side by side, joined and pooled; names as in SqueezeNet."""
-    from loadcaffe.graph import Graph
-    from loadcaffe.layers.branching import Concat
-
-    torch.manual_seed(0)
-    layers = {
-        'conv1': nn.Conv2d(3, 4, 3),
-        'relu1': nn.ReLU(),
-        'fire2/left': nn.Conv2d(4, 5, 1),
-        'fire2/right': nn.Conv2d(4, 6, 3, padding=1),
-        'fire2/pool': nn.MaxPool2d(3, 1, 1, ceil_mode=True),
-        'fire2/concat': Concat(1),
-        'conv3': nn.Conv2d(15, 4, 3),
-    }
-    for name, layer in layers.items():
-        layer.name = name
-        layer.requires_grad_(False)
-    before = [[-1], [0], [1], [1], [1], [2, 3, 4], [5]]
-    sources = [[(one, 0) for one in several] for several in before]
-    return Graph([(name.replace('.', '_'), layer) for name, layer in layers.items()], sources)
-
-
-def branched_losses(cnn, content, style, **keywords):
-    keywords = {'tv_weight': 0, 'missing_layers': 'error', **keywords}
-    return loss_network(cnn, content_layers=content, style_layers=style, **keywords)
 
 
 def features_of(cnn, image, names):
@@ -336,13 +294,13 @@ def features_of(cnn, image, names):
     ],
 )
 def test_losses_on_branches_have_the_gradient_of_their_formula(content, style):
-    cnn = branched()
+    cnn = branched_cnn()
     generator = torch.Generator().manual_seed(1)
     target, painting, image = (torch.randn(3, 9, 8, generator=generator) for _ in range(3))
-    network = branched_losses(cnn, content, style)
-    network.capture_content(target)
-    network.capture_style(painting, 1.0)
-    loss, gradient = evaluate(network, image)
+    net = network_with_branches(cnn, content_layers=content, style_layers=style)
+    net.capture_content(target)
+    net.capture_style(painting, 1.0)
+    loss, gradient = evaluate(net, image)
 
     def gram(features):
         flat = features[0].flatten(1)
@@ -360,8 +318,9 @@ def test_losses_on_branches_have_the_gradient_of_their_formula(content, style):
 
 
 def test_branched_network_prints_who_feeds_whom():
-    network = branched_losses(branched(), ['fire2/concat'], ['fire2/left'], tv_weight=1e-3)
-    assert network.describe() == (
+    layers = {'content_layers': ['fire2/concat'], 'style_layers': ['fire2/left']}
+    net = network_with_branches(**layers, tv_weight=1e-3)
+    assert net.describe() == (
         'nn.gModule {\n'
         '  (1): nn.TVLoss <- input\n'
         '  (2): nn.SpatialConvolution(3 -> 4, 3x3)\n'
@@ -374,24 +333,3 @@ def test_branched_network_prints_who_feeds_whom():
         '  (9): nn.ContentLoss\n'
         '}'
     )
-
-
-def test_average_pooling_keeps_the_size_of_a_branch():
-    network = branched_losses(branched(), ['conv3'], [], pooling='avg')
-    assert network(torch.zeros(3, 9, 8)).shape == (1, 4, 5, 4)
-    (pool,) = [one for one in network.modules() if isinstance(one, nn.AvgPool2d)]
-    assert (pool.padding, pool.ceil_mode) == (1, True)
-
-
-def test_branched_network_stays_on_one_gpu():
-    with pytest.raises(ValueError, match='`gpu`: .*branches'):
-        branched_losses(branched(), ['conv3'], [], devices=['cpu', 'cpu'])
-
-
-@pytest.mark.parametrize(
-    'layer', [nn.Conv2d(3, 4, 3, dilation=4), nn.MaxPool2d(2), nn.AvgPool2d(9)], ids=repr
-)
-def test_an_image_too_small_for_a_layer_is_refused(layer):
-    net = loss_network(nn.Sequential(layer), content_layers=['0'], style_layers=[])
-    with pytest.raises(ValueError, match='`image_size`: too small for the . pixels wide window'):
-        net(torch.zeros(3, 1, 8))

@@ -12,7 +12,6 @@ import loadcaffe
 from loadcaffe.layers.pooling import Pooling
 from neural_style import evaluate
 from neural_style.kernels.winograd import Winograd
-from neural_style.losses.losses import TVLoss
 from neural_style.tiling.evaluation import Stage, TiledEvaluation, Tiling
 from neural_style.tiling.geometry import cuts, tiles
 
@@ -99,10 +98,10 @@ def test_a_gradient_takes_the_place_of_features_that_are_held(
     shared, besides = [], []
     down = TiledEvaluation._down
 
-    def watched(own, stage, features, above):
+    def watched(own, stage, features, above, totals):
         room, place = features.room, features.rows.untyped_storage().data_ptr()
         crops = [tile.crop[0] for tile in own._tiles(stage)]
-        total = down(own, stage, features, above)
+        total = down(own, stage, features, above, totals)
         if stage.start:
             held = stage.recompute != 'nothing'
             assert held == (room is not None)
@@ -214,14 +213,14 @@ def test_the_rim_may_be_that_of_a_layer_further_up():
 
 
 def test_tiles_inside_of_the_image_are_not_padded(cnn):
-    layers = [layer for layer in network(cnn).chunks[0].children() if not isinstance(layer, TVLoss)]
+    layers = list(network(cnn).chunks[0].children())
     wanted = layers[: cuts(layers)[0][1]]  # two convolutions and a pooling
     found = tiles(wanted, (100, 100), 36, above=True)
     assert [tile.inner for tile in found] == [
         (row, column) for row in (False, True, True, False) for column in (False, True, True, False)
     ]
     assert found[5].crop == (slice(30, 66), slice(30, 66))
-    assert found[5].parts[len(wanted) - 1].place == (slice(16, 32), slice(16, 32))
+    assert found[5].parts[len(wanted) - 1].region.position == (slice(16, 32), slice(16, 32))
     found = tiles(wanted, (100, 100), 36, above=True, inner=(True, False))
     assert {tile.inner for tile in found} == {(False, False), (True, False)}
 

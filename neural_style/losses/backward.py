@@ -1,0 +1,31 @@
+"""An identity that changes the gradient in the backward pass."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class _Identity(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features, change, saved):
+        if saved is not None:
+            ctx.save_for_backward(saved)
+        ctx.change = change
+        return features.view_as(features)
+
+    @staticmethod
+    def backward(ctx: Any, gradient):  # type: ignore[override]
+        return ctx.change(gradient, *ctx.saved_tensors), None, None
+
+
+def change_in_backward(
+    features: Tensor, change: Callable[..., Tensor], saved: Tensor | None = None
+) -> Tensor:
+    """Return the features as they are; in the backward pass, their gradient is changed.
+
+    change: takes the incoming gradient, and what was saved; returns the outgoing one.
+    saved: the features, or a copy, if the backward pass needs them.
+    """
+    return _Identity.apply(features, change, saved)

@@ -1,0 +1,84 @@
+"""Gram matrices of features, and the products that their gradient is made of."""
+
+import torch
+from torch import Tensor
+
+from neural_style.losses.features import (
+    REDUCED_PRECISIONS,
+    as_channels_last,
+    as_hwc,
+    at_least_float32,
+    is_channels_last,
+)
+from neural_style.torch7.blas import add_product, gemm_tn
+from neural_style.torch7.convolution import EXACT_STYLE
+
+# Features of half the precision are converted to float32 so many positions at a time, as many as
+# stay in a core's cache, for products that are float32 throughout.
+CHUNK_POSITIONS = 4096
+# Rows of a tile whose products are summed side by side.
+BATCH_ROWS = 16
+
+
+def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
+    """Sum the products of every two channels over all positions: G = F Fᵀ.
+
+    features: (1, C, H, W).  Returns (C, C), not divided by anything.
+    exact: in Torch7's order of summation, for up to EXACT_STYLE positions.
+    Source: Gatys et al. 2015, eq. 3; neural_style.lua: GramMatrix.
+    """
+    is_crop = features.stride(1) == 1 and not is_channels_last(features)
+    if is_crop and features.dtype not in REDUCED_PRECISIONS:
+        return _gram_of_crop(as_hwc(features))
+    flat = features[0].flatten(1)  # (C, H * W)
+    if flat.dtype in REDUCED_PRECISIONS:
+        total = flat.new_zeros(len(flat), len(flat), dtype=torch.float32)
+        for chunk in flat.split(CHUNK_POSITIONS, 1):
+            chunk = chunk.float()
+            total.addmm_(chunk, chunk.t())
+        return total
+    return gemm_tn(flat, flat) if exact and flat.shape[1] <= EXACT_STYLE else flat @ flat.t()
+
+
+def _gram_of_crop(features: Tensor) -> Tensor:
+    """Take the Gram matrix of a view of features (H, W, C) without copying it."""
+    _, _, channels = features.shape
+    totals = features.new_zeros(min(len(features), BATCH_ROWS), channels, channels)
+    for rows in features.split(BATCH_ROWS):
+        totals[: len(rows)].baddbmm_(rows.transpose(1, 2), rows)
+    return totals.sum(0)
+
+
+def multiply(matrix: Tensor, features: Tensor) -> Tensor:
+    """Multiply matrix · F, in the layout of the features (1, C, H, W), in float32 or more."""
+    features = at_least_float32(features)
+    flat = features[0].flatten(1)  # (C, H * W)
+    if flat.stride(0) == 1:  # channels last; the product in the same layout
+        return (flat.t() @ matrix).t().view_as(features)
+    return (matrix @ flat).view_as(features)
+
+
+def multiply_both(matrix: Tensor, features: Tensor) -> Tensor:
+    """Sum matrix · F + matrixᵀ · F, rounded as Torch7 does."""
+    flat = at_least_float32(features)[0].flatten(1)
+    total = add_product(None, matrix, flat.t())
+    return add_product(total, matrix.t(), flat.t(), transposed=True).view(features.shape)
+
+
+def add_multiplied(gradient: Tensor, matrix: Tensor, features: Tensor) -> None:
+    """Add matrix · F to a gradient, (1, C, H, W) like the features.  matrix: symmetric."""
+    if features.dtype in REDUCED_PRECISIONS:
+        # Some positions at a time: nothing of the layer's size is ever float32.
+        total = as_channels_last(gradient)
+        flat, flat_total = (
+            as_channels_last(x)[0].flatten(1).t().split(CHUNK_POSITIONS) for x in (features, total)
+        )
+        for chunk, chunk_total in zip(flat, flat_total, strict=True):
+            chunk_total.copy_((chunk.float() @ matrix).add_(chunk_total))
+        if total is not gradient:
+            gradient.copy_(total)
+    elif is_channels_last(gradient):
+        gradient[0].flatten(1).t().addmm_(features[0].flatten(1).t(), matrix)
+    else:
+        rows = as_hwc(gradient)
+        rows.baddbmm_(as_hwc(features), matrix.expand(len(rows), *matrix.shape))

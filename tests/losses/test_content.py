@@ -1,0 +1,50 @@
+"""Content losses."""
+
+import pytest
+import torch
+from loss_formulas import captured, features, layer_gradient
+
+from neural_style import ContentLoss
+from neural_style.losses.base import Region
+from neural_style.losses.content import PaperContentLoss
+from neural_style.losses.features import crop
+
+
+@pytest.mark.parametrize('kind', [ContentLoss, PaperContentLoss])
+def test_target_is_captured_by_regions(kind):
+    x, whole, parts = features((4, 6, 7)), kind(1.0), kind(1.0)
+    whole.capture(x)
+    for rows in (slice(0, 4), slice(4, 6)):
+        region = Region((rows, slice(0, 7)), (6, 7))
+        parts.capture_region(crop(x, region.position), region)
+    assert torch.equal(parts.target, whole.target)
+
+
+@pytest.mark.parametrize('kind', [ContentLoss, PaperContentLoss])
+def test_images_of_a_batch_may_have_targets_of_their_own(kind):
+    batch, targets = features((4, 5, 7), 1, images=3), features((4, 5, 7), 2, images=3)
+    loss, single = kind(2.0), kind(2.0)
+    loss.takes_batches = True
+    gradient, total = layer_gradient(captured(loss, targets), batch), 0.0
+    for n in range(3):
+        captured(single, targets[n : n + 1])
+        assert torch.equal(gradient[n : n + 1], layer_gradient(single, batch[n : n + 1]))
+        total += float(single.loss)
+    assert float(loss.loss) == pytest.approx(total, rel=1e-15)
+
+
+def test_paper_gradient_is_equation_2():
+    f, p = features((4, 4, 5), 1), features((4, 4, 5), 2)
+    loss = captured(PaperContentLoss(1.0), p)
+    assert torch.equal(loss.gradient(f, loss.statistic(f)), f - p)
+
+
+@pytest.mark.parametrize('normalize', [False, True])
+def test_features_of_a_fully_connected_layer_are_taken(normalize):
+    generator = torch.Generator().manual_seed(0)
+    x, target = torch.randn(2, 1, 9, dtype=torch.float64, generator=generator)
+    loss = captured(ContentLoss(3.0, normalize), target)
+    gradient, want = layer_gradient(loss, x), x - target
+    want = want / want.abs().sum() * 3 if normalize else want * 2 * 3 / 9
+    assert float(loss.loss) == pytest.approx(float(3 * (x - target).square().mean()), rel=1e-14)
+    torch.testing.assert_close(gradient, want, rtol=1e-8 if normalize else 1e-14, atol=0)

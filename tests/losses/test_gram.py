@@ -1,0 +1,49 @@
+"""Gram matrices and the products of their gradient."""
+
+import pytest
+import torch
+
+from neural_style.losses.gram import add_multiplied, gram_matrix, multiply, multiply_both
+
+LAYOUTS = [torch.contiguous_format, torch.channels_last]
+
+
+def test_gram_matrix_of_half_the_precision_is_a_float32_product():
+    features = torch.randn(1, 16, 90, 70).bfloat16()
+    want = gram_matrix(features.double())
+    got = gram_matrix(features)
+    assert got.dtype == torch.float32
+    assert (got - want).norm() < 1e-6 * want.norm()
+
+
+@pytest.mark.parametrize('exact', [False, True])
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_gram_matrix_of_a_crop_is_that_of_its_copy(layout, exact):
+    features = torch.randn(1, 5, 40, 23, dtype=torch.float64).contiguous(memory_format=layout)
+    part = features[..., 1:-2, 3:-1]
+    want = torch.einsum('nihw,njhw->ij', part, part)
+    torch.testing.assert_close(gram_matrix(part, exact), want, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('is_crop', [False, True])
+@pytest.mark.parametrize(('dtype', 'limit'), [(torch.bfloat16, 4e-3), (torch.float32, 1e-6)])
+def test_product_is_added_to_any_layout(layout, is_crop, dtype, limit):
+    torch.manual_seed(0)
+    features = torch.randn(1, 16, 90, 70).to(dtype).contiguous(memory_format=layout)
+    matrix = torch.randn(16, 16)
+    matrix = matrix + matrix.t()
+    around = torch.randn(1, 16, 92, 72).to(dtype).contiguous(memory_format=layout)
+    inside = around[..., 1:-1, 1:-1]
+    total = inside if is_crop else inside.clone()
+    want = total.float() + multiply(matrix, features)
+    add_multiplied(total, matrix, features)
+    assert (total.float() - want).norm() < limit * want.norm()  # rounded to eight bits at the end
+
+
+def test_both_products_of_a_symmetric_matrix_are_twice_one():
+    torch.manual_seed(0)
+    features, matrix = torch.randn(1, 6, 8, 9), torch.randn(6, 6)
+    both = multiply_both(matrix, features)
+    want = multiply(matrix + matrix.t(), features)
+    torch.testing.assert_close(both, want, rtol=1e-5, atol=1e-5)

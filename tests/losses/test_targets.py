@@ -1,0 +1,33 @@
+"""Targets as data."""
+
+import pytest
+import torch
+
+from neural_style.files.atomic import read_tensors, write_tensors
+from neural_style.losses.targets import Targets
+
+
+def targets():
+    torch.manual_seed(0)
+    return Targets(
+        {'relu4_2': torch.randn(1, 8, 3, 4), 'fire2/concat:1': torch.randn(2, 4, 5, 5)},
+        {'relu1_1': [torch.randn(4, 4)], 'a.b': [torch.randn(6, 6), torch.randn(6, 6)]},
+    )
+
+
+def test_targets_survive_a_file_to_the_last_bit(tmp_path):
+    want = targets()
+    write_tensors(tmp_path / 'targets.safetensors', want.tensors(), {})
+    tensors, _ = read_tensors(tmp_path / 'targets.safetensors')
+    got = Targets.from_tensors(tensors)
+    assert got.content.keys() == want.content.keys()
+    assert {name: len(terms) for name, terms in got.style.items()} == {'relu1_1': 1, 'a.b': 2}
+    assert got.tensors().keys() == want.tensors().keys()
+    for name, tensor in want.tensors().items():
+        assert torch.equal(got.tensors()[name], tensor)
+
+
+@pytest.mark.parametrize('name', ['relu4_2', 'style:relu1_1', 'style:x:relu1_1', 'style:1:relu1_1'])
+def test_tensors_of_something_else_are_refused(name):
+    with pytest.raises(ValueError, match='is not the name of a target|are missing'):
+        Targets.from_tensors({name: torch.zeros(2, 2)})
