@@ -56,8 +56,9 @@ def minimised(world):
         return x @ (scales * x) / 2, world.shard(gradient)
 
     shard = world.shard(start.clone())
-    total = world.all_reduce if world.size > 1 else None
-    lbfgs(feval, shard, max_iter=40, n_correction=7, max_step=20.0, total=total, tol_x=-1)
+    reduce_sum = world.all_reduce if world.size > 1 else None
+    settings = {'max_iter': 40, 'n_correction': 7, 'max_step': 20.0, 'tol_x': -1}
+    lbfgs(feval, shard, reduce_sum=reduce_sum, **settings)
     return world.all_gather(shard, start.shape)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from neural_style.distributed import SINGLE_PROCESS
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan
-from neural_style.torch7.optim import LONG
+from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
 from neural_style.transfer.checkpoint import Checkpoint, to_device
@@ -44,7 +44,7 @@ class Objective:
 
     def __post_init__(self) -> None:
         # Of small images, every process has everything.
-        is_long = math.prod(self.shape) > LONG
+        is_long = math.prod(self.shape) > LONG_VECTOR
         self.world = self.session.world if is_long else SINGLE_PROCESS
         self._has_vectors = False  # whether optimiser and callback have allocated what they keep
 

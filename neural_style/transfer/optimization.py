@@ -8,7 +8,8 @@ from torch import Tensor
 
 from neural_style.distributed import World
 from neural_style.planning.planner import Plan
-from neural_style.torch7.optim import adam, lbfgs
+from neural_style.torch7.adam import adam
+from neural_style.torch7.optim import lbfgs
 from neural_style.transfer.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def optimize(
             tol_x=-1,
             tol_fun=-1,
             max_step=settings.lbfgs_max_step,
-            total=None if world.size == 1 else world.all_reduce,
+            reduce_sum=None if world.size == 1 else world.all_reduce,
             history_dtype=plan.history,
             history_device='cpu' if plan.on_host else None,
             verbose=True,

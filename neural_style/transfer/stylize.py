@@ -14,7 +14,7 @@ from neural_style.memory.heap import trim
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan, choose_plan
 from neural_style.planning.prediction import saving
-from neural_style.torch7.optim import LONG
+from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
 from neural_style.transfer.inputs import Inputs, prepare
@@ -126,7 +126,7 @@ def check_resumption(session: Session, settings: Settings, shape: tuple[int, int
             'num_iterations',
             f'the run to go on with has done {checkpoint.iteration} of {number}; give more',
         )
-    is_sharded = session.world.size > 1 and math.prod(shape) > LONG
+    is_sharded = session.world.size > 1 and math.prod(shape) > LONG_VECTOR
     if not is_sharded and checkpoint.image.numel() != math.prod(shape):
         _, height, width = shape
         raise SettingError(

@@ -127,7 +127,7 @@ def test_tiles_are_the_whole(recompute, precision, device, waits, monkeypatch):
 )
 def test_a_state_goes_on_where_it_was_and_elsewhere(long, optimizer, device, waits, monkeypatch):
     if long:
-        monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
+        monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
     states = []
 
     def keep(checkpoint):
@@ -152,7 +152,7 @@ def test_a_state_goes_on_where_it_was_and_elsewhere(long, optimizer, device, wai
 def test_an_evaluation_waits_for_the_device_no_more_than_it_must(
     optimizer, most, normalize, waits, monkeypatch
 ):
-    monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
+    monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
     watch, found = DivergenceMonitor(), []
 
     def callback(iterate):
@@ -175,7 +175,7 @@ def test_an_evaluation_waits_for_the_device_no_more_than_it_must(
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_a_history_may_stay_on_the_host(dtype, waits, monkeypatch):
-    monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
+    monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
     found = []
     for place in (None, 'cpu'):
         x = torch.full((3, 4, 5), 2.0, device='cuda:0')

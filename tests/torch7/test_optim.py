@@ -7,7 +7,9 @@ import pytest
 import torch
 from samples import needs_fma
 
-from neural_style.torch7.optim import LONG, _HistoryBlocks, adam, lbfgs
+from neural_style.torch7.adam import adam
+from neural_style.torch7.compact_history import CompactHistory
+from neural_style.torch7.optim import LONG_VECTOR, lbfgs
 
 LOGGER = 'neural_style.torch7.optim'
 BUFFERS = '<optim.lbfgs> \tcreating recyclable direction/step/history buffers'
@@ -73,7 +75,7 @@ LBFGS = {
 def history(request, monkeypatch):
     """Short vectors keep their history in Torch7's order of operations, long ones as matrices."""
     if request.param == 'blocks':
-        monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
+        monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
 
 
 @needs_fma
@@ -319,7 +321,7 @@ def test_lbfgs_with_its_history_in_blocks_takes_the_same_steps(monkeypatch, n_co
         return torch.stack(found)
 
     loops = points()
-    monkeypatch.setattr('neural_style.torch7.optim.LONG', 0)
+    monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
     blocks = points()
     assert not torch.equal(loops, blocks), 'the other way was taken'
     # rounding alone, which the function's curvature multiplies from step to step
@@ -375,7 +377,7 @@ def test_lbfgs_goes_on_from_its_state_to_the_same_bits(name, after):
     ('pairs', 'steps', 'want'), [(100, 4, [3]), (100, 25, [10, 10, 4]), (11, 1000, [10, 2])]
 )
 def test_a_history_takes_no_memory_for_pairs_that_never_come(pairs, steps, want):
-    history = _HistoryBlocks(torch.ones(3), pairs, steps=steps)
+    history = CompactHistory(torch.ones(3), pairs, max_steps=steps)
     ones = torch.ones(3)
     for number in range(min(pairs + 1, steps - 1)):
         history.update(ones * (number + 1), ones * number, ones, 1.0)
@@ -383,19 +385,21 @@ def test_a_history_takes_no_memory_for_pairs_that_never_come(pairs, steps, want)
 
 
 def test_lbfgs_with_a_history_in_bfloat16_keeps_half_the_bytes_and_descends_alike():
-    scales = torch.linspace(1, 30, LONG + 5)
+    scales = torch.linspace(1, 30, LONG_VECTOR + 5)
 
     def feval(x):
         return float((scales * x * x).sum() / 2), scales * x
 
     ends = []
     for dtype in (None, torch.bfloat16):
-        x = torch.ones(LONG + 5)
+        x = torch.ones(LONG_VECTOR + 5)
         _, losses = lbfgs(
             feval, x, max_iter=30, tol_fun=-1, tol_x=-1, n_correction=12, history_dtype=dtype
         )
         ends.append(losses[-1] / losses[0])
     assert ends[0] < 1e-6 and ends[1] < 1e-6
-    history = _HistoryBlocks(torch.ones(LONG + 5), 5, dtype=torch.bfloat16)
-    history.update(torch.ones(LONG + 5), torch.zeros(LONG + 5), torch.ones(LONG + 5), 1.0)
+    history = CompactHistory(torch.ones(LONG_VECTOR + 5), 5, dtype=torch.bfloat16)
+    history.update(
+        torch.ones(LONG_VECTOR + 5), torch.zeros(LONG_VECTOR + 5), torch.ones(LONG_VECTOR + 5), 1.0
+    )
     assert history.blocks[0].element_size() == 2

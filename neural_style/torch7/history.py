@@ -1,0 +1,100 @@
+"""The history of L-BFGS as Torch7 keeps it: steps s and gradient changes y."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neural_style.torch7 import blas
+
+MIN_CURVATURE = 1e-10  # the smallest y · s of a pair that is kept
+
+
+def identity(tensor: Tensor) -> Tensor:
+    """Return a sum over one shard where there is only one."""
+    return tensor
+
+
+def double_dtype(tensor: Tensor) -> torch.dtype:
+    """Return the dtype of Lua's numbers, which are doubles; mps has none."""
+    return torch.float32 if tensor.device.type == 'mps' else torch.float64
+
+
+class TwoLoopHistory:
+    """The inverse Hessian in Torch7's two loops over the pairs, every operation in its order.
+
+    like: a vector whose size, dtype and device the pairs have.
+    n_correction: how many pairs are kept.  state: of a history to go on with.
+    """
+
+    def __init__(self, like: Tensor, n_correction: int, state: Mapping[str, Any] | None = None):
+        self.n_correction = n_correction
+        self.steps: list[Tensor] = []  # s = x - previous x, oldest first
+        self.changes: list[Tensor] = []  # y = g - previous g
+        self.ro: list[Tensor] = []  # 1 / (y · s), a double like every Lua number
+        self.h_diag = torch.ones((), dtype=double_dtype(like), device=like.device)
+        if state is not None:
+            self.steps, self.changes = list(state['steps']), list(state['changes'])
+            self.ro, self.h_diag = list(state['ro']), state['h_diag']
+        self._q = torch.empty_like(like)
+        self._unused: list[tuple[Tensor, Tensor]] = []  # memory of pairs that were dropped
+
+    def state(self) -> dict[str, Any]:
+        """Return what a history needs to go on: the tensors themselves."""
+        return {
+            'steps': list(self.steps),
+            'changes': list(self.changes),
+            'ro': list(self.ro),
+            'h_diag': self.h_diag,
+        }
+
+    @property
+    def has_pairs(self) -> bool:
+        return bool(self.steps)
+
+    def update(self, g: Tensor, g_old: Tensor, d: Tensor, t: float) -> None:
+        """Keep the step t d and its change of the gradient, if y · s says that it curves up."""
+        unused = self._unused
+        y, s = unused.pop() if unused else (torch.empty_like(g), torch.empty_like(g))
+        torch.sub(g, g_old, out=y)
+        torch.mul(d, t, out=s)
+        ys = _dot(y, s)
+        if not ys > MIN_CURVATURE:  # NaN is not
+            unused.append((y, s))
+            return
+        if len(self.steps) == self.n_correction:
+            unused.append((self.changes.pop(0), self.steps.pop(0)))
+            del self.ro[0]
+        self.steps.append(s)
+        self.changes.append(y)
+        self.ro.append(1 / ys)
+        self.h_diag = ys / _dot(y, y)  # scale of the initial inverse Hessian
+
+    def direction(self, g: Tensor, d: Tensor) -> Tensor:
+        """Return the inverse Hessian times -g, written over d."""
+        q, al = torch.neg(g, out=self._q), []
+        pairs = list(zip(self.steps, self.changes, self.ro, strict=True))
+        for s, y, r in reversed(pairs):
+            al.append(_dot(s, q) * r)
+            _add_scaled(q, y, -al[-1])
+        torch.mul(q, self.h_diag, out=d)
+        for s, y, r in pairs:
+            be = _dot(y, d) * r
+            _add_scaled(d, s, al.pop() - be)
+        return d
+
+
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    """Return a double if the device of x and y has them, as every Lua number is one."""
+    if x.device.type == 'cpu':
+        return torch.tensor(blas.dot(x, y), dtype=torch.float64)
+    return torch.dot(x, y).to(double_dtype(x))
+
+
+def _add_scaled(total: Tensor, x: Tensor, scale: Tensor) -> None:
+    """Add scale · x, on a CPU with one rounding for both."""
+    if x.device.type == 'cpu':
+        total.add_(x, alpha=float(scale))
+    else:
+        total.addcmul_(scale.to(x.dtype), x)
