@@ -25,7 +25,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.flags import command_line
 from neural_style.command.input_files import INPUTS, Checksums, paths_of
 from neural_style.distributed import SINGLE_PROCESS, World
-from neural_style.files.atomic import read_tensors, write_tensors
+from neural_style.files.tensors import read_tensors, write_tensors
 from neural_style.torch7.cmdline import Value
 from neural_style.transfer.checkpoint import Checkpoint, flatten, unflatten
 

@@ -11,6 +11,7 @@ from neural_style.command.input_files import input_files
 from neural_style.command.saving import is_intermediate
 from neural_style.command.terminal import warn
 from neural_style.distributed import World
+from neural_style.files.pillow import MAX_PIXELS
 from neural_style.torch7 import image
 
 JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
@@ -96,10 +97,8 @@ def check_sizes(image_size: float, style_scale: float) -> None:
         ('-image_size', image_size, image_size),
         ('-style_scale', style_scale, style_scale * image_size),
     ):
-        if not size <= image.MOST_PIXELS:
-            raise ValueError(
-                f'{flag} {value}: too large: {image.MOST_PIXELS:,} pixels are the limit'
-            )
+        if not size <= MAX_PIXELS:
+            raise ValueError(f'{flag} {value}: too large: {MAX_PIXELS:,} pixels are the limit')
 
 
 def check_sides(output_image: str, height: int, width: int) -> None:

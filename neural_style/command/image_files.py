@@ -17,6 +17,16 @@ import torch
 from PIL import ImageCms
 from torch import Tensor
 
+from neural_style.files.pillow import (
+    decoder_errors,
+    detect_format,
+    is_grey_with_alpha,
+    open_image,
+    open_with_pillow,
+    raw_mode,
+    read_16_bits,
+    to_tensor,
+)
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split
 
@@ -51,16 +61,16 @@ def read(
     Raises FileNotFoundError or another OSError if the file cannot be opened, ValueError if it
     holds no image that we read.
     """
-    with image.opened(path) as file:
-        torch7_format = image.detect_format(file)
-        grey_with_alpha = image.is_grey_with_alpha(file)
+    with open_image(path) as file:
+        torch7_format = detect_format(file)
+        grey_with_alpha = is_grey_with_alpha(file)
         picture = _open(path, file, torch7_format)
         profile = picture.info.get('icc_profile') if icc_profile else None
         if torch7_format and not profile and not grey_with_alpha:
             pixels = image.load(path)
         else:
             pixels = _read_with_pillow(path, file, picture, profile)
-        with image.decoder_errors(path, picture.format):
+        with decoder_errors(path, picture.format):
             if alpha and picture.has_transparency_data:
                 pixels = torch.cat([pixels, _alpha(picture)])
             if exif_orientation:
@@ -73,8 +83,8 @@ def comment(path: str | Path) -> str | None:
 
     Raises as read does.
     """
-    with image.opened(path) as file:
-        torch7_format = image.detect_format(file)
+    with open_image(path) as file:
+        torch7_format = detect_format(file)
         if torch7_format not in ('JPEG', 'PNG'):
             raise ValueError(f'{path}: not a JPEG or PNG image')
         info = _open(path, file, torch7_format).info
@@ -108,11 +118,11 @@ def split_paths(text: str) -> list[str]:
 
 
 def _open(path: str | Path, file: BinaryIO, torch7_format: str | None) -> PIL.Image.Image:
-    """Open an image with Pillow, not yet decoded.  torch7_format: as image.detect_format says."""
+    """Open an image with Pillow, not yet decoded.  torch7_format: as detect_format says."""
     formats = FORMATS if torch7_format is None else (torch7_format,)
     try:
-        with image.decoder_errors(path, torch7_format):
-            return image.pillow(file, formats)
+        with decoder_errors(path, torch7_format):
+            return open_with_pillow(file, formats)
     except ValueError as error:
         is_unknown = isinstance(error.__cause__, PIL.UnidentifiedImageError)
         if torch7_format is None and is_unknown:
@@ -126,26 +136,26 @@ def _read_with_pillow(
     path: str | Path, file: BinaryIO, picture: Any, profile: bytes | None
 ) -> Tensor:
     """Read (3, H, W), at 16 bits where there are as many, in sRGB where there is a profile."""
-    with image.decoder_errors(path, picture.format):
+    with decoder_errors(path, picture.format):
         has_16_bits = picture.format == 'TIFF' and all(map(_loses_bits, picture.tile))
         picture.load()
     if profile:
         return _to_srgb(path, picture, profile)
     if has_16_bits:
-        with image.decoder_errors(path, picture.format):
-            return image.from_integers(image.pixels16(file, 'TIFF'), 65535)
+        with decoder_errors(path, picture.format):
+            return to_tensor(read_16_bits(file, 'TIFF'), 65535)
     return _to_rgb(path, picture)
 
 
 def _loses_bits(tile: Any) -> bool:
     """Tell whether Pillow would cut the colours of a TIFF's tile from 16 bits to 8."""
-    return re.match('RGB[AX]?;16', image.rawmode(tile)) is not None
+    return re.match('RGB[AX]?;16', raw_mode(tile)) is not None
 
 
 def _to_rgb(path: str | Path, picture: PIL.Image.Image) -> Tensor:
     """Convert an image of any mode to (3, H, W)."""
     if picture.mode.startswith('I;16'):
-        return image.from_integers(np.asarray(picture), 65535)
+        return to_tensor(np.asarray(picture), 65535)
     if picture.mode == 'F':
         values = np.asarray(picture, np.float64)
         if not (values.min() >= 0 and values.max() <= 1):
@@ -153,11 +163,11 @@ def _to_rgb(path: str | Path, picture: PIL.Image.Image) -> Tensor:
                 f'{path}: numbers from {values.min():g} to {values.max():g}: scale them to 0 to 1,'
                 ' or convert the picture to PNG'
             )
-        return image.from_integers(values, 1)
+        return to_tensor(values, 1)
     if picture.mode == 'I':
         raise ValueError(f'{path}: 32-bit integers: convert it to PNG, with 8 or 16 bits')
-    with image.decoder_errors(path, picture.format):
-        return image.from_integers(np.asarray(_opaque(picture).convert('RGB')), 255)
+    with decoder_errors(path, picture.format):
+        return to_tensor(np.asarray(_opaque(picture).convert('RGB')), 255)
 
 
 def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:
@@ -188,7 +198,7 @@ def _to_srgb(path: str | Path, picture: PIL.Image.Image, profile: bytes) -> Tens
         raise ValueError(
             f'{path}: its ICC profile cannot be used ({error}): take it out, or give -icc_profile 0'
         ) from error
-    return image.from_integers(np.asarray(converted), 255)
+    return to_tensor(np.asarray(converted), 255)
 
 
 def _alpha(picture: PIL.Image.Image) -> Tensor:
@@ -196,7 +206,7 @@ def _alpha(picture: PIL.Image.Image) -> Tensor:
     if picture.mode.startswith('I'):  # one value stands for transparent
         opaque = np.asarray(picture) != picture.info['transparency']
         return torch.from_numpy(opaque)[None].double()
-    return image.from_integers(np.asarray(picture.convert('RGBA'))[..., 3], 255)[:1]
+    return to_tensor(np.asarray(picture.convert('RGBA'))[..., 3], 255)[:1]
 
 
 def _apply_orientation(pixels: Tensor, orientation: int) -> Tensor:

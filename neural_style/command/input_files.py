@@ -4,7 +4,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.image_files import as_stored, split_paths
-from neural_style.files.atomic import sha256
+from neural_style.files.checksum import sha256
 
 INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', 'proto_file', 'model_file')
 

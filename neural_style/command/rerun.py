@@ -11,7 +11,8 @@ from neural_style.command.input_files import named_paths
 from neural_style.command.networks import MODELS
 from neural_style.command.recipe import Input, Recipe, program_and_version, read
 from neural_style.command.terminal import warn
-from neural_style.files.atomic import sha256
+from neural_style.files.checksum import sha256
+from neural_style.files.pillow import detect_format, open_image
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import Value
 
@@ -107,8 +108,8 @@ def output_name(path: str) -> str:
     """Return where a picture is repeated by default: dir/out.png → out_rerun.png, here."""
     stem, extension = os.path.splitext(os.path.basename(path))
     if not image.is_supported(path):
-        with image.opened(path) as file:
-            extension = '.png' if image.detect_format(file) == 'PNG' else '.jpg'
+        with open_image(path) as file:
+            extension = '.png' if detect_format(file) == 'PNG' else '.jpg'
     return f'{stem}_rerun{extension}'
 
 

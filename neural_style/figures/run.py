@@ -30,7 +30,8 @@ from neural_style.figures.rendering import (
     style_size,
 )
 from neural_style.figures.sheet import Sheet
-from neural_style.files.atomic import sha256, write_whole
+from neural_style.files.atomic import write_whole
+from neural_style.files.checksum import sha256
 from neural_style.network.devices import choose_devices, parse_gpus
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split

@@ -21,8 +21,8 @@ from samples import ROOT
 import loadcaffe
 from neural_style import LossNetwork
 from neural_style.command.process import main
-from neural_style.files import atomic
-from neural_style.files.atomic import read_tensors
+from neural_style.files.atomic import write_whole
+from neural_style.files.tensors import read_tensors, write_tensors
 from neural_style.torch7 import image
 from neural_style.transfer import objective
 
@@ -239,7 +239,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(('flags', 'named'), REFUSED, ids=[flags for flags, _ in REFUSED])
 def test_what_does_not_go_with_a_checkpoint_is_refused(half, data, capsys, flags, named):
-    atomic.write_tensors('other', {'a': torch.zeros(2)}, {})
+    write_tensors('other', {'a': torch.zeros(2)}, {})
     Path('notes').write_text('of another kind')
     before = {name: os.stat(name).st_mtime_ns for name in files()}
     words = flags.format(inputs=data / 'inputs', models=data / 'models').split()
@@ -274,8 +274,8 @@ def test_a_full_disk_costs_intermediate_pictures_and_states_only(command, at, ca
             no_space()
         real(path, content)
 
-    real = atomic.write_whole
-    monkeypatch.setattr('neural_style.files.atomic.write_whole', full)
+    real = write_whole
+    monkeypatch.setattr('neural_style.files.tensors.write_whole', full)
     monkeypatch.setattr('neural_style.torch7.image.write_whole', full)
     assert command(f'{RUN} -checkpoint state -checkpoint_iter 3') == 0
     err = capsys.readouterr().err
@@ -365,7 +365,7 @@ def test_damaged_states_are_refused(half, capsys, place, value):
     for name in place[:-1]:
         part = part[name]
     part[place[-1]] = value
-    atomic.write_tensors('state', tensors, {'neural_style': json.dumps(content)})
+    write_tensors('state', tensors, {'neural_style': json.dumps(content)})
     assert main(['-resume', 'state']) == 1
     err = capsys.readouterr().err
     assert err.startswith('neural_style: -resume') and err.count('\n') == 1

@@ -9,7 +9,7 @@ from neural_style.command import image_files
 from neural_style.command.flags import command_line
 from neural_style.command.input_files import INPUTS
 from neural_style.command.recipe import FLAGS_NOT_RECORDED
-from neural_style.files.atomic import sha256
+from neural_style.files.checksum import sha256
 from neural_style.torch7 import image
 
 # Flags with strings that are no names of files.  One that is neither here nor in INPUTS or

@@ -8,7 +8,7 @@ import torch
 from samples import mini_vgg19, network_with_dropout
 
 from neural_style import stylize
-from neural_style.files.atomic import read_tensors, write_tensors
+from neural_style.files.tensors import read_tensors, write_tensors
 from neural_style.transfer.checkpoint import Checkpoint, flatten, to_device, unflatten
 from neural_style.transfer.multiscale import stylize_multiscale
 from neural_style.transfer.session import Session
