@@ -209,12 +209,12 @@ class LossNetwork(nn.Module):
         first, *others = self.chunks
         first = self._with_image_losses(first)
         if not others:
-            return torch7_nn.text(first, backend)
+            return torch7_nn.describe(first, backend)
         gpus = [
             torch7_nn.GPU((device.index or 0) + 1, chunk)
             for chunk, device in zip([first, *others], self.devices, strict=True)
         ]
-        return torch7_nn.text(nn.Sequential(*gpus), backend)
+        return torch7_nn.describe(nn.Sequential(*gpus), backend)
 
     def tiles(self, image: Tensor) -> TiledEvaluation | None:
         """Set up the evaluation in tiles, if there is a tiling and the image is not small."""

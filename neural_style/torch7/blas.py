@@ -1,4 +1,4 @@
-"""Matrix products that round as those of Torch7's BLAS.
+"""Matrix and inner products that round as those of Torch7's BLAS.
 
 The recordings hold OpenBLAS's kernels for AVX-512 (SkylakeX).  Within a panel of the inner
 dimension products are added one after the other, each rounded once with its sum (a fused
@@ -14,113 +14,117 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# OpenBLAS cuts the inner dimension so that a panel fits in the cache: at this many, and what
-# is left between one and two times as many in two halves (SGEMM_DEFAULT_Q of its AVX-512
-# kernels; interface/level3.c).
-PANEL = 448
-# Products of so few multiplications go to the small kernels; one that transposes its first matrix
-# only with so few elements, and so many terms of each (sgemm_small_kernel_permit_skylakex.c).
-SMALL = 100**3
-SMALL_SIZE, LEAST_TERMS = 1200, 32
+# OpenBLAS cuts the inner dimension so that a panel fits in the cache: at this many terms, and a
+# remainder of one to two times as many in two halves (SGEMM_DEFAULT_Q of its AVX-512 kernels;
+# interface/level3.c).
+PANEL_TERMS = 448
+# Products of up to so many multiplications go to the small kernels; one that transposes its first
+# matrix only with so few elements, and so many terms of each
+# (sgemm_small_kernel_permit_skylakex.c).
+SMALL_PRODUCT = 100**3
+SMALL_RESULT, MIN_TERMS = 1200, 32
 LANES = 16
-# Lanes of inner products (sdot_microk_skylakex-2.c), and how many a way to take them is tried on.
-DOT_LANES, TRIALS = 64, 8
-# Terms that oneDNN adds one after the other.
-LONGEST = 512
+DOT_LANES = 64  # of inner products (sdot_microk_skylakex-2.c)
+DOT_TRIALS = 8  # inner products that an implementation is tried on
+MAX_LINEAR_TERMS = 512  # that oneDNN adds one after the other
 
 
 def gemm_tn(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ, where both lie as they are given.  a: (M, K).  b: (N, K).  Returns (M, N).
+    """Return a bᵀ (M, N), where both are stored as they are given.  a: (M, K).  b: (N, K).
 
     Small ones are summed in lanes.
     """
     (m, inner), n = a.shape, len(b)
-    few = m * n <= SMALL_SIZE and inner >= LEAST_TERMS
-    if few and _is_small(a, b):
+    if m * n <= SMALL_RESULT and inner >= MIN_TERMS and _is_small(a, b):
         return _in_lanes(a, b)
     return _in_panels(None, a, b)
 
 
 def add_product(total: Tensor | None, a: Tensor, b: Tensor, transposed: bool = False) -> Tensor:
-    """Add a bᵀ to a total (M, N), to nothing without one.  a: (M, K).  b: (N, K), a view of (K, N).
+    """Add a bᵀ to a total (M, N), or to nothing.  a: (M, K).  b: (N, K), a view of (K, N).
 
     Returns (M, N).  transposed: whether a is a view, too, of (K, M).  If not, up to 8 rows of b
-    that a small kernel for 16 has left over are summed in lanes.
+    that a small kernel for 16 leaves over are summed in lanes.
     """
     if not _is_small(a, b):
         return _in_panels(total, a, b)
-    rest = len(b) % LANES
-    if transposed or not 0 < rest <= LANES // 2 or a.shape[1] < LEAST_TERMS:
-        return _added(total, _single_panel(a, b))
-    found = _in_lanes(a, b[-rest:])
-    if rest < len(b):
-        found = torch.cat((_single_panel(a, b[:-rest]), found), 1)
-    return _added(total, found)
+    remainder = len(b) % LANES
+    if transposed or not 0 < remainder <= LANES // 2 or a.shape[1] < MIN_TERMS:
+        return _add(total, _single_panel(a, b))
+    product = _in_lanes(a, b[-remainder:])
+    if remainder < len(b):
+        product = torch.cat((_single_panel(a, b[:-remainder]), product), 1)
+    return _add(total, product)
 
 
 def dot(x: Tensor, y: Tensor) -> float:
-    """Σ x y of two vectors on a CPU; of float32 in the recordings' order where that can be had.
+    """Return Σ x y of two vectors on a CPU; float32 in the recordings' order where possible.
 
-    NumPy's wheels have OpenBLAS, which with AVX-512, on one thread, has that order; elsewhere a
+    NumPy's wheels contain OpenBLAS, which with AVX-512, on one thread, has that order; elsewhere a
     convolution has it.
     """
     with np.errstate(over='ignore', invalid='ignore'):  # as in C
-        return (_inner_product(len(x)) if _is_float_on_cpu(x) else _dot_numpy)(x, y)
+        return (choose_dot(len(x)) if _is_float_on_cpu(x) else dot_numpy)(x, y)
 
 
 def panels(inner: int) -> list[tuple[int, int]]:
-    """Where OpenBLAS cuts an inner dimension: [(start, end), ...]."""
+    """Return where OpenBLAS cuts an inner dimension: [(start, end), ...]."""
     bounds, start = [], 0
     while start < inner:
-        left = inner - start
-        length = PANEL if left >= 2 * PANEL else left if left <= PANEL else -(-left // 2)
-        bounds.append((start, start + length))
-        start += length
+        terms = inner - start
+        if terms >= 2 * PANEL_TERMS:
+            terms = PANEL_TERMS
+        elif terms > PANEL_TERMS:
+            terms = -(-terms // 2)
+        bounds.append((start, start + terms))
+        start += terms
     return bounds
 
 
 @lru_cache
-def _inner_product(length: int) -> Callable[[Tensor, Tensor], float]:
-    """A way to take products of so long vectors that sums in order on this machine, if any does."""
+def choose_dot(length: int) -> Callable[[Tensor, Tensor], float]:
+    """Choose a dot product that sums in the recorded order for this length on this machine."""
     generator = torch.Generator().manual_seed(length)
-    x, y = torch.randn(2, TRIALS, length, generator=generator)
-    want = _reference_dot(x.numpy(), y.numpy())
-    for way in (_dot_numpy, _dot_convolution):
-        if all(way(a, b) == c for a, b, c in zip(x, y, want, strict=True)):
-            return way
-    return _dot_numpy
+    x, y = torch.randn(2, DOT_TRIALS, length, generator=generator)
+    expected = _reference_dot(x.numpy(), y.numpy())
+    for implementation in (dot_numpy, dot_convolution):
+        sums = [implementation(a, b) for a, b in zip(x, y, strict=True)]
+        if sums == expected.tolist():
+            return implementation
+    return dot_numpy
 
 
-def _dot_numpy(x: Tensor, y: Tensor) -> float:
+def dot_numpy(x: Tensor, y: Tensor) -> float:
+    """Return Σ x y by NumPy's BLAS."""
     return float(np.dot(x.numpy(), y.numpy()))
 
 
-def _dot_convolution(x: Tensor, y: Tensor) -> float:
-    """One vector is an image of a channel for each lane, the other its kernels, as high as it."""
+def dot_convolution(x: Tensor, y: Tensor) -> float:
+    """Return Σ x y by a convolution: of x as an image with a channel for each lane, with y."""
     lanes, rows = DOT_LANES, len(x) // DOT_LANES
-    whole = lanes * rows
-    image = x.as_strided((1, lanes, rows, 1), (whole, 1, lanes, lanes))
+    size = lanes * rows
+    image = x.as_strided((1, lanes, rows, 1), (size, 1, lanes, lanes))
     kernels = y.as_strided((lanes, 1, rows, 1), (1, lanes, lanes, lanes))
     sums = torch.conv2d(image, kernels, groups=lanes) if rows else x.new_zeros(lanes)
     return float(_reduce_lanes(sums.numpy().reshape(lanes), x.numpy(), y.numpy()))
 
 
 def _reference_dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Σ x y of each row, slowly: the reference that the other ways are held against."""
+    """Return Σ x y of each row, slowly: the reference for the other implementations."""
     sums = np.zeros((len(x), DOT_LANES), np.float32)
     for start in range(0, x.shape[1] // DOT_LANES * DOT_LANES, DOT_LANES):
         a, b = (z[:, start : start + DOT_LANES] for z in (x, y))
-        sums = _fused(sums, a, b)
+        sums = _fused_multiply_add(sums, a, b)
     return _reduce_lanes(sums, x, y)
 
 
-def _fused(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """total + a b, rounded once: in double the product is exact, and the sum as good as."""
+def _fused_multiply_add(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return total + a b, rounded once: in double the product is exact, and the sum nearly so."""
     return (total + a.astype(np.float64) * b).astype(np.float32)
 
 
 def _reduce_lanes(sums: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The lanes' sums (..., 64), what is left of x and y (..., K) beyond them added: (...).
+    """Add up the lanes' sums (..., 64) and the products of x and y (..., K) beyond them: (...).
 
     32 more products are added to half as many lanes; the last ones are summed in double.
     """
@@ -129,37 +133,38 @@ def _reduce_lanes(sums: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     halves = sums.reshape(*shape, 4, 2, 8)
     lanes = halves[..., 0, :] + halves[..., 1, :]
     if even > done:
-        lanes = _fused(lanes, *(z[..., done:even].reshape(*shape, 4, 8) for z in (x, y)))
+        more = (z[..., done:even].reshape(*shape, 4, 8) for z in (x, y))
+        lanes = _fused_multiply_add(lanes, *more)
     eight = lanes[..., 0, :] + lanes[..., 1, :] + lanes[..., 2, :] + lanes[..., 3, :]
     four = eight[..., :4] + eight[..., 4:]
     two = four[..., ::2] + four[..., 1::2]
     total = two[..., 0] + two[..., 1]
     if count > even:
-        rest = (x[..., even:] * y[..., even:]).sum(-1, dtype=np.float64)
-        total = (rest + total).astype(np.float32)
+        remainder = (x[..., even:] * y[..., even:]).sum(-1, dtype=np.float64)
+        total = (remainder + total).astype(np.float32)
     return total
 
 
 def _is_small(a: Tensor, b: Tensor) -> bool:
-    return len(a) * len(b) * a.shape[1] <= SMALL and _is_float_on_cpu(a)
+    return len(a) * len(b) * a.shape[1] <= SMALL_PRODUCT and _is_float_on_cpu(a)
 
 
 def _in_panels(total: Tensor | None, a: Tensor, b: Tensor) -> Tensor:
     """Add a bᵀ panel by panel."""
     if not _is_float_on_cpu(a):
-        return _added(total, a @ b.t())
+        return _add(total, a @ b.t())
     for start, end in panels(a.shape[1]):
-        total = _added(total, _panel(a[:, start:end], b[:, start:end]))
+        total = _add(total, _panel(a[:, start:end], b[:, start:end]))
     assert total is not None
     return total
 
 
-def _added(total: Tensor | None, found: Tensor) -> Tensor:
-    return found if total is None else total.add_(found)
+def _add(total: Tensor | None, product: Tensor) -> Tensor:
+    return product if total is None else total.add_(product)
 
 
 def _in_lanes(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ: every 16th product in one lane, and the lanes then two and two."""
+    """Return a bᵀ: every 16th product goes to one lane, and the lanes are added in pairs."""
     a, b = (functional.pad(x, (0, -x.shape[1] % LANES)) for x in (a, b))
     sums = [_single_panel(a[:, lane::LANES], b[:, lane::LANES]) for lane in range(LANES)]
     while len(sums) > 1:
@@ -168,20 +173,20 @@ def _in_lanes(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _single_panel(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ in one panel, however long."""
-    total = _panel(a[:, :LONGEST], b[:, :LONGEST])
-    for k in range(LONGEST, a.shape[1]):
-        # in double the product is exact, and the sum as good as
+    """Return a bᵀ in one panel of any length."""
+    total = _panel(a[:, :MAX_LINEAR_TERMS], b[:, :MAX_LINEAR_TERMS])
+    for k in range(MAX_LINEAR_TERMS, a.shape[1]):
+        # in double the product is exact, and the sum nearly so
         product = a[:, k, None].double() * b[:, k].double()
         total = (total.double() + product).float()
     return total
 
 
 def _panel(a: Tensor, b: Tensor) -> Tensor:
-    """a bᵀ in one panel of up to LONGEST terms: (M, N).
+    """Return a bᵀ in one panel of up to MAX_LINEAR_TERMS terms: (M, N).
 
-    oneDNN's product adds one after the other, but for that of a single row or column; torch.mm, on
-    MKL, cuts differently.
+    oneDNN's product adds one term after the other, except that of a single row or column;
+    torch.mm, on MKL, cuts differently.
     """
     multiply = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
     if multiply is None:  # PyTorch without oneDNN

@@ -2,10 +2,11 @@
 
 import math
 import re
+from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Context, Decimal
 from types import SimpleNamespace
 
-# LuaJIT's number grammar. Its suffixes (5LL, 3i) are no numbers to tonumber.
+# LuaJIT's number grammar.  Its suffixes (5LL, 3i) are no numbers to tonumber.
 DECIMAL = re.compile(r'[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?', re.IGNORECASE)
 HEXADECIMAL = re.compile(
     r'[+-]?0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?', re.IGNORECASE
@@ -34,8 +35,8 @@ class HelpRequested(Exception):
 class CmdLine:
     """Options with defaults, read from a list of arguments (torch7/CmdLine.lua).
 
-    The type of an option is the type of its default. A boolean takes no value and flips its
-    default; the last of repeated options wins. --flag is read as -flag, which the original
+    The type of an option is the type of its default.  A boolean takes no value and flips its
+    default; the last of repeated options wins.  --flag is read as -flag, which the original
     refuses.
     Options declared after extensions() are the port's own: help_text shows them when asked to.
     """
@@ -49,7 +50,7 @@ class CmdLine:
         self._original = len(self._options)
 
     def option(self, key: str, default: Value, help: str | None = None) -> None:
-        """Declare an option. key begins with a dash: '-image_size'."""
+        """Declare an option.  key begins with a dash: '-image_size'."""
         if not isinstance(default, str | int | float):
             raise TypeError(f'{key}: default {default!r} is no string, number or boolean')
         self._options[key] = (default, help)
@@ -62,7 +63,7 @@ class CmdLine:
         """Read the arguments (without the program's name).
 
         Returns a namespace with every option by its name without dashes; a number is an int
-        where it is integral, else a float. Raises HelpRequested and CommandLineError,
+        where it is integral, else a float.  Raises HelpRequested and CommandLineError,
         whichever comes first from the left.
         """
         return SimpleNamespace(**self.defaults() | self.parse_explicit(argv))
@@ -81,7 +82,7 @@ class CmdLine:
             explicit[key.lstrip('-')] = self._value(argument, default, arguments)
         return explicit
 
-    def _value(self, argument, default, arguments):
+    def _value(self, argument: str, default: Value, arguments: Iterator[str]) -> Value:
         if isinstance(default, bool):
             return not default
         text = next(arguments, None)
@@ -95,7 +96,7 @@ class CmdLine:
         return number
 
     def help_text(self, program: str | None, extensions: bool = False) -> str:
-        """Return the usage text, newline at the end. program: None after an error, as in Torch7.
+        """Return the usage text, newline at the end.  program: None after an error, as in Torch7.
 
         extensions: the lines of the port's own options instead, without the first one.
         """
@@ -110,15 +111,15 @@ class CmdLine:
         return ''.join(line + '\n' for line in lines)
 
 
-def _tostring(value):
-    """Lua's tostring of a string, boolean or number."""
+def _tostring(value: Value) -> str:
+    """Return Lua's tostring of a string, boolean or number."""
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else f'{value:.14g}'
 
 
 def tonumber(text: str) -> int | float | None:
-    """Read a number as LuaJIT does, or give None.
+    """Read a number as LuaJIT does; returns None for other text.
 
     Decimal and hexadecimal with fraction and exponent (1e3, .5, 5., 0x1F, 0x1.8p3), binary
     integers (0b101), inf, infinity and nan in any case, with sign, and spaces around it.
@@ -136,7 +137,7 @@ def tonumber(text: str) -> int | float | None:
     return int(number) if abs(number) < 2**53 and number.is_integer() else number
 
 
-def _fromhex(text):
+def _fromhex(text: str) -> float:
     try:
         return float.fromhex(text)
     except OverflowError:
@@ -157,7 +158,7 @@ def split(text: str, separator: str = ',') -> list[str]:
 
 
 def format_d(number: int | float) -> str:
-    """Lua's string.format('%d', number): towards zero, as a 64-bit integer.
+    """Return Lua's string.format('%d', number): rounded towards zero, as a 64-bit integer.
 
     What does not fit, nan and infinities included, is the smallest integer, as on x86.
     """
@@ -167,10 +168,9 @@ def format_d(number: int | float) -> str:
 
 
 def format_f(number: float) -> str:
-    """LuaJIT's string.format('%f', number): six decimals, a half away from zero.
+    """Return LuaJIT's string.format('%f', number): six decimals, halves rounded away from zero.
 
-    C takes the even one of two that are equally near; losses, float32 numbers times short weights,
-    often lie in the middle.
+    C rounds halves to even; losses, float32 numbers times short weights, often are halves.
     """
     if not math.isfinite(number):
         return f'{number:f}'
@@ -178,7 +178,7 @@ def format_f(number: float) -> str:
 
 
 def modulo(a: float, b: float) -> float:
-    """Lua's a % b = a - floor(a / b) * b, in doubles: nan if b is zero or infinite."""
+    """Return Lua's a % b = a - floor(a / b) * b, in doubles: nan if b is zero or infinite."""
     a, b = float(a), float(b)
     if b == 0 or not math.isfinite(a / b) or not math.isfinite(b):
         return math.nan

@@ -1,9 +1,9 @@
-"""Convolution that rounds as nn.SpatialConvolution does, on both ways, for small enough images.
+"""Convolution that rounds as nn.SpatialConvolution does, forward and backward, for small images.
 
-Max pooling and ReLU are decided by the last bit wherever two values are as good as equal, and
-often they are: after a start from noise of 0.001, neighbouring features differ by a few units in
-the last place.  A faster kernel, summing in another order, decides some of them otherwise, and
-then the gradient is another one: up to 6e-3 away from recordings of the original.
+Max pooling and ReLU are decided by the last bit wherever two values are nearly equal, and they
+often are: after a start from noise of 0.001, neighbouring features differ by a few units in the
+last place.  A faster kernel, which sums in another order, decides some of them otherwise, and
+then the gradient differs: by up to 6e-3 from recordings of the original.
 """
 
 from itertools import product
@@ -16,34 +16,34 @@ from torch.nn import functional
 
 from neural_style.torch7.blas import add_product
 
-# Images of up to this many pixels (128 x 128) are small enough: there an evaluation of VGG-19
-# takes 1.7 times the time of the fastest kernels.
+# Images of up to this many pixels (128 x 128) are small: there an evaluation of VGG-19 takes 1.7
+# times the time of the fastest kernels.
 EXACT = 1 << 14
 # So are style images of up to this many, which are seen once, if the content image is one.
 EXACT_STYLE = 4 * EXACT
 
 
 def convolve(layer: nn.Conv2d, features: Tensor) -> Tensor:
-    """The output of a convolution layer without groups, as Torch7 rounds it on a CPU.
+    """Run a convolution layer without groups, rounded as Torch7 does on a CPU.
 
-    features: (1, C, H, W).  Returns (1, C', H', W').  Source: THNN/generic/SpatialConvolutionMM.c,
+    features: (1, C, H, W).  Returns (1, C', H', W').  Source: THNN/generic/SpatialConvolutionMM.c:
     a matrix product over windows unfolded by channels, rows and columns of the kernel, in that
-    order; on the way back one that gives the windows, which are then added up.
+    order; the backward pass is a product that gives the windows, which are then added up.
     """
     return _Convolution.apply(features, layer)
 
 
-# Of layers that have gone back: the version of the weight, and the weight as a matrix, transposed.
-_turned: WeakKeyDictionary[nn.Conv2d, tuple[int, Tensor]] = WeakKeyDictionary()
+# By layer: the version of the weight, and the weight as a transposed matrix.
+_transposed: WeakKeyDictionary[nn.Conv2d, tuple[int, Tensor]] = WeakKeyDictionary()
 
 
-def _flipped_kernels(layer: nn.Conv2d) -> Tensor:
-    """The weight as (C · h · w, C'), made once."""
-    version, flipped = _turned.get(layer, (-1, layer.weight))
+def _transposed_kernels(layer: nn.Conv2d) -> Tensor:
+    """Return the weight as (C · h · w, C'), made once."""
+    version, kernels = _transposed.get(layer, (-1, layer.weight))
     if version != layer.weight._version:
-        flipped = layer.weight.detach().flatten(1).t().contiguous()
-        _turned[layer] = layer.weight._version, flipped
-    return flipped
+        kernels = layer.weight.detach().flatten(1).t().contiguous()
+        _transposed[layer] = layer.weight._version, kernels
+    return kernels
 
 
 class _Convolution(torch.autograd.Function):
@@ -61,12 +61,12 @@ class _Convolution(torch.autograd.Function):
             (channels, k_h, k_w, height, width),
             (plane, gap_h * row, gap_w * column, step_h * row, step_w * column),
         ).reshape(kernels.shape[1], height * width)
-        above = padded.new_zeros(1, outer, height, width)
-        pixels = above.view(outer, -1)
+        output = padded.new_zeros(1, outer, height, width)
+        pixels = output.view(outer, -1)
         if layer.bias is not None:  # before the products
             pixels += layer.bias[:, None]
         add_product(pixels, kernels, windows.t())
-        return above
+        return output
 
     @staticmethod
     def backward(ctx: Any, gradient):  # type: ignore[override]
@@ -74,7 +74,7 @@ class _Convolution(torch.autograd.Function):
         outer, channels, k_h, k_w = ctx.layer.weight.shape
         _, _, height, width = gradient.shape
         pixels = gradient.reshape(outer, -1)
-        kernels = _flipped_kernels(ctx.layer)
+        kernels = _transposed_kernels(ctx.layer)
         windows = add_product(None, kernels, pixels.t(), transposed=True)
         windows = windows.view(channels, k_h, k_w, height, width)
         _, _, high, wide = ctx.size
@@ -87,12 +87,11 @@ class _Convolution(torch.autograd.Function):
                 first : first + (height - 1) * step_h + 1 : step_h,
                 left : left + (width - 1) * step_w + 1 : step_w,
             ] += windows[:, row, column]
-        own = padded[:, :, pad_h : pad_h + high, pad_w : pad_w + wide].contiguous()
-        return own, None
+        return padded[:, :, pad_h : pad_h + high, pad_w : pad_w + wide].contiguous(), None
 
 
 def _geometry(layer: nn.Conv2d) -> tuple[tuple[int, int], ...]:
-    """Padding, stride and gaps of a layer, for rows and columns."""
+    """Return padding, stride and dilation of a layer, each for rows and columns."""
     assert not isinstance(layer.padding, str)
     pairs: Any = (layer.padding, layer.stride, layer.dilation)
     return pairs

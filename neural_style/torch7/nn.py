@@ -1,51 +1,54 @@
 """Torch7's nn: how print(net) writes a network, and its Dropout."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from loadcaffe.graph import Graph
 from neural_style.torch7.random import Generator
 
 
-def text(module: torch.nn.Module, backend: str = 'nn') -> str:
-    """The lines that print(net) writes for a network, without the last newline.
+def describe(module: torch.nn.Module, backend: str = 'nn') -> str:
+    """Return the lines that print(net) writes for a network, without the last newline.
 
-    module: a tree of torch.nn.Sequential, or one whose `sources` say for each layer whose outputs
-    it takes, which is written as nngraph's gModule would be if it were readable; a layer that
-    Torch7 calls otherwise is written under Torch7's name, any other (the losses) as 'nn.' and its
-    class name. backend: 'nn', or 'cudnn' to name the layers that loadcaffe then takes from cudnn.
+    module: a tree of torch.nn.Sequential, or a Graph, which is written as nngraph's gModule would
+        be if it were readable.  Layers have Torch7's names; any others (the losses) are written
+        as 'nn.' and their class names.
+    backend: 'nn', or 'cudnn' to name the layers that loadcaffe then takes from cudnn.
     Source: the __tostring__ functions of nn.
     """
-    if hasattr(module, 'sources'):
+    if isinstance(module, Graph):
         return _graph(module, backend)
     if isinstance(module, torch.nn.Sequential):
         return _sequential(module, backend)
     if isinstance(module, GPU):
-        return f'nn.GPU({module.device_number}) @ {text(module.chunk, backend)}'
-    words, has_cudnn = _layer(module)
-    return f'cudnn.{words}' if has_cudnn and backend == 'cudnn' else f'nn.{words}'
+        return f'nn.GPU({module.device_number}) @ {describe(module.chunk, backend)}'
+    description, has_cudnn = _describe_layer(module)
+    return f'cudnn.{description}' if has_cudnn and backend == 'cudnn' else f'nn.{description}'
 
 
-def _sequential(module, backend):
+def _sequential(module: torch.nn.Sequential, backend: str) -> str:
     """nn/Sequential.lua: __tostring__."""
     steps = ' -> '.join(['input', *(f'({i})' for i in range(1, len(module) + 1)), 'output'])
     lines = ['nn.Sequential {', f'[{steps}]']
-    lines += [f'({i}): {text(layer, backend)}' for i, layer in enumerate(module, 1)]
+    lines += [f'({i}): {describe(layer, backend)}' for i, layer in enumerate(module, 1)]
     return '\n'.join(lines).replace('\n', '\n  ') + '\n}'
 
 
-def _graph(module, backend):
-    """One layer a line, with the numbers of the layers it takes, where not just the one before."""
+def _graph(module: Graph, backend: str) -> str:
+    """Write a layer a line, with the numbers of its inputs, except for the layer before it."""
     lines = ['nn.gModule {']
     for number, (layer, sources) in enumerate(zip(module, module.sources, strict=True), 1):
-        feeding = ['input' if source < 0 else f'({source + 1})' for source, _ in sources]
+        inputs = ['input' if source < 0 else f'({source + 1})' for source, _ in sources]
         follows = [source + 1 for source, _ in sources] == [number - 1] and number > 1
-        line = f'({number}): {text(layer, backend)}'
-        lines.append(line if follows else f'{line} <- {", ".join(feeding)}')
+        line = f'({number}): {describe(layer, backend)}'
+        lines.append(line if follows else f'{line} <- {", ".join(inputs)}')
     return '\n'.join(lines).replace('\n', '\n  ') + '\n}'
 
 
-def _layer(module):
-    """A layer's text without its package, and whether loadcaffe has a cudnn kind of it."""
+def _describe_layer(module: torch.nn.Module) -> tuple[str, bool]:
+    """Return a layer's text without its package, and whether loadcaffe takes it from cudnn."""
     match module:
         case torch.nn.Conv2d():
             return _convolution(module), True
@@ -67,41 +70,41 @@ def _layer(module):
         case torch.nn.Flatten():
             return 'View(-1)', False
         case torch.nn.Linear():
-            words = f'Linear({module.in_features} -> {module.out_features})'
-            return words + _without_bias(module), False
+            sizes = f'Linear({module.in_features} -> {module.out_features})'
+            return sizes + _without_bias(module), False
         case torch.nn.Dropout() | Dropout():
             return f'Dropout({module.p:f})', False
     return type(module).__name__, False
 
 
-def _convolution(module):
+def _convolution(module: torch.nn.Conv2d) -> str:
     """nn/SpatialConvolution.lua: __tostring__."""
     kernel, stride = _width_height(module.kernel_size), _width_height(module.stride)
     padding = _padding(module)
-    words = f'{module.in_channels} -> {module.out_channels}, {kernel[0]}x{kernel[1]}'
+    geometry = f'{module.in_channels} -> {module.out_channels}, {kernel[0]}x{kernel[1]}'
     if stride != (1, 1) or padding:
-        words += f', {stride[0]},{stride[1]}{padding}'
-    return f'SpatialConvolution({words})' + _without_bias(module)
+        geometry += f', {stride[0]},{stride[1]}{padding}'
+    return f'SpatialConvolution({geometry})' + _without_bias(module)
 
 
-def _pooling(name, module):
+def _pooling(name: str, module: Any) -> str:
     """nn/SpatialMaxPooling.lua, nn/SpatialAveragePooling.lua: __tostring__."""
     kernel, stride = _width_height(module.kernel_size), _width_height(module.stride)
     return f'{name}({kernel[0]}x{kernel[1]}, {stride[0]},{stride[1]}{_padding(module)})'
 
 
-def _padding(module):
+def _padding(module: Any) -> str:
     width, height = _width_height(module.padding)
     return f', {width},{height}' if width or height else ''
 
 
-def _width_height(size):
-    """torch.nn's (height, width), or one number for both, in Torch7's order."""
+def _width_height(size: Any) -> tuple[int, int]:
+    """Turn torch.nn's (height, width), or one number for both, into Torch7's order."""
     height, width = (size, size) if isinstance(size, int) else size
     return width, height
 
 
-def _without_bias(module):
+def _without_bias(module: Any) -> str:
     return ' without bias' if module.bias is None else ''
 
 
@@ -120,7 +123,7 @@ class GPU(torch.nn.Module):
 class Dropout(torch.nn.Module):
     """Dropout in training mode, always: neural_style.lua never calls evaluate().
 
-    p: the share dropped, in [0, 1); what stays is divided by 1 - p. Each forward draws one
+    p: the share dropped, in [0, 1); what stays is divided by 1 - p.  Each forward pass draws one
     number per element of its input, in element order, from the generator; nothing if p is 0.
     Source: nn/Dropout.lua.
     """

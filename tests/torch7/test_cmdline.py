@@ -90,7 +90,7 @@ def test_tonumber_refuses_what_luajit_refuses(text):
     assert tonumber(text) is None
 
 
-def test_tonumber_gives_ints_where_a_double_is_exact():
+def test_tonumber_returns_ints_where_a_double_is_exact():
     assert [type(tonumber(text)) for text in ('5e0', '-0', '1.5', '1e20', 'inf')] == [
         *(int, int, float, float, float)
     ]
@@ -171,11 +171,11 @@ def test_modulo_floors(a, b, rest):
 
 
 @pytest.mark.parametrize('a, b', [(1, 0), (1, math.inf), (math.nan, 2), (math.inf, 2), (0, 0)])
-def test_modulo_without_a_rest_is_nan(a, b):
+def test_modulo_is_nan_without_a_remainder(a, b):
     assert math.isnan(modulo(a, b))
 
 
-def test_parse_gives_the_defaults(cmd):
+def test_parse_returns_the_defaults(cmd):
     assert vars(cmd.parse([])) == {'a': 1, 'b': 'x', 'c': False, 'd': True}
 
 
@@ -220,7 +220,7 @@ def test_parse_equals_the_recordings(cmd, info):
         (['foo', '-h'], 'invalid argument: foo'),
     ],
 )
-def test_parse_refuses_with_the_words_of_torch7(cmd, arguments, message):
+def test_parse_refuses_with_the_message_of_torch7(cmd, arguments, message):
     with pytest.raises(CommandLineError) as error:
         cmd.parse(arguments)
     assert str(error.value) == message
@@ -232,7 +232,7 @@ def test_parse_asks_for_help_before_an_error(cmd, arguments):
         cmd.parse(arguments)
 
 
-def test_option_refuses_a_default_of_no_type():
+def test_option_refuses_a_default_of_another_type():
     with pytest.raises(TypeError, match='-x'):
         CmdLine().option('-x', None)
 

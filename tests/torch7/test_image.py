@@ -67,13 +67,13 @@ def test_load_equals_the_recordings(golden, recordings):
     ['scene.jpg', 'scene_exif6.jpg', 'scene_64.png', 'png_named.jpg', 'harbour_palette.png']
     + ['grey_1bit.png', 'grey_gray.png', 'grey_gray.jpg', 'harbour_alpha.png', 'scene_48.ppm'],
 )
-def test_load_gives_the_stored_colours(data, name):
+def test_load_returns_the_stored_colours(data, name):
     with PIL.Image.open(data / 'inputs' / name) as picture:
         expected = np.asarray(picture.convert('RGB')).transpose(2, 0, 1)
     assert np.array_equal(bytes_of(image.load(data / 'inputs' / name)), expected)
 
 
-def test_load_takes_cmyk_for_inverted_rgb(data):
+def test_load_reads_cmyk_as_inverted_rgb(data):
     with PIL.Image.open(data / 'inputs' / 'harbour_cmyk.jpg') as picture:
         expected = 255 - np.asarray(picture).transpose(2, 0, 1)[:3]
     assert np.array_equal(bytes_of(image.load(data / 'inputs' / 'harbour_cmyk.jpg')), expected)
@@ -142,7 +142,7 @@ def test_load_reads_every_kind_of_ppm(tmp_path, content, pixel):
 @pytest.mark.parametrize(
     'name', ['scene.bmp', 'harbour_la.png', 'not_an_image.png'], ids=['bmp', 'grey-alpha', 'text']
 )
-def test_load_says_what_to_do_with_other_files(data, name):
+def test_load_refuses_other_files_with_a_remedy(data, name):
     with pytest.raises(ValueError, match=rf'{name}: .*convert it to .*PNG or JPEG'):
         image.load(data / 'inputs' / name)
 
@@ -165,7 +165,7 @@ def test_load_refuses_a_truncated_file(data, tmp_path, name, part):
 
 
 @pytest.mark.parametrize('head', [b'\x89PNG', PNG_SIGNATURE, b'\xff\xd8\xff', b'P6', b'P5 hello'])
-def test_load_refuses_a_mere_beginning(tmp_path, head):
+def test_load_refuses_a_bare_header(tmp_path, head):
     with pytest.raises(ValueError, match='picture.png: damaged or unsupported'):
         image.load(written(tmp_path, head))
 
@@ -231,7 +231,7 @@ def test_scale_truncates_the_sides(height, width, size, expected):
 
 
 @pytest.mark.parametrize('size', [float('nan'), float('inf')])
-def test_scale_refuses_a_size_that_is_no_number(size):
+def test_scale_refuses_nan_and_infinite_sizes(size):
     with pytest.raises(ValueError, match='size'):
         image.scale(torch.zeros(3, 4, 4), size)
 
@@ -306,7 +306,7 @@ def test_save_truncates_and_clips(tmp_path):
     + [(extension, PNG_SIGNATURE) for extension in ('png', 'PNG')]
     + [(extension, b'P6\n3 2\n255\n') for extension in ('ppm', 'PPM')],
 )
-def test_save_tells_the_format_by_the_extension(tmp_path, extension, head):
+def test_save_chooses_the_format_by_extension(tmp_path, extension, head):
     path = tmp_path / f'my.out.{extension}'
     image.save(str(path), torch.rand(3, 2, 3))
     assert path.read_bytes().startswith(head)

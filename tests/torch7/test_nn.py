@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from neural_style.torch7.nn import GPU, Dropout, text
+from neural_style.torch7.nn import GPU, Dropout, describe
 from neural_style.torch7.random import Generator
 
 
@@ -85,13 +85,13 @@ def mini_vgg19():
         ('mini_vgg19_conv', mini_vgg19),
     ],
 )
-def test_text_equals_the_recorded_print(golden, name, network):
+def test_describe_equals_the_recorded_print(golden, name, network):
     recorded = (golden / 'unit' / 'loadcaffe' / f'{name}.print_net.txt').read_text()
-    assert text(network()) + '\n' == recorded
+    assert describe(network()) + '\n' == recorded
 
 
 @pytest.mark.parametrize('run', ['lbfgs_random_s123', 'tv0', 'pool_avg_odd'])
-def test_text_equals_the_recorded_print_with_losses(golden, run):
+def test_describe_equals_the_recorded_print_with_losses(golden, run):
     stdout = (golden / 'runs' / run / 'stdout.txt').read_text()
     recorded = re.search(r'^nn\.Sequential \{.*?^\}$', stdout, re.DOTALL | re.MULTILINE)[0]
     layers = [] if run == 'tv0' else [TVLoss()]
@@ -104,12 +104,12 @@ def test_text_equals_the_recorded_print_with_losses(golden, run):
         layers.append(layer)
         if i in setup:
             layers.append({'content': ContentLoss, 'style': StyleLoss}[setup[i]]())
-    assert text(nn.Sequential(*layers)) == recorded
+    assert describe(nn.Sequential(*layers)) == recorded
 
 
-def test_text_names_layers_as_torch7_does():
+def test_describe_names_layers_as_torch7_does():
     network = nn.Sequential(TVLoss(), nn.Conv2d(3, 8, (3, 5), stride=(1, 2), bias=False), nn.ReLU())
-    assert text(network) == (
+    assert describe(network) == (
         'nn.Sequential {\n'
         '  [input -> (1) -> (2) -> (3) -> output]\n'
         '  (1): nn.TVLoss\n'
@@ -138,12 +138,14 @@ def test_text_names_layers_as_torch7_does():
         (nn.Sequential(), 'nn.Sequential {\n  [input -> output]\n}'),
     ],
 )
-def test_text_of_a_single_module(module, line):
-    assert text(module) == line
+def test_describe_writes_a_single_module(module, line):
+    assert describe(module) == line
 
 
-def test_text_names_what_loadcaffe_takes_from_cudnn():
-    lines = text(lenet_v1().extend([nn.AvgPool2d(2), StyleLoss()]), backend='cudnn').splitlines()
+def test_describe_names_layers_that_loadcaffe_takes_from_cudnn():
+    lines = describe(
+        lenet_v1().extend([nn.AvgPool2d(2), StyleLoss()]), backend='cudnn'
+    ).splitlines()
     packages = [line.split('): ')[1].split('(')[0] for line in lines[2:-1]]
     assert packages == [
         'cudnn.SpatialConvolution',
@@ -164,12 +166,12 @@ def test_text_names_what_loadcaffe_takes_from_cudnn():
     ]
 
 
-def test_text_of_a_network_on_two_gpus_nests():
+def test_describe_nests_the_chunks_of_two_gpus():
     network = nn.Sequential(
         GPU(1, nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU())),
         GPU(2, nn.Sequential(StyleLoss())),
     )
-    assert text(network, backend='cudnn') == (
+    assert describe(network, backend='cudnn') == (
         'nn.Sequential {\n'
         '  [input -> (1) -> (2) -> output]\n'
         '  (1): nn.GPU(1) @ nn.Sequential {\n'
@@ -205,7 +207,7 @@ def test_dropout_masks_the_gradient_too():
     assert set(values.grad.tolist()) == {0, 2}
 
 
-def test_dropout_of_nothing_draws_nothing():
+def test_dropout_of_zero_draws_nothing():
     used = generator()
     values = torch.randn(7)
     assert torch.equal(Dropout(0, used)(values), values)

@@ -1,61 +1,23 @@
-"""torch7/optim.py against optim.lbfgs and optim.adam."""
+"""torch7/optim.py against optim.lbfgs, and what both optimisers accept."""
 
 import logging
 
 import numpy as np
 import pytest
 import torch
+from objectives import NEVER, counting, quartic, replay, rosenbrock, shaped
 from samples import needs_fma
 
 from neural_style.torch7.adam import adam
-from neural_style.torch7.compact_history import CompactHistory
-from neural_style.torch7.optim import LONG_VECTOR, lbfgs
+from neural_style.torch7.optim import lbfgs
 
 LOGGER = 'neural_style.torch7.optim'
 BUFFERS = '<optim.lbfgs> \tcreating recyclable direction/step/history buffers'
-NEVER = {'tol_fun': -1, 'tol_x': -1}
 
 
 @pytest.fixture(scope='module')
 def recorded(golden):
     return np.load(golden / 'unit' / 'optim.npz')
-
-
-def rosenbrock(x):
-    """The chained function. Each sum is rounded to x's precision as it is stored."""
-    a = x.reshape(-1).double().tolist()
-    loss, gradient = 0.0, torch.zeros(x.numel(), dtype=x.dtype).numpy()
-    for i in range(len(a) - 1):
-        u, v = a[i + 1] - a[i] ** 2, 1 - a[i]
-        loss += 100 * u * u + v * v
-        gradient[i] = float(gradient[i]) - 400 * a[i] * u - 2 * v
-        gradient[i + 1] = float(gradient[i + 1]) + 200 * u
-    return loss, torch.from_numpy(gradient)
-
-
-def quartic(x):
-    """sum of i / 2 x_i^2 + 0.05 x_i^4"""
-    a = x.reshape(-1).double().tolist()
-    loss = sum(0.5 * i * v * v + 0.05 * v**4 for i, v in enumerate(a, 1))
-    gradient = [i * v + 0.2 * v**3 for i, v in enumerate(a, 1)]
-    return loss, torch.tensor(gradient, dtype=torch.float64).to(x.dtype)
-
-
-def replay(recorded, name, optimise):
-    """Run optimise(feval, x): the points evaluated, the losses, the recorded ones, x."""
-    function = rosenbrock if 'rosen' in name else quartic
-    points, losses = [], []
-
-    def feval(x):
-        loss, gradient = function(x)
-        points.append(x.reshape(-1).clone())
-        losses.append(loss)
-        return loss, gradient
-
-    x = torch.from_numpy(recorded[f'{name}__x0'].copy())
-    optimise(feval, x)
-    expected = torch.from_numpy(recorded[f'{name}__xs'])
-    return torch.stack(points), np.array(losses), expected, recorded[f'{name}__fs'], x
 
 
 LBFGS = {
@@ -113,33 +75,6 @@ def test_lbfgs_in_float_follows_the_recordings(recorded, name):
         assert torch.allclose(x, final, rtol=0, atol=1e-6)
 
 
-@needs_fma
-@pytest.mark.parametrize('kind', ['double', 'float'])
-@pytest.mark.parametrize(
-    'name, learning_rate', [('rosen10_lr10', 10), ('rosen10_lr001', 0.01), ('quad20_lr1', 1)]
-)
-def test_adam_equals_the_recordings(recorded, name, learning_rate, kind):
-    def optimise(feval, x):
-        state = {}
-        for _ in range(60):
-            adam(feval, x, state, learning_rate=learning_rate)
-
-    points, _, expected, _, x = replay(recorded, f'adam_{name}_{kind}', optimise)
-    assert torch.equal(points, expected)
-    assert np.array_equal(x.numpy(), recorded[f'adam_{name}_{kind}__xfinal'])
-
-
-def counting(function=quartic):
-    """feval and the list of points it was called with."""
-    points = []
-
-    def feval(x):
-        points.append(x.clone())
-        return function(x)
-
-    return feval, points
-
-
 @pytest.mark.parametrize(
     'max_iter, evaluations, last',
     [
@@ -183,7 +118,7 @@ def test_lbfgs_stops_at_a_tolerance(caplog, options, last):
     assert caplog.messages == [BUFFERS, f'<optim.lbfgs> \t{last}']
 
 
-def test_lbfgs_leaves_an_optimal_point(caplog):
+def test_lbfgs_stops_at_an_optimal_start(caplog):
     x = torch.zeros(6)
     with caplog.at_level(logging.INFO, LOGGER):
         _, losses = lbfgs(quartic, x, verbose=True)
@@ -209,20 +144,10 @@ def test_lbfgs_is_silent_unless_verbose(caplog):
     assert not caplog.messages
 
 
-def test_lbfgs_goes_on_through_nan():
+def test_lbfgs_continues_through_nan():
     feval, points = counting(lambda x: (float('nan'), torch.full_like(x, float('nan'))))
     lbfgs(feval, torch.ones(3), max_iter=5, **NEVER)
     assert len(points) == 5
-
-
-def shaped(function):
-    """The same with a gradient of x's shape."""
-
-    def feval(x):
-        loss, gradient = function(x)
-        return loss, gradient.view(x.shape)
-
-    return feval
 
 
 def optimise_lbfgs(feval, x):
@@ -251,7 +176,7 @@ def test_optimiser_takes_any_shape_in_place(optimise):
 
 
 @pytest.mark.parametrize('optimise', [optimise_lbfgs, optimise_adam])
-def test_optimiser_takes_a_leaf_and_autograd(optimise):
+def test_optimiser_accepts_a_leaf_tensor_and_autograd(optimise):
     def by_autograd(x):
         loss = (x**2).sum()
         (gradient,) = torch.autograd.grad(loss, x)
@@ -265,7 +190,7 @@ def test_optimiser_takes_a_leaf_and_autograd(optimise):
 
 
 @pytest.mark.parametrize('optimise', [optimise_lbfgs, optimise_adam])
-def test_optimiser_may_be_given_the_same_gradient_buffer_each_time(optimise):
+def test_optimiser_accepts_a_reused_gradient_buffer(optimise):
     buffer = torch.empty(6)
 
     def feval(x):
@@ -276,7 +201,7 @@ def test_optimiser_may_be_given_the_same_gradient_buffer_each_time(optimise):
     assert torch.equal(optimise(feval, reused), optimise(quartic, fresh))
 
 
-def test_lbfgs_leaves_tensor_losses_alone():
+def test_lbfgs_keeps_tensor_losses():
     losses = lbfgs(lambda x: ((x**2).sum(), 2 * x), torch.ones(4), max_iter=3, **NEVER)[1]
     assert all(isinstance(loss, torch.Tensor) and loss.dim() == 0 for loss in losses)
 
@@ -288,44 +213,6 @@ def test_lbfgs_compares_no_losses_with_a_negative_tolerance():
 
     _, losses = lbfgs(lambda x: (Untouchable(), 2 * x), torch.ones(4), max_iter=4, **NEVER)
     assert len(losses) == 4
-
-
-def test_adam_gives_the_loss_before_the_step():
-    x, state = torch.ones(3), {}
-    returned, loss = adam(lambda x: (float(x.sum()), torch.ones(3)), x, state, learning_rate=0.5)
-    assert returned is x
-    assert loss == 3
-    assert state['t'] == 1
-    assert torch.allclose(x, torch.full((3,), 0.5))  # the first step is the rate, but for epsilon
-
-
-@pytest.mark.parametrize('n_correction', [1, 3, 100])
-def test_lbfgs_with_its_history_in_blocks_takes_the_same_steps(monkeypatch, n_correction):
-    """The matrix form that long vectors get, against the two loops, past the history's length."""
-    scales = torch.linspace(1, 30, 40, dtype=torch.float64)
-
-    def feval(x):
-        # neither quadratic nor everywhere convex: some pairs are refused
-        value = (scales * (x**2 - 0.1 * x.cos() ** 3)).sum()
-        return value, scales * (2 * x + 0.3 * x.cos() ** 2 * x.sin() * (1 + 3 * (x * 9).cos()))
-
-    def points():
-        found = []
-
-        def recording(x):
-            found.append(x.clone())
-            return feval(x)
-
-        start = torch.linspace(-2, 2, 40, dtype=torch.float64)
-        lbfgs(recording, start, max_iter=30, n_correction=n_correction, **NEVER)
-        return torch.stack(found)
-
-    loops = points()
-    monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
-    blocks = points()
-    assert not torch.equal(loops, blocks), 'the other way was taken'
-    # rounding alone, which the function's curvature multiplies from step to step
-    torch.testing.assert_close(blocks, loops, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.usefixtures('history')
@@ -347,7 +234,7 @@ class Stop(Exception):
 @pytest.mark.usefixtures('history')
 @pytest.mark.parametrize('name', ['rosen10_nc5', 'quad20_deftol'])
 @pytest.mark.parametrize('after', [0, 1, 2, 9])
-def test_lbfgs_goes_on_from_its_state_to_the_same_bits(name, after):
+def test_lbfgs_resumes_from_its_state_bit_for_bit(name, after):
     function = rosenbrock if 'rosen' in name else quartic
     start = torch.linspace(-1, 2, 20, dtype=torch.float64)
 
@@ -371,35 +258,3 @@ def test_lbfgs_goes_on_from_its_state_to_the_same_bits(name, after):
     got = run(x, state, after) + run(x, state)
     assert len(got) == len(want) > 10
     assert all(map(torch.equal, got, want))
-
-
-@pytest.mark.parametrize(
-    ('pairs', 'steps', 'want'), [(100, 4, [3]), (100, 25, [10, 10, 4]), (11, 1000, [10, 2])]
-)
-def test_a_history_takes_no_memory_for_pairs_that_never_come(pairs, steps, want):
-    history = CompactHistory(torch.ones(3), pairs, max_steps=steps)
-    ones = torch.ones(3)
-    for number in range(min(pairs + 1, steps - 1)):
-        history.update(ones * (number + 1), ones * number, ones, 1.0)
-    assert [len(block) for block in history.blocks] == want
-
-
-def test_lbfgs_with_a_history_in_bfloat16_keeps_half_the_bytes_and_descends_alike():
-    scales = torch.linspace(1, 30, LONG_VECTOR + 5)
-
-    def feval(x):
-        return float((scales * x * x).sum() / 2), scales * x
-
-    ends = []
-    for dtype in (None, torch.bfloat16):
-        x = torch.ones(LONG_VECTOR + 5)
-        _, losses = lbfgs(
-            feval, x, max_iter=30, tol_fun=-1, tol_x=-1, n_correction=12, history_dtype=dtype
-        )
-        ends.append(losses[-1] / losses[0])
-    assert ends[0] < 1e-6 and ends[1] < 1e-6
-    history = CompactHistory(torch.ones(LONG_VECTOR + 5), 5, dtype=torch.bfloat16)
-    history.update(
-        torch.ones(LONG_VECTOR + 5), torch.zeros(LONG_VECTOR + 5), torch.ones(LONG_VECTOR + 5), 1.0
-    )
-    assert history.blocks[0].element_size() == 2

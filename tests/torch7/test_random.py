@@ -30,11 +30,11 @@ def seeded(seed):
 
 
 @pytest.mark.parametrize('seed', FIRST_NORMALS)
-def test_randn_begins_as_torch7_does(seed):
+def test_randn_starts_as_torch7_does(seed):
     assert seeded(seed).randn(3).tolist() == list(map(float.fromhex, FIRST_NORMALS[seed]))
 
 
-def test_random_begins_as_mt19937_does():
+def test_random_starts_as_mt19937_does():
     # The first outputs of the authors' mt19937ar.c for init_genrand(5489).
     assert seeded(5489).random(3).tolist() == [3499211612, 581869302, 3890346734]
 
@@ -63,7 +63,7 @@ def test_randn_as_float_equals_a_float_tensors_randn(recorded):
     assert np.array_equal(seeded(123).randn(10).float().numpy(), expected)
 
 
-def test_randn_keeps_half_a_pair_across_calls(recorded):
+def test_randn_keeps_the_second_half_of_a_pair(recorded):
     generator = seeded(5)
     assert np.array_equal(generator.randn(3).numpy(), recorded['seq5_a_n3'])
     assert np.array_equal(generator.randn(4).numpy(), recorded['seq5_b_n4'])
@@ -71,7 +71,7 @@ def test_randn_keeps_half_a_pair_across_calls(recorded):
     assert np.array_equal(generator.randn(2).numpy(), recorded['seq5_d_n2'])
 
 
-def test_randn_in_parts_equals_randn_at_once():
+def test_randn_in_several_calls_equals_one_call():
     generator = seeded(3)
     parts = [generator.randn(n) for n in (1, 0, 2, 5, 4, 1)]
     assert torch.equal(torch.cat(parts), seeded(3).randn(13))
@@ -84,7 +84,7 @@ def test_randn_does_not_depend_on_the_chunk(monkeypatch):
     assert torch.equal(torch.cat([generator.randn(37), generator.randn(64)]), whole)
 
 
-def test_randn_takes_any_number_of_sides():
+def test_randn_takes_any_number_of_dimensions():
     generator = seeded(3)
     assert [generator.randn(*size).shape for size in ((), (0,), (2, 3))] == [(), (0,), (2, 3)]
 
@@ -102,16 +102,16 @@ def test_manual_seed_drops_the_fraction(recorded):
 @pytest.mark.parametrize(
     'seed, same', [(2**32 + 5, 5), (12.9, 12), (-1, 2**32 - 1), (1e10, 10**10)]
 )
-def test_manual_seed_counts_the_low_32_bits(seed, same):
+def test_manual_seed_uses_the_low_32_bits(seed, same):
     assert torch.equal(seeded(seed).randn(4), seeded(same % 2**32).randn(4))
 
 
 @pytest.mark.parametrize('seed', [2.0**63, 1e19, 1e300, -1e19])
-def test_manual_seed_takes_what_is_no_64_bit_integer_for_the_smallest(seed):
+def test_manual_seed_clamps_to_the_smallest_64_bit_integer(seed):
     assert torch.equal(seeded(seed).randn(4), seeded(0).randn(4))
 
 
-def test_manual_seed_forgets_half_a_pair():
+def test_manual_seed_forgets_the_second_half_of_a_pair():
     generator = seeded(3)
     generator.randn(1)
     generator.manual_seed(3)
@@ -119,12 +119,12 @@ def test_manual_seed_forgets_half_a_pair():
 
 
 @pytest.mark.parametrize('seed', [float('nan'), float('inf')])
-def test_manual_seed_refuses_what_is_no_number(seed):
+def test_manual_seed_refuses_nan_and_infinity(seed):
     with pytest.raises(ValueError, match='finite'):
         seeded(seed)
 
 
-def test_seed_gives_the_seed_taken():
+def test_seed_returns_the_seed_used():
     generator = Generator()
     seed = generator.seed()
     assert torch.equal(generator.randn(4), seeded(seed % 2**32).randn(4))
@@ -132,7 +132,7 @@ def test_seed_gives_the_seed_taken():
 
 
 @pytest.mark.parametrize('seed', [2**63 - 1, 2**63, 2**64 - 1])
-def test_any_64_bits_of_the_operating_system_are_a_seed(monkeypatch, seed):
+def test_seed_takes_any_64_bits_of_the_operating_system(monkeypatch, seed):
     monkeypatch.setattr(random.os, 'urandom', lambda count: seed.to_bytes(count, 'little'))
     assert torch.equal(Generator().randn(4), seeded(seed % 2**32).randn(4))
 
@@ -145,12 +145,12 @@ def test_bernoulli_compares_uniform_numbers_in_order():
     assert seeded(9).bernoulli(1, 50).sum() == 50
 
 
-def test_bernoulli_refuses_what_is_no_probability():
+def test_bernoulli_refuses_numbers_outside_0_to_1():
     with pytest.raises(ValueError, match='probability'):
         seeded(9).bernoulli(1.5, 3)
 
 
-def test_a_restored_generator_goes_on_where_the_other_was():
+def test_restored_generator_continues_the_stream():
     first, second = Generator(), Generator()
     first.manual_seed(5)
     first.randn(3)  # the fourth number is drawn, and waits

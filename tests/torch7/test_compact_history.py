@@ -1,0 +1,69 @@
+"""The history of long vectors against the two loops."""
+
+import pytest
+import torch
+from objectives import NEVER
+
+from neural_style.torch7.compact_history import CompactHistory
+from neural_style.torch7.optim import LONG_VECTOR, lbfgs
+
+
+@pytest.mark.parametrize('n_correction', [1, 3, 100])
+def test_compact_history_takes_the_steps_of_two_loops(monkeypatch, n_correction):
+    """The matrix form that long vectors get, against the two loops, past the history's length."""
+    scales = torch.linspace(1, 30, 40, dtype=torch.float64)
+
+    def feval(x):
+        # neither quadratic nor everywhere convex: some pairs are refused
+        value = (scales * (x**2 - 0.1 * x.cos() ** 3)).sum()
+        return value, scales * (2 * x + 0.3 * x.cos() ** 2 * x.sin() * (1 + 3 * (x * 9).cos()))
+
+    def points():
+        found = []
+
+        def recording(x):
+            found.append(x.clone())
+            return feval(x)
+
+        start = torch.linspace(-2, 2, 40, dtype=torch.float64)
+        lbfgs(recording, start, max_iter=30, n_correction=n_correction, **NEVER)
+        return torch.stack(found)
+
+    loops = points()
+    monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
+    blocks = points()
+    assert not torch.equal(loops, blocks), 'the other way was taken'
+    # rounding alone, which the function's curvature multiplies from step to step
+    torch.testing.assert_close(blocks, loops, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('pairs', 'steps', 'want'), [(100, 4, [3]), (100, 25, [10, 10, 4]), (11, 1000, [10, 2])]
+)
+def test_compact_history_allocates_no_unused_slots(pairs, steps, want):
+    history = CompactHistory(torch.ones(3), pairs, max_steps=steps)
+    ones = torch.ones(3)
+    for number in range(min(pairs + 1, steps - 1)):
+        history.update(ones * (number + 1), ones * number, ones, 1.0)
+    assert [len(block) for block in history.blocks] == want
+
+
+def test_bfloat16_history_takes_half_the_bytes_and_descends_alike():
+    scales = torch.linspace(1, 30, LONG_VECTOR + 5)
+
+    def feval(x):
+        return float((scales * x * x).sum() / 2), scales * x
+
+    ends = []
+    for dtype in (None, torch.bfloat16):
+        x = torch.ones(LONG_VECTOR + 5)
+        _, losses = lbfgs(
+            feval, x, max_iter=30, tol_fun=-1, tol_x=-1, n_correction=12, history_dtype=dtype
+        )
+        ends.append(losses[-1] / losses[0])
+    assert ends[0] < 1e-6 and ends[1] < 1e-6
+    history = CompactHistory(torch.ones(LONG_VECTOR + 5), 5, dtype=torch.bfloat16)
+    history.update(
+        torch.ones(LONG_VECTOR + 5), torch.zeros(LONG_VECTOR + 5), torch.ones(LONG_VECTOR + 5), 1.0
+    )
+    assert history.blocks[0].element_size() == 2
