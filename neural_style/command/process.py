@@ -79,8 +79,10 @@ def run_command(argv: list[str]) -> int:
         list_presets()
         return 0
     if arguments.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
-        command = [sys.executable, '-m', 'neural_style', *argv]
-        return launch(command, max(len(split(arguments.gpu)), 1))
+        # as this process was started, so that all import the same copy of the program
+        is_script = os.path.basename(sys.argv[0]) == 'neural_style.py'
+        start = [sys.argv[0]] if is_script else ['-m', 'neural_style']
+        return launch([sys.executable, *start, *argv], max(len(split(arguments.gpu)), 1))
     world = init_world()
     program = PROGRAM
     if world.rank:  # the first process speaks for all

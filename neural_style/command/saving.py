@@ -155,8 +155,10 @@ def is_intermediate(output_image: str, path: str) -> bool:
 
 def program() -> list[str]:
     """Return what a shell calls this program."""
-    path = sys.argv[0]
-    if path.endswith('.py'):
-        return [os.path.basename(sys.executable), path]
+    path, python = sys.argv[0], os.path.basename(sys.executable)
     name = os.path.basename(path)
+    if name == '__main__.py':
+        return [python, '-m', 'neural_style']
+    if name.endswith('.py'):
+        return [python, path]
     return [name if shutil.which(name) else path]

@@ -1,10 +1,75 @@
-"""Fixtures of the command: runs whose inputs are in a folder of their own."""
+"""Fixtures of the command: ways to run it, and to do something while it runs."""
 
 import shutil
 
 import pytest
 
+from neural_style import stylize
+from neural_style.command import run as run_module
 from neural_style.command.process import main
+from neural_style.transfer import objective
+
+
+@pytest.fixture
+def small_command(data, tmp_path, monkeypatch):
+    """Run the command once over an image of 32 pixels; takes flags one by one."""
+    monkeypatch.chdir(tmp_path)
+    stem = data / 'models' / 'mini_vgg19_conv'
+    defaults = [
+        *('-gpu', '-1', '-seed', '1', '-num_iterations', '1', '-image_size', '32'),
+        *('-content_image', str(data / 'inputs' / 'scene.jpg')),
+        *('-style_image', str(data / 'inputs' / 'strokes.jpg')),
+        *('-proto_file', f'{stem}.prototxt', '-model_file', f'{stem}.caffemodel'),
+    ]
+    return lambda *flags: main([*defaults, *map(str, flags)])
+
+
+@pytest.fixture
+def traced_command(data, tmp_path, monkeypatch):
+    """Run the command; returns its exit status and the keywords that stylize was called with."""
+    monkeypatch.chdir(tmp_path)
+    calls = {}
+
+    def traced(cnn, content_image, style_images, **keywords):
+        content_image, style_images = (
+            images() if callable(images) else images for images in (content_image, style_images)
+        )
+        calls.update(keywords, content_image=content_image, style_images=style_images)
+        return stylize(cnn, content_image, style_images, **keywords)
+
+    monkeypatch.setattr(run_module, 'stylize', traced)
+    stem = data / 'models' / 'mini_vgg19_conv'
+    defaults = [
+        *('-gpu', '-1', '-seed', '1', '-num_iterations', '2', '-image_size', '48'),
+        *('-content_image', str(data / 'inputs' / 'scene.jpg')),
+        *('-style_image', str(data / 'inputs' / 'strokes.jpg')),
+        *('-proto_file', f'{stem}.prototxt', '-model_file', f'{stem}.caffemodel'),
+    ]
+
+    def run(*flags):
+        calls.clear()
+        status = main([*defaults, *flags])
+        return status, dict(calls)
+
+    return run
+
+
+@pytest.fixture
+def at_evaluation(monkeypatch):
+    """Do something during the evaluation of a number, from 1."""
+    evaluations = []
+
+    def wrap(number, action):
+        def evaluate(*args):
+            evaluations.append(number)
+            if len(evaluations) == number:
+                action()
+            return real(*args)
+
+        real = objective.evaluate
+        monkeypatch.setattr(objective, 'evaluate', evaluate)
+
+    return wrap
 
 
 @pytest.fixture

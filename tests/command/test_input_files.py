@@ -1,6 +1,6 @@
 """The input files of a run."""
 
-from neural_style.command.input_files import input_files
+from neural_style.command.input_files import INPUTS, InputChecksums, input_files
 from neural_style.command.parsing import parse_arguments
 
 
@@ -16,3 +16,13 @@ def test_inputs_are_the_files_that_are_stored(tmp_path):
         ('style_image', 'b.jpg'),
     ]
     assert [flag for flag, _ in inputs[3:]] == ['proto_file', 'model_file']
+
+
+def test_checksums_are_by_flag_and_none_for_missing_files(tmp_path):
+    content = tmp_path / 'a.jpg'
+    content.write_bytes(b'')
+    flags = ['-content_image', str(content), '-style_image', 'missing.jpg', '-model_file', '']
+    checksums = InputChecksums(parse_arguments([*flags, '-proto_file', ''])).by_flag()
+    assert checksums.keys() == set(INPUTS)
+    assert [len(value) for value in checksums['content_image']] == [64]
+    assert (checksums['style_image'], checksums['init_image']) == ([None], [])

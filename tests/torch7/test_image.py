@@ -398,3 +398,15 @@ def test_yuv_weights_are_the_originals():
         [1, -0.39465, -0.58060],
         [1, 2.03211, 0],
     ]
+
+
+def test_save_takes_the_jpeg_quality(tmp_path):
+    picture = torch.rand(3, 16, 16, dtype=torch.float64)
+    image.save(tmp_path / 'default.jpg', picture)
+    image.save(tmp_path / 'same.jpg', picture, 75)
+    assert (tmp_path / 'default.jpg').read_bytes() == (tmp_path / 'same.jpg').read_bytes()
+
+
+def test_save_refuses_transparency_that_the_format_cannot_hold(tmp_path):
+    with pytest.raises(ValueError, match=r'only a \.png'):
+        image.save(tmp_path / 'out.jpg', torch.zeros(3, 2, 2), alpha=torch.ones(1, 2, 2))

@@ -160,3 +160,19 @@ def test_images_from_functions_are_released_once_targets_are_captured():
     )
     assert left == [[None, None]] * 2
     assert torch.equal(result, want)
+
+
+def test_noise_scale_is_the_spread_of_the_start():
+    starts = []
+    for noise_scale in (0.001, 0.256):
+        stylize(
+            mini_vgg19(),
+            torch.zeros(3, 40, 50, dtype=torch.float64),
+            [torch.zeros(3, 40, 50, dtype=torch.float64)],
+            num_iterations=1,
+            seed=3,
+            noise_scale=noise_scale,
+            callback=lambda iterate: starts.append(iterate.x.clone()),
+        )
+    torch.testing.assert_close(starts[1], starts[0] * 256, rtol=1e-6, atol=0)
+    assert float(starts[1].std()) == pytest.approx(0.256, rel=0.05)

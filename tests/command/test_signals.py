@@ -1,0 +1,124 @@
+"""Signals: what they end, what they save, and that a run goes on."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from samples import ROOT
+from small_runs import SEVEN_ITERATIONS, send
+from written import files, pixels
+
+import loadcaffe
+from neural_style.command.process import main
+
+
+def iterations(out):
+    """The text from the first iteration on."""
+    return out[re.search(r'Iteration \d', out).start() :]
+
+
+@pytest.mark.parametrize(
+    ('flags', 'number'),
+    [
+        ('', signal.SIGINT),
+        ('-optimizer adam', signal.SIGTERM),
+        ('-multiscale 2', signal.SIGINT),
+    ],
+)
+def test_interrupted_run_goes_on_to_the_same_picture_and_text(
+    command, capsys, at_evaluation, flags, number
+):
+    command(f'{SEVEN_ITERATIONS} {flags}')
+    want, text = pixels(), iterations(capsys.readouterr().out)
+    pictures = {name: pixels(name) for name in files()}
+    for name in files():
+        os.remove(name)
+    at_evaluation(4, send(number))
+    assert command(f'{SEVEN_ITERATIONS} {flags}') == 128 + number
+    captured = capsys.readouterr()
+    assert 'out.checkpoint' in files()
+    assert 'interrupted after iteration 4; the picture is in out.png' in captured.err
+    (words,) = re.findall(r'go on with: .*?(-resume \S+)$', captured.err, re.M)
+    assert not np.array_equal(pixels(), want)
+    begun = iterations(captured.out)
+    assert main(words.split()) == 0
+    assert begun + iterations(capsys.readouterr().out) == text
+    assert np.array_equal(pixels(), want)
+    assert {name: pixels(name).tolist() for name in files() if name.endswith('.png')} == {
+        name: picture.tolist() for name, picture in pictures.items()
+    }
+
+
+def test_interrupt_at_a_coarse_scale_saves_a_picture_of_full_size(command, at_evaluation):
+    at_evaluation(2, send(signal.SIGINT))
+    assert command(f'{SEVEN_ITERATIONS} -multiscale 2 -original_colors 1') == 130
+    assert pixels().shape == (36, 48, 3)
+
+
+def test_interrupt_during_the_last_evaluation_leaves_the_finished_picture(
+    command, at_evaluation, capsys
+):
+    command(SEVEN_ITERATIONS)
+    want = pixels()
+    at_evaluation(7, send(signal.SIGTERM))
+    assert command(SEVEN_ITERATIONS) == 143
+    assert 'out.png is ready' in capsys.readouterr().err
+    assert np.array_equal(pixels(), want)
+    assert 'out.checkpoint' not in files()
+
+
+def test_interrupt_while_loading_saves_nothing(command, capsys, monkeypatch):
+    real = loadcaffe.load
+    for number in (signal.SIGINT, signal.SIGTERM):
+
+        def load(*args, number=number):
+            send(number)()
+            return real(*args)
+
+        monkeypatch.setattr(loadcaffe, 'load', load)
+        assert command() == 128 + number
+        assert 'interrupted before the first iteration' in capsys.readouterr().err
+        assert files() == []
+
+
+def test_handlers_of_signals_are_restored(command, at_evaluation):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    at_evaluation(1, send(signal.SIGINT))
+    command(SEVEN_ITERATIONS)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_run_outside_the_main_thread_sets_no_handlers(command):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(command()))
+    thread.start()
+    thread.join()
+    assert found == [0]
+
+
+def test_second_signal_ends_the_process_at_once(data, tmp_path):
+    code = (
+        'import os, signal\n'
+        'from neural_style.command import process\n'
+        'from neural_style.transfer import objective\n'
+        'def evaluate(*args):\n'
+        '    os.kill(os.getpid(), signal.SIGINT)\n'
+        '    os.kill(os.getpid(), signal.SIGTERM)\n'
+        '    print("still there")\n'
+        'objective.evaluate = evaluate\n'
+        'process.main(["-gpu", "-1", "-image_size", "32", "-content_image", "{0}",'
+        ' "-style_image", "{0}"])'
+    ).format(data / 'inputs' / 'scene.jpg')
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {'PYTHONPATH': str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGTERM
+    assert 'once more ends at once' in done.stderr
+    assert 'still there' not in done.stdout
+    assert os.listdir(tmp_path) == []

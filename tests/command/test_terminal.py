@@ -1,0 +1,101 @@
+"""What is written on the terminal, and where nobody reads it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from samples import ROOT
+from small_runs import script
+from written import files
+
+from neural_style.command.networks import embedded_network
+from neural_style.command.terminal import warn, with_flags
+
+
+def test_progress_bar_is_shown_only_on_a_terminal(command, capsys, monkeypatch):
+    command('-print_iter 1')
+    plain = capsys.readouterr()
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+    command('-print_iter 1')
+    shown = capsys.readouterr()
+    assert '2/2' in shown.err
+    assert plain.err == ''
+    assert shown.out == plain.out
+
+
+def unread(arguments, folder):
+    """Exit status and stderr of a command whose stdout is a pipe that nobody reads."""
+    read, write = os.pipe()
+    os.close(read)
+    pipes = {'stdout': write, 'stderr': subprocess.PIPE}
+    done = subprocess.run([sys.executable, *arguments], cwd=folder, text=True, **pipes)
+    os.close(write)
+    return done.returncode, done.stderr
+
+
+def test_unread_pipe_stops_no_run(data, tmp_path):
+    assert unread(script(data)[1:], tmp_path) == (0, '')
+    assert files(tmp_path) == ['out.png']
+
+
+PROTO_FILE, MODEL_FILE = embedded_network()
+FLAGS = [
+    *('-content_image', 'examples/inputs/harbour.jpg'),
+    *('-style_image', 'examples/inputs/swirls.jpg', '-gpu', '-1', '-memory', '4G'),
+    *('-model_file', MODEL_FILE, '-proto_file', PROTO_FILE),
+]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'status', 'message'),
+    [
+        (['neural_style.py', '-preset', 'list'], 0, ''),
+        (['neural_style.py', '-dry_run', *FLAGS], 0, ''),
+        (['neural_style.py', '-help'], 0, 'Further options, which the original has not:'),
+        (['neural_style.py', '-no_such_flag'], 1, 'invalid argument: -no_such_flag'),
+        (['-m', 'neural_style.figures', 'list'], 0, ''),
+        (['-m', 'loadcaffe', PROTO_FILE, MODEL_FILE], 0, ''),
+    ],
+    ids=lambda value: value[1] if isinstance(value, list) else '',
+)
+def test_unread_pipe_causes_no_traceback(arguments, status, message):
+    returned, stderr = unread(arguments, ROOT)
+    assert (returned, stderr.partition('\n')[0]) == (status, message)
+    assert 'Traceback' not in stderr and 'Broken pipe' not in stderr
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs a /dev/full')
+def test_full_disk_under_the_log_stops_no_run(data, tmp_path):
+    with open('/dev/full', 'w') as log:
+        done = subprocess.run(
+            [*script(data), '-print_iter', '1'],
+            cwd=tmp_path,
+            stdout=log,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    message = 'neural_style: stdout: No space left on device; going on without it\n'
+    assert (done.returncode, done.stderr) == (0, message)
+    assert files(tmp_path) == ['out.png']
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs a POSIX shell')
+@pytest.mark.parametrize('closed', ['>&-', '2>&-', '>&- 2>&-'])
+def test_closed_stream_stops_no_run(data, tmp_path, closed):
+    shell = ['sh', '-c', f'"$@" {closed}', 'sh', *map(str, script(data))]
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert 'Traceback' not in done.stderr
+    assert files(tmp_path) == ['out.png']
+
+
+def test_warnings_name_settings_as_flags(capsys):
+    warn('`image_size` 9: too small; give a larger one, or `tv_weight` 0')
+    assert capsys.readouterr().err == (
+        'neural_style: -image_size 9: too small; give a larger one, or -tv_weight 0\n'
+    )
+
+
+def test_other_words_in_backquotes_are_left_alone():
+    assert with_flags('`seed` and `no_such_flag`') == '-seed and `no_such_flag`'
