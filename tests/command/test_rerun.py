@@ -196,14 +196,3 @@ def test_rerun_names_files_that_are_no_pictures(rerun, capsys, name):
 def test_rerun_and_resume_exclude_each_other(capsys):
     assert main(['-rerun', 'a.png', '-resume', 'b']) == 1
     assert '-rerun: begins anew, and -resume goes on' in capsys.readouterr().err
-
-
-def test_recipe_of_version_0_1_is_repeated(data, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    for file in (*(data / 'models').glob('mini_vgg19_conv.*'), *(data / 'inputs').glob('s*.jpg')):
-        shutil.copy(file, '.')
-    original = data / 'recipes' / 'v0.1.png'
-    assert main(['-rerun', str(original)]) == 0
-    assert 'made by neural_style 0.1.0 with torch 2.13.0' in capsys.readouterr().err
-    # Four evaluations of L-BFGS may round otherwise on another processor.
-    assert np.abs(pixels('v0.1_rerun.png').astype(int) - pixels(original)).max() <= 1

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neural_style.files.atomic import read_tensors, write_tensors
+from neural_style.files.tensors import read_tensors, write_tensors
 from neural_style.losses.targets import Targets
 
 

@@ -1,0 +1,46 @@
+"""What version 0.1 wrote is still read: checkpoints, and recipes in pictures."""
+
+import conformance
+import numpy as np
+import pytest
+from PIL import Image
+from samples import DATA
+
+from neural_style.command.process import main
+
+FOLDER = DATA / 'version_0.1'
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The folder in which version 0.1 ran."""
+    for name in ('models', 'inputs'):
+        (tmp_path / name).symlink_to(DATA / name)
+    monkeypatch.chdir(tmp_path)
+
+
+def assert_same_picture(name, recorded):
+    pictures = [np.asarray(Image.open(path)).astype(int) for path in (name, recorded)]
+    rounding = 0 if conformance.sums_as_recorded() else 2
+    assert np.abs(pictures[0] - pictures[1]).max() <= rounding
+
+
+@pytest.mark.parametrize('optimizer', ['lbfgs', 'adam'])
+def test_checkpoint_resumes_to_the_same_bits(optimizer, capsys):
+    checkpoint = FOLDER / f'{optimizer}.checkpoint'
+    assert main(['-resume', str(checkpoint), '-num_iterations', '8', '-checkpoint', '']) == 0
+    assert_same_picture('tmp.png', FOLDER / f'{optimizer}.png')
+    if conformance.sums_as_recorded():
+        resumed, recorded = (
+            text[text.index('Iteration 5 / 8') :]
+            for text in (capsys.readouterr().out, (FOLDER / f'{optimizer}.txt').read_text())
+        )
+        assert resumed == recorded
+
+
+@pytest.mark.parametrize('optimizer', ['lbfgs', 'adam'])
+def test_recipe_gives_the_same_picture(optimizer):
+    picture = FOLDER / f'{optimizer}.png'
+    inputs = ['-content_image', 'inputs/scene.jpg', '-style_image', 'inputs/strokes.jpg']
+    assert main(['-rerun', str(picture), *inputs, '-output_image', 'again.png']) == 0
+    assert_same_picture('again.png', picture)
