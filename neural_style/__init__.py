@@ -2,8 +2,8 @@
 
     from neural_style import load, save, stylize
 
-What is listed in __all__ is imported when it is first asked for, so that the command can set its
-signal handlers before PyTorch is loaded.
+The names in __all__ are imported when they are first used, so that the command can set its signal
+handlers before PyTorch is loaded.
 """
 
 import importlib
@@ -25,6 +25,7 @@ _MODULES = {
     'save': 'neural_style.torch7.image',
     'scale': 'neural_style.torch7.image',
     'stylize': 'neural_style.transfer.stylize',
+    'stylize_multiscale': 'neural_style.transfer.multiscale',
 }
 __all__ = sorted(_MODULES)  # noqa: PLE0605
 
