@@ -1,4 +1,4 @@
-"""Colour of the generated image: -original_colors, -recolor_content and the like."""
+"""The colours of the generated image: kept, taken from the style, or none."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,8 @@ from torch import Tensor
 
 from neural_style.torch7.image import rgb2yuv, yuv2rgb
 
-# Levels of luminance that a tint is measured at.
-TINT_LEVELS = 64
-# Rows of a picture that are worked on at once.
-ROWS = 256
+TINT_LEVELS = 64  # of luminance, at which the style's colour is measured
+ROW_CHUNK = 256  # rows that are converted at a time, to keep temporaries small
 
 
 def original_colors(content: Tensor, generated: Tensor) -> Tensor:
@@ -20,32 +18,32 @@ def original_colors(content: Tensor, generated: Tensor) -> Tensor:
     content, generated: (3, H, W), RGB, float64; generated need not lie in [0, 1].
     Returns (3, H, W), RGB, not clamped.  Source: neural_style.lua: original_colors.
     """
-    joined = torch.empty_like(generated, dtype=torch.float64)
-    for rows in range(0, generated.shape[1], ROWS):  # large pictures leave little memory
-        part = slice(rows, rows + ROWS)
-        luminance = rgb2yuv(generated[:, part])[:1]
-        chrominance = rgb2yuv(content[:, part])[1:]
-        joined[:, part] = yuv2rgb(torch.cat([luminance, chrominance]))
-    return joined
+    result = torch.empty_like(generated, dtype=torch.float64)
+    for start in range(0, generated.shape[1], ROW_CHUNK):
+        rows = slice(start, start + ROW_CHUNK)
+        luminance = rgb2yuv(generated[:, rows])[:1]
+        chrominance = rgb2yuv(content[:, rows])[1:]
+        result[:, rows] = yuv2rgb(torch.cat([luminance, chrominance]))
+    return result
 
 
 def luminance(image: Tensor) -> Tensor:
-    """(3, H, W) RGB → (1, H, W): Y = 0.299 R + 0.587 G + 0.114 B, in the image's precision."""
+    """Return Y = 0.299 R + 0.587 G + 0.114 B of (3, H, W): (1, H, W), in the image's precision."""
     weights = image.new_tensor((0.299, 0.587, 0.114)).view(3, 1, 1)
     return (image * weights).sum(0, keepdim=True)
 
 
 def grey(image: Tensor) -> Tensor:
-    """(3, H, W) RGB → the same in three equal channels of its luminance."""
+    """Return three equal channels of the luminance of (3, H, W)."""
     return luminance(image).expand(3, -1, -1)
 
 
 def recolor(content: Tensor, styles: Sequence[Tensor], strength: float) -> Tensor:
-    """Bring the colours of the content image nearer to those of the style images.
+    """Move the colours of the content image towards those of the style images.
 
-    content, styles: (3, H, W), RGB in [0, 1].  strength: 0 leaves the content, 1 goes all the way:
-    where all pictures are grey to the styles' distribution of luminance, else to the mean and the
-    covariance of their colours.  Returns (3, H, W), clamped to [0, 1].
+    content, styles: (3, H, W), RGB in [0, 1].  strength: 0 keeps the content's colours; 1 gives it
+    the mean and the covariance of the styles' colours or, where all images are grey, the
+    distribution of their luminance.  Returns (3, H, W), clamped to [0, 1].
     Source: Gatys et al. 2016 (Preserving Color), there from content to style.
     """
     pixels = torch.cat([style.flatten(1) for style in styles], 1)
@@ -57,18 +55,21 @@ def recolor(content: Tensor, styles: Sequence[Tensor], strength: float) -> Tenso
 
 
 def _match_distribution(plane: Tensor, values: Tensor) -> Tensor:
-    """The plane (H, W) with the distribution of the values; equal ones stay equal."""
+    """Give a plane (H, W) the distribution of the values; equal pixels stay equal."""
     _, inverse, counts = torch.unique(plane.flatten(), return_inverse=True, return_counts=True)
-    quantiles = (counts.cumsum(0) - counts / 2) / counts.sum()  # in the middle of each
+    quantiles = (counts.cumsum(0) - counts / 2) / counts.sum()  # in the middle of equal pixels
     position = quantiles.numpy() * (values.numel() - 1)
-    found = np.interp(position, np.arange(values.numel()), values.sort().values.numpy())
-    return torch.from_numpy(found).to(plane)[inverse].view_as(plane)
+    matched = np.interp(position, np.arange(values.numel()), values.sort().values.numpy())
+    return torch.from_numpy(matched).to(plane)[inverse].view_as(plane)
 
 
 def _match_covariance(content: Tensor, pixels: Tensor) -> Tensor:
-    """The linear map of least change between two normal distributions of colours."""
+    """Map colours linearly to the pixels' mean and covariance, changing them least.
+
+    content: (3, H, W).  pixels: (3, N).
+    """
     flat = content.flatten(1).double()
-    noise = 1e-6 * torch.eye(3, dtype=torch.float64)  # a picture may be of one colour
+    noise = 1e-6 * torch.eye(3, dtype=torch.float64)  # an image may have one colour
     source, target = _covariance(flat) + noise, _covariance(pixels.double()) + noise
     root = _square_root(source)
     inverse = torch.linalg.inv(root)
@@ -79,7 +80,7 @@ def _match_covariance(content: Tensor, pixels: Tensor) -> Tensor:
 
 
 def _covariance(pixels: Tensor) -> Tensor:
-    """Of (3, N); 0 for a single pixel."""
+    """Return the covariance of (3, N); 0 for a single pixel."""
     return pixels.cov(correction=min(1, pixels.shape[1] - 1))
 
 
@@ -97,14 +98,14 @@ def style_tint(style: Tensor, generated: Tensor) -> Tensor:
     """
     y, *chrominance = rgb2yuv(style.clamp(0, 1)).flatten(1)
     level = (y * (TINT_LEVELS - 1)).round().long()
-    found = [k for k in range(TINT_LEVELS) if (level == k).any()]
+    present = [k for k in range(TINT_LEVELS) if (level == k).any()]
     medians = np.array(
-        [[float(plane[level == k].median()) for k in found] for plane in chrominance]
+        [[float(plane[level == k].median()) for k in present] for plane in chrominance]
     )
-    counts = np.array([float((level == k).sum()) for k in found])
+    counts = np.array([float((level == k).sum()) for k in present])
     levels = np.arange(TINT_LEVELS)
-    near = np.exp(-0.5 * ((levels[:, None] - np.array(found)) / 2) ** 2) * counts
-    curves = (near @ medians.T) / near.sum(1, keepdims=True)  # (levels, 2)
+    weights = np.exp(-0.5 * ((levels[:, None] - np.array(present)) / 2) ** 2) * counts
+    curves = (weights @ medians.T) / weights.sum(1, keepdims=True)  # (levels, 2)
     luma = rgb2yuv(generated)[0]
     positions = luma.clamp(0, 1).numpy() * (TINT_LEVELS - 1)
     planes = [torch.from_numpy(np.interp(positions, levels, curve)) for curve in curves.T]

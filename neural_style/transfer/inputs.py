@@ -1,4 +1,4 @@
-"""The images of a run: checked, brought to its colours, and masked."""
+"""The images of a run: checked, recoloured and masked."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Inputs:
     init: the image to start from, or None.
     mask: (1, H, W), 1 where paper is left, or None; paper: its colour, (3, 1, 1).
     guides: for each style image None, or (1, H, W): how much of it is painted.
-    released_bytes: of images that nobody else holds, which are free once this is.
+    released_bytes: of images that only this object refers to.
     """
 
     content: Tensor
@@ -46,7 +46,7 @@ def prepare(
     paper_mask: Tensor | None = None,
     style_blend_weights: Sequence[float] | None = None,
 ) -> Inputs:
-    """Check the images given to stylize, and give them the colours that the settings ask for.
+    """Check the images given to stylize, and recolour and mask them as the settings ask.
 
     Raises SettingError for images that do not fit each other or the settings.
     """
@@ -78,14 +78,14 @@ def prepare(
         style_images,
     )
     return Inputs(
-        content_image,
-        list(style_images),
-        blend_weights,
-        init_image,
-        mask,
-        None if mask is None else paper_color(style_images, blend_weights),
-        guides,
-        released_bytes,
+        content=content_image,
+        styles=list(style_images),
+        blend_weights=blend_weights,
+        init=init_image,
+        mask=mask,
+        paper=None if mask is None else paper_color(style_images, blend_weights),
+        guides=guides,
+        released_bytes=released_bytes,
     )
 
 

@@ -71,7 +71,7 @@ def stylize_multiscale(
 ) -> Tensor:
     """Call stylize at several sizes, from coarse to fine; the arguments are stylize's.
 
-    multiscale: the sizes, as scales has it.  The images have the full size; for the runs before
+    multiscale: the sizes, as scales reads them.  The images have the full size; for the runs before
     the last they are scaled down, the style images by the same factor.  num_iterations is that of
     the last run; one with a quarter of the pixels gets twice as many, which cost as much as half
     of it.  Hooks and callback see all runs; a Checkpoint knows its scale.
@@ -117,7 +117,7 @@ def _resized(picture: Tensor, factor: float) -> Tensor:
 
 
 def _enlarged(result: Tensor, content: Tensor, coarser: Tensor | None) -> Tensor:
-    """Bring a result to the size of the content image, and add the details that it lacks then.
+    """Enlarge a result to the size of the content image, and add the details that it lacks then.
 
     coarser: the content image at the result's size; None adds nothing.
     With the genuine VGG-19 to relu3_1 the loss starts at a third or less of that without the
@@ -125,9 +125,9 @@ def _enlarged(result: Tensor, content: Tensor, coarser: Tensor | None) -> Tensor
     """
     height, width = content.shape[1:]
     enlarged = image.scale_to(result, width, height)
-    return (
-        enlarged if coarser is None else enlarged + content - image.scale_to(coarser, width, height)
-    )
+    if coarser is None:
+        return enlarged
+    return enlarged + content - image.scale_to(coarser, width, height)
 
 
 def _settings_at(

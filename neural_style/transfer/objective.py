@@ -21,9 +21,9 @@ from neural_style.transfer.settings import Settings
 
 @dataclass
 class Objective:
-    """feval(z) → (loss, gradient).
+    """The feval of a run, a function of z that returns the loss and its gradient.
 
-    z: what is optimised, of the given shape; where several processes share it, one shard.
+    z: what is optimised, of a shape; where several processes share it, one shard.
     optimizer_state: of Torch7's lbfgs or adam, which keep it up to date.
     evaluations: how many are done.  final_image: the image of the last one, once it is done.
     Source: neural_style.lua: feval.
@@ -86,24 +86,24 @@ class Objective:
 
     def _checkpoint(self, z: Tensor) -> Checkpoint:
         return Checkpoint(
-            self.evaluations,
-            z,
-            self.optimizer_state,
-            self.network.scale,
-            self.settings.precision,
-            self.generator.state(),
-            self.initial_generator_state,
+            iteration=self.evaluations,
+            image=z,
+            optimizer=self.optimizer_state,
+            network_scale=self.network.scale,
+            precision=self.settings.precision,
+            generator_state=self.generator.state(),
+            initial_generator_state=self.initial_generator_state,
         )
 
     def _iterate(self, x: Tensor, loss: Tensor, gradient: Tensor) -> Iterate:
         return Iterate(
-            self.evaluations,
-            self.settings.num_iterations,
-            x,
-            loss,
-            gradient,
-            [layer.loss for layer in self.network.content_losses],
-            [layer.loss for layer in self.network.style_losses],
+            iteration=self.evaluations,
+            num_iterations=self.settings.num_iterations,
+            x=x,
+            loss=loss,
+            gradient=gradient,
+            content_terms=[layer.loss for layer in self.network.content_losses],
+            style_terms=[layer.loss for layer in self.network.style_losses],
         )
 
     def _last_evaluation(self) -> float:

@@ -1,4 +1,4 @@
-"""Between RGB images and what a Caffe VGG expects."""
+"""Conversion between RGB images and what a Caffe VGG expects."""
 
 from torch import Tensor
 

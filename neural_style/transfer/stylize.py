@@ -90,20 +90,17 @@ def stylize(
 
     # Initialise the image, or take that of the checkpoint.
     objective = Objective(
-        network,
-        parametrize(inputs, settings, network.devices[0]),
-        shape,
-        plan,
-        settings,
-        session,
-        callback or ignore,
-        generator,
-        initial_state,
+        network=network,
+        parametrization=parametrize(inputs, settings, network.devices[0]),
+        shape=shape,
+        plan=plan,
+        settings=settings,
+        session=session,
+        callback=callback or ignore,
+        generator=generator,
+        initial_generator_state=initial_state,
     )
-    if session.resume_from is None:
-        z = objective.start(initial_image(inputs, settings, generator))
-    else:
-        z = objective.resume(session.resume_from)
+    z = initialize(objective, inputs)
     del inputs
 
     # Minimise.
@@ -207,6 +204,14 @@ def parametrize(inputs: Inputs, settings: Settings, device: torch.device) -> Ima
         mask = inputs.mask.float().to(device)
         paper = preprocess(inputs.paper).float().to(device)
     return ImageParametrization(bool(settings.luminance_only), mask, paper, settings.fourier_decay)
+
+
+def initialize(objective: Objective, inputs: Inputs) -> Tensor:
+    """Return the z to start from: that of the initial image, or of the checkpoint."""
+    checkpoint = objective.session.resume_from
+    if checkpoint is not None:
+        return objective.resume(checkpoint)
+    return objective.start(initial_image(inputs, objective.settings, objective.generator))
 
 
 def initial_image(inputs: Inputs, settings: Settings, generator: Generator) -> Tensor:

@@ -65,7 +65,7 @@ def test_recolor_handles_content_of_one_colour():
 def test_original_colors_works_on_chunks_of_rows(monkeypatch):
     content, generated = noise(2, 3, 70, 40)
     want = color.original_colors(content, generated)
-    monkeypatch.setattr(color, 'ROWS', 32)
+    monkeypatch.setattr(color, 'ROW_CHUNK', 32)
     largest = []
     to_rgb = color.yuv2rgb
     monkeypatch.setattr(color, 'yuv2rgb', lambda x: (largest.append(x.numel()), to_rgb(x))[1])
