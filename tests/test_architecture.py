@@ -1,7 +1,6 @@
 """The house: imports go down only, the libraries are silent, flags and keywords agree."""
 
 import ast
-import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -103,17 +102,3 @@ def test_settings_are_flags_with_their_defaults():
     defaults = command_line().defaults()
     settings = {field.name: field.default for field in fields(Settings)}
     assert {name: defaults[name] for name in settings} == settings
-
-
-def test_every_flag_is_in_the_readme_with_its_default():
-    readme = (ROOT / 'README.md').read_text()
-    for name, default in command_line().defaults().items():
-        (line,) = re.findall(rf'^\* `-{name}`.*(?:\n  .*)*', readme, re.M) or [None]
-        assert line, f'-{name} is not described'
-        if default is False:
-            shown = 'off'
-        elif isinstance(default, str):
-            shown = {'': 'empty', 'nil': 'equal'}.get(default, default)
-        else:
-            shown = f'{default:g}'
-        assert shown in line, f'-{name}: default {shown} is not shown in {line!r}'

@@ -1,0 +1,159 @@
+"""The commands of README and docs: where they stand, and how a test runs them.
+
+Commands run as they stand but for the time they take: with small images, few evaluations, and
+small networks under the names of large ones.  Nothing is fetched from elsewhere.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from samples import ROOT
+
+from loadcaffe.__main__ import main as show_network
+from neural_style.command.process import main as neural_style
+from neural_style.figures.__main__ import main as paint_figure
+
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+
+
+def fenced_blocks(page):
+    """Return the fenced blocks of a page in order: (language, text)."""
+    return re.findall(r'^```(\w*)\n(.*?)^```$', page.read_text(), re.M | re.S)
+
+
+def commands(text):
+    """Split a fenced block into the words of its commands."""
+    lines = re.sub(r'(&&|\\)\n', lambda match: match[1].strip('\\') + ' ', text).splitlines()
+    parts = [part.strip() for line in lines for part in line.split('&&')]
+    return [shlex.split(part) for part in parts]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """How a test runs a kind of command: by its words, in the current folder."""
+
+    run: Callable[[list[str]], None]
+    slow: bool = False
+
+
+def find_runner(words):
+    """Return the runner of a command.  Raises LookupError."""
+    if '-parallel' in words:
+        return Runner(run_neural_style, slow=True)  # it starts processes
+    for beginning, runner in RUNNERS.items():
+        if shlex.join(words).startswith(beginning):
+            return runner
+    raise LookupError(f'no test runs {shlex.join(words)}')
+
+
+def run_neural_style(words):
+    assert neural_style(shrunk(words[1:])) == 0
+
+
+def shrunk(words):
+    """A command line that ends soon: small images, two evaluations, on the CPU."""
+    several = '-parallel' in words
+    short = ['-gpu', '-1,-1' if several else '-1', '-num_iterations', '2', '-print_iter', '0']
+    if '-resume' in words:
+        short = ['-gpu', '-1', '-num_iterations', '3']
+    elif '-rerun' in words:
+        short = ['-gpu', '-1']
+    else:
+        short += ['-image_size', '64']
+    return [*words, *short]
+
+
+def run_figure(words):
+    quick = [] if 'list' in words else ['-image_size', '24', '-num_iterations', '1', '-gpu', '-1']
+    assert paint_figure([*words[1:], *quick]) == 0
+
+
+def run_loadcaffe(words):
+    assert show_network(words[3:]) == 0
+
+
+def check_installation(words):
+    """Packages are not installed by a test: .ci/run does it."""
+    assert shlex.join(words) in (
+        'python3 -m venv .venv',
+        '.venv/bin/pip install -q torch==2.13.0 .',
+        ".venv/bin/pip install -q torch==2.13.0 -e '.[test]'",
+    )
+
+
+def check_tests(words):
+    """Tests are not run by a test: .ci/run does it."""
+    assert words == '.venv/bin/python -m pytest -q -n 2'.split()
+
+
+def run_download(words):
+    """Fetch one small file from this machine in the place of all."""
+    flags = ['--table', 'table', '--mirror', address()]
+    subprocess.run([*words, *flags], check=True, capture_output=True)
+
+
+def address():
+    """The address of the local server, which the sandbox wrote down."""
+    with open('address') as file:
+        return file.read()
+
+
+def run_python(words):
+    subprocess.run([sys.executable, *words], check=True, capture_output=True, timeout=600)
+
+
+# What makes the modules and programs end soon.
+SHORTER = {
+    'benchmarks.evaluation': '--sizes 64 --rounds 1 --threads 1 --device cpu --precisions fp32',
+    'benchmarks.sizes': '--sizes 64 --evaluations 1 --memory 900M',
+    'benchmarks.precision': '--size 32 --evaluations 2 --seeds 1 --precision fp32',
+    'benchmarks.multiscale': '--size 32 --evaluations 2',
+    'benchmarks.load': '--runs 1',
+    'tools.small_vgg19': '--pool 8 --layer_steps 1 --steps 1 --threads 1 --fp32',
+    'tools.judge_network': '--size 48 --evaluations 1 --weights 20 --genuine_weights 20',
+    'tools.judge_presets': '--size 48 --evaluations 2',
+    'tests/stress/conformance.py': 'iters1_adam',
+    'tests/stress/kill_checkpoint.py': '--times 2',
+    'tests/stress/fuzz_loadcaffe.py': '--mutants 1',
+}
+# What is not here: another's program, matplotlib, a GPU.
+LEFT_OUT = {'--neural-style-pt': 2, '--plot': 2, '--gpu': 2, '--tf32': 1}
+
+
+def run_program(words):
+    """Run `python -m MODULE …` or `python FILE …`, shorter."""
+    kept = words[1:]
+    name = kept[1] if kept[0] == '-m' else kept[0]
+    for flag, count in LEFT_OUT.items():
+        if flag in kept:
+            start = kept.index(flag)
+            del kept[start : start + count]
+    # runs of benchmarks.multiscale: SCALES:EVALUATIONS:PRECISION...
+    kept = [re.sub(r'^[13]:\d+:(fp32|bf16)', '2:1:fp32', word) for word in kept]
+    run_python([*kept, *SHORTER[name].split()])
+
+
+def run_torchrun(words):
+    flags = words[words.index('neural_style') + 1 :]
+    workers = ['--standalone', '--nproc_per_node', '2', '-m', 'neural_style']
+    run_python(['-m', 'torch.distributed.run', *workers, *shrunk(flags)])
+
+
+RUNNERS = {
+    'neural_style-figures ': Runner(run_figure, slow=True),
+    'neural_style ': Runner(run_neural_style),
+    '.venv/bin/neural_style ': Runner(run_neural_style),
+    'python -m loadcaffe ': Runner(run_loadcaffe),
+    'python -m benchmarks.': Runner(run_program, slow=True),
+    'python -m tools.': Runner(run_program, slow=True),
+    'python tests/stress/': Runner(run_program, slow=True),
+    'torchrun ': Runner(run_torchrun, slow=True),
+    'sh models/download_models.sh': Runner(run_download),
+    'python3 -m venv ': Runner(check_installation),
+    '.venv/bin/pip ': Runner(check_installation),
+    '.venv/bin/python -m pytest': Runner(check_tests),
+}

@@ -1,0 +1,175 @@
+"""What README and docs tell people to type works, and what they say of files and flags is true."""
+
+import functools
+import hashlib
+import http.server
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import threading
+
+import documented
+import numpy as np
+import pytest
+from documented import PAGES, fenced_blocks
+from PIL import Image
+from samples import DATA, ROOT
+
+from loadcaffe.formats import schema
+from tools import flags_page
+
+README = (ROOT / 'README.md').read_text()
+WORDS = 1000  # of the README
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def sandbox(tmp_path, monkeypatch):
+    """A folder with everything that the commands name, and the current one."""
+    for name in ('examples', 'neural_style', 'tests'):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for name in ('docs', 'models', 'photos', 'paintings', 'served'):
+        (tmp_path / name).mkdir()
+    network = DATA / 'models' / 'mini_vgg19_conv'
+    for stem, ending in (
+        ('models/VGG_ILSVRC_19_layers', '_deploy.prototxt'),
+        ('VGG19', '.prototxt'),
+    ):
+        (tmp_path / f'{stem}{ending}').symlink_to(network.with_suffix('.prototxt'))
+        (tmp_path / f'{stem}.caffemodel').symlink_to(network.with_suffix('.caffemodel'))
+    write_squeezenet(tmp_path / 'SQUEEZENET.caffemodel')
+    for name in ('in.jpg', 'content.jpg', 'photos/scene.jpg', 'photos/harbour.jpg'):
+        source = 'harbour.jpg' if 'harbour' in name else 'scene.jpg'
+        shutil.copy(DATA / 'inputs' / source, tmp_path / name)
+    for name in ('style.jpg', 'paintings/strokes.jpg'):
+        shutil.copy(DATA / 'inputs' / 'strokes.jpg', tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    with serve(tmp_path):
+        yield tmp_path
+
+
+def serve(folder):
+    """Offer a small file to models/download_models.sh; the address goes into a file."""
+    content = b'a network'
+    (folder / 'served' / 'tiny.caffemodel').write_bytes(content)
+    checksum = hashlib.sha256(content).hexdigest()
+    table = f'file tiny.caffemodel\nbytes {len(content)}\nsum sha256:{checksum}\n'
+    shutil.copy(ROOT / 'models' / 'download_models.sh', folder / 'models')
+    handler = functools.partial(QuietHandler, directory=folder / 'served')
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    url = f'http://127.0.0.1:{server.server_port}'
+    (folder / 'address').write_text(url)
+    (folder / 'table').write_text(f'{table}from {url}/tiny.caffemodel\n')
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def write_squeezenet(path):
+    """Write a narrow SqueezeNet of random weights."""
+    rng, net = np.random.default_rng(0), schema.NetParameter()
+
+    def add(name, outputs, inputs, side):
+        weight = rng.standard_normal((outputs, inputs, side, side), np.float32)
+        layer = net.layer.add(name=name, type='Convolution')
+        for values in (weight / np.sqrt(inputs * side * side), np.zeros(outputs, np.float32)):
+            blob = layer.blobs.add(data=values.ravel().tolist())
+            blob.shape.dim.extend(values.shape)
+
+    add('conv1', 8, 3, 7)
+    for number in range(2, 10):
+        add(f'fire{number}/conv1x1_1', 4, 8, 1)
+        add(f'fire{number}/conv1x1_2', 4, 4, 1)
+        add(f'fire{number}/conv3x3_2', 4, 4, 3)
+    path.write_bytes(net.SerializeToString())
+
+
+def run_blocks(page, slow):
+    """Run the blocks of a page in order: quick commands, or the slow ones."""
+    for language, text in fenced_blocks(page):
+        if language == 'python':
+            if not slow:
+                exec(
+                    text.replace('512', '48').replace('num_iterations=500', 'num_iterations=2'), {}
+                )
+            continue
+        for words in documented.commands(text):
+            runner = documented.find_runner(words)
+            if runner.slow == slow:
+                runner.run(words)
+
+
+def commands_of(page):
+    for language, text in fenced_blocks(page):
+        if language != 'python':
+            yield from documented.commands(text)
+
+
+SLOW_PAGES = [p for p in PAGES if any(documented.find_runner(w).slow for w in commands_of(p))]
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.stem)
+def test_every_fenced_block_is_run(page):
+    assert {language for language, _ in fenced_blocks(page)} <= {'', 'python'}
+    for words in commands_of(page):
+        documented.find_runner(words)  # raises LookupError
+
+
+@pytest.mark.parametrize('page', [p for p in PAGES if fenced_blocks(p)], ids=lambda page: page.stem)
+def test_commands_run(page, sandbox):
+    run_blocks(page, slow=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('page', SLOW_PAGES, ids=lambda page: page.stem)
+def test_long_commands_run(page, sandbox):
+    run_blocks(page, slow=True)
+
+
+def test_the_first_command_makes_a_picture(sandbox):
+    (first, *_) = [text for language, text in fenced_blocks(ROOT / 'README.md') if not language]
+    words = documented.commands(first)[-1]
+    shutil.rmtree('models')  # the embedded network is used
+    assert documented.neural_style([*words[1:], '-num_iterations', '3']) == 0
+    assert np.asarray(Image.open('out.png')).std() > 20
+
+
+def test_ci_runs_the_test_command_and_the_slow_tests():
+    script = (ROOT / '.ci' / 'run').read_text()
+    only_print = script.replace('eval "$1"', ':').replace('$(dirname "$0")/..', str(ROOT))
+    assert 'eval' not in only_print
+    done = subprocess.run(['bash', '-c', only_print], capture_output=True, text=True, check=True)
+    second = fenced_blocks(ROOT / 'README.md')[1][1]
+    assert done.stdout.startswith(second) and '-m pytest' in second
+    assert '-m slow' in done.stdout.removeprefix(second)
+
+
+def test_the_readme_is_short():
+    assert len(README.split()) <= WORDS
+    example = next(text for language, text in fenced_blocks(ROOT / 'README.md') if language)
+    assert len([line for line in example.splitlines() if line]) == 8
+
+
+def test_flags_page_is_that_of_the_table_of_flags():
+    assert flags_page.PAGE.read_text() == flags_page.page(), 'run python -m tools.flags_page'
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.stem)
+def test_links_and_paths_lead_somewhere(page):
+    text = re.sub(r'^```.*?^```$', '', page.read_text(), flags=re.M | re.S)
+    for link in re.findall(r'\]\(((?!http)[^)#]+)\)', text):
+        assert (page.parent / link).exists(), link
+    for path in re.findall(
+        r'`((?:neural_style|loadcaffe|tests|tools|benchmarks)/[a-z0-9_/.]+)`', text
+    ):
+        assert (ROOT / path).exists(), path
+    for words in map(shlex.split, re.findall(r'`((?:python|sh) [^`]+)`', text)):
+        programs = [word for word in words if '/' in word and not os.path.splitext(word)[1] == '']
+        assert all((ROOT / word).exists() for word in programs), words
