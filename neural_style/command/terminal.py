@@ -1,4 +1,4 @@
-"""What the command writes on the terminal: lines around a progress bar, and the libraries' log."""
+"""Terminal output: lines around a progress bar, and the libraries' log."""
 
 import contextlib
 import logging

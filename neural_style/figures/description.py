@@ -1,4 +1,4 @@
-"""What a figure says about itself: the caption of the sheet and the settings of the page."""
+"""Texts that describe a figure: the caption of the sheet and the settings of the page."""
 
 import os
 from collections.abc import Sequence

@@ -44,12 +44,12 @@ class Input:
 
     @property
     def name(self) -> str:
-        """The name on labels."""
+        """Return the name that labels show."""
         return os.path.basename(self.path)
 
     @property
     def remark(self) -> str:
-        """What the image stands for, '' where it is the paper's or the user's own."""
+        """Return what the image stands for; '' if it is the paper's or the user's own."""
         if self.role is None or self.name == self.role.file:
             return ''
         return f'{self.name} stands for {self.role.file} ({self.role.title})'

@@ -30,7 +30,7 @@ NOISE = 10
 
 @dataclass(frozen=True)
 class Reading:
-    """How the paper is read: which weights, and which layers.
+    """A reading of the paper: its weights and its layers.
 
     formulas: 'printed', those of the paper with alpha, beta and w_l = 1 / number of layers; or
     'code', the authors' later program: means of squares, 1 for content, 1 / ratio for each layer.

@@ -17,9 +17,9 @@ from neural_style.torch7.random import Generator
 HOMOGENEOUS = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Dropout)
 
 
-def layers(painting: Painting, kind: str) -> list[str]:
+def layers(painting: Painting, loss_type: str) -> list[str]:
     """Return the layers of a painting's losses.  kind: content or style."""
-    return split(painting.settings[f'{kind}_layers'])
+    return split(painting.settings[f'{loss_type}_layers'])
 
 
 def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) -> nn.Sequential:
@@ -30,8 +30,8 @@ def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) 
     needed = {
         name
         for painting in paintings
-        for kind in ('content', 'style')
-        for name in layers(painting, kind)
+        for loss_type in ('content', 'style')
+        for name in layers(painting, loss_type)
     }
     names = layer_names(cnn)
     missing = sorted(needed - set(names))

@@ -33,7 +33,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class RenderContext:
-    """What the paintings of a figure share.
+    """The network, inputs and settings that the paintings of a figure share.
 
     cnn: shortened and normalised.  network: what settings say about it: its sha256, say.
     checksums: SHA-256 of the inputs by path.
@@ -150,7 +150,11 @@ def make_record(
     painting: Painting, context: RenderContext, progress: Progress, seconds: float
 ) -> Record:
     """Return what is written beside a painting."""
-    names = [(kind, name) for kind in ('content', 'style') for name in layers(painting, kind)]
+    names = [
+        (loss_type, name)
+        for loss_type in ('content', 'style')
+        for name in layers(painting, loss_type)
+    ]
     return {
         'settings': context.settings(painting),
         'pictures': {
@@ -159,8 +163,8 @@ def make_record(
         },
         'evaluation': progress.evaluation,
         'losses': [
-            {'kind': kind, 'layer': name, 'loss': _finite(loss)}
-            for (kind, name), loss in zip(names, progress.losses, strict=True)
+            {'kind': loss_type, 'layer': name, 'loss': _finite(loss)}
+            for (loss_type, name), loss in zip(names, progress.losses, strict=True)
         ],
         'unit': painting.unit,
         'curve': progress.curve,

@@ -31,9 +31,9 @@ class Sheet:
         self.columns = 1 + max(column for _, column in self._cells())
         # Where columns have labels, the paintings need none of their own.
         self.label_height = 0 if plan.column_labels else self.line(1)
-        words = [word for label in plan.row_labels for word in label.split()]
+        row_words = [word for label in plan.row_labels for word in label.split()]
         self.left = self.gap + max(
-            (round(self.width(word)) + self.gap for word in words), default=0
+            (round(self.width(word)) + self.gap for word in row_words), default=0
         )
         self.top = 0
 
@@ -96,9 +96,9 @@ class Sheet:
             x = self.left + column * (self.cell_size[0] + self.gap) + self.cell_size[0] / 2
             self.write(x - self.width(label) / 2, self.top - self.line(1) - self.gap / 2, label)
         for row, label in enumerate(self.plan.row_labels):
-            words = label.split()
-            y = self.corner((row, 0))[1] + (self.cell_size[1] - len(words) * self.line(1)) / 2
-            for number, word in enumerate(words):
+            lines = label.split()
+            y = self.corner((row, 0))[1] + (self.cell_size[1] - len(lines) * self.line(1)) / 2
+            for number, word in enumerate(lines):
                 self.write(self.gap, y + number * self.line(1), word)
 
     def draw_painting(

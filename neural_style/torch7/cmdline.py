@@ -106,8 +106,8 @@ class CmdLine:
         width = max((len(key) for key, _ in shown), default=0)
         lines = [] if extensions else [f'Usage: {name}[options]']
         for key, (default, help) in shown:
-            words = '' if help is None else f' {help}'
-            lines.append(f'  {key:<{width}}{words} [{_tostring(default)}]')
+            help_column = '' if help is None else f' {help}'
+            lines.append(f'  {key:<{width}}{help_column} [{_tostring(default)}]')
         return ''.join(line + '\n' for line in lines)
 
 

@@ -29,7 +29,7 @@ def describe(module: torch.nn.Module, backend: str = 'nn') -> str:
 
 
 def _sequential(module: torch.nn.Sequential, backend: str) -> str:
-    """nn/Sequential.lua: __tostring__."""
+    """Describe a container.  Source: nn/Sequential.lua: __tostring__."""
     steps = ' -> '.join(['input', *(f'({i})' for i in range(1, len(module) + 1)), 'output'])
     lines = ['nn.Sequential {', f'[{steps}]']
     lines += [f'({i}): {describe(layer, backend)}' for i, layer in enumerate(module, 1)]
@@ -78,7 +78,7 @@ def _describe_layer(module: torch.nn.Module) -> tuple[str, bool]:
 
 
 def _convolution(module: torch.nn.Conv2d) -> str:
-    """nn/SpatialConvolution.lua: __tostring__."""
+    """Describe a convolution.  Source: nn/SpatialConvolution.lua: __tostring__."""
     kernel, stride = _width_height(module.kernel_size), _width_height(module.stride)
     padding = _padding(module)
     geometry = f'{module.in_channels} -> {module.out_channels}, {kernel[0]}x{kernel[1]}'
@@ -88,7 +88,7 @@ def _convolution(module: torch.nn.Conv2d) -> str:
 
 
 def _pooling(name: str, module: Any) -> str:
-    """nn/SpatialMaxPooling.lua, nn/SpatialAveragePooling.lua: __tostring__."""
+    """Describe a pooling.  Source: nn/SpatialMaxPooling.lua, SpatialAveragePooling.lua."""
     kernel, stride = _width_height(module.kernel_size), _width_height(module.stride)
     return f'{name}({kernel[0]}x{kernel[1]}, {stride[0]},{stride[1]}{_padding(module)})'
 

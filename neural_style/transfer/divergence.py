@@ -40,7 +40,7 @@ class DivergenceMonitor:
         self._evaluations = 0
 
     def __call__(self, iterate: Iterate, now: bool = False) -> None:
-        """now: check in any case."""
+        """Check an evaluation, and keep its image if it is the best.  now: check in any case."""
         self._evaluations += 1
         is_first = self._evaluations == 1
         if self.best_image is None and not is_first:

@@ -14,7 +14,7 @@ from neural_style.transfer.settings import Settings, parse_layers, parse_paper_r
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run is made from: RGB in [0, 1].
+    """The images of a run, RGB in [0, 1].
 
     content: (3, H, W).  styles: likewise, of any sizes; blend_weights sum to 1.
     init: the image to start from, or None.
@@ -34,7 +34,7 @@ class Inputs:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(H, W) of the content image, and of the generated one."""
+        """Return (H, W) of the content image, which is that of the generated one."""
         return self.content.shape[1], self.content.shape[2]
 
 

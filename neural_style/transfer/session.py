@@ -1,4 +1,4 @@
-"""What a run shows of itself while it is going on, and to whom."""
+"""Hooks of a run, and the iterates that it shows to them."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -37,17 +37,17 @@ class Iterate:
 
     @property
     def content_losses(self) -> list[float]:
-        """The weighted content losses, in the order of the network; waits for the device."""
+        """Return the weighted content losses in the network's order; waits for the device."""
         return [float(term) for term in self.content_terms]
 
     @property
     def style_losses(self) -> list[float]:
-        """The weighted style losses, in the order of the network; waits for the device."""
+        """Return the weighted style losses in the network's order; waits for the device."""
         return [float(term) for term in self.style_terms]
 
     @property
     def image(self) -> Tensor:
-        """(3, H, W), RGB, float64, not clamped: what the original saves at this evaluation."""
+        """Return what the original saves here: (3, H, W), RGB, float64, not clamped."""
         return deprocess(self.x.cpu().double())
 
 
@@ -63,7 +63,7 @@ def ignore(event: object) -> None:
 
 @dataclass(frozen=True)
 class Session:
-    """How a run is tied to the program around it: hooks, processes, random numbers.
+    """The ties of a run to the program around it: hooks, processes, random numbers.
 
     on_plan: called with the plan that fits in memory, before anything is run.
     on_network: called with the network once it has its targets.

@@ -49,7 +49,7 @@ RANGES: Mapping[str, Range] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What can be chosen for a run.
+    """The settings of a run.
 
     The names and defaults are those of the command's flags.  Values may have the form that the
     flags have, or a typed one where it says so.  Raises SettingError for values that make no

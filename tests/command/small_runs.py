@@ -10,7 +10,7 @@ SEVEN_ITERATIONS = '-num_iterations 7 -print_iter 1 -save_iter 2'
 
 
 def script(data):
-    """The arguments of a process that runs the script for one evaluation."""
+    """Return the arguments of a process that runs the script for one evaluation."""
     flags = [
         *('-gpu', '-1', '-image_size', '32', '-num_iterations', '1'),
         *('-content_image', data / 'inputs' / 'scene.jpg'),
@@ -22,12 +22,12 @@ def script(data):
 
 
 def send(number):
-    """An action that sends a signal to this process."""
+    """Return an action that sends a signal to this process."""
     return lambda: os.kill(os.getpid(), number)
 
 
 def fail(error):
-    """An action that raises an error."""
+    """Return an action that raises an error."""
 
     def action():
         raise error

@@ -15,30 +15,30 @@ def stored(tmp_path, image, image_format='PNG', name='picture', **options):
 
 
 def random_image(seed=0, mode='RGB', size=(7, 5)):
-    """An image of random bytes."""
+    """Return an image of random bytes."""
     count = size[0] * size[1] * len(PIL.Image.new(mode, (1, 1)).getbands())
     return PIL.Image.frombytes(mode, size, np.random.default_rng(seed).bytes(count))
 
 
 def opened(path):
-    """An image, decoded, its file closed."""
+    """Return an image, decoded, its file closed."""
     with PIL.Image.open(path) as image:
         image.load()
         return image
 
 
 def bytes_of(tensor):
-    """(C, H, W) as integers from 0 to 255."""
+    """Return (C, H, W) as integers from 0 to 255."""
     return np.rint(tensor.numpy() * 255).astype(int)
 
 
 def expected(image):
-    """(3, H, W) as Pillow converts an image to RGB."""
+    """Return (3, H, W), converted to RGB by Pillow."""
     return np.asarray(image.convert('RGB')).transpose(2, 0, 1)
 
 
 def tiff(values, order, compressed):
-    """A TIFF of 16-bit channels (H, W, C), which Pillow cannot write."""
+    """Return a TIFF of 16-bit channels (H, W, C), which Pillow cannot write."""
     height, width, depth = values.shape
     data = values.astype(f'{order}u2').tobytes()
     data = zlib.compress(data) if compressed else data

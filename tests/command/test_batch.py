@@ -84,10 +84,10 @@ def test_nothing_to_paint_is_refused(folder, capsys, content, message):
 
 
 def test_processes_share_the_pictures(folder):
-    words = [sys.executable, ROOT / 'neural_style.py', *FLAGS, '-content_image', 'in']
-    words += ['-gpu', '-1,-1', '-parallel', 'tiles']
+    arguments = [sys.executable, ROOT / 'neural_style.py', *FLAGS, '-content_image', 'in']
+    arguments += ['-gpu', '-1,-1', '-parallel', 'tiles']
     done = subprocess.run(
-        words, capture_output=True, text=True, env=os.environ | {'OMP_NUM_THREADS': '1'}
+        arguments, capture_output=True, text=True, env=os.environ | {'OMP_NUM_THREADS': '1'}
     )
     assert (done.returncode, done.stderr) == (0, '')
     assert outputs(folder) == ['out_scene.png', 'out_strokes.png']

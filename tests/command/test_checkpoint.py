@@ -21,7 +21,7 @@ from neural_style.files.tensors import read_tensors, write_tensors
 
 @pytest.fixture
 def half(command, capsys):
-    """A finished run with its state, as it was before the last evaluation."""
+    """Finish a run, and keep its state as it was before the last evaluation."""
     assert command(f'{SEVEN_ITERATIONS} -checkpoint state -checkpoint_iter 3') == 0
     capsys.readouterr()
 
@@ -86,8 +86,8 @@ def test_flags_that_do_not_fit_a_checkpoint_are_refused(half, data, capsys, flag
     write_tensors('other', {'a': torch.zeros(2)}, {})
     Path('notes').write_text('of another kind')
     before = {name: os.stat(name).st_mtime_ns for name in files()}
-    words = flags.format(inputs=data / 'inputs', models=data / 'models').split()
-    assert main(['-resume', 'state', *words]) == 1
+    arguments = flags.format(inputs=data / 'inputs', models=data / 'models').split()
+    assert main(['-resume', 'state', *arguments]) == 1
     captured = capsys.readouterr()
     for name in named:
         assert name in captured.err
@@ -109,7 +109,7 @@ def test_truncated_checkpoint_is_refused(half, capsys):
 
 
 @pytest.mark.parametrize(
-    ('place', 'value'),
+    ('path', 'value'),
     [
         *(((name,), None) for name in ('torch', 'settings', 'sums', 'state')),
         *((('settings', name), []) for name in ('image_size', 'content_image', 'seed')),
@@ -119,12 +119,12 @@ def test_truncated_checkpoint_is_refused(half, capsys):
     ],
     ids=str,
 )
-def test_damaged_states_are_refused(half, capsys, place, value):
+def test_damaged_states_are_refused(half, capsys, path, value):
     tensors, metadata = read_tensors('state')
     content = part = json.loads(metadata['neural_style'])
-    for name in place[:-1]:
+    for name in path[:-1]:
         part = part[name]
-    part[place[-1]] = value
+    part[path[-1]] = value
     write_tensors('state', tensors, {'neural_style': json.dumps(content)})
     assert main(['-resume', 'state']) == 1
     err = capsys.readouterr().err

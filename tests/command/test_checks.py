@@ -140,8 +140,11 @@ def test_overwritten_inputs_are_named(command, data, capsys, flags, message):
 def test_special_files_are_not_replaced(command, capsys, flag):
     os.mkfifo('pipe.png')
     os.symlink('loop.png', 'loop.png')
-    for name, words in (('pipe.png', 'no file that can be replaced'), ('loop.png', 'cannot write')):
+    for name, message in (
+        ('pipe.png', 'no file that can be replaced'),
+        ('loop.png', 'cannot write'),
+    ):
         assert command(f'{flag} {name}') == 1
         err = capsys.readouterr().err
-        assert err.startswith(f'neural_style: {flag} {name}: ') and words in err
+        assert err.startswith(f'neural_style: {flag} {name}: ') and message in err
     assert files() == ['loop.png', 'pipe.png']

@@ -92,7 +92,7 @@ def test_package_data_is_in_the_wheel(wheel):
 
 @pytest.fixture
 def environment(tmp_path):
-    """An environment without the project, in which the libraries of this one can be imported."""
+    """Make an environment that has the libraries of this one, but not the project."""
     folder = tmp_path / 'environment'
     subprocess.run([sys.executable, '-m', 'venv', '--without-pip', folder], check=True)
     (packages,) = folder.glob('lib/python*/site-packages')

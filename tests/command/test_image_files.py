@@ -20,7 +20,7 @@ NASTY = SHARED / 'corpus' / 'images' / 'nasty'
 
 
 def nasty():
-    """The pictures of the corpus, and what is expected of each."""
+    """Return parameters for the images of the corpus: a name and what to expect."""
     if not NASTY.is_dir():
         return [
             pytest.param('', {}, marks=pytest.mark.skip('needs the corpus beside the checkout'))

@@ -28,7 +28,7 @@ def srgb_profile():
 
 
 def swapped_profile():
-    """A profile that calls blue what sRGB calls red: the tags of its table change places."""
+    """Return a profile that calls blue what sRGB calls red: two tags of its table are swapped."""
     return srgb_profile().replace(b'rXYZ', b'?').replace(b'bXYZ', b'rXYZ').replace(b'?', b'bXYZ')
 
 

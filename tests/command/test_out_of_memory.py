@@ -29,9 +29,9 @@ def test_out_of_memory_names_a_size_and_saves_picture_and_state(command, at_eval
     assert command(SEVEN_ITERATIONS) == 1
     err = capsys.readouterr().err
     assert re.search(r'out of memory at 48 x 36.*: -image_size 32 should fit.*-optimizer adam', err)
-    (words,) = re.findall(r'go on with: .*?(-resume \S+)$', err, re.M)
+    (arguments,) = re.findall(r'go on with: .*?(-resume \S+)$', err, re.M)
     assert pixels().std() > 0
-    assert main(words.split()) == 0
+    assert main(arguments.split()) == 0
     assert np.array_equal(pixels(), want)
 
 
@@ -89,9 +89,9 @@ def test_size_named_within_an_address_space_limit_fits(data, tmp_path):
 
     done = run(2000)
     assert done.returncode == 1
-    found = re.findall(
+    sizes = re.findall(
         r'an image of 2000 x 1500 pixels needs .*; -image_size (\d+) would', done.stderr
     )
-    done = run(found[0])
+    done = run(sizes[0])
     assert done.returncode == 0
     assert re.fullmatch(r'neural_style: .* in tiles .*\n', done.stderr)

@@ -85,9 +85,9 @@ def test_rerun_finds_inputs_beside_the_picture(private_command):
 def test_rerun_takes_inputs_that_flags_name(private_command):
     styles = 'a,b.jpg', 'strokes.jpg'
     shutil.copy(private_command.private / 'waves.jpg', private_command.private / styles[0])
-    given = rf'{private_command.private}/a\,b.jpg,{private_command.private}/strokes.jpg'
-    assert private_command('-style_image', given) == 0
-    assert private_command('-rerun', 'out.png', '-style_image', given) == 0
+    paths = rf'{private_command.private}/a\,b.jpg,{private_command.private}/strokes.jpg'
+    assert private_command('-style_image', paths) == 0
+    assert private_command('-rerun', 'out.png', '-style_image', paths) == 0
     # private_command gives -image_size and -num_iterations as well, which are those of the recipe.
     assert content_of('out.png') == content_of('out_rerun.png')
 

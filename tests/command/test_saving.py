@@ -38,7 +38,7 @@ def test_build_filename_names_files_as_the_original(name, expected):
 
 
 def quantization(file):
-    """The quantisation tables of a JPEG."""
+    """Return the quantisation tables of a JPEG."""
     with Image.open(file) as image:
         return image.quantization
 

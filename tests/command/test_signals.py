@@ -18,7 +18,7 @@ from neural_style.command.process import main
 
 
 def iterations(out):
-    """The text from the first iteration on."""
+    """Return the text from the first iteration on."""
     return out[re.search(r'Iteration \d', out).start() :]
 
 
@@ -43,10 +43,10 @@ def test_interrupted_run_goes_on_to_the_same_picture_and_text(
     captured = capsys.readouterr()
     assert 'out.checkpoint' in files()
     assert 'interrupted after iteration 4; the picture is in out.png' in captured.err
-    (words,) = re.findall(r'go on with: .*?(-resume \S+)$', captured.err, re.M)
+    (arguments,) = re.findall(r'go on with: .*?(-resume \S+)$', captured.err, re.M)
     assert not np.array_equal(pixels(), want)
     begun = iterations(captured.out)
-    assert main(words.split()) == 0
+    assert main(arguments.split()) == 0
     assert begun + iterations(capsys.readouterr().out) == text
     assert np.array_equal(pixels(), want)
     assert {name: pixels(name).tolist() for name in files() if name.endswith('.png')} == {
@@ -94,11 +94,11 @@ def test_handlers_of_signals_are_restored(command, at_evaluation):
 
 
 def test_run_outside_the_main_thread_sets_no_handlers(command):
-    found = []
-    thread = threading.Thread(target=lambda: found.append(command()))
+    statuses = []
+    thread = threading.Thread(target=lambda: statuses.append(command()))
     thread.start()
     thread.join()
-    assert found == [0]
+    assert statuses == [0]
 
 
 def test_second_signal_ends_the_process_at_once(data, tmp_path):

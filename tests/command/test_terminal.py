@@ -1,4 +1,4 @@
-"""What is written on the terminal, and where nobody reads it."""
+"""Output on the terminal, and on streams that nobody reads."""
 
 import os
 import subprocess

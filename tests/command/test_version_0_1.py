@@ -1,4 +1,4 @@
-"""What version 0.1 wrote is still read: checkpoints, and recipes in pictures."""
+"""Checkpoints and recipes that version 0.1 wrote are still read."""
 
 import conformance
 import numpy as np
@@ -13,7 +13,7 @@ FOLDER = DATA / 'version_0.1'
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """The folder in which version 0.1 ran."""
+    """Make a folder like that in which version 0.1 ran."""
     for name in ('models', 'inputs'):
         (tmp_path / name).symlink_to(DATA / name)
     monkeypatch.chdir(tmp_path)

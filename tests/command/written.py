@@ -1,4 +1,4 @@
-"""What runs have written into the current folder."""
+"""Files that runs have written into the current folder."""
 
 import json
 import os
@@ -14,13 +14,13 @@ def files(folder='.'):
 
 
 def pixels(path='out.png'):
-    """The pixels of an image as they are stored."""
+    """Return the pixels of an image as they are stored."""
     with Image.open(path) as image:
         return np.asarray(image)
 
 
 def content_of(path):
-    """The bytes of a file."""
+    """Return the bytes of a file."""
     with open(path, 'rb') as file:
         return file.read()
 

@@ -12,7 +12,7 @@ from neural_style.figures.figures import FIGURES
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The keywords of each call of stylize; with calls.stop = n, the one after n is interrupted."""
+    """Record the keywords of each call of stylize; calls.stop = n interrupts the one after n."""
 
     class Calls(list):
         stop = math.inf

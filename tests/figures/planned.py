@@ -9,7 +9,7 @@ from neural_style.figures.paper import Reading
 
 
 def plan_of(name, formulas='code', features='relu', styles=5):
-    """The plan of a figure, with styles of no contents."""
+    """Return the plan of a figure whose input files have no contents."""
     figure = FIGURES[name]
     content = Input('c.jpg', '-content_image')
     paths = [f's{n}.jpg' for n in range(min(styles, figure.max_styles))]

@@ -43,8 +43,8 @@ def test_page_is_well_formed_and_needs_nothing_else(command, data):
     assert all(os.path.exists(os.path.join('out', name)) for name in page.references)
     assert page.tags.count('svg') == 1 and 'b' not in page.tags
     assert 'a<b>&"c.jpg' in page.text
-    for words in ('evaluation', 'total loss', 'relu4_2', 'sha256', 'Reading: code'):
-        assert words in page.text
+    for label in ('evaluation', 'total loss', 'relu4_2', 'sha256', 'Reading: code'):
+        assert label in page.text
 
 
 def test_losses_that_are_not_finite_are_shown_as_such():

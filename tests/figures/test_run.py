@@ -66,13 +66,13 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(('name', 'flags', 'words'), BAD)
-def test_bad_input_is_refused_before_rendering(command, calls, capsys, data, name, flags, words):
+@pytest.mark.parametrize(('name', 'flags', 'named'), BAD)
+def test_bad_input_is_refused_before_rendering(command, calls, capsys, data, name, flags, named):
     Path('file').touch()
     flags = flags.format(inputs=data / 'inputs', models=data / 'models')
     assert command(name, flags) == 1
     err = capsys.readouterr().err
-    assert all(word in err for word in words), err
+    assert all(word in err for word in named), err
     assert err.startswith('neural_style-figures: ') and 'Traceback' not in err
     assert calls == [] and not os.path.exists('out')
 

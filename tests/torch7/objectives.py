@@ -7,7 +7,7 @@ NEVER = {'tol_fun': -1, 'tol_x': -1}
 
 
 def rosenbrock(x):
-    """The chained function. Each sum is rounded to x's precision as it is stored."""
+    """Evaluate the chained Rosenbrock function; each sum is rounded to x's precision."""
     a = x.reshape(-1).double().tolist()
     loss, gradient = 0.0, torch.zeros(x.numel(), dtype=x.dtype).numpy()
     for i in range(len(a) - 1):
@@ -19,7 +19,7 @@ def rosenbrock(x):
 
 
 def quartic(x):
-    """sum of i / 2 x_i^2 + 0.05 x_i^4"""
+    """Evaluate the sum of i / 2 x_i^2 + 0.05 x_i^4."""
     a = x.reshape(-1).double().tolist()
     loss = sum(0.5 * i * v * v + 0.05 * v**4 for i, v in enumerate(a, 1))
     gradient = [i * v + 0.2 * v**3 for i, v in enumerate(a, 1)]
@@ -27,7 +27,7 @@ def quartic(x):
 
 
 def replay(recorded, name, optimise):
-    """Run optimise(feval, x): the points evaluated, the losses, the recorded ones, x."""
+    """Run optimise(feval, x); returns points, losses, the recorded ones of both, and x."""
     function = rosenbrock if 'rosen' in name else quartic
     points, losses = [], []
 
@@ -44,7 +44,7 @@ def replay(recorded, name, optimise):
 
 
 def counting(function=quartic):
-    """feval and the list of points it was called with."""
+    """Return feval, and a list that its calls add their points to."""
     points = []
 
     def feval(x):
@@ -55,7 +55,7 @@ def counting(function=quartic):
 
 
 def shaped(function):
-    """The same with a gradient of x's shape."""
+    """Return feval with a gradient of x's shape."""
 
     def feval(x):
         loss, gradient = function(x)

@@ -11,7 +11,7 @@ needs_avx = pytest.mark.skipif(
 
 
 def chain(a, b):
-    """a bᵀ by fused multiply-adds in float32, one after the other (numpy, (M, K), (N, K))."""
+    """Return a bᵀ by successive fused multiply-adds in float32 (numpy, (M, K), (N, K))."""
     total = np.zeros((len(a), len(b)), np.float32)
     for k in range(a.shape[1]):
         product = a[:, k, None].astype(np.float64) * b[None, :, k]

@@ -15,19 +15,19 @@ def recorded(golden):
 
 
 @needs_fma
-@pytest.mark.parametrize('kind', ['double', 'float'])
+@pytest.mark.parametrize('precision', ['double', 'float'])
 @pytest.mark.parametrize(
     'name, learning_rate', [('rosen10_lr10', 10), ('rosen10_lr001', 0.01), ('quad20_lr1', 1)]
 )
-def test_adam_equals_the_recordings(recorded, name, learning_rate, kind):
+def test_adam_equals_the_recordings(recorded, name, learning_rate, precision):
     def optimise(feval, x):
         state = {}
         for _ in range(60):
             adam(feval, x, state, learning_rate=learning_rate)
 
-    points, _, expected, _, x = replay(recorded, f'adam_{name}_{kind}', optimise)
+    points, _, expected, _, x = replay(recorded, f'adam_{name}_{precision}', optimise)
     assert torch.equal(points, expected)
-    assert np.array_equal(x.numpy(), recorded[f'adam_{name}_{kind}__xfinal'])
+    assert np.array_equal(x.numpy(), recorded[f'adam_{name}_{precision}__xfinal'])
 
 
 def test_adam_returns_the_loss_before_the_step():

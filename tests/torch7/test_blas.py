@@ -27,7 +27,7 @@ def test_panels_are_those_of_openblas(inner, want):
 
 
 def lanes(a, b):
-    """a bᵀ with every 16th product in one lane, the lanes added two and two (numpy)."""
+    """Return a bᵀ: every 16th product in one lane, the lanes added in pairs (numpy)."""
     sums = [chain(a[:, k::LANES], b[:, k::LANES]) for k in range(LANES)]
     while len(sums) > 1:
         sums = [x + y for x, y in zip(sums[::2], sums[1::2], strict=True)]
@@ -91,7 +91,7 @@ def test_gram_matrix_is_summed_as_openblas_does(m, inner, summed):
 
 
 def summed_in_lanes(x, y):
-    """Σ x y in 64 lanes, then in 32; the last ones in double (numpy)."""
+    """Return Σ x y in 64 lanes, then in 32; the last ones in double (numpy)."""
     full, even = len(x) // 64 * 64, len(x) // 32 * 32
     sums = np.array([chain(x[None, k:full:64], y[None, k:full:64])[0, 0] for k in range(64)])
     lanes = [sums[16 * k : 16 * k + 8] + sums[16 * k + 8 : 16 * k + 16] for k in range(4)]
@@ -108,7 +108,7 @@ def summed_in_lanes(x, y):
 
 @pytest.fixture
 def no_choice():
-    """No implementation of inner products has been chosen yet."""
+    """Forget which implementation of inner products was chosen."""
     choose_dot.cache_clear()
     yield
     choose_dot.cache_clear()

@@ -33,12 +33,12 @@ def cmd():
 
 
 def recorded(info, name):
-    """The recorded (argument, answer) pairs of one function."""
+    """Return the recorded (argument, answer) pairs of one function."""
     return [(key[len(name) + 1 :], value) for key, value in info.items() if key.startswith(name)]
 
 
 def lua(value):
-    """A value as the recordings write it."""
+    """Write a value as the recordings do."""
     if value is None or isinstance(value, bool):
         return {None: 'nil', True: 'true', False: 'false'}[value]
     return value if isinstance(value, str) else f'{value:.14g}'
@@ -163,11 +163,11 @@ def test_format_f_equals_the_recordings(info):
 
 
 @pytest.mark.parametrize(
-    'a, b, rest',
+    'a, b, remainder',
     [(6, 3, 0), (7, 3, 1), (5, 2.5, 0), (3, 2.5, 0.5), (-1, 3, 2), (1, -3, -2), (1e9, 7, 6)],
 )
-def test_modulo_floors(a, b, rest):
-    assert modulo(a, b) == rest
+def test_modulo_floors(a, b, remainder):
+    assert modulo(a, b) == remainder
 
 
 @pytest.mark.parametrize('a, b', [(1, 0), (1, math.inf), (math.nan, 2), (math.inf, 2), (0, 0)])
@@ -262,9 +262,9 @@ def test_help_text_equals_the_recording(golden):
     usage, *lines = text.splitlines()
     cmd = CmdLine()
     for line in lines:
-        key, _, rest = line.strip().partition(' ')
-        words, _, default = rest.strip().removesuffix(']').rpartition('[')
+        key, _, description = line.strip().partition(' ')
+        help, _, default = description.strip().removesuffix(']').rpartition('[')
         number = tonumber(default)
         value = {'false': False}.get(default, default) if number is None else number
-        cmd.option(key, value, words.strip() or None)
+        cmd.option(key, value, help.strip() or None)
     assert cmd.help_text(usage.split()[1]) == text

@@ -10,7 +10,7 @@ from neural_style.torch7.optim import LONG_VECTOR, lbfgs
 
 @pytest.mark.parametrize('n_correction', [1, 3, 100])
 def test_compact_history_takes_the_steps_of_two_loops(monkeypatch, n_correction):
-    """The matrix form that long vectors get, against the two loops, past the history's length."""
+    """The comparison goes on when the history is full and its pairs are replaced."""
     scales = torch.linspace(1, 30, 40, dtype=torch.float64)
 
     def feval(x):
@@ -19,15 +19,15 @@ def test_compact_history_takes_the_steps_of_two_loops(monkeypatch, n_correction)
         return value, scales * (2 * x + 0.3 * x.cos() ** 2 * x.sin() * (1 + 3 * (x * 9).cos()))
 
     def points():
-        found = []
+        evaluated = []
 
         def recording(x):
-            found.append(x.clone())
+            evaluated.append(x.clone())
             return feval(x)
 
         start = torch.linspace(-2, 2, 40, dtype=torch.float64)
         lbfgs(recording, start, max_iter=30, n_correction=n_correction, **NEVER)
-        return torch.stack(found)
+        return torch.stack(evaluated)
 
     loops = points()
     monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)

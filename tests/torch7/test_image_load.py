@@ -51,15 +51,15 @@ def test_load_keeps_16_bits(data, name):
 def test_load_undoes_every_filter_of_a_16_bit_png(tmp_path, channels):
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 65536, (5, 7, channels)).astype('>u2')
-    step, above, rows = 2 * channels, bytes(14 * channels), b''
-    for kind, row in enumerate(pixels):
-        line, out = row.tobytes(), bytearray([kind])
+    step, previous, rows = 2 * channels, bytes(14 * channels), b''
+    for filter_type, row in enumerate(pixels):
+        line, out = row.tobytes(), bytearray([filter_type])
         for i, byte in enumerate(line):
-            a, c = (line[i - step], above[i - step]) if i >= step else (0, 0)
-            b = above[i]
+            a, c = (line[i - step], previous[i - step]) if i >= step else (0, 0)
+            b = previous[i]
             paeth = min((a, b, c), key=lambda value, p=a + b - c: abs(p - value))
-            out.append((byte - (0, a, b, (a + b) // 2, paeth)[kind]) % 256)
-        rows, above = rows + out, line
+            out.append((byte - (0, a, b, (a + b) // 2, paeth)[filter_type]) % 256)
+        rows, previous = rows + out, line
     path = write_bytes(tmp_path, png(7, 5, 16, {3: 2, 4: 6}[channels], rows))
     expected = pixels[..., :3].transpose(2, 0, 1)
     assert np.array_equal(bytes_of(image.load(path), 65535), expected)
@@ -107,10 +107,10 @@ def test_load_refuses_other_files_with_a_remedy(data, name):
         image.load(data / 'inputs' / name)
 
 
-@pytest.mark.parametrize('kind', ['GIF', 'WEBP', 'TIFF'])
-def test_load_refuses_formats_that_pillow_could_read(tmp_path, kind):
+@pytest.mark.parametrize('file_format', ['GIF', 'WEBP', 'TIFF'])
+def test_load_refuses_formats_that_pillow_could_read(tmp_path, file_format):
     content = io.BytesIO()
-    PIL.Image.new('RGB', (4, 4)).save(content, kind)
+    PIL.Image.new('RGB', (4, 4)).save(content, file_format)
     with pytest.raises(ValueError, match='picture.png: not a JPEG, PNG or PPM image'):
         image.load(write_bytes(tmp_path, content.getvalue()))
 

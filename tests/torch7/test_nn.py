@@ -95,7 +95,9 @@ def test_describe_equals_the_recorded_print_with_losses(golden, run):
     stdout = (golden / 'runs' / run / 'stdout.txt').read_text()
     recorded = re.search(r'^nn\.Sequential \{.*?^\}$', stdout, re.DOTALL | re.MULTILINE)[0]
     layers = [] if run == 'tv0' else [TVLoss()]
-    setup = {int(i): kind for kind, i in re.findall(r'Setting up (\w+) layer *\t(\d+)', stdout)}
+    setup = {
+        int(i): loss_type for loss_type, i in re.findall(r'Setting up (\w+) layer *\t(\d+)', stdout)
+    }
     for i, layer in enumerate(mini_vgg19(), 1):
         if i > max(setup):
             break

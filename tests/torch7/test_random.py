@@ -78,10 +78,10 @@ def test_randn_in_several_calls_equals_one_call():
 
 
 def test_randn_does_not_depend_on_the_chunk(monkeypatch):
-    whole = seeded(3).randn(101)
+    single_call = seeded(3).randn(101)
     monkeypatch.setattr(random, 'CHUNK', 8)
     generator = seeded(3)
-    assert torch.equal(torch.cat([generator.randn(37), generator.randn(64)]), whole)
+    assert torch.equal(torch.cat([generator.randn(37), generator.randn(64)]), single_call)
 
 
 def test_randn_takes_any_number_of_dimensions():

@@ -20,7 +20,7 @@ def picture(seed, height=24, width=32):
 
 
 class Recorder:
-    """What a run showed, and its checkpoints, written and read."""
+    """Record the evaluations of a run, and write its checkpoints."""
 
     def __init__(self, folder, kept=(), resume_from=None):
         self.folder, self.kept = folder, kept
@@ -83,19 +83,23 @@ def test_a_resumed_run_ends_in_the_same_bits(name, long, tmp_path, monkeypatch):
     monkeypatch.setattr('neural_style.kernels.precision.speedup', lambda *args: 2.0)
     cnn = settings.pop('cnn', mini_vgg19)
     paint = stylize_multiscale if 'multiscale' in settings else stylize
-    whole = Recorder(tmp_path, KEPT.get(name, (1, 4)))
+    uninterrupted = Recorder(tmp_path, KEPT.get(name, (1, 4)))
     images = picture(1), [picture(2, 24, 24)]
-    want = paint(cnn(), *images, callback=whole.callback, session=whole.session, **settings)
-    assert len(whole.paths) == len(whole.kept)
-    for done, checkpoint in checkpoints(whole):
+    want = paint(
+        cnn(), *images, callback=uninterrupted.callback, session=uninterrupted.session, **settings
+    )
+    assert len(uninterrupted.paths) == len(uninterrupted.kept)
+    for done, checkpoint in checkpoints(uninterrupted):
         resumed = Recorder(tmp_path, resume_from=checkpoint)
         got = paint(cnn(), *images, callback=resumed.callback, session=resumed.session, **settings)
         assert torch.equal(got, want)
-        assert len(resumed.seen) == len(whole.seen) - done
+        assert len(resumed.seen) == len(uninterrupted.seen) - done
         if 'full' in name:
             history = checkpoint.optimizer['history']
             assert len(history['order'] if long else history['steps']) == 3
-        for (numbers, x), (numbers_2, x_2) in zip(whole.seen[done:], resumed.seen, strict=True):
+        for (numbers, x), (numbers_2, x_2) in zip(
+            uninterrupted.seen[done:], resumed.seen, strict=True
+        ):
             assert numbers == numbers_2
             assert torch.equal(x, x_2)
 
@@ -114,9 +118,9 @@ def test_the_scale_of_float16_gradients_is_taken_over(tmp_path, monkeypatch):
 
 def test_an_optimisers_state_is_moved_but_for_the_blocks_of_its_history():
     history = {'blocks': [torch.ones(2, 2, 3)], 'sy': torch.ones(2, 2)}
-    found = to_device(
+    moved = to_device(
         {'iteration': 3, 'd': torch.ones(3), 'history': history}, torch.device('meta')
     )
-    assert found['iteration'] == 3
-    assert found['d'].is_meta and found['history']['sy'].is_meta
-    assert not found['history']['blocks'][0].is_meta  # the optimiser takes them to their place
+    assert moved['iteration'] == 3
+    assert moved['d'].is_meta and moved['history']['sy'].is_meta
+    assert not moved['history']['blocks'][0].is_meta  # the optimiser takes them to their place

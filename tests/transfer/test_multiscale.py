@@ -54,17 +54,17 @@ def test_half_the_size_gets_twice_the_evaluations():
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What every run of stylize got and gave."""
-    found = []
+    """Record the arguments and the result of every run of stylize."""
+    recorded = []
     real = multiscale.stylize
 
     def spy(cnn, content_image, style_images, **settings):
         result = real(cnn, content_image, style_images, **settings)
-        found.append((content_image, style_images, settings, result))
+        recorded.append((content_image, style_images, settings, result))
         return result
 
     monkeypatch.setattr(multiscale, 'stylize', spy)
-    return found
+    return recorded
 
 
 def test_every_run_starts_from_the_picture_of_the_last(calls):
@@ -87,10 +87,10 @@ def test_every_run_starts_from_the_picture_of_the_last(calls):
 
 def test_one_scale_is_stylize(calls):
     settings = {'num_iterations': 4, 'seed': 3}
-    one = stylize_multiscale(cnn(), picture(1), [picture(2)], multiscale='1', **settings)
+    result = stylize_multiscale(cnn(), picture(1), [picture(2)], multiscale='1', **settings)
     (call,) = calls
     assert call[2]['settings'].init == 'random' and call[2]['init_image'] is None
-    assert torch.equal(one, multiscale.stylize(cnn(), picture(1), [picture(2)], **settings))
+    assert torch.equal(result, multiscale.stylize(cnn(), picture(1), [picture(2)], **settings))
 
 
 def test_small_scales_take_the_fast_convolutions(calls, monkeypatch):
@@ -124,7 +124,7 @@ def test_a_start_image_and_a_mask_are_scaled_with_the_rest(calls):
 
 
 def test_a_start_image_does_not_count_with_a_random_start(calls):
-    """As with one scale: -init_image goes with -init image."""
+    """As at a single scale, -init_image needs -init image."""
     for start in (picture(5), None):
         stylize_multiscale(
             cnn(),
@@ -149,14 +149,14 @@ def test_the_papers_content_weight_grows_where_pixels_are_fewer(calls):
 
 
 def test_the_sum_that_tv_is_does_not_change_with_the_size():
-    """Why -tv_weight stays as it is: half the pixels a side, differences twice as large."""
+    """At half the size there are a quarter of the pixels, and differences are twice as large."""
     rows, columns = torch.meshgrid(torch.arange(192.0), torch.arange(256.0), indexing='ij')
     smooth = (torch.sin(rows / 25) + torch.cos(columns / 31)).expand(3, -1, -1).double()
     sums = []
     for picture in (smooth, image.scale(smooth, 128)):
         inner = picture[:, :-1, :-1]
-        right, below = picture[:, :-1, 1:], picture[:, 1:, :-1]
-        sums.append(((inner - right) ** 2 + (inner - below) ** 2).sum().item())
+        right, lower = picture[:, :-1, 1:], picture[:, 1:, :-1]
+        sums.append(((inner - right) ** 2 + (inner - lower) ** 2).sum().item())
     assert sums[1] == pytest.approx(sums[0], rel=0.03)
 
 
