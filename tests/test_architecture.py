@@ -1,6 +1,7 @@
 """The house: imports go down only, the libraries are silent, flags and keywords agree."""
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -73,6 +74,13 @@ def test_loadcaffe_stands_on_format_libraries_alone():
         name.split('.')[0] for path in (ROOT / 'loadcaffe').rglob('*.py') for name in imports(path)
     }
     assert names - set(sys.stdlib_module_names) - {'loadcaffe'} <= FORMAT_LIBRARIES
+
+
+@pytest.mark.parametrize('path', MODULES, ids=module_name)
+def test_private_operators_of_pytorch_are_called_in_two_modules_only(path):
+    if module_name(path) not in ('neural_style.kernels.onednn', 'neural_style.torch7.blas'):
+        private = r'torch\.ops\.mkldnn|torch\.ops(?:\.\w+)*\._|torch\._C'
+        assert not re.search(private, path.read_text())
 
 
 @pytest.mark.parametrize('path', MODULES, ids=module_name)

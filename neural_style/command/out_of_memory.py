@@ -36,7 +36,8 @@ def out_of_memory_message(
     if plan is not None:
         free = limits.free_memory(device)
         share = min(share, free / plan.peak)
-        text += f', with {limits.written(plan.peak)} predicted and {limits.written(free)} to be had'
+        peak = limits.format_bytes(plan.peak)
+        text += f', with {peak} predicted and {limits.format_bytes(free)} to be had'
     fitting = int(max(height, width) * math.sqrt(share)) // 8 * 8
     text += f': -image_size {fitting} should fit' if fitting >= 8 else ': too little for any size'
     if arguments.optimizer == 'lbfgs':

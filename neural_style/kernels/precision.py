@@ -1,69 +1,93 @@
-"""-precision: what the convolutions are calculated in."""
+"""The precision of the convolutions, and how much faster a device is in a lower one."""
 
 import time
 
 import torch
 from torch import nn
 
-from neural_style.kernels.convolution import DEFAULT_OPTIONS, FrozenConvolution
+from neural_style.errors import SettingError
+from neural_style.kernels.convolution import FrozenConvolution
+from neural_style.kernels.options import DEFAULT_OPTIONS
 
 # By name: losses, Gram matrices and the optimiser are float32 in any case.
 PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 # Less than this is not worth the rounding; it also keeps `auto` from flipping where it is close.
 MIN_SPEEDUP = 1.2
-# What -lbfgs_max_step 0 comes to in low precision: after the leap that L-BFGS may take early, which
-# float32 comes back from, a run was seen to stay where it was.
+# The maximum step of L-BFGS in low precision if none is set: after the leap that it may take early,
+# which float32 comes back from, a run was seen to stay where it was.
 REDUCED_PRECISION_MAX_STEP = 10.0
+
+PROBE_CHANNELS = 256
+PROBE_SIZE = (40, 40)  # (H, W)
+# A small call does not fill an accelerator, and the time to launch it would be measured: an H100
+# took as long for 40 x 40 pixels in bfloat16 as in float32, and is over five times as fast in it
+# where a layer fills it.  So many calls are timed together.
+ACCELERATOR_PROBE_SIZE, ACCELERATOR_PROBE_CALLS = (256, 384), 10
+PROBE_ROUNDS = 6
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """Turn the flag -precision into a key of PRECISIONS.
+    """Turn the setting `precision` into a key of PRECISIONS.
 
-    'auto' is bf16 where the device's convolutions are faster in it, else fp32.  Raises ValueError
-    for an unknown word, and for a precision that the device is no faster in, or cannot do.
+    'auto' is bf16 where the device's convolutions are faster in it, else fp32.  Raises SettingError
+    for an unknown word, and for a precision that the device is no faster in, or does not have.
     """
     if precision == 'fp32':
         return precision
     if precision == 'auto':
         return 'bf16' if speedup('bf16', device) >= MIN_SPEEDUP else 'fp32'
     if precision not in PRECISIONS:
-        raise ValueError(f'-precision {precision}: choose fp32, bf16, fp16 or auto')
-    found = speedup(precision, device)
-    if found < MIN_SPEEDUP:
-        how = f'{found:.2g} times as fast as fp32' if found else 'not to be had'
-        raise ValueError(
-            f'-precision {precision}: on this device ({device}) it is {how}; use fp32, or auto'
+        raise SettingError('precision', 'choose fp32, bf16, fp16 or auto', precision)
+    factor = speedup(precision, device)
+    if factor < MIN_SPEEDUP:
+        how = f'{factor:.2g} times as fast as fp32' if factor else 'not to be had'
+        raise SettingError(
+            'precision', f'on this device ({device}) it is {how}; use fp32, or auto', precision
         )
     return precision
 
 
 def speedup(precision: str, device: torch.device) -> float:
-    """How many times faster a convolution is than in float32, measured; 0 if it cannot be had.
+    """Measure how many times faster a convolution is than in float32; 0 if it cannot be had.
 
-    On a CPU it is Winograd's in float32, on one thread, so that other programs do not count.
+    On a CPU float32 is Winograd's convolution, and one thread does both, so that other programs do
+    not count.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        full = _seconds(torch.float32, device)
-        return full / _seconds(PRECISIONS[precision], device)
+        return probe(torch.float32, device) / probe(PRECISIONS[precision], device)
     except RuntimeError:  # no such convolution
         return 0.0
     finally:
         torch.set_num_threads(threads)
 
 
-def _seconds(dtype: torch.dtype, device: torch.device) -> float:
-    """Of a convolution with 256 channels, as the network has it, the shortest of several."""
-    layer = nn.utils.skip_init(nn.Conv2d, 256, 256, 3, padding=1, bias=False)
+def probe(dtype: torch.dtype, device: torch.device) -> float:
+    """Measure the seconds of a convolution and its ReLU, the shortest of several rounds.
+
+    It has the channels of a layer in the middle of VGG.  The first round warms up: it loads and
+    chooses kernels.
+    """
+    size, calls = PROBE_SIZE, 1
+    if device.type != 'cpu':
+        size, calls = ACCELERATOR_PROBE_SIZE, ACCELERATOR_PROBE_CALLS
+    layer = nn.utils.skip_init(nn.Conv2d, PROBE_CHANNELS, PROBE_CHANNELS, 3, padding=1, bias=False)
     nn.init.ones_(layer.weight)
     convolution = FrozenConvolution(layer, dtype, device)
-    x = torch.ones(1, 256, 40, 40).to(device, dtype, memory_format=torch.channels_last)
-    times = []
-    for _ in range(6):
+    features = torch.ones(1, PROBE_CHANNELS, *size)
+    features = features.to(device, dtype, memory_format=torch.channels_last)
+
+    def synchronize() -> None:
+        if device.type != 'cpu':
+            torch.accelerator.synchronize(device)
+
+    seconds = []
+    for _ in range(PROBE_ROUNDS):
+        synchronize()
         start = time.perf_counter()
-        convolution.up(x, (1, 1), rectify=True, options=DEFAULT_OPTIONS)
-        if device.type == 'cuda':
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return min(times)
+        for _ in range(calls):
+            convolution.forward(features, (1, 1), relu=True, options=DEFAULT_OPTIONS)
+        synchronize()
+        seconds.append((time.perf_counter() - start) / calls)
+    return min(seconds)

@@ -9,7 +9,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
-from neural_style.kernels.bitmask import relu_backward_
+from neural_style.kernels.relu import relu_backward_
 from neural_style.losses.backward import change_in_backward
 from neural_style.losses.base import FeatureLoss
 

@@ -1,8 +1,8 @@
-"""Memory outside of glibc's heap, on a CPU: for large tensors that outlive a tile.
+"""A caching allocator for large tensors on a CPU, outside of glibc's heap.
 
-The heap is cut up by what lasts, and the gaps between are of no use for what is larger.  What comes
-back here is kept for the next tensor: to get memory from the system, page by page, can take several
-times as long as to write it.
+Long-lived small tensors fragment the heap, and larger ones cannot use the gaps between.  Memory
+that is freed here is kept for the next tensor: to get it from the OS, page by page, can take
+several times as long as to write it.  The words are those of PyTorch's CUDA allocator.
 """
 
 import math
@@ -19,132 +19,140 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Bytes of a tensor that is worth it.
-LARGE = 4 << 20
-# What the process may have for a byte of the most that was ever given out at once.  Gaps take the
-# rest; with less, the system has to give what it has just got back.
-GAPS = 1.1
-# Bytes that are taken at a time for what is smaller, but lasts.
-ROOM = 16 << 20
+# Tensors of at least this many bytes are allocated here.
+LARGE_TENSOR_BYTES = 4 << 20
+# Resident memory is capped at 1.1 times the peak in use.  With a tighter cap the OS faults in pages
+# it has just reclaimed.
+FRAGMENTATION = 1.1
+# Bytes that are allocated at a time for pooled tensors.
+BLOCK_BYTES = 16 << 20
+
+# A range of addresses that is free: start, stop, whether it is resident.
+Free = tuple[int, int, bool]
 
 
 class CachingAllocator:
-    """Memory that is given out, comes back with the array, and is given out again.
+    """Allocates arrays in one range of addresses; what is freed is used again.
 
-    size: bytes of addresses: they become memory where something is written.  Raises OSError where
-    there are not as many.
+    size: bytes of addresses: they take memory once they are written.  Raises OSError if there are
+    not as many.
     """
 
     def __init__(self, size: int):
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, 'MAP_NORESERVE', 0)
         self.memory = mmap.mmap(-1, size, flags=flags)
-        # from where to where it is free, and whether it is memory that the process has
-        self.free = [(0, size, False)]
         self.size = size
-        self.most = 0  # that was given out at once
-        self.back: deque[tuple[int, int, bool]] = deque()  # appended to at any time
+        self.peak_allocated = 0
+        self.free: list[Free] = [(0, size, False)]
+        self.freed: deque[Free] = deque()  # not in free yet; appended to at any time
         self.lock = Lock()
 
-    def take(self, size: int) -> np.ndarray | None:
-        """Bytes, whatever is in them; None where too few are left in one piece."""
-        size = _pages(size)
+    def allocate(self, size: int) -> np.ndarray | None:
+        """Return uninitialised bytes; None if too few are free in one piece."""
+        size = _round_to_pages(size)
         with self.lock:
-            place = self._place(size)
-            if place is None:
+            position = self._find(size)
+            if position is None:
                 return None
-            start, stop = place[2], place[2] + size
+            start, stop = position[1], position[1] + size
             self.free = [
-                (a, b, ours)
-                for first, last, ours in self.free
-                for a, b in ((first, min(last, start)), (max(first, stop), last))
-                if a < b
+                (first, last, is_resident)
+                for a, b, is_resident in self.free
+                for first, last in ((a, min(b, start)), (max(a, stop), b))
+                if first < last
             ]
-            given_out = self.size - sum(last - first for first, last, _ in self.free)
-            self.most = max(self.most, given_out)
-            self._give_back(self._held() - int(GAPS * self.most))
-            found = np.frombuffer(self.memory, np.uint8, size, start)
-            weakref.finalize(found, self.back.append, (start, stop, True)).atexit = False
-            return found
+            self.peak_allocated = max(self.peak_allocated, self._allocated())
+            self._release(self._reserved() - int(FRAGMENTATION * self.peak_allocated))
+            array = np.frombuffer(self.memory, np.uint8, size, start)
+            weakref.finalize(array, self.freed.append, (start, stop, True)).atexit = False
+            return array
 
-    def lacks(self, size: int) -> int:
-        """Of so many bytes, those that the process would have to get from the system."""
+    def bytes_to_map(self, size: int) -> int:
+        """Count how many of `size` bytes are not resident yet."""
         with self.lock:
-            place = self._place(size)
-        return size if place is None else place[0]
+            position = self._find(size)
+        return size if position is None else position[0]
 
-    def held(self) -> int:
-        """Bytes that the process has: those given out, and those that came back."""
+    def allocated(self) -> int:
+        """Count the bytes of arrays that are in use."""
         with self.lock:
-            self._sort()
-            return self._held()
+            self._collect()
+            return self._allocated()
 
-    def trim(self, size: int) -> int:
-        """Give bytes that are free back to the system, as many as there are; how many those are."""
+    def reserved(self) -> int:
+        """Count the resident bytes: those in use, and those that were freed and are kept."""
         with self.lock:
-            self._sort()
-            return self._give_back(size)
+            self._collect()
+            return self._reserved()
 
-    def _held(self) -> int:
-        return self.size - sum(stop - start for start, stop, ours in self.free if not ours)
+    def release(self, size: int) -> int:
+        """Return `size` free bytes to the OS, or as many as there are; returns how many."""
+        with self.lock:
+            self._collect()
+            return self._release(size)
 
-    def _give_back(self, size: int) -> int:
-        """What trim does."""
-        left = size = max(_pages(size), 0)
-        parts = []
-        for start, stop, ours in reversed(self.free):
-            if ours and left > 0:
-                cut = max(start, stop - left)
+    def _allocated(self) -> int:
+        return self.size - sum(stop - start for start, stop, _ in self.free)
+
+    def _reserved(self) -> int:
+        return self.size - sum(stop - start for start, stop, resident in self.free if not resident)
+
+    def _release(self, size: int) -> int:
+        remaining = size = max(_round_to_pages(size), 0)
+        ranges = []
+        for start, stop, is_resident in reversed(self.free):
+            if is_resident and remaining > 0:
+                cut = max(start, stop - remaining)
                 self.memory.madvise(mmap.MADV_DONTNEED, cut, stop - cut)
-                left -= stop - cut
-                parts.append((cut, stop, False))
+                remaining -= stop - cut
+                ranges.append((cut, stop, False))
                 stop = cut
             if start < stop:
-                parts.append((start, stop, ours))
-        self.free = _joined(reversed(parts))
-        return size - left
+                ranges.append((start, stop, is_resident))
+        self.free = _merge(reversed(ranges))
+        return size - remaining
 
-    def _place(self, size: int) -> tuple[int, int, int] | None:
-        """Where bytes are free in one piece: the memory that it lacks, its size, its start.
+    def _find(self, size: int) -> tuple[int, int] | None:
+        """Find bytes that are free in one piece: how many are not resident, and their start.
 
-        Of all such places the first that lacks none, or else the first.
+        Of all pieces that are large enough the first that is resident, or else the first.
         """
-        self._sort()
-        found, start, end, lacking = [], 0, -1, 0
-        for first, last, ours in self.free:
-            if first != end:
-                start, lacking = first, 0
-            if not ours:
-                lacking += max(min(last, start + size) - first, 0)
-            end = last
-            found.append((lacking, end - start, start))
-        fitting = (place for place in found if place[1] >= size)
-        return min(fitting, key=lambda place: (place[0] > 0, place[2]), default=None)
+        self._collect()
+        pieces: list[list[int]] = []  # [bytes to map, start, stop]
+        for start, stop, is_resident in self.free:
+            if not pieces or start != pieces[-1][2]:
+                pieces.append([0, start, start])
+            piece = pieces[-1]
+            if not is_resident:
+                piece[0] += max(min(stop, piece[1] + size) - start, 0)
+            piece[2] = stop
+        fitting = ((to_map, start) for to_map, start, stop in pieces if stop - start >= size)
+        return min(fitting, key=lambda piece: (piece[0] > 0, piece[1]), default=None)
 
-    def _sort(self) -> None:
-        """Join what has come back to what is free."""
-        while self.back:
-            self.free.append(self.back.popleft())
-        self.free = _joined(sorted(self.free))
+    def _collect(self) -> None:
+        """Merge what was freed into what is free."""
+        while self.freed:
+            self.free.append(self.freed.popleft())
+        self.free = _merge(sorted(self.free))
 
 
-def _pages(size: int) -> int:
-    """Bytes of as many whole pages."""
+def _round_to_pages(size: int) -> int:
     return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
-def _joined(parts: Iterable[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
-    """Neighbours of a kind as one."""
-    found: list[tuple[int, int, bool]] = []
-    for start, stop, ours in parts:
-        if found and found[-1][1:] == (start, ours):
-            start = found.pop()[0]
-        found.append((start, stop, ours))
-    return found
+def _merge(ranges: Iterable[Free]) -> list[Free]:
+    """Merge neighbouring ranges that are alike."""
+    merged: list[Free] = []
+    for start, stop, is_resident in ranges:
+        if merged and merged[-1][1:] == (start, is_resident):
+            start = merged.pop()[0]
+        merged.append((start, stop, is_resident))
+    return merged
 
 
 @lru_cache
 def allocator() -> CachingAllocator | None:
-    """The process's, as large as the machine's memory; None where there is none."""
+    """Return the process's allocator, as large as the machine's memory; None if it has none."""
     if sys.platform != 'linux':
         return None
     try:
@@ -153,50 +161,59 @@ def allocator() -> CachingAllocator | None:
         return None
 
 
-def large_empty(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """An empty tensor; on a CPU, if it is large, outside of the heap."""
+def large_empty(
+    shape: Sequence[int],
+    dtype: torch.dtype,
+    device: torch.device,
+    memory_format: torch.memory_format = torch.contiguous_format,
+) -> Tensor:
+    """Return an uninitialised tensor; on a CPU, if it is large, outside of the heap.
+
+    memory_format: of features (1, C, H, W) it may be torch.channels_last.
+    """
+    if memory_format == torch.channels_last:
+        batch, channels, height, width = shape
+        return large_empty((batch, height, width, channels), dtype, device).permute(0, 3, 1, 2)
     size = math.prod(shape) * dtype.itemsize
-    if device.type == 'cpu' and size >= LARGE and (all_of_it := allocator()) is not None:
-        found = all_of_it.take(size)
-        if found is not None:
-            return torch.from_numpy(found)[:size].view(dtype).view(*shape)
+    if device.type == 'cpu' and size >= LARGE_TENSOR_BYTES and (source := allocator()) is not None:
+        array = source.allocate(size)
+        if array is not None:
+            return torch.from_numpy(array)[:size].view(dtype).view(*shape)
     return torch.empty(*shape, dtype=dtype, device=device)
 
 
 def large_empty_like(features: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
-    """The same for features (1, C, H, W), in the layout and the precision of others."""
-    if features.is_contiguous():
-        return large_empty(shape, features.dtype, device)
-    return large_empty_channels_last(shape, features.dtype, device)
+    """Return what large_empty does, with the dtype and the layout of features (1, C, H, W)."""
+    layout = torch.contiguous_format if features.is_contiguous() else torch.channels_last
+    return large_empty(shape, features.dtype, device, layout)
 
 
-def large_empty_channels_last(
-    shape: Sequence[int], dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """The same for features (1, C, H, W), channels last."""
-    one, channels, height, width = shape
-    return large_empty((one, height, width, channels), dtype, device).permute(0, 3, 1, 2)
-
-
-_room = np.empty(0, np.uint8)
+_block = np.empty(0, np.uint8)
 
 
 def pooled_empty(size: int) -> Tensor:
-    """Bytes on a CPU for what lasts, so that the larger tensors between leave no gaps."""
-    global _room
-    if size > len(_room):
-        _room = large_empty([max(ROOM, size)], torch.uint8, torch.device('cpu')).numpy()
+    """Return uninitialised bytes on a CPU for what lives until the backward pass.
+
+    They are packed into shared blocks, so that they do not fragment the heap.
+    """
+    global _block
+    if size > len(_block):
+        cpu = torch.device('cpu')
+        _block = large_empty([max(BLOCK_BYTES, size)], torch.uint8, cpu).numpy()
     # by way of NumPy: autograd would take a change of one for a change of all
-    found, _room = torch.from_numpy(_room[:size]), _room[-(-size // 64) * 64 :]
-    return found
+    tensor, _block = torch.from_numpy(_block[:size]), _block[-(-size // 64) * 64 :]
+    return tensor
 
 
 def pooled_empty_like(features: Tensor) -> Tensor:
-    """An empty tensor that lasts, like features (1, C, H, W), in their layout."""
-    if features.device.type != 'cpu' or features.nbytes >= LARGE:
+    """Return an uninitialised tensor like features (1, C, H, W) that lives until the backward pass.
+
+    A large one is allocated by large_empty, a small one on a CPU is packed into a shared block.
+    """
+    if features.device.type != 'cpu' or features.nbytes >= LARGE_TENSOR_BYTES:
         return large_empty_like(features, features.shape, features.device)
-    one, channels, height, width = features.shape
-    found = pooled_empty(features.nbytes).view(features.dtype)
+    tensor = pooled_empty(features.nbytes).view(features.dtype)
     if features.is_contiguous():
-        return found.view(features.shape)
-    return found.view(one, height, width, channels).permute(0, 3, 1, 2)
+        return tensor.view(features.shape)
+    batch, channels, height, width = features.shape
+    return tensor.view(batch, height, width, channels).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""The process's memory: how much it is, and what of it lies free in glibc's heap."""
+"""The process's memory: glibc's heap, and what is resident."""
 
 import ctypes
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 from neural_style.memory.allocator import allocator
 
-# The share of a limit that is given up beyond what has to be, so that it is not soon to do again.
+# Release this share of the limit in addition, so that the next release is not due at once.
 TRIM_EXTRA = 0.02
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h
 
@@ -28,7 +28,7 @@ class _Counts(ctypes.Structure):
 
 @lru_cache
 def _glibc() -> Any:
-    """The C library, where it is glibc; else None."""
+    """Return the C library if it is glibc, else None."""
     try:
         library: Any = ctypes.CDLL(None)
         library.malloc_trim.argtypes = [ctypes.c_size_t]
@@ -40,10 +40,10 @@ def _glibc() -> Any:
 def configure_malloc() -> None:
     """Ask glibc to keep the memory of large tensors for the next ones.
 
-    By default it hands every tensor above 32 MB back to the system and gets it again page by
-    page, which takes an eighth of the time of an evaluation at 512 pixels on two cores.  All
-    threads share one heap: one for each would take 64 MB of addresses, of which a limit (ulimit -v)
-    may have few, and more or fewer of them as threads happen to follow one another.
+    By default it hands every tensor above 32 MB back to the OS and gets it again page by page,
+    which takes an eighth of the time of an evaluation at 512 pixels on two cores.  All threads
+    share one heap: one for each would take 64 MB of addresses, of which a limit (ulimit -v) may
+    have few, and more or fewer of them as threads happen to follow one another.
     """
     library = _glibc()
     if library is not None:
@@ -53,49 +53,48 @@ def configure_malloc() -> None:
         library.mallopt(M_ARENA_MAX, 1)
 
 
-def trim(size: int | None = None) -> None:
-    """Give memory that is free back to the system, where that can be told.
+def release_free_memory(size: int | None = None) -> None:
+    """Return free memory to the OS.
 
-    size: bytes that are enough; None for all.
-    Small tensors that stay cut up what larger ones leave behind: without, a heap grows by a large
-    tensor for each tile.  It takes a while until the memory is there again; so not too often.
+    size: stop after this many bytes; None for all.
+    Long-lived small tensors fragment the heap, which would otherwise grow by one large tensor per
+    tile.  Faulting pages in again is slow: call rarely.
     """
-    whole, library = allocator(), _glibc()
-    if whole is not None:
-        done = whole.trim(whole.size if size is None else size)
-        if size is not None and done >= size:
+    cache, library = allocator(), _glibc()
+    if cache is not None:
+        released = cache.release(cache.size if size is None else size)
+        if size is not None and released >= size:
             return
     if library is not None:
         library.malloc_trim(0)
 
 
-def hold(most: float, more: float = 0) -> None:
-    """Hold the process's memory below a limit when so many bytes more are needed."""
-    if math.isfinite(most) and (over := used() + more - most) > 0:
-        trim(int(over + TRIM_EXTRA * most))
+def limit_resident(limit: float, extra: float = 0) -> None:
+    """Release free memory if the process would be above a limit with `extra` bytes more."""
+    if math.isfinite(limit) and (excess := resident_bytes() + extra - limit) > 0:
+        release_free_memory(int(excess + TRIM_EXTRA * limit))
 
 
-def used() -> int:
-    """Bytes that the process has in use; a guess where nobody can tell."""
+def resident_bytes() -> int:
+    """Count the bytes that the process has in memory; a guess where nobody can tell."""
     return _pages(1) or 500 << 20  # Python and PyTorch
 
 
-def free() -> int:
-    """Bytes that the process has in glibc's heap for the next tensors, about; 0 where nobody can
-    tell."""
-    whole, library = allocator(), _glibc()
+def heap_free_bytes() -> int:
+    """Estimate the bytes that glibc's heap has for the next tensors; 0 where nobody can tell."""
+    cache, library = allocator(), _glibc()
     try:
         count = library.mallinfo2
     except AttributeError:  # before glibc 2.33
         return 0
     count.restype = _Counts
     counts = count()
-    others = counts.uordblks + counts.hblkhd + (0 if whole is None else whole.held())
+    others = counts.uordblks + counts.hblkhd + (0 if cache is None else cache.reserved())
     return max(_pages(1) - _pages(2) - others, 0)
 
 
 def _pages(number: int) -> int:
-    """Bytes, by a number of /proc/self/statm: 1 that the process has, 2 of them of files."""
+    """Return bytes by a number of /proc/self/statm: 1 resident ones, 2 those of files."""
     try:
         counts = Path('/proc/self/statm').read_text().split()
         return int(counts[number]) * os.sysconf('SC_PAGE_SIZE')

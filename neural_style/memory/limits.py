@@ -1,4 +1,4 @@
-"""Memory: of the flag -memory, of what the process has, of what is free."""
+"""Memory limits: sizes as people write them, the process's usage, what is free."""
 
 import contextlib
 import math
@@ -8,49 +8,51 @@ from pathlib import Path
 
 import torch
 
+from neural_style.errors import SettingError
 from neural_style.memory import heap
 
-# What Linux tells.
+# Where Linux tells.
 PROCESSES, GROUPS = Path('/proc'), Path('/sys/fs/cgroup')
-# Addresses that allocators take beside what is touched.
+# Address space that allocators reserve without touching.
 RESERVED_ADDRESS_SPACE = 320 << 20
 UNITS = {'': 0, 'k': 10, 'm': 20, 'g': 30, 't': 40}
 
 
 def parse_memory(memory: str) -> int:
-    """Bytes of 4G, 500M, 1.5GiB or a plain number; ValueError for what is none."""
+    """Return the bytes of 4G, 500M, 1.5GiB or a plain number.  Raises SettingError for others."""
     match = re.fullmatch(r'\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)(?:i?b)?\s*', memory, re.IGNORECASE)
     if match is None or float(match[1]) <= 0:
-        raise ValueError(f'-memory {memory}: give bytes, such as 4G or 500M')
+        raise SettingError('memory', 'give bytes, such as 4G or 500M', memory)
     return int(float(match[1]) * 2 ** UNITS[match[2].lower()])
 
 
-def written(size: float) -> str:
-    """Bytes as people write them."""
+def format_bytes(size: float) -> str:
+    """Write bytes as people do: 1.50G or 500M; 'unlimited' for infinity."""
     if not math.isfinite(size):
         return 'unlimited'
     return f'{size / 2**30:.2f}G' if size >= 2**30 else f'{size / 2**20:.0f}M'
 
 
 def used_memory(device: torch.device) -> int:
-    """Bytes that the process has in use, on a GPU those of tensors."""
+    """Count the bytes that the process uses, on a GPU those of tensors."""
     if device.type == 'cuda':
         return torch.cuda.memory_allocated(device)
-    return heap.used()
+    return heap.resident_bytes()
 
 
 def free_memory(device: torch.device, processes: int = 1) -> float:
-    """Bytes that the process may come to without others' help: what is free and what it has.
+    """Count the bytes the process can grow to: its own usage plus what is free.
 
     processes: how many share what is free of the host's memory.  math.inf where nobody can tell.
     """
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
-    found = [_available(), _address_space(), *_control_groups()]
-    return used_memory(device) + min(found) / processes
+    free = min(_available(), _address_space(), *_control_groups())
+    return used_memory(device) + free / processes
 
 
 def _available() -> float:
+    """Count the bytes that Linux has for a new process."""
     try:
         text = (PROCESSES / 'meminfo').read_text()
     except OSError:
@@ -60,33 +62,32 @@ def _available() -> float:
 
 
 def _address_space() -> float:
-    """What a limit of the process's addresses leaves (ulimit -v)."""
+    """Count the bytes that a limit of the process's addresses leaves (ulimit -v)."""
     with contextlib.suppress(OSError, ValueError, ImportError):
         import resource  # not on Windows
 
-        most, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if most != resource.RLIM_INFINITY:
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
             pages = int((PROCESSES / 'self/statm').read_text().split()[0])
-            return max(most - pages * resource.getpagesize() - RESERVED_ADDRESS_SPACE, 0)
+            return max(limit - pages * resource.getpagesize() - RESERVED_ADDRESS_SPACE, 0)
     return math.inf
 
 
 def _control_groups() -> Iterator[float]:
-    """What the limits of Linux control groups leave: of containers, mostly."""
-    root = GROUPS
+    """Yield the bytes that the limits of Linux control groups leave: of containers, mostly."""
     try:
-        own = (PROCESSES / 'self/cgroup').read_text().rpartition('0::')[2].splitlines()
+        text = (PROCESSES / 'self/cgroup').read_text()
+        own_group = text.rpartition('0::')[2].splitlines()[:1]
     except OSError:
-        own = []
-    places = [root / own[0].lstrip('/')] if own else []
-    names = [('memory.max', 'memory.current')] * len(places)
-    places += [root, root / 'memory']
-    names += [('memory.max', 'memory.current')]
-    names += [('memory.limit_in_bytes', 'memory.usage_in_bytes')]
-    for place, (most, used) in zip(places, names, strict=True):
+        own_group = []
+    folders = [GROUPS / name.lstrip('/') for name in own_group] + [GROUPS]
+    files = [(folder, 'memory.max', 'memory.current') for folder in folders]
+    files.append((GROUPS / 'memory', 'memory.limit_in_bytes', 'memory.usage_in_bytes'))
+    for folder, limit, usage in files:
         try:
-            left = int((place / most).read_text()) - int((place / used).read_text())
-            match = re.search(r'^inactive_file (\d+)$', (place / 'memory.stat').read_text(), re.M)
+            left = int((folder / limit).read_text()) - int((folder / usage).read_text())
+            statistics = (folder / 'memory.stat').read_text()
         except (OSError, ValueError):  # no such group, or no limit
             continue
-        yield left + (int(match[1]) if match else 0)  # files in the cache give way
+        cached = re.search(r'^inactive_file (\d+)$', statistics, re.MULTILINE)
+        yield left + (int(cached[1]) if cached else 0)  # files in the cache give way

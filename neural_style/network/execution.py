@@ -6,13 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neural_style.kernels import bitmask
-from neural_style.kernels.convolution import (
-    ExecutionOptions,
-    FrozenConvolution,
-    can_be_frozen,
-    max_pool_with_relu_backward,
-)
+from neural_style.kernels.compressed import run_compressed, saved_bits
+from neural_style.kernels.convolution import FrozenConvolution, can_be_frozen
+from neural_style.kernels.options import ExecutionOptions
+from neural_style.kernels.pooling import max_pool_with_relu_backward
 from neural_style.losses.base import FeatureLoss
 from neural_style.losses.passes import SKIP, LossPass
 from neural_style.network.fusion import fused_length
@@ -40,7 +37,7 @@ class LayerRunner:
         """Run layers in order, those that fuse as one.  losses: what happens at a loss."""
         index = 0
         while index < len(layers):
-            length = fused_length(layers, index) if options.joins else 1
+            length = fused_length(layers, index) if options.fuses else 1
             consumer = layers[index + 2] if length > 2 else None
             if isinstance(consumer, FeatureLoss) and not losses.needs_backward(consumer):
                 consumer, length = None, 2
@@ -72,16 +69,16 @@ class LayerRunner:
         check_fit(layer, features)
         if options.exact and isinstance(layer, nn.Conv2d) and layer.groups == 1:
             return convolve(layer, features)
-        if options.joins and can_be_frozen(layer):
-            dtype = self.dtype if options.fixed else features.dtype
+        if options.fuses and can_be_frozen(layer):
+            dtype = self.dtype if options.frozen else features.dtype
             convolution = self._frozen_convolution(layer, dtype)
             if len(features) == 1 or features.device.type != 'cpu':
                 return convolution(features, options, length)
             # the CPU's kernels take one image at a time
             return torch.cat([convolution(x, options, length) for x in features.split(1)])
-        if options.save_bitmasks and bitmask.saved_bits(layer) is not None:
-            return bitmask.run(layer, features)
-        if options.fixed and layer.state_dict():
+        if options.save_bitmasks and saved_bits(layer) is not None:
+            return run_compressed(layer, features)
+        if options.frozen and layer.state_dict():
             # in full precision, like its weights
             features, inputs = features.float(), tuple(tensor.float() for tensor in inputs)
         return layer(features, *inputs)
@@ -94,8 +91,8 @@ class LayerRunner:
 
 def _pool_with_relu_backward(layer: Any, features: Tensor, options: ExecutionOptions) -> Tensor:
     """Run a max pooling that also applies the backward pass of the ReLU before it."""
-    if options.save_bitmasks and bitmask.saved_bits(layer) is not None:
-        return bitmask.run(layer, features, rectified=True)
+    if options.save_bitmasks and saved_bits(layer) is not None:
+        return run_compressed(layer, features, has_relu_backward=True)
     return max_pool_with_relu_backward(layer, features)
 
 

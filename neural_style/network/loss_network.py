@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from loadcaffe.graph import Graph
 from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.errors import SettingError
-from neural_style.kernels.convolution import ExecutionOptions
+from neural_style.kernels.options import ExecutionOptions
 from neural_style.kernels.precision import PRECISIONS
 from neural_style.losses.base import FeatureLoss
 from neural_style.losses.guide import Guide
@@ -222,7 +222,7 @@ class LossNetwork(nn.Module):
             return None
         if image.dim() > 3:
             raise ValueError('a batch of images cannot be evaluated in tiles: give one at a time')
-        fixed = self._options(image).fixed
+        frozen = self._options(image).frozen
 
         def run(
             layers: Sequence[nn.Module],
@@ -230,7 +230,7 @@ class LossNetwork(nn.Module):
             options: ExecutionOptions,
             losses: LossPass,
         ) -> Tensor:
-            return self.runner.run(layers, features, replace(options, fixed=fixed), losses)
+            return self.runner.run(layers, features, replace(options, frozen=frozen), losses)
 
         return TiledEvaluation(
             list(self.chunks[0].children()),
@@ -240,7 +240,7 @@ class LossNetwork(nn.Module):
             image.device,
             self.world,
             # with a width that is no multiple of 16, half precision takes twice the time
-            inner=(True, self.dtype == torch.float32 or not fixed),
+            inner=(True, self.dtype == torch.float32 or not frozen),
         )
 
     def _shards(self) -> Tiling:
@@ -264,8 +264,8 @@ class LossNetwork(nn.Module):
         allows_larger = is_style and self._has_small_content and self.tiling is None
         is_small = image.dim() == 3 and _pixels(image) <= (EXACT_STYLE if allows_larger else EXACT)
         exact = self.exact and on_cpu and is_float32 and is_small
-        fixed = not exact and image.dtype == torch.float32 and (on_cpu or not is_float32)
-        return ExecutionOptions(exact, fixed)
+        frozen = not exact and image.dtype == torch.float32 and (on_cpu or not is_float32)
+        return ExecutionOptions(exact, frozen)
 
     def _run(self, image: Tensor, options: ExecutionOptions, losses: LossPass) -> Tensor:
         features = _as_batch(image)

@@ -11,7 +11,7 @@ import torch
 from loadcaffe.graph import Graph
 from neural_style.losses.base import FeatureLoss
 from neural_style.memory import heap
-from neural_style.memory.limits import free_memory, parse_memory, used_memory, written
+from neural_style.memory.limits import format_bytes, free_memory, parse_memory, used_memory
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.prediction import (
     Workload,
@@ -58,7 +58,7 @@ class Plan:
     def reserve(self, size: float) -> None:
         """Give up memory that lies free where so many bytes more would be above the plan."""
         if self.tiling is not None:
-            heap.hold(self.tiling.most, size)
+            heap.limit_resident(self.tiling.most, size)
 
 
 def choose_plan(
@@ -80,7 +80,7 @@ def choose_plan(
     come to the same plan.  Raises ValueError where nothing fits, naming the size that would.
     """
     device, world = network.devices[0], network.world
-    heap.trim()  # what an earlier picture has left is not in use
+    heap.release_free_memory()  # what an earlier picture has left is not in use
     limit = parse_memory(memory) if memory else free_memory(device, world.local_world_size)
     used, on_cpu = used_memory(device), device.type == 'cpu'
     if len(network.devices) > 1:  # each has a part of the network; nobody can say which
@@ -102,7 +102,7 @@ def choose_plan(
         return found
     leanest = min(_plans(job), key=lambda plan: plan.peak)
     needed = leanest.peak / FILL_SHARE
-    given = f'-memory {memory}:' if memory else f'-image_size: {written(limit)} are free, and'
+    given = f'-memory {memory}:' if memory else f'-image_size: {format_bytes(limit)} are free, and'
     height, width = size
     fits = _largest(job, room if memory else SUGGESTION_SHARE * room, leanest)
     remedy = f'-image_size {fits} would fit' if fits else 'no size would fit'
@@ -111,7 +111,7 @@ def choose_plan(
     if pairs:
         remedy += '; or try -optimizer adam, or a smaller -lbfgs_num_correction'
     raise ValueError(
-        f'{given} an image of {width} x {height} pixels needs {written(needed)}; {remedy}'
+        f'{given} an image of {width} x {height} pixels needs {format_bytes(needed)}; {remedy}'
     )
 
 
@@ -251,7 +251,7 @@ def _plan(job: Workload, tiling: Tiling | None, history: torch.dtype | None, on_
         kind = 'bfloat16' if history is not None else 'float32'
         place = ' in host memory' if on_host else ''
         words.append(f'L-BFGS history of {job.pairs} pairs in {kind}{place}')
-    text = f'{", ".join(words)}; predicted peak {written(peak)}' + ' each' * (processes > 1)
+    text = f'{", ".join(words)}; predicted peak {format_bytes(peak)}' + ' each' * (processes > 1)
     plain = tiling is job.network.tiling and history is None and not on_host
     if tiling is not None and not plain and on_cpu:
         loads = [stage_cost(job, stage, job.size) for stage in tiling.stages]

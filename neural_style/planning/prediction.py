@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from neural_style.kernels.bitmask import saved_bits
-from neural_style.kernels.convolution import LARGE_OUTPUT_BYTES, FrozenConvolution, can_be_frozen
+from neural_style.kernels.compressed import saved_bits
+from neural_style.kernels.convolution import can_be_frozen, uses_winograd
+from neural_style.kernels.options import LARGE_OUTPUT_BYTES
 from neural_style.kernels.winograd import Winograd
 from neural_style.losses.base import FeatureLoss
 from neural_style.losses.content import ContentLoss
-from neural_style.memory.allocator import LARGE
+from neural_style.memory.allocator import LARGE_TENSOR_BYTES
 from neural_style.network.fusion import fused_length
 from neural_style.network.layers import output_channels
 from neural_style.network.loss_network import LossNetwork
@@ -157,7 +158,7 @@ def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> St
     sizes = _sizes(part, tile)
     kept = cost = forward = second = 0.0
     channels = widths[stage.start]
-    below = _place(network, channels * math.prod(tile) * item, LARGE)
+    below = _place(network, channels * math.prod(tile) * item, LARGE_TENSOR_BYTES)
     up = down = below
     recomputed_features = NOTHING
     seeing = _relu_backward_positions(part)
@@ -165,11 +166,11 @@ def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> St
     for number, (layer, more) in enumerate(zip(part, overlaps, strict=True), start=1):
         lower, channels = channels, output_channels(layer, channels)
         elements = channels * math.prod(whole[number])
-        own = _output_memory(network, layer, channels, sizes[number], LARGE)
+        own = _output_memory(network, layer, channels, sizes[number], LARGE_TENSOR_BYTES)
         if isinstance(layer, nn.Conv2d):
             multiplications = more * layer.weight.numel() * math.prod(whole[number])
             if stage.winograd and _is_winograd(network, layer, sizes[number - 1]):
-                multiplications *= Winograd.share(layer.weight)
+                multiplications *= Winograd.relative_time(layer.weight)
             forward += multiplications
             second += multiplications * (number <= recompute)
         bits = _bits(layer, number, seeing)
@@ -191,7 +192,7 @@ def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> St
             down |= below + _temporary(layer, below)
         else:
             up |= below + own + besides
-            gradient = _output_memory(network, layer, lower, sizes[number - 1], LARGE)
+            gradient = _output_memory(network, layer, lower, sizes[number - 1], LARGE_TENSOR_BYTES)
             down |= own + gradient + besides
             below = own
     map_below = 0.0 if stage.start == 0 else widths[stage.start] * math.prod(whole[0]) * item
@@ -201,7 +202,9 @@ def _stage_cost(network: LossNetwork, stage: Stage, size: tuple[int, int]) -> St
     if recompute:
         down = (down | up) + recomputed_features
     if is_single_pass(network, stage) or stage.recompute == 'everything':
-        down = _both_ways(network, part, widths[stage.start], tile, stage, LARGE) + above
+        down = (
+            _both_ways(network, part, widths[stage.start], tile, stage, LARGE_TENSOR_BYTES) + above
+        )
     if is_single_pass(network, stage):
         kept, up, down = (
             0.0,
@@ -352,7 +355,7 @@ def _weights(
     layers, low, total = layers_of(network), network.dtype != torch.float32, 0
     for layer, below in list(zip(layers, _sizes(layers, size), strict=False))[start:stop]:
         if winograd and _is_winograd(network, layer, below):
-            total += Winograd.kept(layer.weight)
+            total += Winograd.weight_bytes(layer.weight)
         elif isinstance(layer, nn.Conv2d):
             total += (1 + low) * item_size(network) * layer.weight.numel()  # turned, and their own
     return total
@@ -511,7 +514,7 @@ def _output_memory(
     """
     least: float = huge if can_be_frozen(layer) else math.inf
     if _is_winograd(network, layer, size) or isinstance(layer, nn.MaxPool2d):
-        least = LARGE
+        least = LARGE_TENSOR_BYTES
     return _place(network, channels * math.prod(size) * item_size(network), least)
 
 
@@ -524,7 +527,7 @@ def _place(network: LossNetwork, size: float, least: float) -> MemoryUse:
 def _besides(network: LossNetwork, layer: Any, size: tuple[int, int], winograd: bool) -> MemoryUse:
     """What a layer takes besides its features, of which it gets H x W."""
     if winograd and _is_winograd(network, layer, size):
-        return MemoryUse(Winograd.taken(layer.weight, size))
+        return MemoryUse(Winograd.workspace_bytes(layer.weight, size))
     return NOTHING
 
 
@@ -541,9 +544,7 @@ def _temporary(layer: nn.Module, features: MemoryUse) -> MemoryUse:
 
 def _is_winograd(network: LossNetwork, layer: Any, size: tuple[int, int]) -> bool:
     """Whether features of H x W pixels go through Winograd's convolution."""
-    return isinstance(layer, nn.Conv2d) and FrozenConvolution.is_winograd(
-        layer, network.dtype, size
-    )
+    return uses_winograd(layer, network.dtype, size)
 
 
 def _kept(layer: Any, own: float, item: int) -> float:

@@ -29,15 +29,15 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from neural_style.distributed import SINGLE_PROCESS, Rows, World
-from neural_style.kernels.convolution import ExecutionOptions
+from neural_style.kernels.options import ExecutionOptions
 from neural_style.losses.base import FeatureLoss
 from neural_style.losses.features import crop
 from neural_style.losses.passes import Evaluate, LossPass
 from neural_style.memory import heap
 from neural_style.memory.allocator import (
-    LARGE,
+    LARGE_TENSOR_BYTES,
     allocator,
-    large_empty_channels_last,
+    large_empty,
     large_empty_like,
 )
 from neural_style.tiling.geometry import Interior, Tile, TilePart, output_sizes, tiles
@@ -348,18 +348,18 @@ class TiledEvaluation:
 
     def _hold(self, more: float = 0) -> None:
         """Hold the memory to what was planned when so many bytes more are needed."""
-        heap.hold(self.most, more)
+        heap.limit_resident(self.most, more)
 
     def _hold_for(self, stage: Stage) -> None:
         """The same before the tiles of a stage, for which the heap may have to grow."""
         if stage in self.takes:
-            self._hold(max(self.takes[stage] - heap.free(), 0))
+            self._hold(max(self.takes[stage] - heap.heap_free_bytes(), 0))
 
     def _room(self, like: Tensor, shape: Sequence[int]) -> Tensor:
         """Memory for features (1, C, H, W) between stages, in the layout of others."""
         whole = allocator()
         if whole is not None:
-            self._hold(whole.lacks(math.prod(shape) * like.element_size()))
+            self._hold(whole.bytes_to_map(math.prod(shape) * like.element_size()))
         return large_empty_like(like, shape, self.device)
 
     def _recomputed(self, stage: Stage) -> list[nn.Module]:
@@ -470,12 +470,16 @@ def _options(
 ) -> ExecutionOptions:
     """How the layers of a stage run."""
     return ExecutionOptions(
-        save_bitmasks=save_bitmasks, inner=inner, winograd=stage.winograd, huge=LARGE
+        save_bitmasks=save_bitmasks,
+        interior=inner,
+        winograd=stage.winograd,
+        large_output_bytes=LARGE_TENSOR_BYTES,
     )
 
 
 def _copied(crop: Tensor) -> Tensor:
-    return large_empty_channels_last(crop.shape, crop.dtype, crop.device).copy_(crop.detach())
+    copy = large_empty(crop.shape, crop.dtype, crop.device, torch.channels_last)
+    return copy.copy_(crop.detach())
 
 
 def _covered(slices: Iterable[slice]) -> Rows:

@@ -18,7 +18,7 @@ from loadcaffe.layers.normalization import BatchNorm, Scale
 from loadcaffe.layers.pooling import Pooling, output_size
 from loadcaffe.layers.windows import Window
 from loadcaffe.layers.windows import window as spatial_window
-from neural_style.kernels.convolution import FrozenConvolution
+from neural_style.kernels.convolution import has_same_padding
 from neural_style.losses.base import FeatureLoss, Region
 from neural_style.losses.features import Area
 
@@ -210,7 +210,7 @@ def _fits(layers: Sequence[nn.Module], axis: int, size: int, lost_margins: Seque
 
 def loses_padding(layer: nn.Module) -> bool:
     """Whether a layer's output gets smaller inside of the image."""
-    return isinstance(layer, nn.Conv2d) and FrozenConvolution.can_shrink(layer)
+    return has_same_padding(layer)
 
 
 def _hull(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:

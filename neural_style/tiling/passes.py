@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from neural_style.distributed import World
-from neural_style.kernels.bitmask import relu_backward_
+from neural_style.kernels.relu import relu_backward_
 from neural_style.losses.backward import change_in_backward
 from neural_style.losses.base import FeatureLoss, Region, layer_shape
 from neural_style.losses.content import ContentLoss

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from neural_style.errors import SettingError
 from neural_style.kernels.precision import REDUCED_PRECISION_MAX_STEP, choose_precision
-from neural_style.memory.heap import trim
+from neural_style.memory.heap import release_free_memory
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan, choose_plan
 from neural_style.planning.prediction import saving
@@ -105,7 +105,7 @@ def stylize(
 
     # Minimise.
     if network.devices[0].type == 'cpu':
-        trim()  # free memory is too fragmented for the backward pass
+        release_free_memory()  # free memory is too fragmented for the backward pass
     optimize(objective, z, objective.optimizer_state, settings, plan, objective.world)
     plan.reserve(saving(shape[1:]))
     return deprocess(objective.result(z).cpu().double())

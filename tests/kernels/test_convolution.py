@@ -1,4 +1,4 @@
-"""Convolutions with huge results, outside of the heap."""
+"""Frozen convolutions: the layer and its gradient, whatever computes it and wherever it lies."""
 
 import sys
 
@@ -6,59 +6,154 @@ import pytest
 import torch
 from torch import nn
 
-from neural_style.kernels.convolution import ExecutionOptions, FrozenConvolution
-from neural_style.memory import allocator
+from neural_style.kernels import onednn
+from neural_style.kernels.convolution import (
+    FrozenConvolution,
+    can_be_frozen,
+    has_same_padding,
+    uses_winograd,
+)
+from neural_style.kernels.options import ExecutionOptions
+from neural_style.kernels.winograd import Winograd
+from neural_style.memory.allocator import allocator
 
 CPU = torch.device('cpu')
 KERNELS = [((3, 3), (1, 1)), ((5, 3), (2, 1)), ((3, 3), (0, 0)), ((3, 3), (2, 2)), ((1, 1), (0, 0))]
 
 
+def large_from(size):
+    """Options that allocate outputs of at least that many bytes outside the heap."""
+    return ExecutionOptions(frozen=True, large_output_bytes=size)
+
+
+def relative_error(result, want):
+    return ((result - want).norm() / want.norm()).item()
+
+
+@pytest.mark.parametrize('padding', [(0, 0), (1, 1), (0, 2)])
+@pytest.mark.parametrize('relu', [False, True])
+@pytest.mark.parametrize('bias', [False, True])
+def test_frozen_convolution_is_the_layer_and_its_gradient(padding, relu, bias):
+    torch.manual_seed(0)
+    layer = nn.Conv2d(5, 7, 3, padding=padding, bias=bias)
+    convolution = FrozenConvolution(layer, torch.float32, CPU)
+    x = torch.randn(1, 5, 9, 8, requires_grad=True)
+    want, output = layer(x), convolution(x, length=1 + relu)
+    want = want.relu() if relu else want
+    incoming = torch.randn_like(want)
+    torch.testing.assert_close(output, want)
+    torch.testing.assert_close(
+        torch.autograd.grad(output, x, incoming.clone()), torch.autograd.grad(want, x, incoming)
+    )
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'can', 'same'),
+    [
+        ({}, True, False),
+        ({'padding': 1}, True, True),
+        ({'padding': 2}, True, False),
+        ({'padding': 3}, False, False),
+        ({'padding': 'same'}, False, False),
+        ({'padding': 1, 'padding_mode': 'reflect'}, False, False),
+        ({'stride': 2}, False, False),
+        ({'dilation': 2}, False, False),
+        ({'groups': 2}, False, False),
+    ],
+)
+def test_only_plain_convolutions_can_be_frozen(arguments, can, same):
+    layer = nn.Conv2d(4, 4, 3, **arguments)
+    assert (can_be_frozen(layer), has_same_padding(layer)) == (can, same)
+    assert not can_be_frozen(nn.ReLU())
+
+
+def test_large_float32_convolutions_use_winograd():
+    layer = nn.Conv2d(128, 256, 3, padding=1)
+    assert uses_winograd(layer, torch.float32, (24, 32))
+    assert not uses_winograd(layer, torch.bfloat16, (24, 32))
+    assert not uses_winograd(nn.Conv2d(128, 256, 3, stride=2), torch.float32, (24, 32))
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16, torch.float32])
+def test_convolution_without_fused_kernels_is_plain(monkeypatch, dtype):
+    torch.manual_seed(0)
+    convolution = FrozenConvolution(nn.Conv2d(5, 7, 3, padding=1), dtype, CPU)
+    x = torch.randn(1, 5, 9, 8)
+    fused = convolution(x, large_from(1), length=2)
+    monkeypatch.setattr(onednn, 'has_fused_convolution', lambda tensor: False)
+    plain = convolution(x, large_from(1), length=2)
+    assert plain.any() and (plain >= 0).all()
+    assert relative_error(plain.float(), fused.float()) < 1e-2
+
+
 @pytest.mark.parametrize(('dtype', 'bound'), [(torch.float32, 1e-6), (torch.float64, 1e-14)])
 @pytest.mark.parametrize(('kernel', 'padding'), KERNELS)
 @pytest.mark.parametrize('size', [(40, 33), (21, 17), (6, 50)])
-@pytest.mark.parametrize('outer', [1, 8])
+@pytest.mark.parametrize('outputs', [1, 8])
 @pytest.mark.parametrize('bias', [True, False])
-@pytest.mark.parametrize('count', [1, 2])
-def test_huge_results_are_what_others_are(kernel, padding, size, outer, bias, count, dtype, bound):
+@pytest.mark.parametrize('length', [1, 2])
+def test_large_outputs_equal_small_ones(kernel, padding, size, outputs, bias, length, dtype, bound):
     torch.manual_seed(0)
-    layer = nn.Conv2d(5, outer, kernel, padding=padding, bias=bias).to(dtype)
+    layer = nn.Conv2d(5, outputs, kernel, padding=padding, bias=bias).to(dtype)
     x = torch.randn(1, 5, *size, dtype=dtype)
-    found = []
-    for huge in (1 << 40, 1):
-        fixed = FrozenConvolution(layer, dtype, CPU)
+    results = []
+    for large in (1 << 40, 1):
+        convolution = FrozenConvolution(layer, dtype, CPU)
         y = x.clone(memory_format=torch.channels_last).requires_grad_()
-        above = fixed(y, ExecutionOptions(fixed=True, huge=huge), count)
+        output = convolution(y, large_from(large), length)
         torch.manual_seed(1)
-        gradient = torch.randn(above.shape, dtype=dtype)
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        found.append((above.detach(), *torch.autograd.grad(above, y, gradient)))
-    for usual, huge in zip(*found, strict=True):
-        assert huge.shape == usual.shape
-        assert (huge - usual).norm() <= bound * usual.norm()
+        incoming = torch.randn(output.shape, dtype=dtype)
+        incoming = incoming.contiguous(memory_format=torch.channels_last)
+        results.append((output.detach(), *torch.autograd.grad(output, y, incoming)))
+    for small, large in zip(*results, strict=True):
+        assert large.shape == small.shape
+        assert (large - small).norm() <= bound * small.norm()
 
 
-def test_huge_results_of_features_in_another_layout():
+def test_large_outputs_may_come_of_features_in_another_layout():
     torch.manual_seed(0)
-    fixed = FrozenConvolution(nn.Conv2d(3, 8, 3, padding=1), torch.float32, CPU)
+    convolution = FrozenConvolution(nn.Conv2d(3, 8, 3, padding=1), torch.float32, CPU)
     x = torch.randn(1, 3, 20, 30)
-    usual, huge = (fixed(x, ExecutionOptions(fixed=True, huge=huge), 2) for huge in (1 << 40, 1))
-    assert usual.any()
-    assert torch.allclose(usual, huge, rtol=1e-5, atol=1e-6)
+    small, large = (convolution(x, large_from(size), 2) for size in (1 << 40, 1))
+    assert small.any()
+    assert torch.allclose(small, large, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='an arena is for Linux')
-def test_huge_results_lie_outside_of_the_heap():
-    given = []
-    take = allocator.CachingAllocator.take
-    layer = nn.Conv2d(3, 64, 3, padding=1)
-    fixed = FrozenConvolution(layer, torch.float32, CPU)
+@pytest.mark.skipif(sys.platform != 'linux', reason='the allocator is for Linux')
+def test_large_outputs_are_allocated_outside_the_heap():
+    convolution = FrozenConvolution(nn.Conv2d(3, 64, 3, padding=1), torch.float32, CPU)
     x = torch.randn(1, 3, 128, 160).contiguous(memory_format=torch.channels_last)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            allocator.CachingAllocator, 'take', lambda own, n: (given.append(n), take(own, n))[1]
-        )
-        small = fixed(x, ExecutionOptions(fixed=True, huge=6 << 20))
-        assert not given
-        huge = fixed(x, ExecutionOptions(fixed=True, huge=5 << 20))
-    assert given == [4 * 64 * 128 * 160]
-    assert torch.allclose(small, huge, rtol=1e-5, atol=1e-6)
+    before = allocator().allocated()
+    small = convolution(x, large_from(6 << 20))
+    assert allocator().allocated() == before
+    large = convolution(x, large_from(5 << 20))
+    assert allocator().allocated() - before == 4 * 64 * 128 * 160
+    assert torch.allclose(small, large, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize('interior', [(False, False), (True, True), (True, False)])
+@pytest.mark.parametrize('save_bitmasks', [False, True])
+def test_layers_of_many_channels_use_winograd_in_both_passes(interior, save_bitmasks, monkeypatch):
+    passes = []
+    call = Winograd.__call__
+
+    def count(*args, **keywords):
+        passes.append(keywords.get('is_backward', False))
+        return call(*args, **keywords)
+
+    monkeypatch.setattr(Winograd, '__call__', count)
+    torch.manual_seed(0)
+    layer = nn.Conv2d(128, 256, 3, padding=1)
+    x = torch.randn(1, 128, 27, 30).to(memory_format=torch.channels_last).requires_grad_()
+    options = ExecutionOptions(save_bitmasks=save_bitmasks, interior=interior)
+    output = FrozenConvolution(layer, torch.float32, CPU)(x, options, 2)
+    rows, columns = (slice(1, -1) if inside else slice(None) for inside in interior)
+    y = x.detach().double().requires_grad_()
+    want = layer.double()(y).relu()[..., rows, columns]
+    incoming = torch.randn_like(output)
+    (gradient,) = torch.autograd.grad(output, x, incoming.clone())
+    # an element that rounding takes to the other side of 0 counts for nothing
+    (expected,) = torch.autograd.grad(want, y, incoming.double() * (output > 0))
+    assert passes == [False, True]
+    assert relative_error(output, want) < 2e-6
+    assert relative_error(gradient, expected) < 1e-4

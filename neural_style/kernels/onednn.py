@@ -1,0 +1,53 @@
+"""Fused convolutions of oneDNN, on a CPU.
+
+The operators are PyTorch's own private ones, which torch.compile generates calls of.  They have no
+public name and may change with any version: all of them are here, but for those of torch7/blas.py.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+STRIDE = DILATION = [1, 1]
+GROUPS = 1
+
+
+def has_fused_convolution(tensor: Tensor) -> bool:
+    """Whether this device and this version of PyTorch fuse convolutions of the tensor's dtype."""
+    operators: Any = torch.ops.mkldnn
+    if tensor.device.type != 'cpu' or not hasattr(operators, '_convolution_pointwise'):
+        return False
+    if tensor.dtype == torch.bfloat16:  # AVX-512, or AVX2 with what came after it
+        return operators._is_mkldnn_bf16_supported()
+    if tensor.dtype == torch.float16:
+        return operators._is_mkldnn_fp16_supported()
+    return tensor.dtype == torch.float32
+
+
+def convolve(
+    features: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], relu: bool
+) -> Tensor:
+    """Convolve features (1, C, H, W) with weight (K, C, h, w), stride 1.
+
+    relu: apply a ReLU while the sums are at hand.
+    """
+    activation = 'relu' if relu else 'none'
+    return torch.ops.mkldnn._convolution_pointwise(
+        features, weight, bias, list(padding), STRIDE, DILATION, GROUPS, activation, [], ''
+    )
+
+
+def add_convolution_(
+    output: Tensor, features: Tensor, weight: Tensor, padding: tuple[int, int], relu: bool
+) -> Tensor:
+    """Add a convolution to output, in place, and then apply a ReLU if asked to.
+
+    features: (1, C, H, W), channels last.  weight: (K, C, h, w).  Of PyTorch's convolutions this
+    alone writes to a given tensor.
+    """
+    activation = 'relu' if relu else None
+    return torch.ops.mkldnn._convolution_pointwise_.binary(
+        output, features, weight, None, list(padding), STRIDE, DILATION, GROUPS,
+        'add', None, activation, [], None,
+    )  # fmt: skip

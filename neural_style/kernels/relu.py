@@ -1,0 +1,32 @@
+"""ReLU's backward pass, from its output or from a bitmask."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from neural_style.kernels.bitmask import PackedMask
+
+
+def relu_backward_(gradient: Tensor, output: Tensor) -> Tensor:
+    """Apply the backward pass of the ReLU with that output to a gradient, in place."""
+    backward = torch.ops.aten.threshold_backward.grad_input
+    return backward(gradient, output, 0, grad_input=gradient)
+
+
+class ReLUWithBitmask(torch.autograd.Function):
+    """A ReLU that saves a bit for each element.
+
+    Its backward pass overwrites the incoming gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features):
+        output = functional.relu(features)
+        ctx.mask = PackedMask(output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient):  # type: ignore[override]
+        return ctx.mask.apply_(gradient)

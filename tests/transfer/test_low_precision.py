@@ -1,0 +1,73 @@
+"""Runs in low precision: what float16 cannot hold, and steps that stay short."""
+
+import functools
+
+import pytest
+import torch
+from samples import mini_vgg19
+
+from neural_style import stylize
+from neural_style.kernels import precision
+
+
+def picture(seed, height=60, width=80):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(3, height, width, generator=generator) * 50
+
+
+def test_features_that_float16_cannot_hold_are_refused(monkeypatch):
+    monkeypatch.setattr(precision, 'speedup', lambda name, device: 8.0)
+    cnn = mini_vgg19()
+    cnn[2].weight *= 1e4
+    pictures = [(picture(k, 30, 40) / 256 + 0.5).clamp(0, 1).double() for k in (3, 4)]
+    settings = {'num_iterations': 2, 'optimizer': 'adam', 'init': 'image'}
+    run = functools.partial(stylize, cnn, pictures[0], [pictures[1]], **settings)
+    with pytest.raises(ValueError, match='`precision` fp16: the features .* exceed 65504'):
+        run(precision='fp16')
+    assert run(precision='bf16').isfinite().all()
+    cnn[2].weight /= 1e4
+    assert run(precision='fp16').isfinite().all()
+
+
+def test_runs_in_low_precision_reach_the_loss_of_float32(monkeypatch):
+    content, style = ((picture(k) / 256 + 0.5).clamp(0, 1).double() for k in (3, 4))
+    final = {}
+    # bf16 need not be fast here
+    monkeypatch.setattr(precision, 'speedup', lambda name, device: 8.0)
+    for name in ('fp32', 'bf16'):
+        losses = []
+        result = stylize(
+            mini_vgg19(),
+            content,
+            [style],
+            num_iterations=40,
+            init='image',
+            seed=1,
+            precision=name,
+            callback=lambda iterate, losses=losses: losses.append(float(iterate.loss)),
+        )
+        assert result.isfinite().all()
+        final[name] = losses[-1]
+    assert final['bf16'] < 1.1 * final['fp32']
+
+
+@pytest.mark.parametrize(('max_step', 'limit'), [(0, 10), (3, 3)])
+def test_low_precision_limits_the_steps_of_lbfgs(monkeypatch, max_step, limit):
+    monkeypatch.setattr(precision, 'speedup', lambda name, device: 2.0)
+    cnn = mini_vgg19()
+    content, style = (picture(seed, 40, 50).sigmoid().double() for seed in (1, 2))
+    points = []
+    stylize(
+        cnn,
+        content,
+        [style],
+        num_iterations=6,
+        precision='bf16',
+        lbfgs_max_step=max_step,
+        seed=1,
+        callback=lambda iterate: points.append(iterate.x.clone()),
+    )
+    steps = [
+        (b - a).square().mean().sqrt().item() for a, b in zip(points, points[1:], strict=False)
+    ]
+    assert max(steps) == pytest.approx(limit, rel=1e-4)
