@@ -14,18 +14,6 @@ TRIM_EXTRA = 0.02
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h
 
 
-class _Counts(ctypes.Structure):
-    """struct mallinfo2 of malloc.h."""
-
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in (
-            'arena', 'ordblks', 'smblks', 'hblks', 'hblkhd',
-            'usmblks', 'fsmblks', 'uordblks', 'fordblks', 'keepcost',
-        )
-    ]  # fmt: skip
-
-
 @lru_cache
 def _glibc() -> Any:
     """Return the C library if it is glibc, else None."""
@@ -77,26 +65,8 @@ def limit_resident(limit: float, extra: float = 0) -> None:
 
 def resident_bytes() -> int:
     """Count the bytes that the process has in memory; a guess where nobody can tell."""
-    return _pages(1) or 500 << 20  # Python and PyTorch
-
-
-def heap_free_bytes() -> int:
-    """Estimate the bytes that glibc's heap has for the next tensors; 0 where nobody can tell."""
-    cache, library = allocator(), _glibc()
     try:
-        count = library.mallinfo2
-    except AttributeError:  # before glibc 2.33
-        return 0
-    count.restype = _Counts
-    counts = count()
-    others = counts.uordblks + counts.hblkhd + (0 if cache is None else cache.reserved())
-    return max(_pages(1) - _pages(2) - others, 0)
-
-
-def _pages(number: int) -> int:
-    """Return bytes by a number of /proc/self/statm: 1 resident ones, 2 those of files."""
-    try:
-        counts = Path('/proc/self/statm').read_text().split()
-        return int(counts[number]) * os.sysconf('SC_PAGE_SIZE')
+        pages = int(Path('/proc/self/statm').read_text().split()[1])
     except (OSError, ValueError, IndexError):
-        return 0
+        return 500 << 20  # Python and PyTorch
+    return pages * os.sysconf('SC_PAGE_SIZE')

@@ -351,9 +351,8 @@ class TiledEvaluation:
         heap.limit_resident(self.most, more)
 
     def _hold_for(self, stage: Stage) -> None:
-        """The same before the tiles of a stage, for which the heap may have to grow."""
-        if stage in self.takes:
-            self._hold(max(self.takes[stage] - heap.heap_free_bytes(), 0))
+        """The same before the tiles of a stage: fragmented, the heap may have to grow for them."""
+        self._hold(self.takes.get(stage, 0.0))
 
     def _room(self, like: Tensor, shape: Sequence[int]) -> Tensor:
         """Memory for features (1, C, H, W) between stages, in the layout of others."""
@@ -372,8 +371,7 @@ class TiledEvaluation:
 
     def _whole(self, stage: Stage, features: Tensor, evaluate: Evaluate) -> Tensor:
         """The gradient of the features below the last stage, in one tile, losses and all."""
-        # smaller tiles' memory is in pieces that this one cannot use
-        self._hold(self.takes.get(stage, 0.0))
+        self._hold_for(stage)
         features = features.requires_grad_()
         options = _options(stage, save_bitmasks=stage.recompute != 'everything')
         found = self.run(self._layers(stage), features, options, evaluate)
