@@ -1,6 +1,7 @@
 """The precision of the convolutions, and how much faster a device is in a lower one."""
 
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -20,10 +21,9 @@ REDUCED_PRECISION_MAX_STEP = 10.0
 PROBE_CHANNELS = 256
 PROBE_SIZE = (40, 40)  # (H, W)
 # A small call does not fill an accelerator, and the time to launch it would be measured: an H100
-# took as long for 40 x 40 pixels in bfloat16 as in float32, and is over five times as fast in it
-# where a layer fills it.  So many calls are timed together.
+# takes as long for 40 x 40 pixels in bfloat16 as in float32.  Calls are timed this many together.
 ACCELERATOR_PROBE_SIZE, ACCELERATOR_PROBE_CALLS = (256, 384), 10
-PROBE_ROUNDS = 6
+PROBE_ROUNDS = 5
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
@@ -66,8 +66,8 @@ def speedup(precision: str, device: torch.device) -> float:
 def probe(dtype: torch.dtype, device: torch.device) -> float:
     """Measure the seconds of a convolution and its ReLU, the shortest of several rounds.
 
-    It has the channels of a layer in the middle of VGG.  The first round warms up: it loads and
-    chooses kernels.
+    It has the channels of a layer in the middle of VGG.  A first round, which loads and chooses
+    kernels, does not count.
     """
     size, calls = PROBE_SIZE, 1
     if device.type != 'cpu':
@@ -78,16 +78,30 @@ def probe(dtype: torch.dtype, device: torch.device) -> float:
     features = torch.ones(1, PROBE_CHANNELS, *size)
     features = features.to(device, dtype, memory_format=torch.channels_last)
 
-    def synchronize() -> None:
-        if device.type != 'cpu':
-            torch.accelerator.synchronize(device)
-
-    seconds = []
-    for _ in range(PROBE_ROUNDS):
-        synchronize()
-        start = time.perf_counter()
+    def run() -> None:
         for _ in range(calls):
             convolution.forward(features, (1, 1), relu=True, options=DEFAULT_OPTIONS)
-        synchronize()
-        seconds.append((time.perf_counter() - start) / calls)
-    return min(seconds)
+
+    measure = _seconds_on_cuda if device.type == 'cuda' else _seconds
+    measure(run, device)
+    return min(measure(run, device) for _ in range(PROBE_ROUNDS)) / calls
+
+
+def _seconds_on_cuda(run: Callable[[], None], device: torch.device) -> float:
+    """Measure how long the device works, whatever the processor does meanwhile."""
+    stream = torch.cuda.current_stream(device)
+    start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record(stream)
+    run()
+    stop.record(stream)
+    stop.synchronize()
+    return start.elapsed_time(stop) / 1000
+
+
+def _seconds(run: Callable[[], None], device: torch.device) -> float:
+    """Measure how long a call takes, until the device has done its work."""
+    start = time.perf_counter()
+    run()
+    if device.type != 'cpu':
+        torch.accelerator.synchronize(device)
+    return time.perf_counter() - start

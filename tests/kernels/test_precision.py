@@ -1,5 +1,7 @@
 """How much faster a device is in low precision, and what is chosen for it."""
 
+from functools import partial
+
 import pytest
 import torch
 from fake_device import accelerators
@@ -49,8 +51,29 @@ def test_speedup_is_a_ratio_of_two_measurements():
     assert 0.01 < precision.speedup('bf16', CPU) < 100
 
 
+class FakeEvent:
+    """An event of CUDA; its device needs a hundredth of a second for a call of the probe."""
+
+    def __init__(self, events, enable_timing):
+        assert enable_timing
+        self.events = events
+
+    def record(self, stream):
+        self.position = len(self.events)
+        self.events.append('record')
+
+    def synchronize(self):
+        self.events.append('wait')
+
+    def elapsed_time(self, stop):
+        return 10 * (stop.position - self.position - 1)
+
+
 def record_probe(monkeypatch, device):
-    """Run a probe that does nothing; returns its calls, as pixels, and its waits for the device."""
+    """Run a probe that does nothing.
+
+    Returns its seconds, and what happens: calls, as pixels, and what is asked of the device.
+    """
     events = []
 
     class Convolution:
@@ -62,23 +85,32 @@ def record_probe(monkeypatch, device):
 
     monkeypatch.setattr(precision, 'FrozenConvolution', Convolution)
     monkeypatch.setattr(torch.accelerator, 'synchronize', lambda device: events.append('wait'))
+    monkeypatch.setattr(torch.cuda, 'current_stream', lambda device: device)
+    monkeypatch.setattr(torch.cuda, 'Event', partial(FakeEvent, events))
     with accelerators():
-        assert precision.probe(torch.bfloat16, torch.device(device)) >= 0
-    return events
+        seconds = precision.probe(torch.bfloat16, torch.device(device))
+    return seconds, events
 
 
 @pytest.mark.parametrize('device', ['cuda:0', 'mps:0'])
 def test_probe_fills_an_accelerator_and_waits_for_it(device, monkeypatch):
-    events = record_probe(monkeypatch, device)
-    rounds = ' '.join(map(str, events)).split('wait')
+    seconds, events = record_probe(monkeypatch, device)
+    assert seconds >= 0
+    assert events[-1] == 'wait'
+    rounds = ' '.join(map(str, events)).replace('record', '').split('wait')
     calls = [[int(pixels) for pixels in text.split()] for text in rounds if text.strip()]
-    # some rounds, the first to warm up, each of many calls between two waits
+    # several rounds, the first to warm up, of many calls before each wait
     assert len(calls) >= 3
-    assert events[0] == events[-1] == 'wait'
     assert all(len(pixels) >= 10 and min(pixels) > 50_000 for pixels in calls)
 
 
+def test_probe_takes_the_time_of_cuda_from_its_events(monkeypatch):
+    seconds, events = record_probe(monkeypatch, 'cuda:0')
+    assert seconds == pytest.approx(0.01)
+    assert events[0] == 'record'
+
+
 def test_probe_of_a_cpu_is_short(monkeypatch):
-    events = record_probe(monkeypatch, 'cpu')
-    assert 'wait' not in events
+    _, events = record_probe(monkeypatch, 'cpu')
+    assert set(map(type, events)) == {int}
     assert sum(events) < 10_000
