@@ -9,9 +9,9 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from image_bytes import png
 from samples import SHARED
 from stored_images import bytes_of, expected, random_image, stored, tiff
-from test_image import png
 
 from neural_style.command.image_files import read, split_paths
 from neural_style.torch7.image import load
