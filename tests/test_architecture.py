@@ -110,3 +110,96 @@ def test_settings_are_flags_with_their_defaults():
     defaults = command_line().defaults()
     settings = {field.name: field.default for field in fields(Settings)}
     assert {name: defaults[name] for name in settings} == settings
+
+
+PYTHON_FILES = sorted(
+    path
+    for folder in ('neural_style', 'loadcaffe', 'tools', 'benchmarks', 'tests')
+    for path in (ROOT / folder).rglob('*.py')
+)
+FILE_LINES, FUNCTION_LINES, STYLIZE_LINES = 300, 60, 80
+# They read straight down: a table, the algorithm in the order of its source, the one driver.
+RECIPES = {'command_line', 'describe_extensions', 'lbfgs', 'stylize'}
+# Still longer than that.
+TOO_LONG = {
+    'neural_style/network/loss_network.py',
+    'neural_style/planning/prediction.py',
+    'neural_style/tiling/evaluation.py',
+    'neural_style/tiling/geometry.py',
+    'tests/network/test_loss_network.py',
+    'tests/planning/test_planner.py',
+}
+
+
+def functions(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+def relative(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize('path', PYTHON_FILES, ids=relative)
+def test_files_and_functions_are_short(path):
+    if relative(path) in TOO_LONG:
+        pytest.skip('to be split')
+    assert len(path.read_text().splitlines()) <= FILE_LINES
+    for name, lines in functions(path):
+        if name == 'stylize':
+            assert lines < STYLIZE_LINES
+        assert name in RECIPES or lines <= FUNCTION_LINES, f'{name} has {lines} lines'
+
+
+def is_private(name):
+    return name.startswith('_') and not name.endswith('_')
+
+
+def private_names(path):
+    """Names of a module's own functions, classes, methods, attributes and variables."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            name = node.name
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            name = node.id if isinstance(node, ast.Name) else node.attr
+        else:
+            continue
+        if is_private(name):
+            yield name
+
+
+PRIVATE = {
+    name for path in PYTHON_FILES if 'tests' not in path.parts for name in private_names(path)
+}
+
+
+def names_reached(path):
+    """Names that a module imports, reads from objects, or gives to setattr, patch and the like."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ('self', 'cls'):
+            yield node.attr
+        elif isinstance(node, ast.Call) and re.search(
+            r'attr$|patch|object$', ast.unparse(node.func)
+        ):
+            for word in node.args:
+                if isinstance(word, ast.Constant) and isinstance(word.value, str):
+                    yield word.value.rpartition('.')[2]
+
+
+# Tests that still do.
+REACHING = {
+    'tests/kernels/test_bitmask.py',
+    'tests/kernels/test_precision.py',
+    'tests/tiling/test_tiling.py',
+}
+
+
+@pytest.mark.parametrize('path', [p for p in PYTHON_FILES if 'tests' in p.parts], ids=relative)
+def test_tests_use_public_names_only(path):
+    if relative(path) in REACHING:
+        pytest.skip('reaches into a private name')
+    reached = PRIVATE & set(names_reached(path)) - set(private_names(path))
+    assert not reached

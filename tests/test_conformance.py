@@ -4,8 +4,11 @@ import json
 import shutil
 
 import conformance
+import judging
 import numpy as np
 import pytest
+import replaying
+from PIL import Image
 from samples import DATA
 
 from neural_style.command import process
@@ -17,7 +20,7 @@ RUNS = sorted(path.name for path in (DATA / 'runs').iterdir())
 def test_run_conforms_to_its_recording(name):
     verdict = conformance.judge(DATA, name)
     assert not verdict.faults, verdict.row()
-    if conformance.is_determined(DATA / 'runs' / name) and conformance.sums_as_recorded():
+    if replaying.is_determined(DATA / 'runs' / name) and conformance.sums_as_recorded():
         assert not verdict.differs, f'not equal to the last bit: {verdict.row()}'
 
 
@@ -49,9 +52,9 @@ def test_the_judge_tells_equal_runs_from_passing_ones(recordings):
     trace = dict(np.load(folder / 'trace.npz'))
     trace['g_0001'] = np.nextafter(trace['g_0001'], np.float32(0))
     np.savez(folder / 'trace.npz', **trace)
-    pixels = conformance.read_picture(folder / 'out.png').astype(np.uint8)
+    pixels = judging.read_picture(folder / 'out.png').astype(np.uint8)
     pixels[0, 0, 0] ^= 1
-    conformance.Image.fromarray(pixels).save(folder / 'out.png')
+    Image.fromarray(pixels).save(folder / 'out.png')
     verdict = conformance.judge(recordings, 'tv_only_adam')
     assert verdict.faults == []
     assert verdict.differs == ['text', 'picture', 'gradient']
@@ -80,9 +83,9 @@ def test_the_judge_holds_the_picture_to_the_noise_floor(recordings):
     noise.write_text(json.dumps({'variants': {'Haswell': {'img_mean': 0.0}}}))
     assert faults(recordings) == ''
     picture = recordings / 'runs' / 'tv_only_adam' / 'out.png'
-    pixels = conformance.read_picture(picture).astype(np.uint8)
+    pixels = judging.read_picture(picture).astype(np.uint8)
     pixels[0, 0, 0] ^= 1
-    conformance.Image.fromarray(pixels).save(picture)
+    Image.fromarray(pixels).save(picture)
     assert 'picture is off by 0.000, floor 0.000' in faults(recordings)
 
 

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+import random_commands
 import soak
 from PIL import Image
 
@@ -19,8 +20,8 @@ def test_runs_with_random_flags_end_well():
 
 def test_every_flag_is_drawn(tmp_path):
     flags = command_line().defaults()
-    pictures = soak.folder_of_pictures(tmp_path / 'pictures')
-    draw = soak.Draw(random.Random(1), pictures, 'out.png')
+    pictures = random_commands.folder_of_pictures(tmp_path / 'pictures')
+    draw = random_commands.Draw(random.Random(1), pictures, 'out.png')
     assert set(draw.known) <= set(flags)
     words = {word.lstrip('-') for _ in range(400) for word in draw.command()}
     assert set(flags) <= words
