@@ -37,9 +37,12 @@ def pooling(layer: Layer) -> nn.Module:
     floor = param.round_mode == param.FLOOR or (param.HasField('ceil_mode') and not param.ceil_mode)
     tops = len(layer.param.top)
     if tops > 1:
-        check(tops == 2 and not average and not floor, layer, 'has a top that is no mask')
-        return MaxPoolingWithIndices(kernel, stride, pad)
-    if floor or any(2 * p > k for p, k in zip(pad, kernel, strict=True)):
+        check(tops == 2 and not average, layer, 'has a top that is no mask')
+        return MaxPoolingWithIndices(False, kernel, stride, pad, floor)
+    # torch.nn has no padding of more than half a window, and no window beyond the image.
+    wide = any(2 * p > k for p, k in zip(pad, kernel, strict=True))
+    sparse = any(k < s for k, s in zip(kernel, stride, strict=True)) and pad == (0, 0)
+    if floor or wide or sparse:
         return Pooling(average, kernel, stride, pad, floor)
     return (nn.AvgPool2d if average else nn.MaxPool2d)(kernel, stride, pad, ceil_mode=True)
 
@@ -48,8 +51,10 @@ class Pooling(nn.Module):
     """Pooling with any padding; Caffe cuts windows at the edge. caffe: pooling_layer.cpp.
 
     The output is (size + 2 padding - kernel) / stride + 1 wide, rounded up, or down if `floor`, and
-    one less where padding would let the last window begin beyond the image. An average is divided
-    by the part of the window that lies on the image and its padding.
+    one less where padding would let the last window begin beyond the image. Without padding it may,
+    if the stride is longer than the window: its maximum is the lowest number, its average the
+    quotient of 0 and its size, as in Caffe. An average is divided by the part of the window that is
+    on the image and its padding.
     """
 
     def __init__(self, average: bool, kernel_size: Pair, stride: Pair, padding: Pair, floor: bool):
@@ -58,23 +63,26 @@ class Pooling(nn.Module):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def forward(self, input: Tensor) -> Tensor:
-        counts = [self.output_size(axis, input.shape[axis + 2]) for axis in (0, 1)]
-        top, left = self.padding
-        bottom, right = (
-            (count - 1) * stride + kernel - size - padding
-            for count, stride, kernel, size, padding in zip(
-                counts, self.stride, self.kernel_size, input.shape[2:], self.padding, strict=True
-            )
-        )
-        filling = 0.0 if self.average else float('-inf')
-        padded = functional.pad(input, (left, right, top, bottom), value=filling)
+        padded = self._padded(input)
         if not self.average:
             return functional.max_pool2d(padded, self.kernel_size, self.stride)
         sums = functional.avg_pool2d(padded, self.kernel_size, self.stride, divisor_override=1)
-        rows, columns = (
-            self._lengths(axis, counts[axis], input.shape[axis + 2]).to(input) for axis in (0, 1)
-        )
+        rows, columns = (self._lengths(axis, input.shape[axis + 2]).to(input) for axis in (0, 1))
         return sums / (rows[:, None] * columns)
+
+    def _padded(self, input: Tensor) -> Tensor:
+        """Pad the image, or cut it, to just what the windows take."""
+        top, left = self.padding
+        bottom, right = (
+            (self.output_size(axis, size) - 1) * self.stride[axis]
+            + self.kernel_size[axis]
+            - size
+            - self.padding[axis]
+            for axis, size in enumerate(input.shape[2:])
+        )
+        # caffe: MaxPoolForward begins each maximum with -FLT_MAX.
+        filling = 0.0 if self.average else torch.finfo(input.dtype).min
+        return functional.pad(input, (left, right, top, bottom), value=filling)
 
     def averaging(self) -> 'Pooling':
         """Return an average pooling of the same geometry."""
@@ -87,10 +95,10 @@ class Pooling(nn.Module):
             raise ValueError(f'{size} pixels are too few for a window of {self.kernel_size[axis]}')
         return count
 
-    def _lengths(self, axis: int, count: int, size: int) -> Tensor:
-        """Return how much of each window lies on the image and its padding, of one axis."""
+    def _lengths(self, axis: int, size: int) -> Tensor:
+        """Return how much of each window is on the image and its padding, along one axis."""
         kernel, stride, padding = self.kernel_size[axis], self.stride[axis], self.padding[axis]
-        starts = torch.arange(count) * stride
+        starts = torch.arange(self.output_size(axis, size)) * stride
         return (starts + kernel).clamp(max=size + 2 * padding) - starts
 
     def extra_repr(self) -> str:
@@ -100,26 +108,42 @@ class Pooling(nn.Module):
         )
 
 
-class MaxPoolingWithIndices(nn.Module):
-    """SegNet's pooling: the second output is the index of each maximum, for Unpooling."""
+class MaxPoolingWithIndices(Pooling):
+    """SegNet's pooling: the second output is the index of each maximum in its plane, for Unpooling.
 
-    def __init__(self, kernel_size: Pair, stride: Pair, padding: Pair):
-        super().__init__()
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+    alexgkendall/caffe-segnet: pooling_layer.cpp.
+    """
 
-    def forward(self, input: Tensor) -> tuple[Tensor, ...]:
-        return functional.max_pool2d(
-            input, self.kernel_size, self.stride, self.padding, ceil_mode=True, return_indices=True
+    def forward(self, input: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        padded = self._padded(input)
+        output, indices = functional.max_pool2d(
+            padded, self.kernel_size, self.stride, return_indices=True
         )
+        (top, left), width = self.padding, input.shape[3]
+        rows = indices.div(padded.shape[3], rounding_mode='floor') - top
+        return output, rows * width + indices % padded.shape[3] - left
 
 
 class Unpooling(nn.Module):
-    """Put every value where it was a maximum. alexgkendall/caffe-segnet: upsample_layer.cpp."""
+    """Put every value where it was a maximum. alexgkendall/caffe-segnet: upsample_layer.cpp.
 
-    def __init__(self, scale: int, size: Pair | None):
+    size: of the output; None for `scale` times the input's, less `cut`.
+    """
+
+    def __init__(self, scale: Pair, cut: Pair, size: Pair | None):
         super().__init__()
-        self.scale, self.size = scale, size
+        self.scale, self.cut, self.size = scale, cut, size
 
     def forward(self, input: Tensor, indices: Tensor) -> Tensor:
-        size = self.size or tuple(side * self.scale for side in input.shape[2:])
-        return functional.max_unpool2d(input, indices, (self.scale, self.scale), output_size=size)
+        if input.shape != indices.shape:
+            raise ValueError(f'{list(indices.shape)} indices for values of {list(input.shape)}')
+        height, width = self.size or (
+            side * scale - cut
+            for side, scale, cut in zip(input.shape[2:], self.scale, self.cut, strict=True)
+        )
+        # Where windows overlap, one of their maxima stays; in Caffe it is the last.
+        output = input.new_zeros(*input.shape[:2], height * width)
+        return output.scatter(2, indices.flatten(2), input.flatten(2)).unflatten(2, (height, width))
+
+    def extra_repr(self) -> str:
+        return f'scale={self.scale}' if self.size is None else f'size={self.size}'

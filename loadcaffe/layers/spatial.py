@@ -26,14 +26,21 @@ class Upsample(nn.Module):
 
 
 def upsample(layer: Layer) -> nn.Module:
+    """Build an enlargement by repetition or, with indices as second input, an unpooling."""
     param = layer.param.upsample_param
-    check(0 < param.scale < 1 << 16, layer, f'has scale {param.scale}')
-    if len(layer.param.bottom) < 2:
-        return Upsample(param.scale)
-    pads = param.pad_out_h or param.pad_out_w
-    check(not pads, layer, 'has pad_out; that is not supported')
+    scale = (param.scale, param.scale)
+    if param.HasField('scale_h'):
+        scale = (param.scale_h, param.scale_w)
+    check(all(0 < factor < 1 << 16 for factor in scale), layer, f'has scale {scale}')
     explicit = param.HasField('upsample_h') and param.HasField('upsample_w')
-    return Unpooling(param.scale, (param.upsample_h, param.upsample_w) if explicit else None)
+    size = (param.upsample_h, param.upsample_w) if explicit else None
+    check(size is None or all(0 < side < 1 << 16 for side in size), layer, f'has the size {size}')
+    cut = (int(param.pad_out_h), int(param.pad_out_w))
+    if len(layer.param.bottom) > 1:
+        return Unpooling(scale, cut, size)
+    plain = size is None and cut == (0, 0) and scale[0] == scale[1]
+    check(plain, layer, 'repeats pixels; only a whole scale is supported there')
+    return Upsample(scale[0])
 
 
 class Interp(nn.Module):
