@@ -14,17 +14,17 @@ class Graph(nn.Sequential):
 
     sources: for each layer, where its inputs come from.
 
-    The layers are children, in order, as in a Sequential; what is different is who feeds whom. A
-    part of it from the beginning, such as graph[:5], is a Graph as well.
+    The layers are children, in order, as in a Sequential. A part of it from the beginning, such as
+    graph[:5], is a Graph as well.
     """
 
     def __init__(
         self, layers: Sequence[tuple[str, nn.Module]], sources: Sequence[Sequence[Source]]
     ):
         super().__init__(OrderedDict(layers))
-        self.sources = [tuple(one) for one in sources]
-        for number, sources_ in enumerate(self.sources):
-            assert all(-1 <= source < number for source, _ in sources_), 'not in running order'
+        self.sources = [tuple(of_layer) for of_layer in sources]
+        for number, of_layer in enumerate(self.sources):
+            assert all(-1 <= source < number for source, _ in of_layer), 'not in running order'
 
     def __getitem__(self, index: Any) -> Any:
         if not isinstance(index, slice):
@@ -37,19 +37,19 @@ class Graph(nn.Sequential):
     def forward(
         self, input: Tensor, call: Callable[..., Any] = lambda layer, *inputs: layer(*inputs)
     ) -> Tensor:
-        """Returns the first output of the last layer. call: runs a layer on its inputs."""
+        """Return the first output of the last layer. call: runs a layer on its inputs."""
         return self.run(input, call)[-1]
 
     def run(self, input: Tensor, call: Callable[..., Any]) -> list[Tensor]:
-        """The outputs that no layer takes, the last layer's first output as the last of them."""
+        """Return the outputs that no layer takes, and the last layer's first output at the end."""
         values: dict[Source, Tensor] = {(-1, 0): input}
-        left = Counter(source for sources in self.sources for source in sources)
+        uses_left = Counter(source for sources in self.sources for source in sources)
         for number, (layer, sources) in enumerate(zip(self, self.sources, strict=True)):
             inputs = [values[source] for source in sources]
             for source in sources:
-                left[source] -= 1
-                if not left[source]:
-                    values.pop(source, None)  # what nobody needs any more makes room
+                uses_left[source] -= 1
+                if not uses_left[source]:
+                    values.pop(source, None)  # frees its memory
             outputs = call(layer, *inputs)
             outputs = outputs if isinstance(outputs, tuple) else (outputs,)
             values.update({(number, i): output for i, output in enumerate(outputs)})
@@ -57,11 +57,11 @@ class Graph(nn.Sequential):
         return [value for value in values.values() if value is not input] + [last]
 
     def rewired(self, modules: Sequence[nn.Module], owners: Sequence[int]) -> 'Graph':
-        """The network with other modules: each stands for the layer `owners` says, or follows it.
+        """Return the network with other modules: each replaces the layer `owners` says, or follows.
 
-        modules: in order. owners: for each, the number of a layer here, or -1 for what stands
-        before the first layer. Where several have one owner, each takes what the one before it
-        makes, and who took the layer's first output takes the last one's.
+        modules: in order. owners: for each, the number of a layer here, or -1 before the first
+        layer. Where several have one owner, each takes the output of the one before it, and the
+        last one's output replaces the layer's first.
         """
         first: dict[int, int] = {-1: -1}
         last: dict[int, int] = {-1: -1}
@@ -71,8 +71,8 @@ class Graph(nn.Sequential):
                 sources.append([(last[owner], 0)])
             else:
                 sources.append([
-                    (last[one] if output == 0 else first[one], output)
-                    for one, output in self.sources[owner]
+                    (last[source] if output == 0 else first[source], output)
+                    for source, output in self.sources[owner]
                 ])  # fmt: skip
                 first[owner] = number
             last[owner] = number

@@ -30,39 +30,39 @@ def quiet(caplog):
     caplog.set_level(logging.WARNING, logger='loadcaffe')
 
 
-def outputs(network, given):
-    """Every layer's first output, by the layer's name."""
-    found = {}
+def outputs(network, features):
+    """Return every layer's first output, by the layer's name."""
+    outputs_ = {}
 
     def call(module, *inputs):
-        made = module(*(one.clone() for one in inputs))  # some work in place
-        found[module.name] = made[0] if isinstance(made, tuple) else made
-        return made
+        output = module(*(input.clone() for input in inputs))  # some work in place
+        outputs_[module.name] = output[0] if isinstance(output, tuple) else output
+        return output
 
     with torch.no_grad():
         if isinstance(network, Graph):
-            network(given, call)
+            network(features, call)
         else:
             for module in network.eval():
-                given = call(module, given)
-    return found
+                features = call(module, features)
+    return outputs_
 
 
 def worst(network, golden, letter):
-    """The largest deviation of any recorded layer, relative to the layer's maximum."""
-    found = outputs(network, torch.from_numpy(golden[f'{letter}/input']))
+    """Return the largest deviation of any recorded layer, relative to the layer's maximum."""
+    computed = outputs(network, torch.from_numpy(golden[f'{letter}/input']))
     errors = {}
     for key in golden.files:
-        which, kind, *rest = key.split('/', 2)
-        if which != letter or not (kind == 'layer' or kind.startswith('strided')):
+        input_letter, kind, *names = key.split('/', 2)
+        if input_letter != letter or not (kind == 'layer' or kind.startswith('strided')):
             continue
-        ours, recorded = found[rest[0]].numpy().ravel(), golden[key].ravel()
+        ours, recorded = computed[names[0]].numpy().ravel(), golden[key].ravel()
         largest = np.abs(recorded).max()
         if kind != 'layer':
             ours = ours[:: int(kind.removeprefix('strided'))]
-            largest = np.abs(golden[f'{letter}/stats/{rest[0]}'][2:]).max()
+            largest = np.abs(golden[f'{letter}/stats/{names[0]}'][2:]).max()
         assert ours.shape == recorded.shape
-        errors[rest[0]] = np.abs(ours - recorded).max() / largest
+        errors[names[0]] = np.abs(ours - recorded).max() / largest
     assert errors
     return max(errors.values())
 

@@ -18,13 +18,13 @@ def test_undamaged_seeds_load(files):
 
 def test_damaged_files_are_refused_or_load(files, tmp_path):
     random = np.random.default_rng(20170415)
-    found = {'loaded': 0, 'refused': 0}
+    outcomes = {'loaded': 0, 'refused': 0}
     for number in range(1200):
         path, prototxt = files[number % len(files)]
         mutant = tmp_path / path.name
         mutant.write_bytes(damage(path.read_bytes(), random))
-        found[outcome(mutant, prototxt)] += 1
-    assert found['refused'] > 500
+        outcomes[outcome(mutant, prototxt)] += 1
+    assert outcomes['refused'] > 500
 
 
 def test_truncated_files_are_refused(files, tmp_path):

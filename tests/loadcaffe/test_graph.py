@@ -12,11 +12,11 @@ def test_load_runs_a_branched_network_in_order(tmp_path):
     network = load_net(tmp_path, *FIRE)
     assert isinstance(network, Graph)
     assert names(network) == ['squeeze', 'left', 'right', 'both']
-    given = image(1, 3, 5, 6)
-    squeezed = network.squeeze(given)
+    x = image(1, 3, 5, 6)
+    squeezed = network.squeeze(x)
     expected = torch.cat([network.left(squeezed), network.right(squeezed)], 1)
-    assert torch.equal(network(given), expected)
-    assert torch.equal(network[:2](given), network.left(squeezed))
+    assert torch.equal(network(x), expected)
+    assert torch.equal(network[:2](x), network.left(squeezed))
     with pytest.raises(IndexError, match='first layer'):
         network[1:]
 

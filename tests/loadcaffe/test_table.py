@@ -17,10 +17,10 @@ def test_receptive_field_is_what_a_gradient_reaches(tmp_path):
         step('Concat', 'd c', 'e'),
     ]
     network = load_net(tmp_path, *layers)
-    given = torch.zeros(1, 1, 99, 99, requires_grad=True)
-    output = torch.nn.Sequential(network.a, torch.nn.AvgPool2d(2, 2), network.b)(given)
-    (gradient,) = torch.autograd.grad(output[0, 0, 5, 5], given)
+    x = torch.zeros(1, 1, 99, 99, requires_grad=True)
+    output = torch.nn.Sequential(network.a, torch.nn.AvgPool2d(2, 2), network.b)(x)
+    (gradient,) = torch.autograd.grad(output[0, 0, 5, 5], x)
     reached = gradient[0, 0].nonzero()
     size = (reached.max(0).values - reached.min(0).values + 1).tolist()
-    found = {row.name: row.receptive_field for row in rows(network, (1, 1, 99, 99))}
-    assert found['b'] == found['e'] == tuple(size) == (21, 21)
+    fields = {row.name: row.receptive_field for row in rows(network, (1, 1, 99, 99))}
+    assert fields['b'] == fields['e'] == tuple(size) == (21, 21)

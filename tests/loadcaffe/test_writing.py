@@ -45,7 +45,7 @@ def test_convolutional_part_logs_the_lines_of_the_original(tmp_path, caplog):
     caplog.set_level(logging.INFO, logger='loadcaffe')
     loadcaffe.load('no', VGG)
     loadcaffe.load('no', tmp_path / 'conv.safetensors')
-    lines = [one.getMessage() for one in caplog.records if one.levelno == logging.INFO]
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
     assert lines[1:17] == lines[-16:]
 
 
@@ -54,13 +54,13 @@ def test_convolutional_part_of_a_branched_network(tmp_path, suffix):
     blobs = [blob(2, 11), blob(2)]
     fc = step('InnerProduct', 'mean', 'fc', blobs, inner_product_param={'num_output': 2})
     pool = step('Pooling', 'both', 'mean', pooling_param={'pool': 1, 'global_pooling': True})
-    whole = load_net(tmp_path, *FIRE, pool, fc, step('Softmax', 'fc', 'prob'))
+    network = load_net(tmp_path, *FIRE, pool, fc, step('Softmax', 'fc', 'prob'))
     out = tmp_path / f'conv.{suffix}'
     assert run('no', tmp_path / 'net.caffemodel', '--conv-only', out) == 0
     part = loadcaffe.load('no', out)
     assert names(part) == ['squeeze', 'left', 'right', 'both', 'mean']
-    given = image(1, 3, 4, 4)
-    assert torch.equal(part(given), whole[:5](given))
+    x = image(1, 3, 4, 4)
+    assert torch.equal(part(x), network[:5](x))
 
 
 def test_convolutional_part_keeps_squeeze_and_excitation(tmp_path):

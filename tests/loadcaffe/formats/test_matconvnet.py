@@ -20,18 +20,18 @@ def matconvnet(network):
     """A chain of torch's modules as MatConvNet keeps it."""
     layers = []
     for module in network:
-        one = {'name': module.name}
+        struct = {'name': module.name}
         if isinstance(module, torch.nn.Conv2d):
             weight = module.weight.numpy()
             weight = weight[:, ::-1] if weight.shape[1] == 3 else weight  # RGB
             pair = cell([weight.transpose(2, 3, 1, 0), module.bias.numpy()[:, None]])
-            one |= {'type': 'conv', 'weights': pair, 'pad': np.ones((1, 4)), 'stride': 1.0}
+            struct |= {'type': 'conv', 'weights': pair, 'pad': np.ones((1, 4)), 'stride': 1.0}
         elif isinstance(module, torch.nn.ReLU):
-            one |= {'type': 'relu'}
+            struct |= {'type': 'relu'}
         else:
             pair = np.full((1, 2), 2.0)
-            one |= {'type': 'pool', 'method': 'max', 'pool': pair, 'stride': pair, 'pad': 0.0}
-        layers.append(one)
+            struct |= {'type': 'pool', 'method': 'max', 'pool': pair, 'stride': pair, 'pad': 0.0}
+        layers.append(struct)
     return {'layers': cell(layers), 'meta': {'normalization': {'imageSize': np.ones(3)}}}
 
 
@@ -50,13 +50,18 @@ def test_mat_loads_the_network_of_the_caffemodel(tmp_path, vgg, packed):
 
 def test_mat_reads_what_scipy_reads(tmp_path):
     io = pytest.importorskip('scipy.io')
-    given = {'a': np.arange(6.0).reshape(2, 3), 's': 'text', 'c': cell([1, 'x']), 'n': {'k': 2.5}}
-    io.savemat(tmp_path / 'x.mat', given)
+    variables = {
+        'a': np.arange(6.0).reshape(2, 3),
+        's': 'text',
+        'c': cell([1, 'x']),
+        'n': {'k': 2.5},
+    }
+    io.savemat(tmp_path / 'x.mat', variables)
     from loadcaffe.formats.matlab import read_mat
 
-    found = read_mat(tmp_path / 'x.mat')
-    assert np.array_equal(found['a'], given['a'])
-    assert (found['s'], found['c'][1], found['n']['k'].item()) == ('text', 'x', 2.5)
+    read = read_mat(tmp_path / 'x.mat')
+    assert np.array_equal(read['a'], variables['a'])
+    assert (read['s'], read['c'][1], read['n']['k'].item()) == ('text', 'x', 2.5)
 
 
 def test_mat_bomb_is_not_unpacked(tmp_path):
@@ -69,7 +74,7 @@ def test_mat_bomb_is_not_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'given, words',
+    'variables, words',
     [
         ({'x': 1.0}, 'no cell of layers'),
         ({'layers': cell([{'name': 'a', 'type': 'custom'}])}, "type 'custom'"),
@@ -77,8 +82,8 @@ def test_mat_bomb_is_not_unpacked(tmp_path):
         ({'layers': cell([{'name': 'a', 'type': 'pool', 'method': 'sum'}])}, "pools by 'sum'"),
     ],
 )
-def test_mat_refuses_other_networks(tmp_path, given, words):
+def test_mat_refuses_other_networks(tmp_path, variables, words):
     io = pytest.importorskip('scipy.io')
-    io.savemat(tmp_path / 'x.mat', given)
+    io.savemat(tmp_path / 'x.mat', variables)
     with pytest.raises(loadcaffe.CaffeFormatError, match=f'x.mat: .*{words}'):
         loadcaffe.load('no', tmp_path / 'x.mat')

@@ -21,7 +21,7 @@ layers { layer { name: "pool1" type: "pool" kernelsize: 2 stride: 2 pool: AVE }
 def test_v0_network_loads_like_its_successors(tmp_path):
     (tmp_path / 'v0.prototxt').write_text(V0)
     net = loadcaffe.read(tmp_path / 'v0.prototxt')
-    assert (net.version, [one.type for one in net.layers]) == (
+    assert (net.version, [layer.type for layer in net.layers]) == (
         0,
         ['Convolution', 'ReLU', 'Pooling'],
     )

@@ -83,11 +83,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize('kind', CASES)
-def test_layer_computes_what_caffe_does(tmp_path, kind):
-    inputs, given, formula = CASES[kind]
-    found = run_layer(tmp_path, kind, *inputs, **given)
+@pytest.mark.parametrize('layer_type', CASES)
+def test_layer_computes_what_caffe_does(tmp_path, layer_type):
+    inputs, options, formula = CASES[layer_type]
+    output = run_layer(tmp_path, layer_type, *inputs, **options)
     expected = np.asarray(formula(*map(numpy_of, inputs)), np.float64)
-    assert tuple(found.shape) == expected.shape
+    assert tuple(output.shape) == expected.shape
     # float32 sums and functions against float64
-    assert np.abs(found.numpy() - expected).max() < 2e-6 * max(np.abs(expected).max(), 1)
+    assert np.abs(output.numpy() - expected).max() < 2e-6 * max(np.abs(expected).max(), 1)

@@ -35,13 +35,13 @@ def test_scale_takes_its_factor_from_a_second_input(tmp_path):
 
 
 def test_lrn_within_channels_divides_by_the_whole_window(tmp_path):
-    found = run_layer(
+    output = run_layer(
         tmp_path, 'LRN', X, lrn_param={'norm_region': 1, 'local_size': 3, 'alpha': 2, 'beta': 0.75}
     )
     padded = np.pad(numpy_of(X) ** 2, ((0, 0), (0, 0), (1, 1), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3))
     expected = numpy_of(X) * (1 + 2 * windows.sum((-2, -1)) / 9) ** -0.75
-    assert np.abs(found.numpy() - expected).max() < 1e-6
+    assert np.abs(output.numpy() - expected).max() < 1e-6
 
 
 def test_bn_computes_what_segnet_and_pspnet_do(tmp_path):
