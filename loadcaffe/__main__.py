@@ -9,11 +9,12 @@ from pathlib import Path
 
 from torch import nn
 
+from loadcaffe.building import build
 from loadcaffe.choice import NETS
 from loadcaffe.formats.netparameter import NetParameter
 from loadcaffe.formats.prototxt import read_prototxt
 from loadcaffe.formats.schema import CaffeFormatError
-from loadcaffe.loading import build, read_choice
+from loadcaffe.loading import read_choice
 from loadcaffe.table import lines, rows
 from loadcaffe.topology import resolve_inputs
 from loadcaffe.writing import convolutional, write_caffemodel, write_safetensors
@@ -25,8 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('model', help='.caffemodel, .caffemodel.h5, .mat, .pth or .safetensors')
     parser.add_argument('--input', help='size of the input: 512x384 (width x height), or NxCxHxW')
     parser.add_argument('--net', choices=NETS, default='auto', help='which file says the layers')
-    words = 'write the convolutional part alone, as .safetensors or .caffemodel; it loads as before'
-    parser.add_argument('--conv-only', '--to', metavar='FILE', dest='to', help=words)
+    help_ = 'write the convolutional part alone, as .safetensors or .caffemodel; it loads as before'
+    parser.add_argument('--conv-only', '--to', metavar='FILE', dest='to', help=help_)
     args = parser.parse_args(argv)
     logging.basicConfig(format='%(message)s', level=logging.WARNING, stream=sys.stderr)
     try:
@@ -44,10 +45,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def show(args: argparse.Namespace) -> None:
+    """Write the convolutional part, if that is asked for, and print the table of the network."""
     choice = read_choice(args.prototxt, args.model, args.net)
-    network = build(choice)
+    layers = None
     if args.to is not None:
-        write(convolutional(choice), args.to, args.model)
+        part = convolutional(choice)
+        write(part, args.to, args.model)
+        layers = [layer.name for layer in part.layers]
+    network = build(choice, layers)
     shape = input_shape(args.input, args.prototxt, choice.net, network)
     types = {layer.name: layer.type for layer in choice.net.layers}
     print(f'{choice.net.name or Path(args.model).name}: input {" x ".join(map(str, shape))}')
@@ -57,14 +62,14 @@ def show(args: argparse.Namespace) -> None:
 
 def write(net: NetParameter, path: str, model: str) -> None:
     """Write a network under a temporary name first: never half a file."""
-    kinds = {'.safetensors': write_safetensors, '.caffemodel': write_caffemodel}
-    if Path(path).suffix not in kinds:
+    writers = {'.safetensors': write_safetensors, '.caffemodel': write_caffemodel}
+    if Path(path).suffix not in writers:
         raise CaffeFormatError(f'{path}: name a .safetensors or .caffemodel file')
     if Path(path).exists() and Path(path).samefile(model):
         raise CaffeFormatError(f'{path}: this is the model that is read')
     temporary = f'{path}.part'
     try:
-        kinds[Path(path).suffix](net, temporary)
+        writers[Path(path).suffix](net, temporary)
         os.replace(temporary, path)
     except OSError as error:
         raise OSError(error.errno, f'cannot write it: {error.strerror}', path) from error
@@ -77,10 +82,10 @@ def write(net: NetParameter, path: str, model: str) -> None:
 def input_shape(
     text: str | None, prototxt: str, net: NetParameter, network: nn.Sequential
 ) -> tuple[int, ...]:
-    """The size asked for, or the one in the files, or 224 x 224."""
+    """Return the size that is asked for, or the one in the files, or 224 x 224."""
     convolutions = (layer for layer in network if isinstance(layer, nn.Conv2d))
     channels = next((layer.in_channels for layer in convolutions), 3)
-    declared = _declared(net) or _declared_in(prototxt) or (1, channels, 224, 224)
+    declared = _declared_shape(net) or _shape_in(prototxt) or (1, channels, 224, 224)
     if text is None:
         return declared
     try:
@@ -92,7 +97,7 @@ def input_shape(
     return tuple(numbers) if len(numbers) == 4 else (1, declared[1], numbers[1], numbers[0])
 
 
-def _declared(net: NetParameter) -> tuple[int, ...]:
+def _declared_shape(net: NetParameter) -> tuple[int, ...]:
     try:
         shape = resolve_inputs(net).shape
     except CaffeFormatError:
@@ -101,9 +106,9 @@ def _declared(net: NetParameter) -> tuple[int, ...]:
     return (1, *shape[1:]) if fits else ()
 
 
-def _declared_in(prototxt: str) -> tuple[int, ...]:
+def _shape_in(prototxt: str) -> tuple[int, ...]:
     try:
-        return _declared(read_prototxt(prototxt))
+        return _declared_shape(read_prototxt(prototxt))
     except (OSError, CaffeFormatError):
         return ()
 

@@ -6,20 +6,21 @@ original reads right, its way is kept. See docs/port.md.
 """
 
 import logging
-from pathlib import Path
+from collections.abc import Collection
 from typing import NamedTuple
 
-from loadcaffe.formats.netparameter import Layer, NetParameter
-from loadcaffe.formats.schema import CaffeFormatError, as_str
-from loadcaffe.layers import ORIGINAL
+from loadcaffe.formats.netparameter import NetParameter, Weights
+from loadcaffe.formats.schema import CaffeFormatError
+from loadcaffe.layers import ORIGINAL, blob_count, lacks_weights
 from loadcaffe.topology import (
+    ancestors,
     declares_input,
-    has_weights,
     is_data,
     is_sink,
     resolve_inputs,
     test_layers,
 )
+from loadcaffe.weights import share_weights, with_weights
 
 log = logging.getLogger('loadcaffe')
 
@@ -37,55 +38,72 @@ class Choice(NamedTuple):
     original_would_read: NetParameter | None = None
 
 
-def choose(proto: NetParameter | None, model: NetParameter, net: str = 'auto') -> Choice:
+def choose(
+    proto: NetParameter | None,
+    model: NetParameter | Weights,
+    net: str = 'auto',
+    layers: Collection[str] | None = None,
+) -> Choice:
     """Decide which network to build.
 
     proto: None if it could not be read. net: 'caffemodel' for the original's way, 'prototxt' for
     Caffe's, 'auto' for the right one of them:
 
     * A caffemodel that the original reads right is read as by the original: its layers form a chain
-      and are of kinds it knows. The prototxt counts only if it is a deploy net for just these
-      weights and has layers of other kinds, a softmax at the end in place of a loss, say, or TanH,
+      and are of types it knows. The prototxt counts only if it is a deploy net for just these
+      weights and has layers of other types, a softmax at the end in place of a loss, say, or TanH,
       which the original drops from V2 files.
-    * Otherwise the prototxt counts, as in Caffe, if the caffemodel has all weights it asks for.
+    * Otherwise the prototxt counts, as in Caffe, if the caffemodel has all weights it asks for, or
+      those that `layers` need.
     * Otherwise the caffemodel's own layers count, as Caffe would run them in phase TEST.
 
     A file that is not Caffe's and says what its layers are is believed.
     """
     if net not in NETS:
         raise ValueError(f'net: {net!r}; it must be one of {", ".join(NETS)}')
-    if net == 'caffemodel' and not model.weights_only:
-        return Choice(model, True)
-    if proto is None or (model.authoritative and net == 'auto'):
-        if net == 'prototxt' or model.weights_only:
+    if isinstance(model, Weights):
+        if proto is None:
             raise CaffeFormatError(
                 f'{model.path}: holds weights without a network: name the deploy prototxt that'
                 ' belongs to it'
-                if model.weights_only
-                else f'{model.path}: there is no prototxt to read the layers from'
             )
-        return Choice(model, is_known_chain(model))
-    if net == 'prototxt' or model.weights_only:
         return Choice(with_weights(proto, model), False)
-    if is_known_chain(model):
-        if (
-            not declares_input(proto)
-            or _weighted(proto).keys() != layers_with_weights(model).keys()
-        ):
+    if net == 'caffemodel':
+        return Choice(model, True)
+    if net == 'prototxt' and proto is not None:
+        return Choice(with_weights(proto, model.weights()), False)
+    if net == 'prototxt':
+        raise CaffeFormatError(f'{model.path}: there is no prototxt to read the layers from')
+    return _choose_automatically(proto, model, layers)
+
+
+def _choose_automatically(
+    proto: NetParameter | None, model: NetParameter, layers: Collection[str] | None
+) -> Choice:
+    model, known_chain = share_weights(model), is_known_chain(model)
+    if proto is None or model.authoritative:
+        return Choice(model, known_chain)
+    if known_chain and not declares_input(proto):
+        return Choice(model, True)
+    merged = with_weights(proto, model.weights())
+    if known_chain:
+        weighted = {layer.name: layer for layer in test_layers(merged) if blob_count(layer)}
+        fits = not any(map(lacks_weights, weighted.values()))
+        if not fits or not weighted.keys() >= model.weights().blobs.keys():
             return Choice(model, True)
-        ran = [node.layer.type for node in resolve_inputs(proto).nodes]
+        run = [node.layer.type for node in resolve_inputs(proto).nodes]
         known = [layer.type for layer in model.layers if layer.type in ORIGINAL]
-        if known == ran and not (model.version == 2 and 'TanH' in ran):
+        if known == run and not (model.version == 2 and 'TanH' in run):
             return Choice(model, True)
-        return Choice(with_weights(proto, model), False, model)
-    missing = [name for name in _weighted(proto) if name not in layers_with_weights(model)]
-    if not missing:
-        return Choice(with_weights(proto, model), False)
+        return Choice(merged, False, model)
+    missing = _layer_without_weights(merged, layers)
+    if not missing or not any(layer.type for layer in model.layers):
+        return Choice(merged, False)
     log.warning(
         '%s is not used: %s has no weights for its layer %r; the layers are those of the latter',
         proto.path,
         model.path,
-        missing[0],
+        missing,
     )
     return Choice(model, False)
 
@@ -95,15 +113,15 @@ def is_known_chain(net: NetParameter) -> bool:
 
     Data, losses and accuracies may be there, and are dropped. So is TanH in a V2 file, as recorded.
     """
-    if net.version == 0 or net.weights_only:
+    if net.version == 0:
         return False
-    wired = any(layer.param.bottom or layer.param.top for layer in net.layers)
-    same: dict[str, str] = {}  # top of a Split layer -> its bottom
+    connected = any(layer.param.bottom or layer.param.top for layer in net.layers)
+    split: dict[str, str] = {}  # top of a Split layer -> its bottom
     current = None
     for layer in net.layers:
-        bottoms, tops = [same.get(name, name) for name in layer.bottoms], layer.tops
+        bottoms, tops = [split.get(name, name) for name in layer.bottoms], layer.tops
         if layer.type in ORIGINAL:
-            if not wired:
+            if not connected:
                 continue
             loss = layer.type == 'SoftmaxWithLoss'
             if not loss and (len(bottoms) != 1 or len(tops) != 1):
@@ -111,70 +129,17 @@ def is_known_chain(net: NetParameter) -> bool:
             if current is not None and bottoms[:1] != [current]:
                 return False
             current = tops[0] if tops else layer.name
-            same.pop(current, None)
+            split.pop(current, None)
         elif layer.type == 'Split' and bottoms:
-            same.update(dict.fromkeys(tops, bottoms[0]))
-        elif not ((wired and is_data(layer)) or is_sink(layer) or layer.type.endswith('Data')):
+            split.update(dict.fromkeys(tops, bottoms[0]))
+        elif not ((connected and is_data(layer)) or is_sink(layer) or layer.type.endswith('Data')):
             return False
     return any(layer.type in ORIGINAL for layer in net.layers)
 
 
-def _weighted(net: NetParameter) -> dict[str, Layer]:
-    """The layers that want weights, by name."""
-    return {layer.name: layer for layer in test_layers(net) if has_weights(layer)}
-
-
-def layers_with_weights(net: NetParameter) -> dict[str, Layer]:
-    """The layers that have weights, by name; the last of a name, as in Caffe."""
-    return {layer.name: layer for layer in net.layers if layer.blobs}
-
-
-def with_weights(proto: NetParameter, model: NetParameter) -> NetParameter:
-    """The prototxt's network with the model's weights, matched by name.
-
-    A layer that shares the weights of another (param { name }) takes that one's if it has none.
-    Source: caffe: net.cpp, CopyTrainedLayersFrom; what Caffe would leave at random is an error.
-    """
-    held = layers_with_weights(model)
-    owners: dict[tuple[str, ...], Layer] = {}
-    layers = []
-    for layer in proto.layers:
-        shared = tuple(as_str(spec.name) for spec in layer.param.param)
-        own = held.get(layer.name)
-        if own is None and all(shared):
-            own = owners.get(shared)
-        if own is not None and all(shared):
-            owners.setdefault(shared, own)
-        blobs = layer.blobs if own is None else own.blobs
-        layers.append(
-            Layer(
-                layer.name, layer.type, layer.printed_type, layer.param, blobs, layer.fork_specific
-            )
-        )
-    missing = [
-        layer.name for layer in layers if has_weights(layer) and not layer.blobs and _runs(layer)
-    ]
-    whole = NetParameter(
-        proto.name,
-        proto.version,
-        proto.input,
-        proto.input_dim,
-        proto.input_shape,
-        layers,
-        _both(proto.path, model.path),
-    )
-    if missing:
-        missing = [name for name in missing if name in {one.name for one in test_layers(whole)}]
-    if missing:
-        raise CaffeFormatError(
-            f'{model.path}: it has no weights for the layer {missing[0]!r} of {proto.path}'
-        )
-    return whole
-
-
-def _runs(layer: Layer) -> bool:
-    return not is_data(layer)
-
-
-def _both(proto: str | Path, model: str | Path) -> str:
-    return f'{model} with {proto}'
+def _layer_without_weights(net: NetParameter, layers: Collection[str] | None) -> str | None:
+    """Return the name of a layer that is needed and has no weights, or None."""
+    nodes = resolve_inputs(net).nodes
+    needed = ancestors(nodes, set(layers or ())) or range(len(nodes))
+    layers_needed = (nodes[number].layer for number in sorted(needed))
+    return next((layer.name for layer in layers_needed if lacks_weights(layer)), None)

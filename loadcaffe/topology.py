@@ -1,29 +1,33 @@
-"""The layers of a network that Caffe would run in its phase TEST, and where their inputs come from.
+"""The layers of a network that Caffe runs in its phase TEST, and where their inputs come from.
 
 Source: caffe: net.cpp: FilterNet, StateMeetsRule, Init, AppendTop, AppendBottom; insert_splits.cpp.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from loadcaffe.formats.netparameter import Layer, NetParameter
 from loadcaffe.formats.schema import CaffeFormatError
-from loadcaffe.layers import WEIGHTED
+from loadcaffe.graph import Source
 
-Source = tuple[int, int]  # a layer's number, -1 for the network's input, and which of its tops
 INPUT: Source = (-1, 0)
+TEST = 1  # Phase
 # Layers that end a network and need labels, or say nothing about the image.
 SINKS = {'Accuracy', 'HDF5Output', 'Silence', 'SoftmaxWithLoss'}
 
 
 class Node(NamedTuple):
-    """A layer that runs, and the sources of its inputs."""
+    """A layer of a network.
+
+    sources: of its inputs, those made from the image. missing: an input that is not, or ''.
+    """
 
     layer: Layer
     sources: tuple[Source, ...]
+    missing: str = ''
 
 
-class Wiring(NamedTuple):
+class Topology(NamedTuple):
     """Layers in an order in which they can run, and the image's blob with its shape, or []."""
 
     nodes: list[Node]
@@ -38,13 +42,6 @@ def is_data(layer: Layer) -> bool:
 
 def is_sink(layer: Layer) -> bool:
     return layer.type in SINKS or layer.type.endswith('Loss') or 'Accuracy' in layer.type
-
-
-def has_weights(layer: Layer) -> bool:
-    """Whether Caffe gives a layer of this kind weights. A second input may take their place."""
-    if layer.type == 'Bias' or (layer.type == 'Scale' and not layer.param.scale_param.bias_term):
-        return len(layer.param.bottom) < 2
-    return layer.type in WEIGHTED
 
 
 def declares_input(net: NetParameter) -> bool:
@@ -65,8 +62,8 @@ def test_layers(net: NetParameter) -> Iterator[Layer]:
 test_layers.__test__ = False  # type: ignore[attr-defined]  # pytest: not a test
 
 
-def _meets(rule) -> bool:
-    if rule.HasField('phase') and rule.phase != 1:  # TEST
+def _meets(rule: Any) -> bool:
+    if rule.HasField('phase') and rule.phase != TEST:
         return False
     if (rule.HasField('min_level') and rule.min_level > 0) or (
         rule.HasField('max_level') and rule.max_level < 0
@@ -75,66 +72,63 @@ def _meets(rule) -> bool:
     return not rule.stage  # no stage is set, so a rule that wants one is not met
 
 
-def resolve_inputs(net: NetParameter) -> Wiring:
+def resolve_inputs(net: NetParameter) -> Topology:
     """Follow the image through the network, and find the sources of every layer's inputs.
 
     Layers that read data, losses, accuracies and layers of labels alone are left out. Split layers,
     which Caffe writes into a caffemodel, are looked through. A blob that no layer makes is the
     image, if nothing else is declared as such.
-
-    Raises CaffeFormatError for a layer that joins the image with something else.
     """
-    net_input, shape = _declared(net)
+    net_input, shape = _declared_input(net)
     blobs: dict[str, Source] = {net_input: INPUT} if net_input else {}
-    elsewhere = set(net.input[1:])
+    elsewhere = set(net.input[1:])  # blobs that are not made from the image
     nodes: list[Node] = []
     for layer in test_layers(net):
         bottoms, tops = layer.bottoms, layer.tops
         if is_data(layer):
             if not tops:
                 raise CaffeFormatError(f'{net.path}: layer {layer.name!r} has no bottom and no top')
-            if not net_input and tops:
-                net_input, shape = tops[0], _data_shape(layer)
+            if not net_input:
+                net_input, shape = tops.pop(0), _data_shape(layer)
                 blobs[net_input] = INPUT
-                tops = tops[1:]
             elsewhere.update(tops)
             continue
         unknown = [name for name in bottoms if name not in blobs and name not in elsewhere]
         if unknown and not net_input:
-            net_input = unknown.pop(0)
+            net_input = unknown[0]
             blobs[net_input] = INPUT
-        sources = [blobs[name] for name in bottoms if name in blobs]
-        if is_sink(layer) or not sources or _is_training(layer, sources, bottoms):
+        sources = tuple(blobs[name] for name in bottoms if name in blobs)
+        if is_sink(layer) or not sources or _is_training(layer, sources):
             elsewhere.update(tops)
-        elif len(sources) < len(bottoms):
-            missing = next(name for name in bottoms if name not in blobs)
-            raise CaffeFormatError(
-                f'{net.path}: layer {layer.name!r} of type {layer.type} takes the blob {missing!r},'
-                f' which is not made from the input {net_input!r}; a deploy prototxt has one input'
-            )
         elif layer.type == 'Split':
             blobs.update(dict.fromkeys(tops, sources[0]))
         else:
-            for number, top in enumerate(tops):
-                if top in blobs and top not in bottoms:
-                    raise CaffeFormatError(
-                        f'{net.path}: layer {layer.name!r} makes the blob {top!r} a second time'
-                    )
-                blobs[top] = (len(nodes), number)
-            if not tops:
-                raise CaffeFormatError(f'{net.path}: layer {layer.name!r} has no top')
-            nodes.append(Node(layer, tuple(sources)))
+            _check_tops(net, layer, blobs)
+            missing = next((name for name in bottoms if name not in blobs), '')
+            blobs.update({top: (len(nodes), number) for number, top in enumerate(tops)})
+            nodes.append(Node(layer, sources, missing))
     if not nodes:
         raise CaffeFormatError(f'{net.path}: no layer works on an image')
-    return Wiring(nodes, net_input, shape)
+    return Topology(nodes, net_input, shape)
 
 
-def _is_training(layer: Layer, sources: list[Source], bottoms: list[str]) -> bool:
+def _check_tops(net: NetParameter, layer: Layer, blobs: dict[str, Source]) -> None:
+    bottoms, tops = set(layer.bottoms), layer.tops
+    if not tops:
+        raise CaffeFormatError(f'{net.path}: layer {layer.name!r} has no top')
+    for top in tops:
+        if top in blobs and top not in bottoms:
+            raise CaffeFormatError(
+                f'{net.path}: layer {layer.name!r} makes the blob {top!r} a second time'
+            )
+
+
+def _is_training(layer: Layer, sources: tuple[Source, ...]) -> bool:
     """Whether a layer is a custom loss, written in Python."""
-    return layer.type == 'Python' and len(sources) < len(bottoms)
+    return layer.type == 'Python' and len(sources) < len(layer.param.bottom)
 
 
-def _declared(net: NetParameter) -> tuple[str, list[int]]:
+def _declared_input(net: NetParameter) -> tuple[str, list[int]]:
     """Return the first declared input and its shape. caffe: upgrade_proto.cpp, UpgradeNetInput."""
     if net.input:
         shape = net.input_shape[0] if net.input_shape else net.input_dim[:4]
@@ -151,6 +145,16 @@ def _data_shape(layer: Layer) -> list[int]:
         param = layer.param.memory_data_param
         return [param.batch_size, param.channels, param.height, param.width]
     return []
+
+
+def ancestors(nodes: list[Node], names: set[str]) -> set[int]:
+    """Return the numbers of the layers with these names, and of all that they are made from."""
+    needed: set[int] = set()
+    for number in reversed(range(len(nodes))):
+        if nodes[number].layer.name in names or number in needed:
+            needed.add(number)
+            needed.update(source for source, _ in nodes[number].sources if source >= 0)
+    return needed
 
 
 def is_chain(nodes: list[Node]) -> bool:

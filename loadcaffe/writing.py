@@ -3,8 +3,8 @@
 Of VGG-19's 575 MB, 494 are fully connected layers, which a picture of another size cannot enter.
 """
 
-import dataclasses
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,84 +12,111 @@ from google.protobuf import text_format
 from safetensors.torch import save_file
 from torch import Tensor
 
+from loadcaffe.building import readable_parts
 from loadcaffe.choice import Choice
 from loadcaffe.formats import schema
-from loadcaffe.formats.messages import V1_NUMBERS
+from loadcaffe.formats.messages import TEXT_ONLY, V1_NUMBERS
 from loadcaffe.formats.netparameter import Layer, NetParameter
 from loadcaffe.formats.schema import CaffeFormatError
 from loadcaffe.formats.tensors import BLOBS
+from loadcaffe.layers import blob_count
 from loadcaffe.topology import resolve_inputs
 
 
 def convolutional(choice: Choice) -> NetParameter:
-    """The network without its fully connected layers and what hangs on them.
+    """Return the network without its fully connected layers and what depends on them.
 
     Where convolutions follow a fully connected layer, as in squeeze-and-excitation blocks, it
-    stays.
+    stays. Layers that cannot be read and that no convolution depends on are left out as well.
     """
-    layers = list(choice.net.layers) if choice.original else _running(choice.net)
-    fully: set[str] = set()  # blobs that come from a fully connected layer
-    kept = []
-    for number, layer in enumerate(layers):
-        bottoms, tops = set(layer.bottoms), set(layer.tops)
-        wired = bool(bottoms or tops)
-        last = layer.type == 'InnerProduct' and not _convolves(layers[number + 1 :], tops, wired)
-        if last and not wired:
-            break
-        if last or bottoms & fully:
-            fully |= tops
-        else:
-            kept.append(layer)
-    if not any(layer.blobs for layer in kept):
+    if choice.original:
+        dropped = _fully_connected(choice.net.layers)
+        layers = [layer for layer in choice.net.layers if id(layer) not in dropped]
+    else:
+        layers = _readable_convolutional(choice.net)
+    if not any(layer.blobs for layer in layers):
         raise CaffeFormatError(f'{choice.net.path}: it has no convolutional part')
-    return dataclasses.replace(choice.net, layers=kept)
+    # What a layer's type has no use for may come from a file that was written by mistake.
+    layers = [replace(layer, blobs=layer.blobs[: blob_count(layer)]) for layer in layers]
+    return replace(choice.net, layers=layers)
 
 
-def _running(net: NetParameter) -> list[Layer]:
-    """The layers that run, those that hand blobs on, and the input, for its shape."""
-    running = {id(node.layer) for node in resolve_inputs(net).nodes}
-    return [one for one in net.layers if id(one) in running or one.type in ('Split', 'Input')]
-
-
-def _convolves(layers: list[Layer], blobs: set[str], wired: bool) -> bool:
-    """Whether a convolution works on what is made from some blobs."""
-    blobs = set(blobs)
+def _fully_connected(layers: list[Layer]) -> set[int]:
+    """Return the ids of the fully connected layers at the end, and of those that depend on them."""
+    leading: set[str] = set()  # blobs that a convolution further on depends on
+    last: set[int] = set()  # fully connected layers without such a blob
+    convolves = False  # whether there is a convolution further on
+    for layer in reversed(layers):
+        connected = bool(layer.param.bottom or layer.param.top)
+        leads = not leading.isdisjoint(layer.tops) if connected else convolves
+        if layer.type == 'InnerProduct' and not leads:
+            last.add(id(layer))
+        if 'onvolution' in layer.type:
+            leads = convolves = True
+        if leads:
+            leading.update(layer.bottoms)
+    dropped: set[int] = set()
+    blobs: set[str] = set()  # made from a fully connected layer
+    ended = False
     for layer in layers:
-        if not wired or blobs & set(layer.bottoms):
-            if 'onvolution' in layer.type:
-                return True
-            blobs |= set(layer.tops)
-    return False
+        ended = ended or (id(layer) in last and not (layer.param.bottom or layer.param.top))
+        if ended or id(layer) in last or not blobs.isdisjoint(layer.bottoms):
+            dropped.add(id(layer))
+            blobs.update(layer.tops)
+    return dropped
+
+
+def _readable_convolutional(net: NetParameter) -> list[Layer]:
+    """Return the convolutional layers that run, the layers that split blobs, and the input."""
+    topology = resolve_inputs(net)
+    dropped = _fully_connected([node.layer for node in topology.nodes])
+    optional = {n for n, node in enumerate(topology.nodes) if id(node.layer) in dropped}
+    parts = readable_parts(net, topology.nodes, optional=optional)
+    kept = {id(part.node.layer) for part in parts} - dropped
+    blobs, layers = {topology.input}, []
+    for layer in net.layers:
+        splits = layer.type == 'Split' and blobs.issuperset(layer.bottoms)
+        if id(layer) in kept or splits or layer.type == 'Input':
+            layers.append(layer)
+            blobs.update(layer.tops)
+    return layers
 
 
 def _messages(net: NetParameter) -> tuple[Any, list[tuple[Any, Layer]]]:
-    """The network's own message without layers, and those of its layers, V1 for V1."""
-    whole = schema.NetParameter(name=net.name, input=net.input, input_dim=net.input_dim)
+    """Return the network's message without layers, and those of its layers, V1 for V1."""
+    message = schema.NetParameter(name=net.name, input=net.input, input_dim=net.input_dim)
     for shape in net.input_shape:
-        whole.input_shape.add(dim=shape)
-    return whole, [(_v1(one) if net.version == 1 else one.param, one) for one in net.layers]
+        message.input_shape.add(dim=shape)
+    layers = [(_v1(layer) if net.version == 1 else layer.param, layer) for layer in net.layers]
+    return message, layers
 
 
 def _v1(layer: Layer) -> Any:
-    """A layer of a V1 network in V1's terms again."""
-    old = schema.V1LayerParameter(name=layer.name)
+    """Turn a layer of a V1 network into V1's message again."""
+    message = schema.V1LayerParameter(name=layer.name)
     if layer.type in V1_NUMBERS:
-        old.type = V1_NUMBERS[layer.type]
-    known = old.DESCRIPTOR.fields_by_name
+        message.type = V1_NUMBERS[layer.type]
+    known = message.DESCRIPTOR.fields_by_name
     for field, value in layer.param.ListFields():
         if field.name in ('bottom', 'top', 'include', 'exclude'):
-            getattr(old, field.name).extend(value)
+            getattr(message, field.name).extend(value)
         elif field.name.endswith('_param') and field.name in known:
-            getattr(old, field.name).MergeFrom(value)
-    return old
+            getattr(message, field.name).MergeFrom(value)
+    return message
 
 
 def write_caffemodel(net: NetParameter, path: str | Path) -> None:
     """Write a binary caffemodel, blob after blob, so that no second copy of it is in memory."""
-    whole, layers = _messages(net)
+    for layer in net.layers:
+        if any(field.number > TEXT_ONLY for field, _ in layer.param.ListFields()):
+            raise CaffeFormatError(
+                f'{path}: layer {layer.name!r} of type {layer.type} belongs to a fork of Caffe, and'
+                ' a .caffemodel does not describe it: write a .safetensors file'
+            )
+    net_message, layers = _messages(net)
     field = 'layers' if net.version == 1 else 'layer'
     with open(path, 'wb') as file:
-        file.write(whole.SerializeToString())
+        file.write(net_message.SerializeToString())
         for message, layer in layers:
             content = message.SerializeToString()
             blobs = [list(_blob(type(message), blob)) for blob in layer.blobs]
@@ -100,21 +127,21 @@ def write_caffemodel(net: NetParameter, path: str | Path) -> None:
                     file.write(part)
 
 
-def _blob(kind: Any, blob: Tensor) -> Iterator[bytes | memoryview]:
+def _blob(layer_class: Any, blob: Tensor) -> Iterator[bytes | memoryview]:
     message = schema.BlobProto()
-    if kind is schema.V1LayerParameter and blob.dim() == 4:
+    if layer_class is schema.V1LayerParameter and blob.dim() == 4:
         message.num, message.channels, message.height, message.width = blob.shape
     else:
         message.shape.dim.extend(blob.shape)
     sizes = message.SerializeToString()
     data = blob.contiguous().numpy().astype('<f4', copy=False).reshape(-1).view('u1').data
     head = _head(schema.BlobProto, 'data', len(data))
-    yield _head(kind, 'blobs', len(sizes) + len(head) + len(data)) + sizes + head
+    yield _head(layer_class, 'blobs', len(sizes) + len(head) + len(data)) + sizes + head
     yield data
 
 
 def _head(message: Any, field: str, length: int) -> bytes:
-    """Tag and length of a length-delimited field."""
+    """Return tag and length of a length-delimited field."""
     number = message.DESCRIPTOR.fields_by_name[field].number
     return _varint(number << 3 | 2) + _varint(length)
 
@@ -129,18 +156,32 @@ def _varint(value: int) -> bytes:
 
 def write_safetensors(net: NetParameter, path: str | Path) -> None:
     """Write LAYER.weight, LAYER.bias ... and the network as a prototxt in the metadata."""
-    whole, layers = _messages(net)
+    net_message, layers = _messages(net)
     for message, _ in layers:
-        (whole.layers if net.version == 1 else whole.layer).append(message)
+        (net_message.layers if net.version == 1 else net_message.layer).append(message)
     tensors: dict[str, Tensor] = {}
+    owners: set[int] = set()
     for layer in net.layers:
         for number, blob in enumerate(layer.blobs):
             name = f'{layer.name}.{BLOBS[number] if number < len(BLOBS) else number}'
             if name in tensors:
                 raise CaffeFormatError(f'{net.path}: two layers are called {layer.name!r}')
-            tensors[name] = blob.clone() if blob._is_view() else blob.contiguous()
-    prototxt = text_format.MessageToString(whole, as_utf8=True)
+            tensors[name] = _owned(blob, owners)
+    prototxt = text_format.MessageToString(net_message, as_utf8=True)
     Path(path).touch()  # with the permissions of any new file; save_file would hide it from others
     mode = Path(path).stat().st_mode
     save_file(tensors, path, metadata={'format': 'pt', 'prototxt': prototxt})
     Path(path).chmod(mode)
+
+
+def _owned(blob: Tensor, owners: set[int]) -> Tensor:
+    """Return a tensor that shares its memory with none written before, as save_file wants it.
+
+    owners: addresses of the memory of those.
+    """
+    storage = blob.untyped_storage()
+    if blob.is_contiguous() and storage.nbytes() == blob.nbytes:
+        if storage.data_ptr() not in owners:
+            owners.add(storage.data_ptr())
+            return blob
+    return blob.contiguous().clone()

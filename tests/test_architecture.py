@@ -28,7 +28,7 @@ FLOORS = [
 ]
 FLOOR = {package: height for height, line in enumerate(reversed(FLOORS)) for package in line}
 # What loadcaffe may need besides the standard library.
-FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'h5py', 'safetensors'}
+FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'safetensors'}
 
 MODULES = sorted(
     path

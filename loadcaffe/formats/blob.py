@@ -81,8 +81,10 @@ def _raw_dtype(blob: Any, where: str) -> Any:
 
 def float_tensor(array: np.ndarray, shape: list[int]) -> Tensor:
     """Convert to float32; a number beyond its range becomes infinite in silence, as in C."""
-    with np.errstate(over='ignore'):
-        return torch.from_numpy(array.astype(np.float32, copy=False)).reshape(shape)
+    if array.dtype != np.float32:
+        with np.errstate(over='ignore'):
+            array = array.astype(np.float32)
+    return torch.from_numpy(array).reshape(shape)
 
 
 def _shape(blob: Any, count: int, where: str) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from loadcaffe.formats import hdf5, matlab, tensors
 from loadcaffe.formats.caffemodel import read_caffemodel
 from loadcaffe.formats.matconvnet import read_matconvnet
-from loadcaffe.formats.netparameter import NetParameter, is_text, open_file
+from loadcaffe.formats.netparameter import NetParameter, Weights, is_text, open_file
 from loadcaffe.formats.prototxt import read_prototxt
 
 
@@ -23,7 +23,7 @@ def read(path: str | Path) -> NetParameter:
     return read_prototxt(path) if text else read_caffemodel(path)
 
 
-def read_model(path: str | Path) -> NetParameter:
+def read_model(path: str | Path) -> NetParameter | Weights:
     """Read a network's weights, and its layers where the file has them.
 
     Raises FileNotFoundError, CaffeFormatError.

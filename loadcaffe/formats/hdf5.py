@@ -1,9 +1,10 @@
 """Caffe's .caffemodel.h5: the group `data` holds a group for each layer with blobs 0, 1, ...
 
 Caffe writes the classic HDF5 of 1998: superblock 0, groups as B-trees of symbol tables, contiguous
-numbers. That much is read here, with every offset and length checked, because the HDF5 library
-takes a damaged file's word for too much (seconds were lost in it). Newer containers, whose parts
-carry checksums, are left to h5py.
+numbers. That much is read here, every offset and length checked against the file, and each number
+once; newer layouts are refused. The HDF5 library (2.0) does not return from 7 of 10,000 damaged
+files, whose lists of names contain each other. In a process of its own it could be stopped, half a
+second later, and what is refused would depend on the machine.
 
 Sources: support.hdfgroup.org, "HDF5 File Format Specification Version 3.0"; caffe: net.cpp, ToHDF5;
 hdf5.cpp.
@@ -11,131 +12,151 @@ hdf5.cpp.
 
 import math
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from loadcaffe.formats.blob import AXES, float_tensor
-from loadcaffe.formats.netparameter import MAX_LAYERS, NetParameter, open_file, weights_only
-from loadcaffe.formats.schema import CaffeFormatError
+from loadcaffe.formats.netparameter import MAX_BLOBS, Weights, open_file
+from loadcaffe.formats.schema import CaffeFormatError, shorten
 
 MAGIC = b'\x89HDF\r\n\x1a\n'
-BLOBS = 1000  # of one layer
-DEPTH = 8  # of groups: a layer 'a/b' lies in two
-STEPS = 200_000  # parts of the file that are looked at; a network has a few thousand
+MAX_DEPTH = 8  # of groups: a layer 'a/b' is a group in a group
+MAX_READS = 200_000  # of parts of the file; a network takes a few thousand
+MAX_NAME = 512
 DATASPACE, DATATYPE, LAYOUT, CONTINUATION, SYMBOL_TABLE = 1, 3, 8, 16, 17
 
-# A layer's name, and its blobs.
-Named = tuple[str, list[Tensor]]
+Messages = dict[int, int]  # type of a message of an object -> the address of its content
 
 
-def read_hdf5(path: str | Path) -> NetParameter:
+def read_hdf5(path: str | Path) -> Weights:
     """Read the weights. What the layers are, the file does not say.
 
     Raises FileNotFoundError, CaffeFormatError.
     """
     with open_file(path) as file:
-        content = np.memmap(file, np.uint8, 'r')
-        classic = len(content) > 8 and content[8] < 2
-        blobs = _Classic(path, content).blobs() if classic else _read_newer(path, len(content))
-    return weights_only(path, blobs)
+        return _Reader(path, file).weights()
 
 
-class _Classic:
-    """A file of superblock 0 or 1. Addresses count from the superblock, lengths are in bytes."""
+class _Reader:
+    """A file of superblock 0 or 1. Addresses count from its start, lengths are in bytes."""
 
-    def __init__(self, path: str | Path, content: np.ndarray):
-        self.path = path
-        self.content = content
-        self.steps = STEPS
+    def __init__(self, path: str | Path, file: BufferedReader):
+        self.path, self.file = path, file
+        self.size = file.seek(0, 2)
+        self.reads_left = MAX_READS
+        self.blobs_left = MAX_BLOBS
+        self.bytes_left = self.size  # of blobs that are still to be read
+        self.tensors: dict[tuple[int, np.dtype, tuple[int, ...]], Tensor] = {}
 
     def error(self, text: str) -> CaffeFormatError:
         return CaffeFormatError(f'{self.path}: damaged HDF5: {text}')
 
+    def newer(self) -> CaffeFormatError:
+        return CaffeFormatError(
+            f'{self.path}: HDF5 of a newer layout than Caffe writes; write its datasets to a new'
+            " h5py.File(..., 'w', libver='earliest')"
+        )
+
     def bytes(self, start: int, length: int) -> bytes:
-        self.steps -= 1
-        if self.steps < 0:
+        self.reads_left -= 1
+        if self.reads_left < 0:
             raise self.error('it has too many parts')
-        if not 0 <= start <= start + length <= len(self.content):
+        if not 0 <= start <= start + length <= self.size:
             raise self.error(f'{length} bytes at {start} are beyond its end')
-        return self.content[start : start + length].tobytes()
+        self.file.seek(start)
+        return self.file.read(length)
 
     def number(self, start: int, length: int = 8) -> int:
         return int.from_bytes(self.bytes(start, length), 'little')
 
-    def blobs(self) -> list[Named]:
+    def weights(self) -> Weights:
+        version = self.number(8, 1)
+        if version > 1:
+            raise self.newer()
         if self.bytes(13, 2) != b'\x08\x08':
             raise self.error('its addresses are not 8 bytes long')
-        whole = self.number(40 + 4 * (self.number(8, 1) == 1))
-        if whole > len(self.content):
-            raise self.error(f'it should have {whole} bytes, it has {len(self.content)}')
-        root = 24 + 4 * (self.number(8, 1) == 1) + 32  # the root group's symbol table entry
-        names = self.group(self.messages(self.number(root + 8)))
+        addresses = 24 + 4 * version
+        end = self.number(addresses + 16)
+        if self.number(addresses) or end > self.size:
+            raise self.error(f'it should have {end} bytes, it has {self.size}')
+        root = addresses + 32  # the root group's symbol table entry
+        names = self.children(self.messages(self.number(root + 8)))
         if 'data' not in names:
-            raise CaffeFormatError(f"{self.path}: not a caffemodel: the group 'data' is missing")
-        return list(self.walk('', self.messages(names['data']), 0))
+            raise CaffeFormatError(f'{self.path}: not a caffemodel: {_other_kind(set(names))}')
+        blobs = dict(self.layers('', self.messages(names['data']), 0))
+        return Weights({name: layer for name, layer in blobs.items() if layer}, self.path)
 
-    def walk(self, name: str, messages: dict[int, int], depth: int) -> Iterator[Named]:
-        """The layers in a group: itself, if it holds blobs, and those below, 'a/b' in group 'a'."""
-        blobs: dict[str, dict[int, int]] = {}
-        groups: dict[str, dict[int, int]] = {}
-        for child, header in self.group(messages).items():
-            found = self.messages(header)
-            (groups if SYMBOL_TABLE in found else blobs)[child] = found
-        if depth > DEPTH or len(groups) > MAX_LAYERS or len(blobs) > BLOBS:
-            raise self.error(f'it has more than {DEPTH} groups in each other, or too many')
-        if set(blobs) != set(map(str, range(len(blobs)))):
-            raise self.error(f'layer {name!r} has the blobs {", ".join(blobs)[:60]}')
+    def layers(
+        self, name: str, messages: Messages, depth: int
+    ) -> Iterator[tuple[str, dict[int, Tensor]]]:
+        """Iterate over the layers in a group: itself, and those below, 'a/b' in the group 'a'.
+
+        A blob that a layer shares with another is missing, as Caffe writes it.
+        """
+        if depth > MAX_DEPTH:
+            raise self.error(f'it has more than {MAX_DEPTH} groups in each other')
+        blobs: dict[int, Tensor] = {}
+        groups: dict[str, Messages] = {}
+        for child, header in self.children(messages).items():
+            child_messages = self.messages(header)
+            if SYMBOL_TABLE in child_messages:
+                groups[child] = child_messages
+            elif name and child.isdecimal() and len(child) < 4:
+                blobs[int(child)] = self.blob(f'layer {name!r}: blob {child}', child_messages)
+            else:
+                raise self.error(f'layer {name!r} has a blob {shorten(child, 60)!r}')
         if name:
-            where = f'layer {name!r}: blob'
-            numbered = [self.blob(f'{where} {i}', blobs[str(i)]) for i in range(len(blobs))]
-            yield name, numbered
-        for child, found in groups.items():
-            yield from self.walk(f'{name}/{child}'.lstrip('/'), found, depth + 1)
+            yield name, blobs
+        for child, child_messages in groups.items():
+            yield from self.layers(f'{name}/{child}'.lstrip('/'), child_messages, depth + 1)
 
-    def messages(self, header: int) -> dict[int, int]:
-        """The messages of an object: type to the address of what the (last) one of it says."""
+    def messages(self, header: int) -> Messages:
+        """Return the messages of an object, the last of each type."""
+        if self.bytes(header, 4) == b'OHDR':
+            raise self.newer()
         if self.number(header, 1) != 1:
             raise self.error(f'the object at byte {header} is of no known version')
-        left, found = self.number(header + 2, 2), {}
+        left, messages = self.number(header + 2, 2), {}
         blocks = [(header + 16, self.number(header + 8, 4))]
         while blocks:
-            at, size = blocks.pop(0)
-            end = at + size
-            while left and at + 8 <= end:
-                kind, length = self.number(at, 2), self.number(at + 2, 2)
+            position, size = blocks.pop(0)
+            end = position + size
+            while left and position + 8 <= end:
+                message_type, length = self.number(position, 2), self.number(position + 2, 2)
                 left -= 1
-                if kind == CONTINUATION:
-                    blocks.append((self.number(at + 8), self.number(at + 16)))
-                found[kind] = at + 8
-                at += 8 + length
-        return found
+                if message_type == CONTINUATION:
+                    blocks.append((self.number(position + 8), self.number(position + 16)))
+                messages[message_type] = position + 8
+                position += 8 + length
+        return messages
 
-    def group(self, messages: dict[int, int]) -> dict[str, int]:
-        """The names in a group, and the address of each object's header."""
+    def children(self, messages: Messages) -> dict[str, int]:
+        """Return the names in a group, and the address of each object's header."""
         if SYMBOL_TABLE not in messages:
             raise self.error('a group is expected where there is none')
         tree, heap = (self.number(messages[SYMBOL_TABLE] + 8 * i) for i in (0, 1))
         if self.bytes(heap, 4) != b'HEAP':
             raise self.error(f'names are expected at byte {heap}')
         size, names = self.number(heap + 8), self.number(heap + 24)
-        self.bytes(names, size)
-        found: dict[str, int] = {}
+        if names + size > self.size:
+            raise self.error(f'{size} bytes of names at {names} are beyond its end')
+        children: dict[str, int] = {}
         for entry in self.entries(tree):
             offset = self.number(entry)
             if offset >= size:
-                raise self.error(f'a name lies at byte {offset} of {size}')
-            name = self.bytes(names + offset, min(size - offset, 4096)).partition(b'\0')[0]
+                raise self.error(f'a name is at byte {offset} of {size}')
+            name = self.bytes(names + offset, min(size - offset, MAX_NAME)).partition(b'\0')[0]
             if self.number(entry + 16, 4) > 1:  # a link to elsewhere
                 raise self.error('it has symbolic links')
-            found[name.decode('utf-8', 'backslashreplace')] = self.number(entry + 8)
-        return found
+            children[name.decode('utf-8', 'backslashreplace')] = self.number(entry + 8)
+        return children
 
     def entries(self, tree: int) -> Iterator[int]:
-        """The addresses of a group's symbol table entries, over all nodes of its B-tree."""
+        """Iterate over the addresses of a group's symbol table entries, node by node."""
         nodes = [tree]
         while nodes:
             node = nodes.pop()
@@ -147,79 +168,56 @@ class _Classic:
             else:
                 raise self.error(f'a list of names is expected at byte {node}')
 
-    def blob(self, where: str, messages: dict[int, int]) -> Tensor:
+    def blob(self, where: str, messages: Messages) -> Tensor:
         if not {DATASPACE, DATATYPE, LAYOUT} <= messages.keys():
             raise self.error(f'{where} holds no numbers')
         space, layout = messages[DATASPACE], messages[LAYOUT]
         axes = self.number(space + 1, 1)
         if self.number(space, 1) != 1 or axes > AXES:
             raise self.error(f'{where} has a shape of no known kind')
-        shape = [self.number(space + 8 + 8 * i) for i in range(axes)]
-        kind = self.kind(where, messages[DATATYPE])
+        shape = tuple(self.number(space + 8 + 8 * i) for i in range(axes))
+        dtype = self.dtype(where, messages[DATATYPE])
         if self.number(layout, 1) != 3 or self.number(layout + 1, 1) != 1:
             raise CaffeFormatError(
                 f'{self.path}: {where} is compressed or in pieces; store it contiguously, as Caffe'
             )
         start, length = self.number(layout + 2), self.number(layout + 10)
-        if math.prod(shape) * kind.itemsize != length and math.prod(shape):
-            raise self.error(f'{where}: its shape {shape} does not fit its {length} bytes')
-        if max(shape, default=0) >= 1 << 40 or start + length > len(self.content):
-            if math.prod(shape):
-                raise self.error(f'{where} is beyond its end')
-        return _tensor(self.content, start, kind, shape)
+        count = math.prod(shape)
+        if count and count * dtype.itemsize != length:
+            raise self.error(f'{where}: its shape {list(shape)} does not fit its {length} bytes')
+        if (start, dtype, shape) not in self.tensors:
+            self.tensors[start, dtype, shape] = self.tensor(where, start, dtype, shape)
+        return self.tensors[start, dtype, shape]
 
-    def kind(self, where: str, at: int) -> Any:
-        """Little- or big-endian IEEE floats of 2, 4 or 8 bytes."""
-        head, size = self.number(at, 1), self.number(at + 4, 4)
+    def tensor(self, where: str, start: int, dtype: np.dtype, shape: tuple[int, ...]) -> Tensor:
+        """Read the numbers of a blob into memory of its own; those of overlapping blobs once."""
+        count = math.prod(shape)
+        if not count:
+            return torch.empty([min(size, 1) for size in shape])
+        self.blobs_left -= 1
+        self.bytes_left -= count * dtype.itemsize
+        if max(shape) >= 1 << 40 or start + count * dtype.itemsize > self.size:
+            raise self.error(f'{where} is beyond its end')
+        if self.blobs_left < 0 or self.bytes_left < 0:
+            raise self.error(f'{where}: its blobs are more than {MAX_BLOBS}, or overlap')
+        array = np.empty(count, dtype)
+        self.file.seek(start)
+        if self.file.readinto(array.view(np.uint8).data) < array.nbytes:
+            raise self.error('it became shorter while it was read')
+        return float_tensor(array, list(shape))
+
+    def dtype(self, where: str, address: int) -> np.dtype:
+        """Return the type of little- or big-endian IEEE floats of 2, 4 or 8 bytes."""
+        head, size = self.number(address, 1), self.number(address + 4, 4)
         if head & 15 != 1 or size not in (2, 4, 8):
             raise self.error(f'{where} does not hold floats')
-        return np.dtype(f'{">" if self.number(at + 1, 1) & 1 else "<"}f{size}')
+        return np.dtype(f'{">" if self.number(address + 1, 1) & 1 else "<"}f{size}')
 
 
-def _tensor(content: np.ndarray, start: int, kind: np.dtype, shape: list[int]) -> Tensor:
-    if not math.prod(shape):
-        return torch.empty([min(size, 1) for size in shape])
-    values = content[start : start + math.prod(shape) * kind.itemsize].view(kind)
-    return float_tensor(np.array(values), shape)  # not the file itself
-
-
-def _read_newer(path: str | Path, size: int) -> list[Named]:
-    """A file of a later HDF5. Links to elsewhere and numbers that are not there are refused."""
-    import h5py
-
-    try:
-        with h5py.File(path, 'r') as file:
-            return list(_walk_newer(path, '', _hard(path, file, 'data'), size))
-    except CaffeFormatError:
-        raise
-    except Exception as error:  # h5py raises whatever the library met
-        raise CaffeFormatError(f'{path}: damaged HDF5: {error}') from error
-
-
-def _walk_newer(path: str | Path, name: str, group: Any, size: int) -> Iterator[Named]:
-    import h5py
-
-    children = {child: _hard(path, group, child) for child in group}
-    blobs = [child for child, found in children.items() if isinstance(found, h5py.Dataset)]
-    if set(blobs) != set(map(str, range(len(blobs)))) or name.count('/') > DEPTH:
-        raise CaffeFormatError(f'{path}: layer {name!r} has the blobs {", ".join(blobs)[:60]}')
-    if name:
-        yield name, [_dataset(path, group, str(i), size) for i in range(len(blobs))]
-    for child, found in children.items():
-        if child not in blobs:
-            yield from _walk_newer(path, f'{name}/{child}'.lstrip('/'), found, size)
-
-
-def _hard(path: str | Path, group: Any, name: str) -> Any:
-    import h5py
-
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise CaffeFormatError(f'{path}: {name!r} is missing or a link to elsewhere')
-    return group[name]
-
-
-def _dataset(path: str | Path, group: Any, name: str, size: int) -> Tensor:
-    data = _hard(path, group, name)
-    if data.dtype.kind != 'f' or data.id.get_storage_size() < data.nbytes or data.nbytes > size:
-        raise CaffeFormatError(f'{path}: {data.name}: only uncompressed floats are read')
-    return float_tensor(data[()], list(data.shape))
+def _other_kind(names: set[str]) -> str:
+    """Describe an HDF5 file of another program by the names of its groups."""
+    if 'learned_net' in names:
+        return 'it is a training state (.solverstate.h5); the weights are in a .caffemodel.h5'
+    if names & {'model_weights', 'layers', 'layer_names'}:
+        return "it is a network of Keras; only Caffe's are read"
+    return "the group 'data' is missing"

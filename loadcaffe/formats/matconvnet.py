@@ -1,4 +1,4 @@
-"""MatConvNet's networks, such as imagenet-vgg-verydeep-19.mat, as a NetParameter.
+"""Read MatConvNet's networks, such as imagenet-vgg-verydeep-19.mat, as a NetParameter.
 
 Weights are height x width x inputs x outputs there, and the first layer takes RGB: here outputs x
 inputs x height x width, and BGR, as Caffe. Source: vlfeat.org/matconvnet, simplenn.
@@ -14,7 +14,7 @@ from loadcaffe.formats import schema
 from loadcaffe.formats.matlab import read_mat
 from loadcaffe.formats.messages import V1_NUMBERS
 from loadcaffe.formats.netparameter import MAX_LAYERS, Layer, NetParameter
-from loadcaffe.formats.schema import CaffeFormatError
+from loadcaffe.formats.schema import CaffeFormatError, shorten
 
 # MatConvNet's word -> V2's.
 TYPES = {
@@ -36,17 +36,17 @@ def read_matconvnet(path: str | Path) -> NetParameter:
     """
     variables = read_mat(path)
     net = variables.get('net', variables)
-    given = net.get('layers') if isinstance(net, dict) else None
-    if not isinstance(given, list) or not all(isinstance(layer, dict) for layer in given):
+    structs = net.get('layers') if isinstance(net, dict) else None
+    if not isinstance(structs, list) or not all(isinstance(struct, dict) for struct in structs):
         raise CaffeFormatError(f'{path}: not a MatConvNet simplenn network: no cell of layers')
-    if not 0 < len(given) <= MAX_LAYERS:
-        raise CaffeFormatError(f'{path}: not a MatConvNet network: it has {len(given)} layers')
+    if not 0 < len(structs) <= MAX_LAYERS:
+        raise CaffeFormatError(f'{path}: not a MatConvNet network: it has {len(structs)} layers')
     layers: list[Layer] = []
-    blob = 'data'
+    blob, first = 'data', True
     try:
-        for one in given:
-            layers.append(_layer(one, blob, first=not any(layer.blobs for layer in layers)))
-            blob = layers[-1].param.top[0]
+        for struct in structs:
+            layers.append(_layer(struct, blob, first))
+            blob, first = layers[-1].param.top[0], first and not layers[-1].blobs
     except CaffeFormatError as error:
         raise CaffeFormatError(f'{path}: layer {len(layers) + 1}: {error}') from error
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
@@ -57,41 +57,39 @@ def read_matconvnet(path: str | Path) -> NetParameter:
     return NetParameter(name, 1, ['data'], [1, 3, 224, 224], [], layers, path, authoritative=True)
 
 
-def _layer(one: dict[str, Any], bottom: str, first: bool) -> Layer:
-    kind, name = one['type'], one['name']
-    if not isinstance(kind, str) or not isinstance(name, str):
+def _layer(struct: dict[str, Any], bottom: str, first: bool) -> Layer:
+    """Return the layer of a struct. first: it is the first with weights, and takes RGB."""
+    word, name = struct['type'], struct['name']
+    if not isinstance(word, str) or not isinstance(name, str):
         raise CaffeFormatError('its name and type are no strings')
-    if kind not in TYPES:
-        raise CaffeFormatError(f'{name!r} has the type {kind!r}, which loadcaffe does not read')
-    word = TYPES[kind]
-    param = schema.LayerParameter(name=name, type=word, bottom=[bottom], top=[name])
+    if word not in TYPES:
+        raise CaffeFormatError(
+            f'{shorten(name, 60)!r} has the type {shorten(word, 60)!r}, which loadcaffe does not'
+            ' read'
+        )
+    layer_type = TYPES[word]
+    param = schema.LayerParameter(name=name, type=layer_type, bottom=[bottom], top=[name])
     blobs = []
-    if kind == 'conv':
-        blobs = _convolution(one, param.convolution_param, first)
-    elif kind == 'pool':
-        pooling = param.pooling_param
-        if one['method'] not in ('max', 'avg'):
-            raise CaffeFormatError(f'{name!r} pools by {one["method"]!r}')
-        pooling.pool = pooling.MAX if one['method'] == 'max' else pooling.AVE
-        pooling.kernel_h, pooling.kernel_w = _pair(one['pool'])
-        pooling.stride_h, pooling.stride_w = _pair(one.get('stride', 1))
-        # Where the padding is uneven it is what Caffe's rounding up does.
-        top, _, left, _ = _four(one.get('pad', 0))
-        pooling.pad_h, pooling.pad_w = top, left
-    elif kind == 'normalize':
-        size, k, alpha, beta = np.ravel(one['param']).tolist()
+    if word == 'conv':
+        blobs = _convolution(struct, param.convolution_param, first)
+    elif word == 'pool':
+        _pooling(struct, param.pooling_param)
+    elif word == 'normalize':
+        size, k, alpha, beta = _numbers(struct['param'])
         lrn = param.lrn_param
         lrn.local_size, lrn.k, lrn.alpha, lrn.beta = int(size), k, alpha * size, beta
-    elif kind == 'dropout':
-        param.dropout_param.dropout_ratio = float(np.ravel(one.get('rate', 0.5))[0])
-    elif kind == 'relu' and np.size(one.get('leak', 0)) and np.ravel(one.get('leak', 0))[0]:
-        param.relu_param.negative_slope = float(np.ravel(one['leak'])[0])
-    return Layer(name, word, str(V1_NUMBERS[word]), param, blobs)
+    elif word == 'dropout':
+        param.dropout_param.dropout_ratio = _numbers(struct.get('rate', 0.5))[0]
+    elif word == 'relu' and any(_numbers(struct.get('leak', 0))):
+        param.relu_param.negative_slope = _numbers(struct['leak'])[0]
+    return Layer(name, layer_type, str(V1_NUMBERS[layer_type]), param, blobs)
 
 
-def _convolution(one: dict[str, Any], param: Any, first: bool) -> list[torch.Tensor]:
+def _convolution(struct: dict[str, Any], param: Any, first: bool) -> list[torch.Tensor]:
     # Older files call the two `filters` and `biases`.
-    weights = one['weights'] if 'weights' in one else [one['filters'], one['biases']]
+    if 'weights' not in struct and 'filters' not in struct:
+        raise ValueError(f'{shorten(struct["name"], 60)!r} has no weights')
+    weights = struct['weights'] if 'weights' in struct else [struct['filters'], struct['biases']]
     if not isinstance(weights, list) or not 1 <= len(weights) <= 2:
         raise CaffeFormatError('its weights are no cell of two')
     filters = _floats(weights[0])
@@ -104,15 +102,29 @@ def _convolution(one: dict[str, Any], param: Any, first: bool) -> list[torch.Ten
     blobs = [torch.from_numpy(np.ascontiguousarray(filters.transpose(3, 2, 0, 1)))]
     if len(weights) == 2 and np.size(weights[1]):
         blobs.append(torch.from_numpy(_floats(np.ravel(weights[1]))))
-    top, bottom, left, right = _four(one.get('pad', 0))
+    top, bottom, left, right = _four(struct.get('pad', 0))
     if (top, left) != (bottom, right):
         raise CaffeFormatError(f'its padding {(top, bottom, left, right)} is uneven')
     param.num_output, param.bias_term = outputs, len(blobs) == 2
     param.kernel_h, param.kernel_w = height, width
     param.pad_h, param.pad_w = top, left
-    param.stride_h, param.stride_w = _pair(one.get('stride', 1))
-    param.dilation.extend(_pair(one.get('dilate', 1)))
+    param.stride_h, param.stride_w = _pair(struct.get('stride', 1))
+    param.dilation.extend(_pair(struct.get('dilate', 1)))
     return blobs
+
+
+def _pooling(struct: dict[str, Any], param: Any) -> None:
+    if struct['method'] not in ('max', 'avg'):
+        method = shorten(str(struct['method']), 60)
+        raise CaffeFormatError(f'{shorten(struct["name"], 60)!r} pools by {method!r}')
+    param.pool = param.MAX if struct['method'] == 'max' else param.AVE
+    param.kernel_h, param.kernel_w = _pair(struct['pool'])
+    param.stride_h, param.stride_w = _pair(struct.get('stride', 1))
+    top, bottom, left, right = _four(struct.get('pad', 0))
+    # Where there is more padding at the end it is what Caffe's rounding up does.
+    if not (top <= bottom < top + param.stride_h and left <= right < left + param.stride_w):
+        raise CaffeFormatError(f'its padding {(top, bottom, left, right)} is not as in Caffe')
+    param.pad_h, param.pad_w = top, left
 
 
 def _floats(values: Any) -> np.ndarray:
@@ -120,14 +132,22 @@ def _floats(values: Any) -> np.ndarray:
         return np.array(values, np.float32)
 
 
+def _numbers(value: Any) -> list[float]:
+    """Return the one to four numbers of a parameter."""
+    if not 1 <= np.size(value) <= 4:
+        raise CaffeFormatError(f'a parameter has {np.size(value)} numbers')
+    return [float(number) for number in np.ravel(value)]
+
+
 def _pair(value: Any) -> tuple[int, int]:
-    numbers = [int(number) for number in np.ravel(value)]
+    """Return (height, width) of one number or two, or of a padding's four."""
+    numbers = list(map(int, _numbers(value)))
     return (numbers[0], numbers[-1]) if len(numbers) <= 2 else (numbers[0], numbers[2])
 
 
 def _four(value: Any) -> tuple[int, int, int, int]:
-    """Padding: top, bottom, left, right."""
-    numbers = [int(number) for number in np.ravel(value)]
+    """Return a padding: top, bottom, left, right."""
+    numbers = list(map(int, _numbers(value)))
     if len(numbers) == 4:
         return numbers[0], numbers[1], numbers[2], numbers[3]
     return numbers[0], numbers[0], numbers[-1], numbers[-1]

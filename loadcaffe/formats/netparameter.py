@@ -1,7 +1,7 @@
 """What the file of a network says, whatever its format: layers in the terms of Caffe's V2."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,28 @@ from torch import Tensor
 
 from loadcaffe.formats import schema
 from loadcaffe.formats.blob import from_message
+from loadcaffe.formats.messages import LAYER_PARAMETERS
 from loadcaffe.formats.schema import CaffeFormatError, as_str
 from loadcaffe.formats.upgrade import from_v0, from_v1, merge_padding
 
-MAX_LAYERS = 10_000  # the deepest real networks have some 1500; more would take seconds
+# The deepest real networks have some 1500 of both; more would take seconds.
+MAX_LAYERS, MAX_BLOBS = 10_000, 5_000
+
+PARAMETERS = {name for name, *_ in LAYER_PARAMETERS}
+# Type of a layer -> its own parameters, where the names differ.
+OWN_PARAMETERS = {
+    'SoftmaxWithLoss': {'softmax_param', 'loss_param'},
+    'Normalize': {'norm_param'},
+    'LSTM': {'recurrent_param'},
+    'RNN': {'recurrent_param'},
+}
+# Of a layer's own parameters those that say how it is computed, not what; some are of forks.
+HARMLESS_FIELDS = {
+    'cudnn_convolution_algo_seeker',
+    'cudnn_math_override',
+    'engine',
+    'mem_group_size',
+}
 
 
 @dataclass
@@ -23,6 +41,8 @@ class Layer:
     type: V2's word, 'Convolution'; '' where V1 gives none. printed_type: what the original prints
     as its type, a number for V1. param: the LayerParameter message, without blobs. blobs: float32,
     each in its own shape. fork_specific: it has parameters that only a fork of Caffe understands.
+    unknown_fields: fields of its own parameters that the schema lacks, such as
+    'pooling_param: method'. ignored_fields: other fields that it lacks.
     """
 
     name: str
@@ -31,6 +51,8 @@ class Layer:
     param: Any
     blobs: list[Tensor]
     fork_specific: bool = False
+    unknown_fields: list[str] = field(default_factory=list)
+    ignored_fields: list[str] = field(default_factory=list)
     v0: Any = None
 
     @property
@@ -46,9 +68,8 @@ class Layer:
 class NetParameter:
     """What the file of a network says.
 
-    version: 0 for `layers { layer`, 1 for `layers`, 2 for `layer`. weights_only: the file holds
-    names and blobs, as HDF5 does, and no wiring. authoritative: its layers count, whatever a
-    prototxt says.
+    version: 0 for `layers { layer`, 1 for `layers`, 2 for `layer`. authoritative: its layers count,
+    whatever a prototxt says.
     """
 
     name: str
@@ -58,27 +79,49 @@ class NetParameter:
     input_shape: list[list[int]]
     layers: list[Layer]
     path: str | Path = ''
-    weights_only: bool = False
     authoritative: bool = False
+
+    def weights(self) -> 'Weights':
+        """Return the blobs by layer; of layers with one name the last counts, as in Caffe."""
+        blobs = {layer.name: dict(enumerate(layer.blobs)) for layer in self.layers if layer.blobs}
+        return Weights(blobs, self.path)
+
+
+@dataclass
+class Weights:
+    """What a file says that holds nothing but blobs: name of a layer -> number -> float32.
+
+    A layer may lack a blob that it shares with another, as in Caffe's HDF5.
+    """
+
+    blobs: dict[str, dict[int, Tensor]]
+    path: str | Path = ''
 
 
 def open_file(path: str | Path) -> BufferedReader:
     """Open a file for reading, unless it is a folder, which raises, or a pipe, which waits."""
     if Path(path).exists() and not Path(path).is_file():
         raise CaffeFormatError(f'{path}: not a regular file')
-    return open(path, 'rb')
+    try:
+        return open(path, 'rb')
+    except ValueError as error:  # a NUL, or what no file system can encode
+        raise CaffeFormatError(f'{str(path)!r}: not a path: {error}') from error
+
+
+@functools.cache
+def own_parameters(layer_type: str) -> frozenset[str]:
+    """Return the fields of a LayerParameter that describe layers of a type. Source: caffe.proto."""
+    if layer_type in OWN_PARAMETERS:
+        return frozenset(OWN_PARAMETERS[layer_type])
+    if 'onvolution' in layer_type:
+        return frozenset({'convolution_param'})
+    short = layer_type.lower()
+    names = {name for name in PARAMETERS if name.removesuffix('_param').replace('_', '') == short}
+    return frozenset(names | ({'transform_param'} if layer_type.endswith('Data') else set()))
 
 
 def is_text(content: bytes) -> bool:
     return not any(byte < 32 and byte not in b'\t\n\v\f\r' for byte in content)
-
-
-def weights_only(path: str | Path, weights: Iterable[tuple[str, list[Tensor]]]) -> NetParameter:
-    """Return what a file says that holds nothing but the names of layers and their blobs."""
-    layers = [
-        Layer(name, '', '', schema.LayerParameter(name=name), blobs) for name, blobs in weights
-    ]
-    return NetParameter('', 2, [], [], [], layers, path, weights_only=True)
 
 
 def layer_of_message(path: str | Path, message: Any, blobs: list[Tensor]) -> Layer:

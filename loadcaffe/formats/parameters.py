@@ -145,6 +145,7 @@ PARAMETERS = {
     'ShuffleChannelParameter': 'group 1 uint64 = 1',
 }
 
+ENGINES = 'DEFAULT CAFFE CUDNN MKL2017 MKLDNN'  # the last two of Intel's fork
 # Enumeration -> its values, numbered from 0, but for FIRST. Each lives inside a message: protobuf
 # wants the values' names unique within their scope, and Caffe says MAX twice.
 ENUMS = {
@@ -152,22 +153,22 @@ ENUMS = {
     'FillerParameter.VarianceNorm': 'FAN_IN FAN_OUT AVERAGE',
     'ParamSpec.DimCheckMode': 'STRICT PERMISSIVE',
     'LossParameter.NormalizationMode': 'FULL VALID BATCH_SIZE NONE',
-    'ConvolutionParameter.Engine': 'DEFAULT CAFFE CUDNN',
+    'ConvolutionParameter.Engine': ENGINES,
     'DataParameter.DB': 'LEVELDB LMDB',
     'EltwiseParameter.EltwiseOp': 'PROD SUM MAX',
     'HingeLossParameter.Norm': 'L1 L2',
     'LRNParameter.NormRegion': 'ACROSS_CHANNELS WITHIN_CHANNEL',
-    'LRNParameter.Engine': 'DEFAULT CAFFE CUDNN',
+    'LRNParameter.Engine': ENGINES,
     'PoolingParameter.PoolMethod': 'MAX AVE STOCHASTIC',
-    'PoolingParameter.Engine': 'DEFAULT CAFFE CUDNN',
+    'PoolingParameter.Engine': ENGINES,
     'PoolingParameter.RoundMode': 'CEIL FLOOR',
     'ReductionParameter.ReductionOp': 'SUM ASUM SUMSQ MEAN',
-    'ReLUParameter.Engine': 'DEFAULT CAFFE CUDNN',
-    'SigmoidParameter.Engine': 'DEFAULT CAFFE CUDNN',
-    'SoftmaxParameter.Engine': 'DEFAULT CAFFE CUDNN',
-    'TanHParameter.Engine': 'DEFAULT CAFFE CUDNN',
+    'ReLUParameter.Engine': ENGINES,
+    'SigmoidParameter.Engine': ENGINES,
+    'SoftmaxParameter.Engine': ENGINES,
+    'TanHParameter.Engine': ENGINES,
     'SPPParameter.PoolMethod': 'MAX AVE STOCHASTIC',
-    'SPPParameter.Engine': 'DEFAULT CAFFE CUDNN',
+    'SPPParameter.Engine': ENGINES,
     'V0LayerParameter.PoolMethod': 'MAX AVE STOCHASTIC',
     'BNParameter.BNMode': 'LEARN INFERENCE',
     'BlobProto.Type': 'DOUBLE FLOAT FLOAT16 INT UINT',

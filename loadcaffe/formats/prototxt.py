@@ -12,20 +12,23 @@ from google.protobuf import text_format
 from loadcaffe.formats import schema
 from loadcaffe.formats.blob import from_message
 from loadcaffe.formats.netparameter import (
+    HARMLESS_FIELDS,
     MAX_LAYERS,
+    Layer,
     NetParameter,
     is_text,
     layer_of_message,
     net_of_message,
     open_file,
+    own_parameters,
 )
+from loadcaffe.formats.other_kinds import other_kind
 from loadcaffe.formats.schema import CaffeFormatError, as_str
+from loadcaffe.formats.tokens import UnknownField, unknown_fields
 
-# The longest real ones have a few hundred kilobytes; protobuf's text parser is slow, and for a long
-# line its time grows with the square of the length.
-MAX_BYTES, MAX_LINE = 600_000, 1 << 16
-MAX_DEPTH = 50  # of messages in a prototxt; real ones have 4
-STRUCTURE = re.compile(r'[{}<>]|#.*|"(?:\\.|[^"\\])*"' r"|'(?:\\.|[^'\\])*'")
+MAX_BYTES = 600_000  # the longest real ones have a few hundred thousand; the parser is slow
+
+SOLVER = re.compile(r'^\s*(base_lr|lr_policy|max_iter|solver_mode|test_iter|train_net)\b', re.M)
 
 
 def read_prototxt(path: str | Path) -> NetParameter:
@@ -35,17 +38,30 @@ def read_prototxt(path: str | Path) -> NetParameter:
     """
     with open_file(path) as file:
         content = file.read(MAX_BYTES + 1)
+    description = other_kind(content[:4096])
+    if description is not None:
+        raise CaffeFormatError(f'{path}: not a prototxt but {description}')
     if not is_text(content):
-        raise CaffeFormatError(f'{path}: not a prototxt: it is binary')
+        raise CaffeFormatError(f'{path}: not a prototxt: it is binary; is it the caffemodel?')
     return parse_prototxt(content.decode('utf-8-sig', 'replace'), path)
 
 
 def parse_prototxt(content: str, path: str | Path) -> NetParameter:
     """Return the network that a prototxt's content describes. Raises CaffeFormatError."""
+    if len(content) > MAX_BYTES:
+        raise CaffeFormatError(f'{path}: not a prototxt: longer than {MAX_BYTES} bytes')
+    unknown: dict[int, list[UnknownField]] = {}
+    for field in unknown_fields(content, path):
+        unknown.setdefault(field.layer, []).append(field)
     net = _parse_message(content, path)
     if len(net.layers or net.layer) > MAX_LAYERS:
         raise CaffeFormatError(f'{path}: not a Caffe network: it has more than {MAX_LAYERS} layers')
-    layers = []
+    if not (net.layers or net.layer) and SOLVER.search(content):
+        raise CaffeFormatError(
+            f"{path}: not a Caffe network: it has no layers; it is a solver's: name the prototxt of"
+            ' its net'
+        )
+    layers: list[Layer] = []
     for message in net.layers or net.layer:
         name = message.name or (message.layer.name if net.layers else '')
         blobs = [
@@ -54,13 +70,11 @@ def parse_prototxt(content: str, path: str | Path) -> NetParameter:
         ]
         message.ClearField('blobs')
         layers.append(layer_of_message(path, message, blobs))
+        _note_unknown_fields(layers[-1], unknown.get(len(layers) - 1, []))
     return net_of_message(path, net, layers)
 
 
 def _parse_message(content: str, path: str | Path) -> Any:
-    if len(content) > MAX_BYTES:
-        raise CaffeFormatError(f'{path}: not a prototxt: longer than {MAX_BYTES} bytes')
-    _check_depth(content, path)
     net = schema.NetParameter()
     try:
         text_format.Parse(content, net, allow_unknown_field=True)
@@ -74,20 +88,11 @@ def _parse_message(content: str, path: str | Path) -> Any:
     return net
 
 
-def _check_depth(content: str, path: str | Path) -> None:
-    """Refuse deep nesting before the parser, which is recursive, walks into it."""
-    depth = 0
-    for number, line in enumerate(content.splitlines(), 1):
-        if len(line) > MAX_LINE:
-            raise CaffeFormatError(
-                f'{path}: not a prototxt: line {number}, column {MAX_LINE}: longer than {MAX_LINE}'
-                ' characters'
-            )
-        for match in STRUCTURE.finditer(line):
-            opens = match[0] in '{<'
-            depth += 1 if opens else -1 if match[0] in '}>' else 0
-            if opens and depth > MAX_DEPTH:
-                raise CaffeFormatError(
-                    f'{path}: not a prototxt: line {number}, column {match.start() + 1}:'
-                    f' messages nested deeper than {MAX_DEPTH}'
-                )
+def _note_unknown_fields(layer: Layer, fields: list[UnknownField]) -> None:
+    for field in fields:
+        if field.name in HARMLESS_FIELDS:
+            continue
+        if field.parent in own_parameters(layer.type):
+            layer.unknown_fields.append(f'{field.parent}: {field.name}')
+        elif not field.parent:
+            layer.ignored_fields.append(field.name)

@@ -11,9 +11,21 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from loadcaffe.formats.messages import LAYER_PARAMETERS, MESSAGES, V1_TYPES
 from loadcaffe.formats.parameters import ENUMS, FIRST, PARAMETERS
 
+MESSAGE_LENGTH = 600  # characters that a person may be asked to read
+
 
 class CaffeFormatError(ValueError):
     """A file is not what Caffe writes, or holds what loadcaffe does not read."""
+
+    def __init__(self, message: str):
+        super().__init__(shorten(message, MESSAGE_LENGTH))
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut the middle out of a text, such as a name that a damaged file makes up."""
+    if len(text) <= length:
+        return text
+    return f'{text[: length * 2 // 3]} ... {text[-length // 4 :]}'
 
 
 def as_str(string: str | bytes) -> str:

@@ -1,49 +1,60 @@
-"""The VGG networks of 16 and 19 layers by their tensors alone."""
+"""Recognise the VGG networks of 16 and 19 layers by their tensors alone."""
 
 import re
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from loadcaffe.formats import schema
 from loadcaffe.formats.messages import V1_NUMBERS
 from loadcaffe.formats.netparameter import Layer, NetParameter
-from loadcaffe.formats.schema import CaffeFormatError
+from loadcaffe.formats.schema import CaffeFormatError, shorten
 
 # Convolutions -> how many there are in each block, and the network's name.
 BLOCKS = {
     13: ((2, 2, 3, 3, 3), 'VGG_ILSVRC_16_layers'),
     16: ((2, 2, 4, 4, 4), 'VGG_ILSVRC_19_layers'),
 }
+NAME = re.compile(r'(features|classifier)\.([0-9]{1,3})\.(weight|bias)')
+AXES = {
+    ('features', 'weight'): 4,
+    ('classifier', 'weight'): 2,
+    ('features', 'bias'): 1,
+    ('classifier', 'bias'): 1,
+}
 # torchvision's networks have the same names and shapes, but other weights, for other RGB.
 TORCHVISION = ((-0.5537, 0.1427, 0.5290), (-0.05347, -0.04926, -0.06794))
 
 
 def vgg(path: str | Path, tensors: dict[str, Tensor]) -> NetParameter:
-    """The network of a state dict features.N.weight ... classifier.N.bias, as of a caffemodel."""
-    pattern = re.compile(r'(features|classifier)\.(\d{1,3})\.(weight|bias)')
+    """Return the network of a state dict features.N.weight ... classifier.N.bias, as VGG's V1."""
     parts: dict[str, dict[int, dict[str, Tensor]]] = {'features': {}, 'classifier': {}}
     for name, tensor in tensors.items():
-        match = pattern.fullmatch(name)
+        match = NAME.fullmatch(name)
         if not match:
-            raise CaffeFormatError(f'{path}: {name[:60]!r} is not a tensor of VGG-16 or VGG-19')
-        part, number, kind = match.groups()
-        parts[part].setdefault(int(number), {})[kind] = tensor
+            raise CaffeFormatError(
+                f'{path}: {shorten(name, 60)!r} is not a tensor of VGG-16 or VGG-19'
+            )
+        if tensor.dim() != AXES[match[1], match[3]]:
+            raise CaffeFormatError(
+                f'{path}: not VGG-16 or VGG-19: {name!r} has the shape {list(tensor.shape)}'
+            )
+        parts[match[1]].setdefault(int(match[2]), {})[match[3]] = tensor
     pairs: list[list[Any]] = [
-        [(one.get('weight'), one.get('bias')) for _, one in sorted(parts[part].items())]
+        [(pair.get('weight'), pair.get('bias')) for _, pair in sorted(parts[part].items())]
         for part in ('features', 'classifier')
     ]
     features, classifier = pairs
-    whole = all(w is not None and b is not None for w, b in features + classifier)
-    if len(features) not in BLOCKS or len(classifier) not in (0, 3) or not whole:
+    complete = all(w is not None and b is not None for w, b in features + classifier)
+    if len(features) not in BLOCKS or len(classifier) not in (0, 3) or not complete:
         raise CaffeFormatError(
             f'{path}: not VGG-16 or VGG-19: it has {len(features)} convolutions and'
             f' {len(classifier)} fully connected layers'
         )
-    first = features[0][0].flatten()[:3]
-    if any(torch.allclose(first, torch.tensor(one), atol=1e-3) for one in TORCHVISION):
+    first = features[0][0].flatten()[:3].tolist()
+    if any(np.allclose(first, values, atol=1e-3) for values in TORCHVISION if len(first) == 3):
         raise CaffeFormatError(
             f"{path}: these are torchvision's weights, another network than Caffe's: it takes RGB"
             ' of another range'
@@ -77,16 +88,17 @@ def _layers(blocks, features, classifier) -> list[Layer]:
 
 
 class _Chain:
-    """Layers one after another; ReLU and Dropout work in place, as in the prototxts of VGG."""
+    """A chain of layers; ReLU and Dropout work in place, as in the prototxts of VGG."""
 
     def __init__(self) -> None:
         self.layers: list[Layer] = []
         self.blob = 'data'
 
-    def add(self, name: str, kind: str, blobs: Any = (), **param: Any) -> None:
-        top = self.blob if kind in ('ReLU', 'Dropout') else name
+    def add(self, name: str, layer_type: str, blobs: Any = (), **param: Any) -> None:
+        top = self.blob if layer_type in ('ReLU', 'Dropout') else name
         message = schema.LayerParameter(
-            name=name, type=kind, bottom=[self.blob], top=[top], **param
+            name=name, type=layer_type, bottom=[self.blob], top=[top], **param
         )
-        self.layers.append(Layer(name, kind, str(V1_NUMBERS[kind]), message, list(blobs)))
+        number = str(V1_NUMBERS[layer_type])
+        self.layers.append(Layer(name, layer_type, number, message, list(blobs)))
         self.blob = top

@@ -10,7 +10,7 @@ around it.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +22,10 @@ from loadcaffe.formats.schema import CaffeFormatError
 
 VARINT, FIXED64, LENGTH, GROUP, END_GROUP, FIXED32 = range(6)
 GROUP_DEPTH = 100  # as protobuf's own parser
-FIELDS = 200_000  # a network has a few thousand; of more than this, no seconds are spent
-DESCRIPTION = 1 << 24  # bytes of a message apart from its floats; protobuf multiplies them
+MAX_FIELDS = 200_000  # a network has a few thousand; reading more would take seconds
+# Bytes of a file apart from its floats: real networks have a few hundred thousand, and each may
+# become a number of 8 bytes.
+MAX_DESCRIPTION = 1 << 22
 TAG_AND_LENGTH = 20  # two varints of at most 10 bytes
 
 
@@ -44,7 +46,8 @@ class WireFile:
         self.file = file
         self.path = path
         self.size = os.fstat(file.fileno()).st_size
-        self.fields_left = FIELDS
+        self.fields_left = MAX_FIELDS
+        self.description_left = MAX_DESCRIPTION
 
     def error(self, text: str) -> CaffeFormatError:
         return CaffeFormatError(f'{self.path}: {text}')
@@ -75,10 +78,10 @@ class WireFile:
     def _field(self, position: int, end: int) -> Field:
         self.fields_left -= 1
         if self.fields_left < 0:
-            raise self.error(f'not a Caffe network: it has more than {FIELDS} fields')
+            raise self.error(f'not a Caffe network: it has more than {MAX_FIELDS} fields')
         self.file.seek(position)
         head = self.file.read(min(TAG_AND_LENGTH, end - position))
-        tag, used = self._varint(head, 0, position)
+        tag, used = (head[0], 1) if head and head[0] < 128 else self._varint(head, 0, position)
         number, wire_type = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
             raise self.error(f'not a Caffe network: field number {number} at byte {position}')
@@ -122,12 +125,17 @@ class WireFile:
 
     def append_field(self, remainder: bytearray, field: Field) -> None:
         """Append a field with its tag to the part of a message that protobuf will parse."""
-        if len(remainder) + field.end - field.start > DESCRIPTION:
-            raise self.error(
-                f'not a Caffe network: a message with field {field.number} at byte {field.start} '
-                f'has more than {DESCRIPTION} bytes beside its floats'
-            )
+        self.count_description(field)
         remainder += self.bytes(field.start, field.end)
+
+    def count_description(self, field: Field) -> None:
+        """Count the bytes of a field that protobuf will parse."""
+        self.description_left -= field.end - field.start
+        if self.description_left < 0:
+            raise self.error(
+                f'not a Caffe network: with field {field.number} at byte {field.start} it has more'
+                f' than {MAX_DESCRIPTION} bytes beside its floats'
+            )
 
     def read_into(self, array: np.ndarray, start: int) -> None:
         """Fill the array with the bytes from `start`, without a copy on the way."""
@@ -145,27 +153,31 @@ def parse(wire: WireFile, message_class: Any, content: bytes, start: int) -> Any
         raise wire.error(f'damaged: the {name} at byte {start} does not parse') from error
 
 
-def parse_except(
-    wire: WireFile,
-    message_class: Any,
-    start: int,
-    end: int,
-    fields: dict[int, list[Field]],
-    unknown: list[Field] | None = None,
-) -> Any:
-    """Parse the message from `start` to `end`, leaving out the fields whose numbers `fields` has.
+class Parsed(NamedTuple):
+    """A message, the fields that were kept apart, by number, and those that the schema lacks."""
 
-    Their positions are appended to its lists. Fields that the schema does not have are skipped, and
-    their positions appended to `unknown`.
+    message: Any
+    fields: dict[int, list[Field]]
+    unknown: list[Field]
+
+
+def parse_except(
+    wire: WireFile, message_class: Any, start: int, end: int, apart: Collection[int]
+) -> Parsed:
+    """Parse the message from `start` to `end` without the fields whose numbers are in `apart`.
+
+    Of those, and of fields that the schema does not have, only the positions are returned.
     """
     known = message_class.DESCRIPTOR.fields_by_number
     remainder = bytearray()
+    fields: dict[int, list[Field]] = {}
+    unknown: list[Field] = []
     for field in wire.fields(start, end):
-        if field.number in fields:
+        if field.number in apart:
             if field.wire_type == LENGTH:
-                fields[field.number].append(field)
+                fields.setdefault(field.number, []).append(field)
         elif field.number in known:
             wire.append_field(remainder, field)
-        elif unknown is not None:
+        else:
             unknown.append(field)
-    return parse(wire, message_class, bytes(remainder), start)
+    return Parsed(parse(wire, message_class, bytes(remainder), start), fields, unknown)

@@ -92,17 +92,27 @@ INPUTS = {
     'Scale': (1, 2),
     'Upsample': (1, 2),
 }
-# Layers that hold weights, if all their inputs come from other layers.
-WEIGHTED = {
-    'BN',
-    'BatchNorm',
-    'Bias',
-    'Convolution',
-    'ConvolutionDepthwise',
-    'Deconvolution',
-    'DepthwiseConvolution',
-    'InnerProduct',
-    'Normalize',
-    'PReLU',
-    'Scale',
+# How many blobs Caffe gives a layer, where it gives any; SegNet a BN 2, PSPNet 4.
+BLOBS: dict[str, Callable[[Layer], int]] = {
+    'BN': lambda layer: 4 if len(layer.blobs) == 4 else 2,
+    'BatchNorm': lambda layer: 3,
+    'Bias': lambda layer: int(len(layer.param.bottom) < 2),
+    'Convolution': convolution.blob_count,
+    'ConvolutionDepthwise': convolution.blob_count,
+    'Deconvolution': convolution.blob_count,
+    'DepthwiseConvolution': convolution.blob_count,
+    'InnerProduct': lambda layer: 1 + layer.param.inner_product_param.bias_term,
+    'Normalize': lambda layer: 1,
+    'PReLU': lambda layer: 1,
+    'Scale': lambda layer: (len(layer.param.bottom) < 2) + layer.param.scale_param.bias_term,
 }
+
+
+def blob_count(layer: Layer) -> int:
+    """Return the number of blobs that a layer of this type has; a second input may replace one."""
+    return BLOBS[layer.type](layer) if layer.type in BLOBS else 0
+
+
+def lacks_weights(layer: Layer) -> bool:
+    """Whether a layer needs weights and has none, nor a filler that is always the same."""
+    return bool(blob_count(layer)) and not layer.blobs and not convolution.is_bilinear(layer)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from loadcaffe.formats.netparameter import Layer
-from loadcaffe.layers.checks import blobs_of, check
+from loadcaffe.layers.checks import blobs_of, check, empty_module
 
 
 class Pointwise(nn.Module):
@@ -38,7 +38,7 @@ def prelu(layer: Layer) -> nn.Module:
     check(slope.numel(), layer, 'has no slopes')
     if layer.param.prelu_param.channel_shared:
         check(slope.numel() == 1, layer, f'shares one slope, but holds {slope.numel()}')
-    module = nn.PReLU(slope.numel(), device='meta')
+    module = empty_module(nn.PReLU, slope.numel())
     module.weight = nn.Parameter(slope.reshape(-1), requires_grad=False)
     return module
 

@@ -3,14 +3,18 @@
 Each builder takes a Layer and returns a module; see loadcaffe/layers/__init__.py.
 """
 
+import math
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from loadcaffe.formats.netparameter import Layer
 from loadcaffe.layers.checks import (
     check,
     check_shape,
+    empty_module,
     height_width,
     weight_and_bias,
     with_weights,
@@ -31,7 +35,8 @@ def convolution(layer: Layer) -> nn.Module:
     in_channels = weight.shape[1] if weight.dim() > 1 else 1
     check_shape(layer, 'weight', weight, (out_channels, in_channels, *kernel))
     check(out_channels % groups == 0, layer, f'has {out_channels} outputs in {groups} groups')
-    module = nn.Conv2d(
+    module = empty_module(
+        nn.Conv2d,
         in_channels * groups,
         out_channels,
         kernel,
@@ -45,6 +50,8 @@ def convolution(layer: Layer) -> nn.Module:
 def deconvolution(layer: Layer) -> nn.Module:
     """caffe: deconv_layer.cpp: the weights are inputs x outputs of a group x height x width."""
     param = layer.param.convolution_param
+    if not layer.blobs and is_bilinear(layer):
+        return _bilinear_deconvolution(layer)
     weight, bias = weight_and_bias(layer, param.bias_term)
     kernel = height_width(layer, param, 'kernel', 'kernel_size', None)
     groups = param.group or 1
@@ -54,7 +61,8 @@ def deconvolution(layer: Layer) -> nn.Module:
     divides = inputs % groups == 0 and outputs % groups == 0
     check(divides, layer, f'has {groups} groups that do not fit')
     check_shape(layer, 'weight', weight, (inputs, outputs // groups, *kernel))
-    module = nn.ConvTranspose2d(
+    module = empty_module(
+        nn.ConvTranspose2d,
         inputs,
         outputs,
         kernel,
@@ -65,13 +73,59 @@ def deconvolution(layer: Layer) -> nn.Module:
     return with_weights(layer, module, weight, bias)
 
 
+def is_bilinear(layer: Layer) -> bool:
+    """Whether Caffe fills a deconvolution that has no weights in the file with an interpolation."""
+    param = layer.param.convolution_param
+    filled = layer.type == 'Deconvolution' and param.weight_filler.type == 'bilinear'
+    return filled and (not param.bias_term or param.bias_filler.type == 'constant')
+
+
+def _bilinear_deconvolution(layer: Layer) -> nn.Module:
+    param = layer.param.convolution_param
+    kernel = height_width(layer, param, 'kernel', 'kernel_size', None)
+    check(kernel[0] == kernel[1], layer, f'fills a kernel of {kernel}; bilinear ones are square')
+    check(kernel[0] <= 1 << 10, layer, f'fills a kernel of {kernel}')
+    outputs, groups = param.num_output, param.group or 1
+    check(outputs and outputs % groups == 0, layer, f'has {outputs} outputs in {groups} groups')
+    bias = param.bias_filler.value if param.bias_term else 0.0
+    geometry = convolution_geometry(layer, param)
+    return BilinearDeconvolution(kernel[0], outputs, groups, bias, geometry)
+
+
+class BilinearDeconvolution(nn.Module):
+    """A deconvolution with the weights of caffe: filler.hpp, BilinearFiller, for any channels."""
+
+    kernel: Tensor
+
+    def __init__(self, size: int, outputs: int, groups: int, bias: float, geometry: dict[str, Any]):
+        super().__init__()
+        self.outputs, self.groups = outputs, groups
+        self.offset, self.geometry = bias, geometry
+        half = math.ceil(size / 2)
+        centre = (size - 1) / (2 * half)
+        line = 1 - (torch.arange(size) / half - centre).abs()
+        self.register_buffer('kernel', line[:, None] * line)
+
+    def forward(self, input: Tensor) -> Tensor:
+        weight = self.kernel.expand(input.shape[1], self.outputs // self.groups, -1, -1)
+        output = functional.conv_transpose2d(input, weight, groups=self.groups, **self.geometry)
+        return output + self.offset if self.offset else output
+
+    def extra_repr(self) -> str:
+        arguments = (f'{name}={value}' for name, value in self.geometry.items())
+        return ', '.join([f'{self.outputs}', f'groups={self.groups}', *arguments])
+
+
+def blob_count(layer: Layer) -> int:
+    return 1 + layer.param.convolution_param.bias_term
+
+
 def convolution_geometry(layer: Layer, param: Any) -> dict[str, Any]:
     """Return the stride, padding and dilation of a convolution for its torch module."""
     return {
         'stride': height_width(layer, param, 'stride', 'stride', 1),
         'padding': height_width(layer, param, 'pad', 'pad', 0),
         'dilation': height_width(layer, param, None, 'dilation', 1),
-        'device': 'meta',  # no memory and no random numbers for weights that are replaced
     }
 
 
@@ -88,7 +142,7 @@ def inner_product(layer: Layer, module_class: type[nn.Linear] = nn.Linear) -> nn
     outputs = param.num_output or weight.numel() // inputs
     if weight.numel() != outputs * inputs:
         check_shape(layer, 'weight', weight, (outputs, inputs))
-    module = module_class(inputs, outputs, bias=bias is not None, device='meta')
+    module = empty_module(module_class, inputs, outputs, bias=bias is not None)
     return with_weights(layer, module, weight.reshape(outputs, inputs), bias)
 
 

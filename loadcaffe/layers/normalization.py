@@ -81,7 +81,9 @@ class Scale(nn.Module):
 def scale(layer: Layer) -> nn.Module:
     param = layer.param.scale_param
     if len(layer.param.bottom) > 1:
-        blobs = blobs_of(layer, int(param.bias_term))
+        # Some files still hold a factor that the second input has replaced.
+        blobs = layer.blobs[1:] if len(layer.blobs) == 1 + param.bias_term else layer.blobs
+        check(len(blobs) == param.bias_term, layer, f'should have {int(param.bias_term)} blobs')
         return Scale(param.axis, None, _channels(param, blobs[0]) if blobs else None)
     blobs = blobs_of(layer, 1 + param.bias_term)
     bias = _channels(param, blobs[1]) if param.bias_term else None

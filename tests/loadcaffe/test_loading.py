@@ -156,9 +156,9 @@ def test_activations_of_a_wrong_network_differ(golden, activations, spoil):
 
 
 def test_new_and_legacy_blobs_hold_the_same_weights(data):
-    one, other = (load(data / 'models', name) for name in ('lenet_v2', 'lenet_v2_legacyblobs'))
-    for name, parameter in one.named_parameters():
-        assert torch.equal(parameter, other.get_parameter(name))
+    network, twin = (load(data / 'models', name) for name in ('lenet_v2', 'lenet_v2_legacyblobs'))
+    for name, parameter in network.named_parameters():
+        assert torch.equal(parameter, twin.get_parameter(name))
 
 
 def test_v1_and_v2_of_the_same_network_load_alike(data, tmp_path, lines):
@@ -171,11 +171,11 @@ def test_v1_and_v2_of_the_same_network_load_alike(data, tmp_path, lines):
         tmp_path / 'v2.caffemodel', v2_net(*(layer_.param for layer_ in net.layers))
     )
     prototxt = data / 'models' / 'mini_vgg19.prototxt'
-    one, other = load(data / 'models', 'mini_vgg19'), loadcaffe.load(prototxt, v2_model)
-    assert names(other) == names(one)[:-1]  # prob: V2 stops at Softmax
-    assert list(map(repr, other)) == list(map(repr, one))[:-1]
-    for name, parameter in one.named_parameters():
-        assert torch.equal(parameter, other.get_parameter(name))
+    network, twin = load(data / 'models', 'mini_vgg19'), loadcaffe.load(prototxt, v2_model)
+    assert names(twin) == names(network)[:-1]  # prob: V2 stops at Softmax
+    assert list(map(repr, twin)) == list(map(repr, network))[:-1]
+    for name, parameter in network.named_parameters():
+        assert torch.equal(parameter, twin.get_parameter(name))
     printed = lines().splitlines()
     assert printed[1:20] == printed[21:]
 
@@ -184,13 +184,14 @@ def test_v1_and_v2_of_the_same_network_load_alike(data, tmp_path, lines):
 def test_read_finds_the_same_layers_in_both_files(data, name):
     text = loadcaffe.read(data / 'models' / f'{name}.prototxt')
     binary = loadcaffe.read(data / 'models' / f'{name}.caffemodel')
-    found = [
-        [(one.name, one.type, one.printed_type) for one in net.layers] for net in (text, binary)
+    described = [
+        [(layer_.name, layer_.type, layer_.printed_type) for layer_ in net.layers]
+        for net in (text, binary)
     ]
-    assert found[0] == found[1]
+    assert described[0] == described[1]
     assert (text.name, text.version) == (binary.name, binary.version)
-    for one, other in zip(text.layers, binary.layers, strict=True):
-        assert one.param == other.param
+    for network, twin in zip(text.layers, binary.layers, strict=True):
+        assert network.param == twin.param
 
 
 def test_load_ignores_the_prototxt(data, tmp_path, caplog):
@@ -227,9 +228,9 @@ def test_load_logs_that_it_could_not(tmp_path, lines, content, error):
 
 
 def test_load_registers_safe_and_unique_names(tmp_path):
-    given = ['a.b', 'a_b', 'a.b', '', 'forward', 'forward', 'x/y']
-    network = load_net(tmp_path, *(layer('ReLU', name=name) for name in given))
-    assert names(network) == given
+    wanted = ['a.b', 'a_b', 'a.b', '', 'forward', 'forward', 'x/y']
+    network = load_net(tmp_path, *(layer('ReLU', name=name) for name in wanted))
+    assert names(network) == wanted
     assert list(dict(network.named_children())) == (
         ['a_b', 'a_b_2', 'a_b_3', 'layer', 'forward_2', 'forward_3', 'x/y']
     )

@@ -142,7 +142,7 @@ def test_missing_values_are_not_allocated(tmp_path, monkeypatch):
 
 
 def test_huge_description_is_not_parsed(tmp_path, monkeypatch):
-    monkeypatch.setattr(wire, 'DESCRIPTION', 1000)
+    monkeypatch.setattr(wire, 'MAX_DESCRIPTION', 1000)
     path = write_blob(tmp_path, field(7, field(1, b'\1' * 1000)))
     with pytest.raises(loadcaffe.CaffeFormatError, match='more than 1000 bytes beside its floats'):
         loadcaffe.load('no.prototxt', path)

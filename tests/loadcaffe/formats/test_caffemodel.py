@@ -23,7 +23,7 @@ def outcome(path):
 def test_truncated_caffemodel_is_refused(data, tmp_path, name):
     content = (data / 'models' / f'{name}.caffemodel').read_bytes()
     net = schema.NetParameter.FromString(content)
-    whole = len(loadcaffe.load('no.prototxt', data / 'models' / f'{name}.caffemodel'))
+    layer_count = len(loadcaffe.load('no.prototxt', data / 'models' / f'{name}.caffemodel'))
     path = tmp_path / 'cut.caffemodel'
     lengths = {*range(300), *range(300, len(content), 211), *range(len(content) - 40, len(content))}
     loaded = {}
@@ -32,13 +32,13 @@ def test_truncated_caffemodel_is_refused(data, tmp_path, name):
         loaded[length] = outcome(path)
     # Cut exactly between two layers, a file is still well-formed, as for protobuf.
     ends, end = set(), len(schema.NetParameter(name=net.name).SerializeToString())
-    for one in net.layers or net.layer:
+    for message in net.layers or net.layer:
         number = 2 if net.layers else 100
-        end += len(field(number, one.SerializeToString()))
+        end += len(field(number, message.SerializeToString()))
         ends.add(end)
     assert end == len(content)
     assert {length for length, modules in loaded.items() if modules is not None} <= ends
-    assert all(modules <= whole for modules in loaded.values() if modules is not None)
+    assert all(modules <= layer_count for modules in loaded.values() if modules is not None)
     assert None in loaded.values() and loaded[len(content) - 1] is None
 
 
@@ -70,7 +70,7 @@ def test_random_bytes_are_refused(tmp_path):
 
 @pytest.mark.parametrize('content', [b'\x98\x06\x00', b'\x9b\x06\x9c\x06', b'\xa2\x06\x00'])
 def test_file_of_very_many_fields_is_refused(tmp_path, monkeypatch, content):
-    monkeypatch.setattr(wire, 'FIELDS', 1000)
+    monkeypatch.setattr(wire, 'MAX_FIELDS', 1000)
     path = tmp_path / 'many.caffemodel'
     path.write_bytes(content * 1001)
     with pytest.raises(loadcaffe.CaffeFormatError, match='more than 1000 fields'):

@@ -16,11 +16,13 @@ def vgg():
 
 def state_dict(network):
     """Names as in jcjohnson's vgg19-d01eb7cb.pth."""
-    convolutions = [one for one in network if isinstance(one, torch.nn.Conv2d)]
-    linear = [one for one in network if isinstance(one, torch.nn.Linear)]
-    found = {f'features.{2 * i}': one for i, one in enumerate(convolutions)}
-    found |= {f'classifier.{3 * i}': one for i, one in enumerate(linear)}
-    return {f'{n}.{k}': v.data for n, one in found.items() for k, v in one.named_parameters()}
+    convolutions = [module for module in network if isinstance(module, torch.nn.Conv2d)]
+    linear = [module for module in network if isinstance(module, torch.nn.Linear)]
+    modules = {f'features.{2 * i}': module for i, module in enumerate(convolutions)}
+    modules |= {f'classifier.{3 * i}': module for i, module in enumerate(linear)}
+    return {
+        f'{n}.{k}': v.data for n, module in modules.items() for k, v in module.named_parameters()
+    }
 
 
 @pytest.mark.parametrize('new', [True, False])
@@ -81,6 +83,8 @@ def test_pth_weights_go_to_the_layers_of_the_prototxt(tmp_path):
         ({'a.bias': torch.ones(1)}, 'lacks one of its tensors'),
         ({'features.0.weight': torch.ones(1)}, 'not VGG-16 or VGG-19'),
         ({'a.weight': torch.ones(1).expand(10**9)}, 'claims more values'),
+        ({'a.weight': torch.ones(1, dtype=torch.complex64)}, 'not a state dict'),
+        ({'a.²': torch.ones(1)}, 'is not a tensor LAYER.weight'),
     ],
 )
 def test_pth_without_a_state_dict_is_refused(tmp_path, content, words):

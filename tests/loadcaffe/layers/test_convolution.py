@@ -7,6 +7,8 @@ from caffe_networks import (
     X,
     blob,
     blob_of,
+    conv,
+    image,
     layer,
     load_net,
     numpy_of,
@@ -55,7 +57,7 @@ def test_convolution_in_groups_equals_one_for_each_group(tmp_path):
         nn.functional.conv2d(image[:, :2], both.weight[:3], both.bias[:3]),
         nn.functional.conv2d(image[:, 2:], both.weight[3:], both.bias[3:]),
     ], 1)  # fmt: skip
-    # A group may sum in another order than a convolution of its own.
+    # A group may sum in another order than a convolution of its inputs.
     torch.testing.assert_close(both(image), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -68,7 +70,7 @@ def test_layers_without_bias_have_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'given, words',
+    'faulty, words',
     [
         (conv_layer((4, 3, 3, 3), kernel_size=[5]), 'should be 4 x 3 x 5 x 5, is 4 x 3 x 3 x 3'),
         (conv_layer((4, 3, 3, 3), kernel_size=[3], num_output=5), 'should be 5 x 3 x 3 x 3'),
@@ -97,11 +99,11 @@ def test_layers_without_bias_have_none(tmp_path):
         (layer('Dropout', dropout_param={'dropout_ratio': 1.5}), 'dropout_ratio 1.5'),
     ],
 )  # fmt: skip
-def test_load_refuses_a_layer_naming_it_and_the_file(tmp_path, given, words):
+def test_load_refuses_a_layer_naming_it_and_the_file(tmp_path, faulty, words):
     with pytest.raises(
         loadcaffe.CaffeFormatError, match=rf"net\.caffemodel: layer 'layer1'.*{words}"
     ):
-        load_net(tmp_path, given)
+        load_net(tmp_path, faulty)
 
 
 W = np.random.default_rng(0).standard_normal((6, 2, 3, 3)).astype(np.float32)
@@ -109,7 +111,7 @@ W = np.random.default_rng(0).standard_normal((6, 2, 3, 3)).astype(np.float32)
 
 @pytest.mark.parametrize('groups', [1, 2])
 def test_deconvolution_spreads_each_input_over_its_window(tmp_path, groups):
-    found = run_layer(
+    output = run_layer(
         tmp_path,
         'Deconvolution',
         X,
@@ -122,23 +124,76 @@ def test_deconvolution_spreads_each_input_over_its_window(tmp_path, groups):
             'group': groups,
         },
     )
-    x, own = numpy_of(X), 6 // groups
+    x, inputs = numpy_of(X), 6 // groups
     out = np.zeros((2, 2 * groups, 11, 15))
     for group in range(groups):
-        for c in range(group * own, (group + 1) * own):
+        for c in range(group * inputs, (group + 1) * inputs):
             for i in range(5):
                 for j in range(7):
                     for o in range(2):
                         window = out[:, group * 2 + o, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
                         window += x[:, c, i, j, None, None] * W[c, o]
     expected = out[:, :, 1:-1, 1:-1] + np.arange(2 * groups)[:, None, None]
-    assert np.abs(found.numpy() - expected).max() < 1e-5
+    assert np.abs(output.numpy() - expected).max() < 1e-5
+
+
+UPSCORE = """input: "data"
+layer { name: "score" type: "Convolution" bottom: "data" top: "score"
+        convolution_param { num_output: 4 kernel_size: 1 } }
+layer { name: "up1" type: "Deconvolution" bottom: "score" top: "up1" %s
+        convolution_param { num_output: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false %s } }
+layer { name: "up2" type: "Deconvolution" bottom: "up1" top: "up2" %s
+        convolution_param { num_output: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false %s } }
+"""
+SCORE = conv('data', 'score', 3, 4)
+UP = step('Deconvolution', 'score', 'up1', [blob(4, 4, 4, 4)])
+
+
+def test_deconvolution_without_weights_is_bilinear_if_its_filler_is(tmp_path, caplog):
+    filler = 'group: 4 weight_filler { type: "bilinear" }'
+    network = load_net(tmp_path, SCORE, prototxt=UPSCORE % ('', filler, '', filler))
+    assert "bilinear, as their fillers say: 'up1', 'up2'" in caplog.text
+    x = image(1, 3, 5, 6)
+    features = network.score(x)
+    doubled = nn.functional.interpolate(features, scale_factor=2, mode='bilinear')
+    # At the rim a deconvolution sees zeros beyond the image.
+    inside = (..., slice(1, -1), slice(1, -1))
+    assert torch.allclose(network.up1(features)[inside], doubled[inside], atol=1e-6)
+    assert network(x).shape == (1, 4, 20, 24)
+
+
+@pytest.mark.parametrize('size', [2, 3, 4, 5, 8])
+def test_bilinear_weights_are_those_of_caffe(tmp_path, size):
+    """caffe: filler.hpp, BilinearFiller, number by number."""
+    prototxt = f"""input: "data"
+    layer {{ name: "up" type: "Deconvolution" bottom: "data" top: "up" convolution_param {{
+            num_output: 2 kernel_size: {size} bias_term: true weight_filler {{ type: "bilinear" }}
+            bias_filler {{ type: "constant" value: 0.5 }} }} }}"""
+    network = load_net(tmp_path, SCORE, prototxt=prototxt, net='prototxt')
+    half, weights = int(np.ceil(size / 2)), np.empty((size, size))
+    centre = (size - 1) / (2 * half)
+    for i in range(size * size):
+        x, y = i % size, i // size
+        weights[y, x] = (1 - abs(x / half - centre)) * (1 - abs(y / half - centre))
+    output = network(torch.tensor([1.0, 2.0, 4.0])[None, :, None, None])
+    assert np.abs(output.numpy() - (7 * weights + 0.5)).max() < 1e-6
+
+
+def test_deconvolutions_share_their_weights_by_name_alone(tmp_path):
+    shared = 'param { name: "up" }'
+    network = load_net(tmp_path, SCORE, UP, prototxt=UPSCORE % (shared, '', shared, ''))
+    assert torch.equal(network.up1.weight, network.up2.weight)
+    with pytest.raises(loadcaffe.CaffeFormatError, match="no weights for the layer 'up2'"):
+        load_net(tmp_path, SCORE, UP, prototxt=UPSCORE % ('', '', '', ''), net='prototxt')
+    filler = 'weight_filler { type: "gaussian" }'
+    with pytest.raises(loadcaffe.CaffeFormatError, match="no weights for the layer 'up2'"):
+        load_net(tmp_path, SCORE, UP, prototxt=UPSCORE % ('', '', '', filler), net='prototxt')
 
 
 def test_depthwise_convolution_has_a_group_for_each_channel(tmp_path):
     weights = [blob(6, 1, 3, 3), blob(6)]
-    given = {'num_output': 6, 'kernel_size': [3]}
+    param = {'num_output': 6, 'kernel_size': [3]}
     network = load_net(
-        tmp_path, step('DepthwiseConvolution', 'data', 'dw', weights, convolution_param=given)
+        tmp_path, step('DepthwiseConvolution', 'data', 'dw', weights, convolution_param=param)
     )
     assert network[0].groups == 6
