@@ -23,7 +23,7 @@ class _Identity(torch.autograd.Function):
 def change_in_backward(
     features: Tensor, change: Callable[..., Tensor], saved: Tensor | None = None
 ) -> Tensor:
-    """Return the features as they are; in the backward pass, their gradient is changed.
+    """Return the features as they are; change their gradient in the backward pass.
 
     change: takes the incoming gradient, and what was saved; returns the outgoing one.
     saved: the features, or a copy, if the backward pass needs them.

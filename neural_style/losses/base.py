@@ -24,7 +24,7 @@ EPSILON = 1e-8
 
 @dataclass(frozen=True)
 class Region:
-    """The part of a layer that some features are.
+    """Locates features in their layer.
 
     position: its rows and columns in the layer.  size: (H, W) of the layer.
     """

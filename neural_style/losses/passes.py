@@ -53,7 +53,7 @@ class Capture(LossPass):
 
 
 class Evaluate(LossPass):
-    """Takes the values of losses on whole layers, and adds their gradients in the backward pass.
+    """Takes the values of losses of whole layers, and adds their gradients in the backward pass.
 
     Losses without a target are left alone.
     exact: whether products are summed in Torch7's order.

@@ -16,7 +16,7 @@ from neural_style.losses.layer import LossLayer
 
 @dataclass
 class StyleTerm:
-    """One of the comparisons with a style that a layer's loss is the weighted sum of.
+    """Compares a layer with a style; the layer's loss is the weighted sum of its terms.
 
     target: a Gram matrix (C, C), blended of those of all style images.
     guide: how much each position of the image counts; None: all alike.
