@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from loadcaffe.layers.pooling import Pooling
 from neural_style.errors import SettingError
-from neural_style.tiling.geometry import is_tileable, output_sizes, window
+from neural_style.network.windows import layer_windows
 
 
 def layer_names(cnn: nn.Sequential) -> list[str]:
@@ -45,12 +45,12 @@ def check_fit(layer: nn.Module, features: Tensor) -> None:
                 f' gets {size}: use images of the size that the network was made for, or name only'
                 ' layers before it in `content_layers` and `style_layers`',
             )
-    elif isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) and is_tileable(layer):
-        for axis, size in enumerate(features.shape[2:]):
-            if output_sizes([layer], axis, size)[1] < 1:
+    elif isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+        for window, size in zip(layer_windows(layer) or (), features.shape[2:], strict=False):
+            if window.output_size(size) < 1:
                 pooling = ' by `pooling` avg' if isinstance(layer, nn.AvgPool2d) else ''
                 raise SettingError(
                     'image_size',
-                    f'too small for the {window(layer, axis)[0]} pixels wide window of a'
+                    f'too small for the {window.size} pixels wide window of a'
                     f' {type(layer).__name__} layer{pooling}, which gets {size}; give a larger one',
                 )

@@ -1,6 +1,6 @@
 """The loss network: the CNN up to its last loss layer, with the loss layers inserted."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,10 +20,11 @@ from neural_style.losses.targets import Targets
 from neural_style.network.building import LossSettings, insert_losses
 from neural_style.network.execution import LayerRunner, join_ends
 from neural_style.network.multi_gpu import cut
-from neural_style.tiling.evaluation import Stage, TiledEvaluation, Tiling
-from neural_style.tiling.geometry import cuts
+from neural_style.network.printing import describe_chunks
+from neural_style.network.windows import layer_windows, strips
+from neural_style.tiling.evaluation import TiledEvaluation
 from neural_style.tiling.passes import CaptureContent, CaptureStyle, SumStatistics, TilePass
-from neural_style.torch7 import nn as torch7_nn
+from neural_style.tiling.stages import Tiling
 from neural_style.torch7.convolution import EXACT, EXACT_STYLE
 from neural_style.torch7.random import Generator
 
@@ -85,7 +86,7 @@ class LossNetwork(nn.Module):
             first = 1 + len(self.image_losses)
             chunks = cut(built.layers, len(self.devices), multigpu_strategy, first)
         self.chunks = nn.ModuleList(chunks)
-        self.tiling: Tiling | None = self._shards() if world.size > 1 else None
+        self.tiling: Tiling | None = strips(chunks) if world.size > 1 else None
         for chunk, device in zip(chunks, self.devices, strict=True):
             # The stubs do not know the keyword.
             chunk.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -194,8 +195,7 @@ class LossNetwork(nn.Module):
 
         Raises ValueError for targets of other layers than the network's.
         """
-        _check_layers('content', targets.content, self.content_names)
-        _check_layers('style', targets.style, self.style_names)
+        targets.check_layers(self.content_names, self.style_names)
         for name, loss in zip(self.content_names, self.content_losses, strict=True):
             if targets.content:
                 loss.target = targets.content[name].to(self._device_of(loss))
@@ -206,15 +206,7 @@ class LossNetwork(nn.Module):
 
     def describe(self, backend: str = 'nn') -> str:
         """Describe the network as Torch7 prints it: losses of the image are its first layers."""
-        first, *others = self.chunks
-        first = self._with_image_losses(first)
-        if not others:
-            return torch7_nn.describe(first, backend)
-        gpus = [
-            torch7_nn.GPU((device.index or 0) + 1, chunk)
-            for chunk, device in zip([first, *others], self.devices, strict=True)
-        ]
-        return torch7_nn.describe(nn.Sequential(*gpus), backend)
+        return describe_chunks(list(self.chunks), self.devices, self.image_losses, backend)
 
     def tiles(self, image: Tensor) -> TiledEvaluation | None:
         """Set up the evaluation in tiles, if there is a tiling and the image is not small."""
@@ -232,30 +224,18 @@ class LossNetwork(nn.Module):
         ) -> Tensor:
             return self.runner.run(layers, features, replace(options, frozen=frozen), losses)
 
+        layers = list(self.chunks[0].children())
         return TiledEvaluation(
-            list(self.chunks[0].children()),
+            layers,
+            [layer_windows(layer) for layer in layers],
             self.tiling,
             run,
             (image.shape[1], image.shape[2]),
             image.device,
             self.world,
             # with a width that is no multiple of 16, half precision takes twice the time
-            inner=(True, self.dtype == torch.float32 or not frozen),
+            loses_margins=(True, self.dtype == torch.float32 or not frozen),
         )
-
-    def _shards(self) -> Tiling:
-        """Give each of several processes a shard of rows of every stage."""
-        layers = list(self.chunks[0].children())
-        starts, first_global = cuts(layers)
-        if len(self.devices) > 1 or isinstance(self.chunks[0], Graph) or first_global < len(layers):
-            raise ValueError(
-                'several processes: they can share a network without branches, on one device each,'
-                ' whose layers see what is near; name lower layers in `content_layers` and'
-                ' `style_layers`, or run one process'
-            )
-        stops = [*starts[1:], len(layers)]
-        stages = (Stage(a, b, recompute='nothing') for a, b in zip(starts, stops, strict=True))
-        return Tiling(tuple(stages))
 
     def _options(self, image: Tensor, is_style: bool = False) -> ExecutionOptions:
         """Choose how layers run.  is_style: the image is seen once, for its targets."""
@@ -296,14 +276,6 @@ class LossNetwork(nn.Module):
         chunks = zip(self.chunks, self.devices, strict=True)
         return next(device for chunk, device in chunks if loss in list(chunk.children()))
 
-    def _with_image_losses(self, chunk: nn.Module) -> nn.Module:
-        """Put the losses of the image before a chunk's layers, for printing."""
-        layers = [*self.image_losses, *chunk.children()]
-        if not isinstance(chunk, Graph):
-            return nn.Sequential(*layers)
-        owners = [-1] * len(self.image_losses) + list(range(len(chunk)))
-        return chunk.rewired(layers, owners)
-
 
 def _as_batch(image: Tensor) -> Tensor:
     """View an image (3, H, W) as a batch of one."""
@@ -317,11 +289,3 @@ def _pixels(image: Tensor) -> int:
 def _is_small(image: Tensor) -> bool:
     """Tell whether an image is small enough to be rounded as Torch7 does."""
     return image.dim() == 3 and _pixels(image) <= EXACT
-
-
-def _check_layers(kind: str, given: Collection[str], names: Sequence[str]) -> None:
-    if given and sorted(given) != sorted(names):
-        raise ValueError(
-            f'the {kind} targets are those of layers {", ".join(given)}; the network has'
-            f' {kind} losses at {", ".join(names) or "none"}'
-        )

@@ -13,6 +13,7 @@ from neural_style.losses.base import FeatureLoss
 from neural_style.memory import heap
 from neural_style.memory.limits import format_bytes, free_memory, parse_memory, used_memory
 from neural_style.network.loss_network import LossNetwork
+from neural_style.network.windows import layer_windows, stage_boundaries
 from neural_style.planning.prediction import (
     Workload,
     any_winograd,
@@ -23,8 +24,7 @@ from neural_style.planning.prediction import (
     predict,
     stage_cost,
 )
-from neural_style.tiling.evaluation import Recompute, Stage, Tiling
-from neural_style.tiling.geometry import cuts, is_tileable, window
+from neural_style.tiling.stages import Recompute, Stage, Tiling
 
 MOST = 1 << 62  # bytes: more than there are
 # Of a tile's largest tensor, about.  On a GPU it may be larger: small ones do not fill it.
@@ -58,7 +58,7 @@ class Plan:
     def reserve(self, size: float) -> None:
         """Give up memory that lies free where so many bytes more would be above the plan."""
         if self.tiling is not None:
-            heap.limit_resident(self.tiling.most, size)
+            heap.limit_resident(self.tiling.memory_limit, size)
 
 
 def choose_plan(
@@ -170,7 +170,7 @@ def _tilings(job: Workload) -> list[Tiling | None]:
     stage keeps more for the way down than the one above it.
     """
     layers = layers_of(job.network)
-    begins, local = cuts(layers)
+    begins, local = stage_boundaries(layers)
     tops = [0, *begins[1:], local]
     kinds = [True, False] if job.once(any_winograd, job.size) else [True]
     cost: dict[Tiling | None, float] = {}
@@ -232,9 +232,10 @@ def _side(layers: Sequence[Any], widths: Sequence[int], network: LossNetwork, fa
     large = LARGE if network.devices[0].type == 'cpu' else LARGE_ON_GPU
     stride, most = 1.0, 0.0
     for layer, channels in zip(layers, widths[1:], strict=True):
-        if not is_tileable(layer):
+        windows = layer_windows(layer)
+        if windows is None:
             break
-        stride *= max(window(layer, axis)[1] for axis in (0, 1))
+        stride *= max(window.stride for window in windows)
         most = max(most, channels / stride**2)
     side = int(factor * math.isqrt(int(large / max(most * item_size(network), 1))))
     return max(64, side // 32 * 32)
@@ -256,7 +257,7 @@ def _plan(job: Workload, tiling: Tiling | None, history: torch.dtype | None, on_
     if tiling is not None and not plain and on_cpu:
         loads = [stage_cost(job, stage, job.size) for stage in tiling.stages]
         takes = tuple((load.up | load.down).heap for load in loads)
-        tiling = replace(tiling, most=TRIM_AT * peak, takes=takes)
+        tiling = replace(tiling, memory_limit=TRIM_AT * peak, heap_bytes=takes)
     return Plan(tiling, history, on_host, peak, text, plain)
 
 

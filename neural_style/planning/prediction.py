@@ -21,15 +21,9 @@ from neural_style.memory.allocator import LARGE_TENSOR_BYTES
 from neural_style.network.fusion import fused_length
 from neural_style.network.layers import output_channels
 from neural_style.network.loss_network import LossNetwork
-from neural_style.tiling.evaluation import Stage, Tiling
-from neural_style.tiling.geometry import (
-    Interior,
-    halo,
-    is_tileable,
-    loses_padding,
-    output_sizes,
-    window,
-)
+from neural_style.network.windows import layer_windows
+from neural_style.tiling.geometry import Window, halo
+from neural_style.tiling.stages import Stage, Tiling
 from neural_style.torch7.convolution import EXACT, EXACT_STYLE
 
 # Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors; with tiles
@@ -232,8 +226,8 @@ def _recomputed(part: Sequence[Any], stage: Stage) -> int:
 
 def _shared(part: Sequence[Any], axis: int) -> int:
     """Positions that tiles have in common with the next, about."""
-    layers = [layer for layer in part if is_tileable(layer)]
-    return halo(layers, axis) + math.prod(window(layer, axis)[1] for layer in layers)
+    windows = [pair[axis] for pair in map(layer_windows, part) if pair is not None]
+    return halo(windows) + math.prod(window.stride for window in windows)
 
 
 def _tiles(part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int]) -> int:
@@ -254,7 +248,7 @@ def _spare(part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int]) ->
 
 
 def _overlaps(
-    part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int], inner: Interior
+    part: Sequence[Any], tile: tuple[int, int], size: tuple[int, int], inner: tuple[bool, bool]
 ) -> list[float]:
     """For every layer, how much more than the whole is calculated in tiles, whose halos overlap.
 
@@ -262,11 +256,11 @@ def _overlaps(
     """
     reach, stride, lost, found = 0.0, 1.0, [0.0], []
     for layer in part:
-        kernel, step, _ = window(layer, 1) if is_tileable(layer) else (1, 1, 0)
-        own = max(kernel - step, 0) * stride
+        _, window = layer_windows(layer) or (Window(), Window())
+        own = max(window.size - window.stride, 0) * stride
         reach += own
-        lost.append(lost[-1] + own * loses_padding(layer))
-        stride *= step
+        lost.append(lost[-1] + own * window.loses_padding)
+        stride *= window.stride
     for before, after in pairwise(lost):
         less = (before + after) / 2
         axes = zip(tile, size, inner, strict=True)
@@ -391,10 +385,9 @@ def _sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[int, int]
     height, width = size
     found = [size]
     for layer in layers:
-        if is_tileable(layer):
-            height, width = (
-                output_sizes([layer], axis, side)[1] for axis, side in ((0, height), (1, width))
-            )
+        if (windows := layer_windows(layer)) is not None:
+            rows, columns = windows
+            height, width = rows.output_size(height), columns.output_size(width)
         found.append((max(height, 1), max(width, 1)))
     return found
 

@@ -1,28 +1,28 @@
 """A network evaluated in tiles: the same losses and gradient, in a fraction of the memory.
 
-The layers are cut into stages.  The features between stages are kept whole; inside of a stage they
-are calculated tile by tile, each from a crop of the features below that is a few pixels larger: the
-halo that the windows of the stage's layers reach into.  A tile owns its share of the positions of
-every layer, the shares of all tiles together are the layer, and only what is owned counts.
+The layers are cut into stages.  The feature maps between stages are held whole; inside of a stage
+features are computed tile by tile, each from a crop of the stage's input that has a halo: the
+positions that the windows of the stage's layers reach beyond those that the tile owns.  The parts
+of a layer that all tiles own are the layer, and only what is owned counts.
 
-    up    every tile adds to the statistics of the losses (losses.py) and writes its share of the
-          features above the stage
-    down  with the statistics known, every tile takes the gradient of the features above, each loss
-          adds its own, and what arrives at the crop is added to the gradient of the features below
+    forward   every tile adds its share to the statistics of the losses, and writes its part of the
+              stage's output; stage after stage
+    backward  once the statistics are those of whole layers, every tile takes its part of the
+              gradient of the stage's output; the losses add their gradients, and what arrives at
+              the crop is added to the gradient of the stage's input, where the halos of tiles
+              overlap; from the last stage to the image
 
-What the way down needs is either kept on the way up, in bits (bits.py), but for the features of
-losses that are quicker to calculate again from those below; or the whole tile is calculated again.
-So nothing is approximated.  The last stage may be one tile, which goes up and down at once.
+Nothing is approximated.  What a tile's backward pass needs is saved by its forward pass, with
+bitmasks in the place of activations, or recomputed (Stage.recompute).  A last stage that is one
+tile needs no statistics beforehand: its forward and backward pass are one.
 
-Several processes (distributed.py) take rows of tiles.  Each has of the features between stages the
-rows that its tiles need; their rims are sent, and their gradients sent back and added.
+Several processes take shards of rows of tiles.  Of the feature maps each holds the rows that its
+tiles need; halos are exchanged after a stage's forward pass, and their gradients reduced before its
+backward pass.
 """
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby, pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,14 +33,10 @@ from neural_style.kernels.options import ExecutionOptions
 from neural_style.losses.base import FeatureLoss
 from neural_style.losses.features import crop
 from neural_style.losses.passes import Evaluate, LossPass
-from neural_style.memory import heap
-from neural_style.memory.allocator import (
-    LARGE_TENSOR_BYTES,
-    allocator,
-    large_empty,
-    large_empty_like,
-)
-from neural_style.tiling.geometry import Interior, Tile, TilePart, output_sizes, tiles
+from neural_style.memory.allocator import LARGE_TENSOR_BYTES
+from neural_style.tiling.bands import GradientAccumulator, RowBand
+from neural_style.tiling.geometry import Tile, TilePart, Windows
+from neural_style.tiling.memory import TilingMemory, copy
 from neural_style.tiling.passes import (
     AddGradients,
     KeepFeatures,
@@ -49,410 +45,220 @@ from neural_style.tiling.passes import (
     TilePass,
     Totals,
 )
+from neural_style.tiling.stages import Stage, StageTiles, Tiling, lay_out, row_bounds
 
-# Layers, features below, how, and what happens at losses: returns the features above.
+# Layers, their input, how they run, and what happens at losses: returns the output.
 Run = Callable[[Sequence[nn.Module], Tensor, ExecutionOptions, LossPass], Tensor]
-# How much of a tile's forward pass its backward pass repeats.
-Recompute = Literal['nothing', 'loss features', 'everything']
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Layers start to stop, without stop, of a loss network, its losses counted.
-
-    side: of a tile with its halo, in pixels of the stage's input; 0 for one tile.
-    recompute: 'nothing': bitmasks and the features of losses are saved for the backward pass.
-    'loss features': bitmasks are saved, and the layers up to the last loss run again for the
-    features.  'everything': nothing is saved, and the whole tile runs again.
-    winograd: whether its convolutions may be Winograd's, whose kernels take memory.
-    """
-
-    start: int
-    stop: int
-    side: int = 0
-    recompute: Recompute = 'everything'
-    winograd: bool = True
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """The stages, from the image up.  They fit images of any size.
-
-    most: bytes that the process should not come to need: beyond, memory that lies free in it goes
-    back to the system.  takes: bytes of the heap that a tile of each stage takes, about.
-    """
-
-    stages: tuple[Stage, ...]
-    most: float = math.inf
-    takes: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class RowBand:
-    """Rows of a feature map, those from number first on, as one process has them: (1, C, H, W).
-
-    room: their memory, with some more rows before them, so that their gradient can take their place
-    while tiles still need some of them; None for none.
-    """
-
-    rows: Tensor
-    first: int = 0
-    room: Tensor | None = None
-
-    def without_data(self) -> 'RowBand':
-        """Its size alone."""
-        return RowBand(self.rows.detach().to('meta'), self.first)
-
-    def piece(self, place: tuple[slice, slice]) -> Tensor:
-        """Rows and columns, counted in the whole map: a view."""
-        rows, columns = place
-        return self.rows[..., rows.start - self.first : rows.stop - self.first, columns]
 
 
 @dataclass
-class Sum:
-    """A gradient that is added up from those of tiles, row after row of them.
+class TileGraph:
+    """The autograd graph of a tile: from the gradient of its output to that of its crop."""
 
-    band: its memory, whatever is in it: nothing is touched right of the tile that is added.
-    """
-
-    band: RowBand
-    rows: Rows = (0, 0)  # of the last tile
-    begun: int = 0  # rows that the rows of tiles before the last had part of
-    cleared: int = 0  # columns of those that the last one began
-
-    def add(self, gradient: Tensor, crop: tuple[slice, slice]) -> None:
-        rows, columns = crop
-        if (rows.start, rows.stop) != self.rows:
-            self._next((rows.start, rows.stop))
-        self._clear(columns.stop)
-        self.band.piece(crop).add_(gradient)
-
-    def whole(self) -> RowBand:
-        end = self.band.first + self.band.rows.shape[2]
-        self._next((end, end))
-        self._clear(self.band.rows.shape[3])
-        return self.band
-
-    def _next(self, rows: Rows) -> None:
-        """Begin a row of tiles."""
-        self._clear(self.band.rows.shape[3])
-        self.begun = max(self.begun, self.rows[1])
-        self.rows, self.cleared = rows, 0
-
-    def _clear(self, columns: int) -> None:
-        if self.cleared < columns:
-            own = slice(max(self.begun, self.band.first), max(self.rows[1], self.band.first))
-            if own.start < own.stop:
-                self.band.piece((own, slice(self.cleared, columns))).zero_()
-            self.cleared = columns
-
-
-@dataclass
-class Graph:
-    """The way down of a tile: where the gradient of its features goes in, and of its crop out."""
-
-    above: GradientEdge
-    below: GradientEdge
-    like: Tensor  # the features, on no device
+    output: GradientEdge
+    input: GradientEdge
+    like: Tensor  # the output, on no device
 
 
 class TiledEvaluation:
-    """What LossNetwork.gradient and .forward_only do, in tiles.
+    """Runs passes over the tiles of an image.
 
-    layers: of a network without branches, losses included.
-    run: takes layers of it and features (1, C, H, W).
-    size, device: (H, W) of the image, and where it is.  world: the processes that share the tiles,
-    if there are enough rows for all of them; else each does everything.  inner: whether the rows
-    and columns of tiles inside of the image may get fewer from convolution to convolution.
+    layers: of a network without branches, losses included.  windows: of each; None for those that
+        no tile can go through.
+    run: runs layers on features (1, C, H, W).
+    size, device: (H, W) of the image, and where it is.
+    world: the processes that share the tiles, if there are enough rows for all of them; else each
+        does everything.
+    loses_margins: whether the rows and columns of tiles inside of the image may get fewer from
+        convolution to convolution.
     """
 
     def __init__(
         self,
         layers: Sequence[nn.Module],
+        windows: Sequence[Windows | None],
         tiling: Tiling,
         run: Run,
         size: tuple[int, int],
         device: torch.device,
         world: World = SINGLE_PROCESS,
-        inner: Interior = (True, True),
+        loses_margins: tuple[bool, bool] = (True, True),
     ):
-        self.layers = layers
-        self.device = device
-        self.inner = inner
-        self.stages = tiling.stages
-        self.most = tiling.most
-        self.takes = dict(zip(tiling.stages, tiling.takes, strict=False))
-        self.run = run
+        stages = lay_out(tiling, layers, windows, size, world.size, loses_margins)
+        if stages is None:
+            world = SINGLE_PROCESS
+            stages = lay_out(tiling, layers, windows, size, world.size, loses_margins)
+        assert stages is not None
+        self.stages = stages
         self.world = world
-        self.graphs: dict[tuple[Stage, int], Graph] = {}  # of stage and number of the tile
-        shares = [self._shares(stage, below) for stage, below in self._sized(size)]
-        if not all(shares):
-            self.world = SINGLE_PROCESS
-            shares = [self._shares(stage, below) for stage, below in self._sized(size)]
-        # of every stage and process
-        self.shares: dict[Stage, list[list[Tile]]] = dict(zip(self.stages, shares, strict=True))
+        self._run = run
+        self._memory = TilingMemory(tiling, device)
+        self._graphs: dict[tuple[Stage, int], TileGraph] = {}  # by stage and index of the tile
 
     def forward(self, image: Tensor, tile_pass: TilePass, whole_pass: LossPass) -> None:
-        """Run a pass over the tiles of an image (3, H, W).
+        """Run a forward pass over an image (3, H, W).
 
-        whole_pass: the same pass for the last stage, where that is one tile.
+        whole_pass: what happens at losses in a last stage of one tile.
         """
         features = RowBand(image.unsqueeze(0))
-        for stage in self.stages:
-            if self._goes_up(stage):
-                features = self._up(stage, features, tile_pass)
+        for number, tiles in enumerate(self.stages):
+            if tiles.is_single_pass:
+                self._run(tiles.layers, features.rows, _options(tiles.stage), whole_pass)
             else:
-                self.run(self._layers(stage), features.rows, _options(stage), whole_pass)
+                features = self._forward(number, features, tile_pass)
 
     def gradient(self, image: Tensor, evaluate: Evaluate) -> Tensor:
         """Return the gradient of the losses with respect to an image (3, H, W); set their values.
 
-        evaluate: the pass of a last stage that is one tile.
+        evaluate: what happens at losses in a last stage of one tile.
         """
         totals = Totals(evaluate.scale)
-        statistics = SumStatistics(totals)
-        maps = [RowBand(image.detach().unsqueeze(0))]
-        for stage in self.stages:
-            if self._goes_up(stage):
-                losses = [x for x in self._recomputed(stage) if isinstance(x, FeatureLoss)]
-                statistics.recomputed = losses
-                graphs = stage.recompute != 'everything'
-                above = self._up(stage, maps[-1], statistics, graphs)
-                self._normalize(stage, maps[-1], totals)
-                if stage.recompute == 'nothing':
-                    maps[-1] = maps[-1].without_data()
-                maps.append(above)
-                del above
+        inputs = [RowBand(image.detach().unsqueeze(0))]  # of the stages
+        for number, tiles in enumerate(self.stages):
+            if not tiles.is_single_pass:
+                inputs.append(self._forward_with_statistics(number, inputs[-1], totals))
+                if tiles.stage.recompute == 'nothing':
+                    inputs[-2] = inputs[-2].without_data()
         gradient: RowBand | None = None
-        for stage in reversed(self.stages):
-            if self._goes_up(stage):
-                maps.pop()  # the features above
-                gradient = self._down(stage, maps[-1], gradient, totals)
+        for number, tiles in reversed([*enumerate(self.stages)]):
+            if tiles.is_single_pass:
+                gradient = RowBand(self._single_pass(tiles, inputs[-1].rows, evaluate))
             else:
-                gradient = RowBand(self._whole(stage, maps[-1].rows, evaluate))
+                inputs.pop()  # the stage's output
+                gradient = self._backward(number, inputs[-1], gradient, totals)
         assert gradient is not None
-        total = gradient.rows
-        self.world.all_reduce(total)
-        return total[0]
+        return self.world.all_reduce(gradient.rows)[0]
 
-    def _goes_up(self, stage: Stage) -> bool:
-        """Whether a stage's losses are summed up before the way down: all but a last, whole one."""
-        return stage is not self.stages[-1] or stage.side > 0 or self.world.size > 1
+    def _forward_with_statistics(self, number: int, features: RowBand, totals: Totals) -> RowBand:
+        """Run the forward pass of a stage that a backward pass follows; returns its output."""
+        tiles = self.stages[number]
+        recomputes_features = tiles.stage.recompute == 'loss features'
+        statistics = SumStatistics(totals, tiles.losses if recomputes_features else ())
+        saves_graphs = tiles.stage.recompute != 'everything'
+        output = self._forward(number, features, statistics, saves_graphs)
+        if any(loss.normalize and loss.has_target for loss in tiles.losses):
+            self._forward_tiles(number, features, SumNorms(totals))
+        return output
 
-    def _layers(self, stage: Stage) -> list[nn.Module]:
-        return list(self.layers[stage.start : stage.stop])
-
-    def _tiles(self, stage: Stage) -> list[Tile]:
-        return self.shares[stage][self.world.rank]
-
-    def _up(
-        self, stage: Stage, features: RowBand, losses: TilePass, graphs: bool = False
+    def _forward(
+        self, number: int, features: RowBand, losses: TilePass, saves_graphs: bool = False
     ) -> RowBand:
-        """Run a pass over the tiles of a stage; returns the features above it.
+        """Run the forward pass of a stage; returns its output, with the halos of other processes.
 
-        graphs: keep what the way down needs.
+        saves_graphs: for the backward pass.
         """
-        above = self._sum(stage, features, losses, graphs)
-        if self.world.size > 1 and stage is not self.stages[-1]:
-            self.world.exchange_halos(above.rows, above.first, self._own(stage), self._held(stage))
-        return above
+        output = self._forward_tiles(number, features, losses, saves_graphs)
+        if self.world.size > 1 and number + 1 < len(self.stages):
+            self.world.exchange_halos(output.rows, output.first, *self._rows_after(number))
+        return output
 
-    def _normalize(self, stage: Stage, features: RowBand, totals: Totals) -> None:
-        """The norms that the gradients of a stage's losses are divided by."""
-        losses = (layer for layer in self._layers(stage) if isinstance(layer, FeatureLoss))
-        if any(loss.normalize and loss.has_target for loss in losses):
-            self._sum(stage, features, SumNorms(totals))
-
-    def _sum(
-        self, stage: Stage, features: RowBand, losses: TilePass, graphs: bool = False
+    def _forward_tiles(
+        self, number: int, features: RowBand, losses: TilePass, saves_graphs: bool = False
     ) -> RowBand:
-        """Run every tile: the losses add up, and their shares of the features above are joined."""
-        layers, above = self._layers(stage), RowBand(torch.empty(0))
-        self._hold_for(stage)
-        for number, tile in enumerate(self._tiles(stage)):
-            losses.parts = _parts(layers, tile)
-            below_tile = _copied(features.piece(tile.crop))
-            with torch.set_grad_enabled(graphs):
-                if graphs:
-                    below_tile = _GraphRoot.apply(below_tile, torch.empty(0, requires_grad=True))
-                    below = get_gradient_edge(below_tile)
-                options = _options(stage, tile.inner, save_bitmasks=graphs)
-                found = self.run(layers, below_tile, options, losses)
-            del below_tile
-            if graphs:
-                edge = get_gradient_edge(found)
-                self.graphs[stage, number] = Graph(edge, below, found.detach().to('meta'))
-            found = found.detach()
-            if stage is not self.stages[-1]:
-                part = tile.parts[len(layers) - 1]
-                if not above.rows.numel():
-                    above = self._band_above(stage, found, part.region.size[1])
-                above.piece(part.region.position).copy_(crop(found, part.interior))
-            del found
-            self._hold()
+        """Run the forward pass of every tile; returns what this process computes of the output."""
+        tiles, output = self.stages[number], RowBand(torch.empty(0))
+        self._memory.prepare(tiles.stage)
+        for index, tile in enumerate(tiles.shards[self.world.rank]):
+            losses.parts = _parts(tiles, tile)
+            tile_input = copy(features.crop(tile.crop))
+            options = _options(tiles.stage, tile.is_interior, save_bitmasks=saves_graphs)
+            with torch.set_grad_enabled(saves_graphs):
+                if saves_graphs:
+                    tile_input = _GraphRoot.apply(tile_input, torch.empty(0, requires_grad=True))
+                    input_edge = get_gradient_edge(tile_input)
+                tile_output = self._run(tiles.layers, tile_input, options, losses)
+            del tile_input
+            if saves_graphs:
+                output_edge, like = get_gradient_edge(tile_output), tile_output.detach().to('meta')
+                self._graphs[tiles.stage, index] = TileGraph(output_edge, input_edge, like)
+            tile_output = tile_output.detach()
+            if number + 1 < len(self.stages):
+                part = tile.parts[len(tiles.layers) - 1]
+                if not output.rows.numel():
+                    output = self._new_output(number, tile_output, part.region.size[1])
+                output.crop(part.region.position).copy_(crop(tile_output, part.interior))
+            del tile_output
+            self._memory.limit()
         losses.finish_stage(self.world)
-        return above
+        return output
 
-    def _down(
-        self, stage: Stage, features: RowBand, above: RowBand | None, totals: Totals
+    def _backward(
+        self, number: int, features: RowBand, output_gradient: RowBand | None, totals: Totals
     ) -> RowBand:
-        """The gradient of the features below a stage, from that of the features above."""
-        layers = self._layers(stage)
-        self._hold_for(stage)
-        if features.room is None:
-            room = self._room(features.rows, features.rows.shape)
-        else:
-            room = features.room[:, :, : features.rows.shape[2]]
-        total = Sum(RowBand(room, features.first))
-        if above is not None and self.world.size > 1:
-            self.world.reduce_halos(above.rows, above.first, self._own(stage), self._held(stage))
-        share = self._tiles(stage)
-        crops = [self._crop(stage, features, tile) for tile in share[:1]]
-        for number, tile in enumerate(share):
-            graph = self._graph(stage, number, tile, crops.pop(), totals)
-            gradient = large_empty_like(graph.like, graph.like.shape, self.device).zero_()
-            if above is not None:
-                part = tile.parts[len(layers) - 1]
-                crop(gradient, part.interior).copy_(above.piece(part.region.position))
-            (own,) = torch.autograd.grad([graph.above], [graph.below], [gradient])
-            del graph, gradient
-            if number + 1 < len(share):  # before the gradient takes their place
-                crops.append(self._crop(stage, features, share[number + 1]))
-            total.add(own, tile.crop)
-            del own
-            self._hold()
-        return total.whole()
+        """Run the backward pass of a stage; returns the gradient of its input.
 
-    def _crop(self, stage: Stage, features: RowBand, tile: Tile) -> Tensor:
-        """What a tile gets, if the way down needs it."""
-        if stage.recompute == 'nothing':
-            return torch.empty(0)
-        return _copied(features.piece(tile.crop))
+        output_gradient: of the stage's output; None for the last stage.
+        """
+        tiles = self.stages[number]
+        self._memory.prepare(tiles.stage)
+        band = features.in_place()
+        if band is None:
+            band = RowBand(
+                self._memory.allocate(features.rows, features.rows.shape), features.first
+            )
+        total = GradientAccumulator(band)
+        if output_gradient is not None and self.world.size > 1:
+            rows, first = output_gradient.rows, output_gradient.first
+            self.world.reduce_halos(rows, first, *self._rows_after(number))
+        shard = tiles.shards[self.world.rank]
+        crops = [_saved_crop(tiles.stage, features, tile) for tile in shard[:1]]
+        for index, tile in enumerate(shard):
+            graph = self._graph(tiles, index, tile, crops.pop(), totals)
+            gradient = self._memory.zeros(graph.like)
+            if output_gradient is not None:
+                part = tile.parts[len(tiles.layers) - 1]
+                interior = crop(gradient, part.interior)
+                interior.copy_(output_gradient.crop(part.region.position))
+            (crop_gradient,) = torch.autograd.grad([graph.output], [graph.input], [gradient])
+            del graph, gradient
+            if index + 1 < len(shard):  # before the gradient takes their place
+                crops.append(_saved_crop(tiles.stage, features, shard[index + 1]))
+            total.add(crop_gradient, tile.crop)
+            del crop_gradient
+            self._memory.limit()
+        return total.finish()
 
     def _graph(
-        self, stage: Stage, number: int, tile: Tile, features: Tensor, totals: Totals
-    ) -> Graph:
-        """The way down of a tile, whose losses know their features."""
-        if stage.recompute == 'everything':
+        self, tiles: StageTiles, index: int, tile: Tile, tile_input: Tensor, totals: Totals
+    ) -> TileGraph:
+        """Return the graph of a tile, after recomputing what is not saved."""
+        options = _options(tiles.stage, tile.is_interior)
+        if tiles.stage.recompute == 'everything':
             losses = AddGradients(totals)
-            losses.parts = _parts(self._layers(stage), tile)
-            options = _options(stage, tile.inner)
-            found = self.run(self._layers(stage), features.requires_grad_(), options, losses)
-            return Graph(get_gradient_edge(found), get_gradient_edge(features), found.detach())
-        if stage.recompute == 'loss features':
+            losses.parts = _parts(tiles, tile)
+            output = self._run(tiles.layers, tile_input.requires_grad_(), options, losses)
+            edges = get_gradient_edge(output), get_gradient_edge(tile_input)
+            return TileGraph(*edges, output.detach())
+        if tiles.stage.recompute == 'loss features':
             with torch.no_grad():
-                options = _options(stage, tile.inner)
-                self.run(self._recomputed(stage), features, options, KeepFeatures(totals))
-        return self.graphs.pop((stage, number))
+                self._run(tiles.layers_for_losses, tile_input, options, KeepFeatures(totals))
+        return self._graphs.pop((tiles.stage, index))
 
-    def _hold(self, more: float = 0) -> None:
-        """Hold the memory to what was planned when so many bytes more are needed."""
-        heap.limit_resident(self.most, more)
-
-    def _hold_for(self, stage: Stage) -> None:
-        """The same before the tiles of a stage: fragmented, the heap may have to grow for them."""
-        self._hold(self.takes.get(stage, 0.0))
-
-    def _room(self, like: Tensor, shape: Sequence[int]) -> Tensor:
-        """Memory for features (1, C, H, W) between stages, in the layout of others."""
-        whole = allocator()
-        if whole is not None:
-            self._hold(whole.bytes_to_map(math.prod(shape) * like.element_size()))
-        return large_empty_like(like, shape, self.device)
-
-    def _recomputed(self, stage: Stage) -> list[nn.Module]:
-        """The layers up to the last loss, if they run again for the features of losses."""
-        if stage.recompute != 'loss features':
-            return []
-        layers = self._layers(stage)
-        losses = (k for k, layer in enumerate(layers, 1) if isinstance(layer, FeatureLoss))
-        return layers[: max(losses, default=0)]
-
-    def _whole(self, stage: Stage, features: Tensor, evaluate: Evaluate) -> Tensor:
-        """The gradient of the features below the last stage, in one tile, losses and all."""
-        self._hold_for(stage)
+    def _single_pass(self, tiles: StageTiles, features: Tensor, evaluate: Evaluate) -> Tensor:
+        """Return the gradient of the input of a last stage that is one tile, losses and all."""
+        self._memory.prepare(tiles.stage)
         features = features.requires_grad_()
-        options = _options(stage, save_bitmasks=stage.recompute != 'everything')
-        found = self.run(self._layers(stage), features, options, evaluate)
-        above = large_empty_like(found, found.shape, self.device).zero_()
-        return torch.autograd.grad(found, features, above)[0]
+        options = _options(tiles.stage, save_bitmasks=tiles.stage.recompute != 'everything')
+        output = self._run(tiles.layers, features, options, evaluate)
+        gradient = self._memory.zeros(output)
+        return torch.autograd.grad(output, features, gradient)[0]
 
-    def _shares(self, stage: Stage, size: tuple[int, int]) -> list[list[Tile]]:
-        """The tiles of every process, whole rows of them; none at all if there are too few rows."""
-        if not self._goes_up(stage):
-            return [[]] * self.world.size
-        above = stage is not self.stages[-1]
-        side = stage.side or max(size)
-        found = tiles(self._layers(stage), size, side, above, self.world.size, self.inner)
-        rows = [list(row) for _, row in groupby(found, lambda tile: tile.crop[0].indices(size[0]))]
-        if found and len(rows) < self.world.size:
-            return []
-        bounds = [len(rows) * rank // self.world.size for rank in range(self.world.size + 1)]
-        return [list(chain(*rows[a:b])) for a, b in pairwise(bounds)]
+    def _new_output(self, number: int, like: Tensor, width: int) -> RowBand:
+        """Allocate the rows of a stage's output that this process needs."""
+        rank, following = self.world.rank, self.stages[number + 1]
+        first, end = row_bounds(slice(*rows[rank]) for rows in self._rows_after(number))
+        is_kept = following.stage.recompute != 'nothing'
+        lead = following.gradient_lead(rank) if is_kept else 0
+        buffer = self._memory.allocate(like, (1, like.shape[1], lead + end - first, width))
+        return RowBand(buffer[:, :, lead:], first, buffer if is_kept else None)
 
-    def _sized(self, size: tuple[int, int]) -> Iterator[tuple[Stage, tuple[int, int]]]:
-        """Every stage, and the (H, W) of its input."""
-        for stage in self.stages:
-            yield stage, size
-            if stage is not self.stages[-1]:
-                layers = self._layers(stage)
-                height, width = (output_sizes(layers, k, size[k])[-1] for k in (0, 1))
-                size = height, width
-
-    def _own(self, stage: Stage) -> list[Rows]:
-        """Which rows of the features above a stage each process works out."""
-        number = len(self._layers(stage)) - 1
-        shares = self.shares[stage]
-        return [
-            _covered(tile.parts[number].region.position[0] for tile in share) for share in shares
-        ]
-
-    def _held(self, stage: Stage) -> list[Rows]:
-        """Which rows of the features above a stage each process needs."""
-        above = self.stages[self.stages.index(stage) + 1]
-        return [_covered(tile.crop[0] for tile in share) for share in self.shares[above]]
-
-    def _band_above(self, stage: Stage, like: Tensor, width: int) -> RowBand:
-        """Room for the features above a stage."""
-        rank = self.world.rank
-        needed = self._own(stage)[rank], self._held(stage)[rank]
-        first, last = _covered(slice(*rows) for rows in needed)
-        following = self.stages[self.stages.index(stage) + 1]
-        spare = self._spare(following)
-        room = self._room(like, (1, like.shape[1], spare + last - first, width))
-        return RowBand(
-            room[:, :, spare:], first, None if following.recompute == 'nothing' else room
-        )
-
-    def _spare(self, stage: Stage) -> int:
-        """Rows before the features below a stage that their gradient takes.
-
-        As a tile's gradient is added, the crop of the next tile has been copied.
-        """
-        if stage.recompute == 'nothing':
-            return 0  # the features are given up first
-        share = self._tiles(stage)
-        rows, columns = (
-            list(dict.fromkeys((tile.crop[axis].start, tile.crop[axis].stop) for tile in share))
-            for axis in (0, 1)
-        )
-        if len(rows) * len(columns) < len(share) or _overlap(columns, 2) > 0:
-            return max(stop - start for start, stop in rows)
-        return _overlap(rows, 1)
-
-
-def _overlap(spans: Sequence[Rows], large_empty: int) -> int:
-    """Positions that spans have in common with those that come so many later, or still later."""
-    found = (
-        stop - min(start for start, _ in spans[number + large_empty :])
-        for number, (_, stop) in enumerate(spans[:-large_empty])
-    )
-    return max([0, *found])
+    def _rows_after(self, number: int) -> tuple[list[Rows], list[Rows]]:
+        """Return the rows of a stage's output that each process computes, and that it needs."""
+        return self.stages[number].output_rows(), self.stages[number + 1].input_rows()
 
 
 class _GraphRoot(torch.autograd.Function):
-    """Identity, from which the way down ends: the features themselves are not kept for it."""
+    """Identity where a backward pass ends: the features themselves are not saved for it."""
 
     @staticmethod
     def forward(ctx, features, leaf):
@@ -464,29 +270,25 @@ class _GraphRoot(torch.autograd.Function):
 
 
 def _options(
-    stage: Stage, inner: Interior = (False, False), save_bitmasks: bool = False
+    stage: Stage, is_interior: tuple[bool, bool] = (False, False), save_bitmasks: bool = False
 ) -> ExecutionOptions:
-    """How the layers of a stage run."""
+    """Choose how the layers of a stage run."""
     return ExecutionOptions(
         save_bitmasks=save_bitmasks,
-        interior=inner,
+        interior=is_interior,
         winograd=stage.winograd,
         large_output_bytes=LARGE_TENSOR_BYTES,
     )
 
 
-def _copied(crop: Tensor) -> Tensor:
-    copy = large_empty(crop.shape, crop.dtype, crop.device, torch.channels_last)
-    return copy.copy_(crop.detach())
+def _saved_crop(stage: Stage, features: RowBand, tile: Tile) -> Tensor:
+    """Copy the input of a tile, if its backward pass needs it."""
+    if stage.recompute == 'nothing':
+        return torch.empty(0)
+    return copy(features.crop(tile.crop))
 
 
-def _covered(slices: Iterable[slice]) -> Rows:
-    """From the first to the last row of several."""
-    found = [(rows.start, rows.stop) for rows in slices if rows.start < rows.stop]
-    return (min(a for a, _ in found), max(b for _, b in found)) if found else (0, 0)
-
-
-def _parts(layers: Sequence[nn.Module], tile: Tile) -> dict[FeatureLoss, TilePart]:
-    """For every loss the part of its layer that a tile has."""
-    losses = ((k, layer) for k, layer in enumerate(layers) if isinstance(layer, FeatureLoss))
+def _parts(tiles: StageTiles, tile: Tile) -> dict[FeatureLoss, TilePart]:
+    """Find for every loss the part of its layer that a tile has."""
+    losses = ((k, layer) for k, layer in enumerate(tiles.layers) if isinstance(layer, FeatureLoss))
     return {loss: tile.parts[k] for k, loss in losses}

@@ -23,7 +23,7 @@ from neural_style.tiling.geometry import TilePart
 
 
 class Sums:
-    """Sums over tiles, and over processes, of what losses take from features; in float64."""
+    """Sums up over tiles and processes, in float64, what losses take from features."""
 
     def __init__(self) -> None:
         self._sums: dict[FeatureLoss, Tensor] = {}
@@ -45,7 +45,7 @@ class Sums:
 
 
 class TilePass(LossPass):
-    """A pass over tiles.  parts: for each loss the part of its layer that the tile has."""
+    """Visits the losses of every tile.  parts: for each loss the part of its layer in the tile."""
 
     def __init__(self) -> None:
         self.parts: Mapping[FeatureLoss, TilePart] = {}
@@ -56,10 +56,10 @@ class TilePass(LossPass):
 
 @dataclass
 class Totals:
-    """What is known of whole layers when the backward passes of tiles begin.
+    """Holds what is known of whole layers when the backward passes of tiles begin.
 
-    statistics, norms: of each loss, norms of those that normalize.
-    features: of a tile, recomputed for the losses that come next.
+    statistics: of every loss.  norms: of the gradients of those that normalize.
+    features: of the tile that comes next, recomputed for its losses.
     scale: what gradients are multiplied by, for float16.
     """
 
@@ -71,7 +71,7 @@ class Totals:
     def gradient_adder(
         self, loss: FeatureLoss, part: TilePart, applies_relu_backward: bool
     ) -> Callable[..., Tensor]:
-        """Make the backward pass of a loss of a tile, whose features may come then."""
+        """Make the backward pass of a tile's loss, which may take recomputed features."""
 
         def add(gradient: Tensor, features: Tensor | None = None) -> Tensor:
             if features is None:
@@ -93,14 +93,14 @@ class Totals:
 class SumStatistics(TilePass):
     """Sums up the statistics of the losses; a backward pass may follow later.
 
-    recomputed: losses whose features are not saved for it, but come again (KeepFeatures).
+    recomputed: losses whose features are not saved for it, but recomputed (KeepFeatures).
     """
 
-    def __init__(self, totals: Totals | None = None):
+    def __init__(self, totals: Totals | None = None, recomputed: Collection[FeatureLoss] = ()):
         super().__init__()
         self._totals = totals or Totals()
+        self._recomputed = recomputed
         self._sums = Sums()
-        self.recomputed: Collection[FeatureLoss] = ()
 
     def needs_backward(self, loss: FeatureLoss) -> bool:
         return torch.is_grad_enabled() and loss.has_target
@@ -110,10 +110,10 @@ class SumStatistics(TilePass):
     ) -> Tensor:
         if not loss.has_target:
             return features
-        part, seen, saved = self.parts[loss], features.detach(), None
-        if self.needs_backward(loss) and loss not in self.recomputed:
-            seen = saved = pooled_empty_like(features).copy_(seen)
-        interior = crop(seen, part.interior)
+        part, tile_features, saved = self.parts[loss], features.detach(), None
+        if self.needs_backward(loss) and loss not in self._recomputed:
+            tile_features = saved = pooled_empty_like(features).copy_(tile_features)
+        interior = crop(tile_features, part.interior)
         statistic = loss.statistic(interior, part.region, exact=False)
         self._sums.add(loss, statistic, interior, part.region)
         if not self.needs_backward(loss):
@@ -189,14 +189,15 @@ class CaptureContent(TilePass):
 
     def __init__(self, losses: Collection[ContentLoss]):
         super().__init__()
-        self._losses = losses
+        self._losses: dict[FeatureLoss, ContentLoss] = {loss: loss for loss in losses}
 
     def visit(
         self, loss: FeatureLoss, features: Tensor, applies_relu_backward: bool = False
     ) -> Tensor:
-        if isinstance(loss, ContentLoss) and loss in self._losses:
+        if loss in self._losses:
             part = self.parts[loss]
-            loss.capture_region(crop(features.detach(), part.interior), part.region)
+            interior = crop(features.detach(), part.interior)
+            self._losses[loss].capture_region(interior, part.region)
         return features
 
 
@@ -205,7 +206,7 @@ class CaptureStyle(TilePass):
 
     def __init__(self, losses: Collection[StyleLoss]):
         super().__init__()
-        self._losses = losses
+        self._losses: dict[FeatureLoss, StyleLoss] = {loss: loss for loss in losses}
         self._sums = Sums()
 
     def visit(
@@ -220,5 +221,4 @@ class CaptureStyle(TilePass):
 
     def finish_stage(self, world: World) -> None:
         for loss, total, shape in self._sums.totals(world):
-            assert isinstance(loss, StyleLoss)
-            loss.add_target(total, shape)
+            self._losses[loss].add_target(total, shape)

@@ -6,7 +6,7 @@ from fake_device import accelerators
 from samples import loss_network, mini_vgg19, network_with_dropout
 
 from neural_style import evaluate, stylize
-from neural_style.tiling.evaluation import Stage, Tiling
+from neural_style.tiling.stages import Stage, Tiling
 from neural_style.torch7.optim import lbfgs
 from neural_style.torch7.random import Generator
 from neural_style.transfer.checkpoint import Checkpoint, flatten, unflatten

@@ -10,7 +10,7 @@ import loadcaffe
 from neural_style import evaluate
 from neural_style.losses.base import ImageLoss
 from neural_style.losses.targets import Targets
-from neural_style.tiling.evaluation import Stage, Tiling
+from neural_style.tiling.stages import Stage, Tiling
 from neural_style.torch7.convolution import convolve
 from neural_style.torch7.random import Generator
 

@@ -18,7 +18,7 @@ from neural_style import stylize
 from neural_style.memory import heap
 from neural_style.memory.allocator import large_empty
 from neural_style.planning.planner import Plan, choose_plan
-from neural_style.tiling.evaluation import Stage, Tiling
+from neural_style.tiling.stages import Stage, Tiling
 from neural_style.torch7 import image
 from neural_style.transfer.session import Session
 

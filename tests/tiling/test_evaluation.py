@@ -5,26 +5,20 @@ from dataclasses import replace
 
 import pytest
 import torch
-from samples import STYLE_LAYERS, loss_network
+from samples import STYLE_LAYERS, loss_network, mini_vgg19
 from torch import nn
 
-import loadcaffe
 from loadcaffe.layers.pooling import Pooling
 from neural_style import evaluate
 from neural_style.kernels.winograd import Winograd
-from neural_style.tiling.evaluation import Stage, TiledEvaluation, Tiling
-from neural_style.tiling.geometry import cuts, tiles
+from neural_style.network.windows import stage_boundaries
+from neural_style.tiling.stages import Stage, Tiling
 
 
 @pytest.fixture(scope='module')
 def cnn():
     """A little VGG-19 in float64, loaded once."""
-    from samples import DATA
-
-    models = DATA / 'models'
-    return loadcaffe.load(
-        str(models / 'mini_vgg19_conv.prototxt'), str(models / 'mini_vgg19_conv.caffemodel')
-    ).double()
+    return mini_vgg19().double()
 
 
 def image(height, width, seed=0):
@@ -38,17 +32,18 @@ def network(cnn, content='relu4_2', style=STYLE_LAYERS, **settings):
 
 
 def stages(net, side, at=None, whole=False):
-    """Stages that begin at all cuts, or some; whole: the last one is one tile."""
+    """Stages that begin at all boundaries, or some; whole: the last one is one tile."""
     layers = list(net.chunks[0].children())
-    found, local = cuts(layers)
-    begins = found if at is None else [found[k] for k in at]
-    if local < len(layers):
-        begins, whole = [*begins, local], True
-    ends = [*begins[1:], len(layers)]
-    made = [Stage(a, b, side) for a, b in zip(begins, ends, strict=True)]
+    starts, stop = stage_boundaries(layers)
+    if at is not None:
+        starts = [starts[k] for k in at]
+    if stop < len(layers):
+        starts, whole = [*starts, stop], True
+    stops = [*starts[1:], len(layers)]
+    result = [Stage(a, b, side) for a, b in zip(starts, stops, strict=True)]
     if whole:
-        made[-1] = Stage(made[-1].start, made[-1].stop)
-    return Tiling(tuple(made))
+        result[-1] = Stage(result[-1].start, result[-1].stop)
+    return Tiling(tuple(result))
 
 
 def recomputing(tiling, recompute):
@@ -80,54 +75,24 @@ def check(net, tiling, size=(50, 67), guide=None, saving=('loss features',)):
     values, total, gradient = results(net, None, size, guide)
     assert gradient.abs().sum() > 0
     for tiled in (tiling, *(recomputing(tiling, recompute) for recompute in saving)):
-        found = results(net, tiled, size, guide)
-        assert found[0] == pytest.approx(values, rel=1e-12)
-        assert found[1] == pytest.approx(total, rel=1e-12)
-        assert (found[2] - gradient).norm() <= 1e-12 * gradient.norm()
+        got = results(net, tiled, size, guide)
+        assert got[0] == pytest.approx(values, rel=1e-12)
+        assert got[1] == pytest.approx(total, rel=1e-12)
+        assert (got[2] - gradient).norm() <= 1e-12 * gradient.norm()
 
 
 @pytest.mark.parametrize('whole', [False, True])
-@pytest.mark.parametrize('recompute', ['nothing', 'loss features'])
-@pytest.mark.parametrize(
-    'side, size, spared',
-    [pytest.param(16, (80, 67), False, id='halos'), pytest.param(48, (264, 200), True, id='tiles')],
-)
-def test_a_gradient_takes_the_place_of_features_that_are_held(
-    cnn, side, size, spared, recompute, whole, monkeypatch
-):
-    shared, besides = [], []
-    down = TiledEvaluation._down
-
-    def watched(own, stage, features, above, totals):
-        room, place = features.room, features.rows.untyped_storage().data_ptr()
-        crops = [tile.crop[0] for tile in own._tiles(stage)]
-        total = down(own, stage, features, above, totals)
-        if stage.start:
-            held = stage.recompute != 'nothing'
-            assert held == (room is not None)
-            if held:
-                shared.append(total.rows.untyped_storage().data_ptr() == place)
-                more = room.shape[2] - features.rows.shape[2]
-                besides.append(more / max(rows.stop - rows.start for rows in crops))
-        return total
-
-    monkeypatch.setattr(TiledEvaluation, '_down', watched)
+@pytest.mark.parametrize(('side', 'size'), [(16, (80, 67)), (48, (264, 200))])
+def test_gradients_in_the_place_of_features_are_exact(cnn, side, size, whole):
+    """Where halos are wider than tiles, and where only neighbours overlap."""
     net = network(cnn)
-    plain = stages(net, side, whole=whole)
-    check(net, plain, size, saving=())
-    assert shared and all(shared)
-    # of tiles of which only neighbours overlap, no more than they have in common
-    assert (max(besides) <= 0.5) == spared
-    shared.clear()
-    tiling = recomputing(plain, recompute)
-    check(net, tiling, size, saving=())
-    assert all(shared)
-    assert bool(shared) == (recompute != 'nothing')
+    saving = ('nothing', 'loss features')
+    check(net, stages(net, side, whole=whole), size, saving=saving)
 
 
 @pytest.mark.parametrize('size', [(48, 64), (50, 67), (33, 41), (37, 130), (17, 23)])
 @pytest.mark.parametrize('side', [16, 32, 1000])
-def test_tiles_are_the_whole_image_at_any_size(cnn, size, side):
+def test_tiles_equal_the_whole_image_at_any_size(cnn, size, side):
     net = network(cnn)
     check(net, stages(net, side), size)
 
@@ -150,19 +115,19 @@ def test_tiles_are_the_whole_image_at_any_size(cnn, size, side):
     ],
 )
 @pytest.mark.parametrize('whole', [False, True])
-def test_tiles_are_the_whole_image_for_any_losses(cnn, settings, whole):
+def test_tiles_equal_the_whole_image_for_any_losses(cnn, settings, whole):
     net = network(cnn, **settings)
     saving = ('nothing', 'loss features') if whole else ('loss features',)
     check(net, stages(net, 16, whole=whole), saving=saving)
 
 
 @pytest.mark.parametrize('at', [[0], [0, 2], [0, 1, 3], [0, 3, 4]])
-def test_stages_may_begin_at_any_cut(cnn, at):
+def test_stages_may_begin_at_any_boundary(cnn, at):
     net = network(cnn)
     check(net, stages(net, 16, at))
 
 
-def test_tiles_of_a_guided_style_are_the_whole_image(cnn):
+def test_tiles_of_a_guided_style_equal_the_whole_image(cnn):
     def guide(height, width):
         return image(height, width, 9)[:1].sigmoid()
 
@@ -171,7 +136,7 @@ def test_tiles_of_a_guided_style_are_the_whole_image(cnn):
 
 
 def unusual():
-    """Strides, gaps, groups, paddings, windows that overlap, and a top that is not local."""
+    """Make layers with strides, dilation, groups and paddings, the last without a window."""
     torch.manual_seed(0)
     layers = [
         nn.Conv2d(3, 6, 7, 3, 2),
@@ -197,35 +162,22 @@ def test_tiles_go_through_unusual_layers(size, side):
 
 
 @pytest.mark.parametrize('height', range(50, 70))
-def test_layers_without_padding_may_own_nothing_of_the_last_tile(height):
-    """It is as large as all of them need, although the lower loss alone counts there."""
+def test_last_tile_may_own_nothing_of_layers_without_padding(height):
+    """It is as large as all of them need, although only the first loss counts there."""
     layers = [nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Conv2d(4, 5, 5), nn.ReLU()]
     net = network(nn.Sequential(*layers).double(), '1', ['1', '3'])
     check(net, stages(net, 16), (height, 53), saving=('nothing', 'loss features'))
 
 
-def test_the_rim_may_be_that_of_a_layer_further_up():
-    """A pooling leaves out an odd last row: tiles that end before it are at the rim still."""
+def test_border_may_be_that_of_a_later_layer():
+    """A pooling leaves out an odd last row: tiles that end before it are at the border still."""
     convolutions = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 5, 3, padding=1)]
     cnn = nn.Sequential(nn.AvgPool2d(2), *convolutions).double()
     net = network(cnn, '3', ['1', '3'])
     check(net, stages(net, 16, [0]), (51, 67), saving=('nothing', 'loss features'))
 
 
-def test_tiles_inside_of_the_image_are_not_padded(cnn):
-    layers = list(network(cnn).chunks[0].children())
-    wanted = layers[: cuts(layers)[0][1]]  # two convolutions and a pooling
-    found = tiles(wanted, (100, 100), 36, above=True)
-    assert [tile.inner for tile in found] == [
-        (row, column) for row in (False, True, True, False) for column in (False, True, True, False)
-    ]
-    assert found[5].crop == (slice(30, 66), slice(30, 66))
-    assert found[5].parts[len(wanted) - 1].region.position == (slice(16, 32), slice(16, 32))
-    found = tiles(wanted, (100, 100), 36, above=True, inner=(True, False))
-    assert {tile.inner for tile in found} == {(False, False), (True, False)}
-
-
-def test_dropout_and_what_follows_run_whole(cnn):
+def test_dropout_and_later_layers_run_whole(cnn):
     layers = [*list(cnn.children())[:6], nn.Dropout(0.5), *list(cnn.children())[6:8]]
     net = network(nn.Sequential(*layers), '2', ['4', '8'])
     tiling = stages(net, 16)
@@ -242,12 +194,12 @@ def test_dropout_and_what_follows_run_whole(cnn):
 @pytest.mark.parametrize(
     ('precision', 'tolerance'), [('fp32', 1e-5), ('bf16', 3e-2), ('fp16', 1e-2)]
 )
-def test_tiles_in_single_precision_and_less_agree_to_its_noise(cnn, precision, tolerance):
+def test_tiles_in_lower_precision_agree_to_its_rounding(cnn, precision, tolerance):
     net = network(cnn.float(), precision=precision)
     cnn.double()
     net.float()
     x, targets = (image(150, 170, seed).float() for seed in (1, 2))
-    found = []
+    got = []
     tiles = stages(net, 64, [0, 2])
     for tiling in (None, tiles, recomputing(tiles, 'loss features')):
         net.tiling = tiling
@@ -255,15 +207,15 @@ def test_tiles_in_single_precision_and_less_agree_to_its_noise(cnn, precision, t
             loss.target = torch.empty(0)
         net.capture_content(targets)
         net.capture_style(targets, 1.0)
-        found.append(evaluate(net, x))
-    total, gradient = found[0]
-    for tiled_total, tiled in found[1:]:
+        got.append(evaluate(net, x))
+    total, gradient = got[0]
+    for tiled_total, tiled in got[1:]:
         assert float(tiled_total) == pytest.approx(float(total), rel=1e-3)
         assert (tiled - gradient).norm() <= tolerance * gradient.norm()
 
 
 @pytest.mark.parametrize('winograd', [True, False])
-def test_winograds_convolutions_may_be_left_out_of_a_stage(winograd, monkeypatch):
+def test_stage_may_do_without_winograd_convolutions(winograd, monkeypatch):
     torch.manual_seed(0)
     layers = [('a', nn.Conv2d(3, 128, 3, padding=1)), ('b', nn.ReLU())]
     layers += [('c', nn.Conv2d(128, 256, 3, padding=1)), ('d', nn.ReLU())]
@@ -279,12 +231,12 @@ def test_winograds_convolutions_may_be_left_out_of_a_stage(winograd, monkeypatch
     x, targets = (image(150, 170, seed).float() for seed in (1, 2))
     tiles = recomputing(stages(net, 64), 'loss features')
     tiles = Tiling(tuple(replace(stage, winograd=winograd) for stage in tiles.stages))
-    found = []
+    got = []
     for net.tiling in (tiles, None):
         net.capture_content(targets)
         for loss in net.style_losses:
             loss.target = torch.empty(0)
         net.capture_style(targets, 1.0)
-        found.append(evaluate(net, x)[1])
+        got.append(evaluate(net, x)[1])
         assert bool(made) == (winograd or net.tiling is None)
-    assert (found[0] - found[1]).norm() <= 1e-5 * found[1].norm()
+    assert (got[0] - got[1]).norm() <= 1e-5 * got[1].norm()
