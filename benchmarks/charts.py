@@ -11,14 +11,15 @@ def save_chart(
 ) -> None:
     """Write panels side by side: (label of x, label of y, lines by name).  Needs matplotlib.
 
-    goal: a dashed line at this height; what is far from it is cut off.
+    goal: a dashed line at this height; what is far from it is cut off.  Legends are above their
+    panels, since a long one would hide the lines; axes with few numbers show exactly these.
     """
     import matplotlib
 
     matplotlib.use('Agg')
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
-    size = (1.5 + 5 * len(panels), 4.5)
+    size = (1.5 + 5 * len(panels), 5)
     figure, axes = pyplot.subplots(1, len(panels), figsize=size, layout='constrained')
     for panel, (x_label, y_label, lines) in zip(
         [axes] if len(panels) == 1 else axes, panels, strict=True
@@ -28,11 +29,18 @@ def save_chart(
                 marker = 'o' if len(points) < 20 else None
                 panel.plot(*zip(*points, strict=True), marker=marker, label=name)
         panel.set(xscale='log', yscale='log', xlabel=x_label, ylabel=y_label)
+        xs = sorted({x for points in lines.values() for x, _ in points})
+        if 0 < len(xs) < 8:
+            panel.set_xticks(xs, [f'{x:.3g}' for x in xs])
+            panel.xaxis.set_minor_locator(ticker.NullLocator())
+            panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter(ticker.FormatStrFormatter('%g'))
+            panel.yaxis.set_minor_formatter(ticker.NullFormatter())
         if goal is not None:
             panel.axhline(goal, color='grey', linewidth=0.8, linestyle='--')
             panel.set_ylim(goal / 2, goal * 1000)
         panel.grid(alpha=0.3, which='both')
-        panel.legend()
+        panel.legend(loc='lower left', bbox_to_anchor=(0, 1), frameon=False)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 

@@ -94,9 +94,9 @@ def main(argv: list[str] | None = None) -> int:
     for size in args.sizes:
         for threads in args.threads:
             for name, time in compare(args, size, threads):
-                lines.setdefault(f'{name}, {threads} threads', []).append((size, time))
+                lines.setdefault(f'{name}, threads: {threads}', []).append((size, time))
     if args.plot:
-        save_chart(args.plot, ('longer side, pixels', 'seconds an evaluation', lines))
+        save_chart(args.plot, ('longer side, pixels', 'seconds per evaluation', lines))
     return 0
 
 

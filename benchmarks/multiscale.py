@@ -44,10 +44,10 @@ def main(argv: list[str] | None = None) -> int:
         reached = next((f'{seconds:.1f}' for seconds, loss in curve if loss <= goal), 'never')
         new_row(run, f'{curve[-1][0]:.1f}', f'{final:.0f}', reached)
         scales, evaluations, *settings = run.split(':')
-        label = f'{scales} scale(s), {evaluations} at the last, {", ".join(settings)}'
+        label = f'scales: {scales}, {evaluations} evaluations at full size, {", ".join(settings)}'
         curves[label] = curve
     if args.plot:
-        save_chart(args.plot, ('seconds', 'loss at the full size', curves), goal=goal)
+        save_chart(args.plot, ('seconds', 'loss at full size', curves), goal=goal)
     return 0
 
 

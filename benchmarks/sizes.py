@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.plot:
         save_chart(
             args.plot,
-            ('megapixels', 'processor seconds an evaluation', seconds),
+            ('megapixels', 'processor seconds per evaluation', seconds),
             ('megapixels', 'peak, GiB', peaks),
         )
     return 0
