@@ -27,9 +27,9 @@ def batch_jobs(arguments: Arguments) -> list[Arguments]:
     path = arguments.content_image
     contents = content_paths(path)
     if not contents:
-        raise ValueError(f'-content_image {path}: there is no picture in it')
+        raise ValueError(f'-content_image {path}: it contains no pictures')
     if arguments.resume != '':
-        raise ValueError('-resume: goes on with one picture; name it in -content_image')
+        raise ValueError('-resume: continues a single picture; name it in -content_image')
     jobs: dict[str, Arguments] = {}
     for content in contents:
         stem = os.path.splitext(os.path.basename(content))[0]
@@ -90,5 +90,5 @@ def run_batch(jobs: list[Arguments], interruption: Interruption, world: World) -
             raise
         except (ValueError, OSError) as error:
             status = 1
-            warn(f'{error} ({job.output_image} is not painted)')
+            warn(f'{error} ({job.output_image} was not painted)')
     return status

@@ -1,15 +1,15 @@
-"""The state of a run in a file: -checkpoint writes it, -resume goes on from it.
+"""The state of a run in a file: -checkpoint writes it, -resume continues from it.
 
-The file is a .safetensors with the tensors of neural_style.transfer.checkpoint.  Its metadata say
-in JSON:
+The file is a .safetensors with the tensors of neural_style.transfer.checkpoint.  Its metadata are
+JSON:
 
     format, torch   versions
     settings        of the flags, paths as they were given
     sums            SHA-256 of the files that the result depends on, by flag
     state           the numbers of the state
 
-Of several processes each has a file of its own, with its shard of the optimiser's vectors:
-FILE.1of4.  A new one appears as FILE.1of4.next until all are written.
+Each of several processes has a file of its own, FILE.1of4, with its shard of the optimiser's
+vectors.  A new one is called FILE.1of4.next until all are written.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from neural_style.transfer.checkpoint import Checkpoint, flatten, unflatten
 
 logger = logging.getLogger(__name__)
 
-# Flags that may change when a run goes on: they have no part in its numbers.
+# Flags that may change when a run is resumed: its numbers do not depend on them.
 CHANGEABLE_FLAGS = {
     *('resume', 'preset', 'num_iterations', 'print_iter', 'save_iter', 'output_image'),
     *('checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'),
@@ -110,7 +110,9 @@ def resume(
     _check_flags(path, arguments, settings)
     if content['torch'] != torch.__version__:
         logger.warning(
-            '-resume %s: begun with PyTorch %s: the last digits may differ', path, content['torch']
+            '-resume %s: started with PyTorch %s; the last digits may differ',
+            path,
+            content['torch'],
         )
     generator_seed = settings.pop('generator_seed')
     kept = {name: value for name, value in settings.items() if name not in arguments.explicit}
@@ -125,22 +127,22 @@ def _check_flags(path: str, arguments: Arguments, settings: dict[str, Value]) ->
         names_files = name in INPUTS and paths_of(arguments, name) != []  # compared by checksum
         if changed and not names_files and name not in CHANGEABLE_FLAGS:
             raise ValueError(
-                f'-resume {path}: the run began with -{name} {settings.get(name)}, not'
-                f' {getattr(arguments, name)}; leave the flag out, or begin anew'
+                f'-resume {path}: the run started with -{name} {settings.get(name)}, not'
+                f' {getattr(arguments, name)}; omit the flag, or start a new run'
             )
 
 
 def check_inputs(arguments: Arguments, checksums: Checksums, recorded: Checksums) -> None:
-    """Refuse to go on with other files than the run began with."""
+    """Refuse to continue with other files than the run started with."""
     for name in INPUTS:
         if checksums[name] == recorded[name]:
             continue
         paths = zip(paths_of(arguments, name), checksums[name], strict=True)
         missing = [path for path, sha256 in paths if sha256 is None]
         problem = (
-            f'{missing[0]} is not there; go on in the same folder, or say where it is: -{name} FILE'
+            f'{missing[0]} does not exist; continue in the same folder, or name it: -{name} FILE'
             if missing
-            else f'{getattr(arguments, name)} is not what the run began with; begin anew'
+            else f'{getattr(arguments, name)} is not what the run started with; start a new run'
         )
         raise ValueError(f'-resume {arguments.resume}: -{name}: {problem}')
 
@@ -172,7 +174,7 @@ def _read(path: str) -> dict[str, Any]:
         content = json.loads(metadata['neural_style'])
         known = defaults.keys() | {'generator_seed'}
         if content['format'] not in READABLE_FORMATS or not content['settings'].keys() <= known:
-            raise ValueError(f'{path}: written by another version of the program; use that one')
+            raise ValueError(f'{path}: written by another version of the program; use that version')
         content['checkpoint'] = Checkpoint.from_state(unflatten(tensors, content['state']))
         _check_types(content, defaults)
     except OSError as error:

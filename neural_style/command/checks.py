@@ -19,13 +19,13 @@ MAX_NAME_BYTES = 245  # of an -output_image; file systems allow 255
 
 
 def check_arguments(arguments: Arguments, world: World) -> None:
-    """Refuse what the command can tell before it reads a file; warn of inputs written over."""
+    """Refuse bad flags before a file is read; warn of inputs that would be overwritten."""
     check_output_image(arguments.output_image)
     if arguments.checkpoint != '':
         check_writable('-checkpoint', arguments.checkpoint)
         check_checkpoint(arguments, world)
     for flag, path in overwritten_inputs(arguments):
-        warn(f'-output_image {arguments.output_image}: the run writes over its -{flag} {path}')
+        warn(f'-output_image {arguments.output_image}: the run overwrites its -{flag} {path}')
     check_sizes(arguments.image_size, arguments.style_scale)
     check_extension_flags(arguments)
 
@@ -47,7 +47,7 @@ def check_writable(flag: str, path: str) -> None:
     if os.path.isdir(path):
         raise ValueError(f'{flag} {path}: this is a directory; name a file')
     if os.path.exists(path) and not os.path.isfile(path):
-        raise ValueError(f'{flag} {path}: this is no file that can be replaced; name another')
+        raise ValueError(f'{flag} {path}: this is not a regular file; name another')
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise ValueError(f'{flag} {path}: the file is read-only; name another')
     # a link's target is what is written
@@ -65,16 +65,20 @@ def check_writable(flag: str, path: str) -> None:
 
 
 def check_checkpoint(arguments: Arguments, world: World) -> None:
-    """Refuse a -checkpoint that would be written over something else."""
+    """Refuse a -checkpoint that would overwrite anything but a checkpoint."""
     path = arguments.checkpoint
     for flag, other in (('output_image', arguments.output_image), *input_files(arguments)):
         if os.path.realpath(path) == os.path.realpath(other):
             raise ValueError(f'-checkpoint {path}: this is the -{flag}; name another')
     if is_intermediate(arguments.output_image, path):
-        raise ValueError(f'-checkpoint {path}: a picture on the way has this name; name another')
+        raise ValueError(
+            f'-checkpoint {path}: an intermediate picture may have this name; name another'
+        )
     file = file_of_rank(path, world)
     if os.path.exists(file) and not is_checkpoint(file):
-        raise ValueError(f'-checkpoint {file}: the file is there, and no checkpoint; name another')
+        raise ValueError(
+            f'-checkpoint {file}: the file exists and is not a checkpoint; name another'
+        )
 
 
 def overwritten_inputs(arguments: Arguments) -> list[tuple[str, str]]:
@@ -89,7 +93,7 @@ def overwritten_inputs(arguments: Arguments) -> list[tuple[str, str]]:
 
 
 def check_sizes(image_size: float, style_scale: float) -> None:
-    """Refuse sizes that are no sizes; those below one pixel mean one, as in the original."""
+    """Refuse infinite and too large sizes; those below one pixel mean one, as in the original."""
     for flag, value in (('-image_size', image_size), ('-style_scale', style_scale)):
         if not math.isfinite(value):
             raise ValueError(f'{flag} {value}: give a finite number')

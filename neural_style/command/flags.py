@@ -1,7 +1,7 @@
 """Every flag: name, default, help.  The original's come first, in the order of neural_style.lua.
 
-An option's help is what -help prints beside it, in the original's words where it has any; describe
-says what docs/flags.md says.
+An option's help is the text that -help prints, the original's if it has one; describe gives the
+text of docs/flags.md.
 """
 
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ class FlagTable(CmdLine):
 
 
 def command_line() -> FlagTable:
-    """Return the flags of neural_style.lua, and those that the original has not."""
+    """Return the flags of neural_style.lua, followed by the extensions."""
     cmd = FlagTable()
 
     cmd.group('Basic options')
@@ -142,7 +142,7 @@ def command_line() -> FlagTable:
 
 
 def describe_extensions(cmd: FlagTable) -> None:
-    """Add the flags that the original has not.  Without them nothing differs from the original."""
+    """Add the flags that extend the original.  Their defaults change nothing."""
     cmd.group('Presets and recipes')
     cmd.option('-preset', '', 'flags from a file; list shows the presets')
     cmd.describe(

@@ -1,4 +1,4 @@
-"""Image files of any kind: what Torch7's image package could not read, or did not look at.
+"""Image files: formats that Torch7 cannot read, and metadata that it ignores.
 
 What image.load reads has its numbers; other formats, and orientation, colour profile and
 transparency of all of them, are Pillow's.
@@ -196,7 +196,7 @@ def _to_srgb(path: str | Path, picture: PIL.Image.Image, profile: bytes) -> Tens
         converted = ImageCms.profileToProfile(picture, source, srgb, outputMode='RGB')
     except (OSError, ValueError, ImageCms.PyCMSError) as error:
         raise ValueError(
-            f'{path}: its ICC profile cannot be used ({error}): take it out, or give -icc_profile 0'
+            f'{path}: its ICC profile cannot be used ({error}): remove it, or give -icc_profile 0'
         ) from error
     return to_tensor(np.asarray(converted), 255)
 

@@ -29,7 +29,7 @@ def input_files(arguments: Arguments) -> list[tuple[str, str]]:
 
 
 class InputChecksums:
-    """SHA-256 of the input files as they are at the start, computed beside the work that follows.
+    """SHA-256 of the input files at the start of a run, computed in the background.
 
     files: flag, without dash, and path of each.
     """

@@ -37,7 +37,7 @@ def out_of_memory_message(
         free = limits.free_memory(device)
         share = min(share, free / plan.peak)
         peak = limits.format_bytes(plan.peak)
-        text += f', with {peak} predicted and {limits.format_bytes(free)} to be had'
+        text += f', with {peak} predicted and {limits.format_bytes(free)} available'
     fitting = int(max(height, width) * math.sqrt(share)) // 8 * 8
     text += f': -image_size {fitting} should fit' if fitting >= 8 else ': too little for any size'
     if arguments.optimizer == 'lbfgs':

@@ -20,7 +20,9 @@ def parse_arguments(argv: list[str]) -> Arguments:
     generator_seed = None
     if explicit.get('rerun', '') != '':
         if explicit.get('resume', '') != '':
-            raise ValueError('-rerun: begins anew, and -resume goes on; give one of them')
+            raise ValueError(
+                '-rerun: starts a new run, and -resume continues one; give one of them'
+            )
         repeated, generator_seed = rerun_flags(explicit)
         explicit = repeated | explicit
     return Arguments(cmd.defaults() | explicit, frozenset(explicit), generator_seed)

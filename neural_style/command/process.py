@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 def exit_status(
     action: Callable[[], int],
     program: str = PROGRAM,
-    out_of_memory: str = 'give a smaller -image_size, or -optimizer adam, which keeps less',
+    out_of_memory: str = 'give a smaller -image_size, or -optimizer adam, which uses less',
     interrupted: str = 'interrupted',
 ) -> int:
     """Run an action; returns its exit status, or that of its error, after a message.
@@ -66,7 +66,7 @@ def exit_status(
 
 
 def run_command(argv: list[str]) -> int:
-    """Do what a command line says, in this process or in several."""
+    """Run a command line, in this process or in several."""
     try:
         arguments = parse_arguments(argv)
     except HelpRequested:
@@ -96,12 +96,12 @@ def print_help() -> None:
     """Print the original's flags on stdout, as the original does, and the others on stderr."""
     cmd = command_line()
     write(cmd.help_text(os.path.basename(sys.argv[0])), sys.stdout, end='')
-    write('Further options, which the original has not:', sys.stderr)
+    write('Options that the original does not have:', sys.stderr)
     write(cmd.help_text(None, extensions=True), sys.stderr, end='')
 
 
 def print_usage(error: CommandLineError) -> None:
-    """Print what is wrong with the command line, and the original's flags."""
+    """Print the error in the command line, and the original's flags."""
     print_line('')
     write(str(error), sys.stderr)
     print_line('')
@@ -124,7 +124,7 @@ def run_in_world(arguments: Arguments, world: World) -> int:
         if arguments.checkpoint == '':
             raise
         raise RankLostError(
-            f'{error}; go on from the last state, if there is one, with -resume'
+            f'{error}; continue from the last checkpoint, if there is one, with -resume'
             f' {arguments.checkpoint}'
         ) from error
     destroy_world(world)

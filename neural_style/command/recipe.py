@@ -104,8 +104,8 @@ def read(path: str) -> Recipe:
     text = comment(path)
     if text is None or not text.startswith('{') or PROGRAM not in text:
         raise ValueError(
-            f'{path}: carries no recipe: {PROGRAM} writes them into .png and .jpg, and editing a'
-            ' picture may drop them'
+            f'{path}: has no recipe: {PROGRAM} writes one into every .png and .jpg, and editing a'
+            ' picture may remove it'
         )
     try:
         content = json.loads(text[: MAX_LENGTH + 1])

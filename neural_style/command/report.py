@@ -24,7 +24,7 @@ from neural_style.transfer.session import Iterate
 
 
 class DryRun(Exception):
-    """Raised with the plan where that is all that is wanted."""
+    """Raised with the plan of a dry run, which ends there."""
 
 
 class Report:
@@ -102,8 +102,8 @@ class Report:
         """Save the picture of the lowest loss; returns the message."""
         self.saved = self._save_last(error.iteration, error.best_image)
         return (
-            f'{error}; {likely_cause(self.arguments)}; {self.saved}: that of iteration'
-            f' {error.iteration}, of the lowest loss'
+            f'{error}; {likely_cause(self.arguments)}; {self.saved}: the one with'
+            f' the lowest loss, of iteration {error.iteration}'
         )
 
     def out_of_memory(self, device: torch.device) -> str:
@@ -142,7 +142,7 @@ class Report:
         try:
             write(build_filename(self.arguments.output_image, iterate.iteration))
         except (ValueError, OSError) as error:
-            warn(f'{error}; going on without it')
+            warn(f'{error}; continuing without it')
 
     def _save_last(self, iteration: int, x: torch.Tensor) -> str:
         """Save a picture that may be the last; says where it is."""
@@ -160,7 +160,7 @@ class Report:
 def likely_cause(arguments: Arguments) -> str:
     """Return why a run may have diverged, and what to do about it."""
     if arguments.precision == 'fp16':
-        return 'float16 ends at 65504: give -precision bf16 or fp32, or smaller weights'
+        return 'float16 overflows at 65504: give -precision bf16 or fp32, or smaller weights'
     if arguments.optimizer == 'adam':
         return f'-learning_rate {arguments.learning_rate:g} or the weights are too large'
     return 'a step of L-BFGS went too far: give -lbfgs_max_step 10, or smaller weights'

@@ -33,7 +33,7 @@ def rerun_flags(explicit: Mapping[str, Value]) -> tuple[dict[str, Value], int | 
     except (OSError, ValueError) as error:
         raise ValueError(f'-rerun: {error}') from error
     if overwrites(output, path):
-        raise ValueError(f'-rerun: -output_image {output} would write over {path}; name another')
+        raise ValueError(f'-rerun: -output_image {output} would overwrite {path}; name another')
     seed = None if 'seed' in explicit else recipe.seed
     return {**recipe.flags, **inputs, 'output_image': output}, seed
 
@@ -114,7 +114,7 @@ def output_name(path: str) -> str:
 
 
 def overwrites(output_image: str, path: str) -> bool:
-    """Tell whether a run would write over the picture at path, at its end or on the way."""
+    """Tell whether a run would overwrite the picture at path with a final or intermediate one."""
     stem, _, extension = os.path.basename(output_image).rpartition('.')
     pattern = rf'{re.escape(stem)}(_-?\d+)?\.{re.escape(extension)}'
     folders = [os.path.realpath(os.path.dirname(name) or '.') for name in (output_image, path)]

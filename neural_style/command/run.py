@@ -32,7 +32,7 @@ from neural_style.transfer.stylize import stylize
 
 
 def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_PROCESS) -> None:
-    """Make one picture, as main(params) of neural_style.lua does, or go on with -resume."""
+    """Make one picture, as main(params) of neural_style.lua does, or continue with -resume."""
     checkpoint = recorded_checksums = None
     if arguments.resume != '':
         arguments, recorded_checksums, checkpoint = resume(arguments, world)
@@ -87,7 +87,7 @@ def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_
         if out_of_memory:  # and what the error held is free
             raise ValueError(report.out_of_memory(devices[0]))
     if interruption.signal:
-        text = f'interrupted, but {arguments.output_image} is ready'
+        text = f'interrupted, but {arguments.output_image} is complete'
         raise Interrupted(text, interruption.signal)
 
 
@@ -121,7 +121,7 @@ def output_image(
     """Return the picture to be made, with the recipe that goes into its file."""
     recipe = recipes.record(arguments, checksums)
     if recipe is None:
-        warn('the settings are too long for a recipe in the picture')
+        warn('the settings are too long to be stored in the picture as a recipe')
     height, width = images.content.shape[1:]
     return OutputImage(arguments, (height, width), images.colors, images.alpha, recipe)
 

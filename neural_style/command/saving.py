@@ -71,14 +71,14 @@ class StateFile:
     world: World = SINGLE_PROCESS
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a state as -checkpoint says; a run goes on without it if the disk refuses."""
+        """Write a state as -checkpoint says; warn if the disk refuses."""
         try:
             self._write(self.arguments.checkpoint, checkpoint)
         except OSError as error:
-            warn(f'{error}; going on without it')
+            warn(f'{error}; continuing without it')
 
     def save_resume_point(self, checkpoint: Checkpoint) -> str:
-        """Write the state of a run that ends, elsewhere if it must be; says how to go on."""
+        """Write the state of a run that ends, elsewhere if need be; returns how to continue it."""
         arguments = self.arguments
         path: str | None
         path = arguments.checkpoint or os.path.splitext(arguments.output_image)[0] + '.checkpoint'
@@ -94,7 +94,7 @@ class StateFile:
             if path is None:
                 return str(error)
         command = shlex.join([*program(), '-resume', path])
-        return f'the state is in {path}; go on with: {command}'
+        return f'the state is in {path}; continue with: {command}'
 
     def _write(self, path: str, checkpoint: Checkpoint) -> None:
         checksums = self.checksums.by_flag()
@@ -107,7 +107,11 @@ def save_final(path: str, write: Callable[[str], None]) -> None:
         write(path)
     except OSError as error:
         fallback = save_in_fallback_folder(path, write)
-        where = 'and not elsewhere either' if fallback is None else f'the picture is in {fallback}'
+        where = (
+            'and it cannot be saved elsewhere'
+            if fallback is None
+            else f'the picture is in {fallback}'
+        )
         raise OSError(f'{error}; {where}') from error
 
 

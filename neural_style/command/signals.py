@@ -1,4 +1,4 @@
-"""Signals: Ctrl-C and SIGTERM end a run after the iteration at hand."""
+"""Signals: Ctrl-C and SIGTERM end a run after the current iteration."""
 
 import contextlib
 import os
@@ -46,4 +46,6 @@ class Interruption:
         if not self.gentle:
             raise Interrupted('interrupted before the first iteration; nothing to save', number)
         with contextlib.suppress(OSError):  # print might be at work already
-            os.write(2, b'\nneural_style: ending after this iteration; once more ends at once\n')
+            os.write(
+                2, b'\nneural_style: stopping after this iteration; a second signal stops at once\n'
+            )

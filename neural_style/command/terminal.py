@@ -37,7 +37,7 @@ def print_line(text: str) -> None:
 def write(text: str, stream: TextIO, end: str = '\n') -> None:
     """Write text around a progress bar, with settings named as flags.
 
-    A run goes on where nobody reads (any more), and with a full disk under a log.
+    A run continues after the reader of a pipe has gone, and when the disk under a log is full.
     """
     try:
         tqdm.write(with_flags(text), file=stream, end=end)
@@ -45,7 +45,7 @@ def write(text: str, stream: TextIO, end: str = '\n') -> None:
     except OSError as error:
         redirect_to_null(stream)
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-            warn(f'stdout: {error.strerror}; going on without it')
+            warn(f'stdout: {error.strerror}; continuing without it')
 
 
 def with_flags(text: str) -> str:

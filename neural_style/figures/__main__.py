@@ -22,13 +22,13 @@ def main(argv: list[str] | None = None) -> int:
         functools.partial(run_command, argv),
         PROGRAM,
         out_of_memory='give a smaller -image_size',
-        interrupted='interrupted; finished pictures are kept, and the same command goes on after'
+        interrupted='interrupted; finished pictures are kept, and the same command continues after'
         f' them: {PROGRAM} {" ".join(argv)}',
     )
 
 
 def run_command(argv: list[str]) -> int:
-    """Do what a command line says: the name of a figure, then flags."""
+    """Run a command line: the name of a figure, then flags."""
     has_name = bool(argv) and not argv[0].startswith('-')
     name, flags = (argv[0], argv[1:]) if has_name else ('', argv)
     if name == 'list':

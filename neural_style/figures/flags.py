@@ -45,7 +45,7 @@ def figure_arguments(name: str, arguments: Arguments) -> Arguments:
             raise ValueError(f'-{flag} {value}: choose {" or ".join(choices)}')
         if flag in arguments.explicit and not is_paper:
             raise ValueError(
-                f'-{flag} {value}: is for figures 1, 2 and 3 of the paper; {name} is a gallery'
+                f'-{flag} {value}: applies to figures 1, 2 and 3 of the paper; {name} is a gallery'
             )
     defaults = {'num_iterations': PAPER_ITERATIONS if is_paper else GALLERY_ITERATIONS}
     if arguments.quick:

@@ -7,7 +7,7 @@ from typing import Any
 from neural_style.figures.inputs import Input
 from neural_style.figures.plan import InputPanel, Painting, Plan, lettered_plan
 
-# The original's defaults, but that a layer which the network lacks is an error.
+# The original's defaults, except that a missing layer is an error.
 GALLERY: Mapping[str, Any] = {
     'content_layers': 'relu4_2',
     'style_layers': 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1',

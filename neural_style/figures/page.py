@@ -23,8 +23,7 @@ def page(
 ) -> str:
     """Return the page as HTML.
 
-    settings: of the whole figure, by their labels.  records: paintings, and what is recorded of
-    them.
+    settings: of the whole figure, by their labels.  records: paintings and their records.
     """
     return _fill(
         'page.html',
@@ -55,7 +54,7 @@ def section(painting: Painting, record: Mapping[str, Any]) -> str:
 
 
 def record_rows(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is recorded of a painting as the rows of one table."""
+    """Return the record of a painting as the rows of a table."""
     names = record['pictures']
     rows: dict[str, Any] = {
         'content image': names['content_image'],

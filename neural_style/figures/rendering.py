@@ -149,7 +149,7 @@ def render(
 def make_record(
     painting: Painting, context: RenderContext, progress: Progress, seconds: float
 ) -> Record:
-    """Return what is written beside a painting."""
+    """Return the record that is written beside a painting."""
     names = [
         (loss_type, name)
         for loss_type in ('content', 'style')
@@ -185,5 +185,5 @@ def load_scaled(file: Input, size: float) -> Tensor:
 
 
 def _finite(value: float) -> float | None:
-    """Return None for a loss that is not finite, for which JSON has no word."""
+    """Return None for a loss that is not finite, which JSON cannot express."""
     return value if math.isfinite(value) else None

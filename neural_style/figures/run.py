@@ -166,7 +166,7 @@ def render_all(plan: Plan, context: RenderContext) -> dict[str, Record]:
     records = {name: record for name, record in finished.items() if record is not None}
     for painting in plan.paintings:
         if painting.name in records:
-            write(f'{context.image_path(painting)}: painted before', sys.stdout)
+            write(f'{context.image_path(painting)}: already painted', sys.stdout)
     total = len(missing) * context.num_iterations
     with tqdm(total=total, disable=not sys.stderr.isatty(), unit='it', file=sys.stderr) as bar:
         for painting in missing:

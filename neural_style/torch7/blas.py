@@ -18,8 +18,8 @@ from torch.nn import functional
 # remainder of one to two times as many in two halves (SGEMM_DEFAULT_Q of its AVX-512 kernels;
 # interface/level3.c).
 PANEL_TERMS = 448
-# Products of up to so many multiplications go to the small kernels; one that transposes its first
-# matrix only with so few elements, and so many terms of each
+# Products of up to this many multiplications go to the small kernels; if the first matrix is
+# transposed, only results of at most SMALL_RESULT elements with at least MIN_TERMS terms each
 # (sgemm_small_kernel_permit_skylakex.c).
 SMALL_PRODUCT = 100**3
 SMALL_RESULT, MIN_TERMS = 1200, 32

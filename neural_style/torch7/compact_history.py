@@ -53,7 +53,7 @@ class CompactHistory:
             self._restore(state)
 
     def state(self) -> dict[str, Any]:
-        """Return what a history needs to go on: the tensors themselves, of blocks what is used."""
+        """Return the state from which a history continues: its own tensors, the used blocks."""
         end = max(self.order, default=-1) + 1
         return {
             'blocks': [rows.view(-1, 2, rows.shape[1]) for rows in self._rows(end) if len(rows)],

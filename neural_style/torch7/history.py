@@ -25,7 +25,7 @@ class TwoLoopHistory:
     """The inverse Hessian in Torch7's two loops over the pairs, every operation in its order.
 
     like: a vector whose size, dtype and device the pairs have.
-    n_correction: how many pairs are kept.  state: of a history to go on with.
+    n_correction: how many pairs are kept.  state: of a history to continue.
     """
 
     def __init__(self, like: Tensor, n_correction: int, state: Mapping[str, Any] | None = None):
@@ -41,7 +41,7 @@ class TwoLoopHistory:
         self._unused: list[tuple[Tensor, Tensor]] = []  # memory of pairs that were dropped
 
     def state(self) -> dict[str, Any]:
-        """Return what a history needs to go on: the tensors themselves."""
+        """Return the state from which a history continues: its own tensors, not copies."""
         return {
             'steps': list(self.steps),
             'changes': list(self.changes),

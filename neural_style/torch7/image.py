@@ -176,7 +176,7 @@ def save(
 
     image: (3, H, W), RGB; cut to [0, 1], times 255, truncated; nan becomes 0. jpeg_quality: 1 to
     100, for JPEG alone. alpha: (1, H, W) in [0, 1], for PNG alone. comment: ASCII, below 64 KB,
-    kept beside the pixels; PPM goes without. The file appears whole or, if an error occurs, not at
+    kept beside the pixels, not in PPM. The file appears whole or, if an error occurs, not at
     all. Raises ValueError for an extension or image that cannot be written, OSError if the disk
     refuses.
     Source: image/init.lua: save, clampImage.

@@ -52,8 +52,8 @@ def lbfgs(
         shard into that over all, the same to the last bit for every shard.
     history_dtype, history_device: those of the history of long vectors; x's own by default.
     state: a dict of tensors and numbers, empty before the first call.  It is complete whenever
-        feval is called: with it and the x of that call, another call goes on from there, to the
-        same bits; max_iter and max_eval count from the first call on.  Its tensors are in use.
+        feval is called: given it and the x of that call, another call continues from there, to the
+        same bits; max_iter and max_eval count from the first call.  Its tensors are in use.
     verbose: log why the minimisation stops.
     Returns x, one step beyond the last evaluation, and the list of this call's losses.
     Source: optim/lbfgs.lua, after minFunc.  A negative tolerance cannot be met, so nothing is

@@ -1,4 +1,4 @@
-"""A run between two evaluations, and what it takes to go on from there."""
+"""Checkpoints: the state of a run between two evaluations, from which it can be resumed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# What version 0.1 called a field.
+# Names of fields in version 0.1.
 FORMER_NAMES = {'begun': 'initial_generator_state', 'generator': 'generator_state'}
 
 
@@ -16,13 +16,13 @@ class Checkpoint:
     """The state of a run just before an evaluation.
 
     iteration: evaluations done at this scale.
-    image: what is optimised, (3, H, W) or (1, H, W), preprocessed.
+    image: the optimised z, (3, H, W) or (1, H, W), preprocessed.
     optimizer: the state of Torch7's lbfgs or adam.
     network_scale: the factor of float16 gradients.
     precision: the precision that the setting led to: 'fp32', 'bf16' or 'fp16'.
     generator_state: of the random numbers; initial_generator_state: before any was drawn.
     scale: of stylize_multiscale, from 0.
-    The tensors are the run's own, not copies: write or copy them before the run goes on.
+    The tensors are the run's own, not copies: write or copy them before the run continues.
     """
 
     iteration: int
@@ -40,7 +40,7 @@ class Checkpoint:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> 'Checkpoint':
-        """Undo state; version 0.1's is read as well.  Raises KeyError for what is missing."""
+        """Undo state, of version 0.1 as well.  Raises KeyError for a missing field."""
         current = {FORMER_NAMES.get(name, name): value for name, value in state.items()}
         return cls(**{field.name: current[field.name] for field in fields(cls)})
 

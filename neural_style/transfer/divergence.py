@@ -27,9 +27,9 @@ class DivergenceMonitor:
     """A callback that raises DivergenceError once numbers are no longer finite.
 
     It checks every evaluation, on a GPU every tenth.  The last finite image is not a good one:
-    numbers grow for some evaluations before they overflow.  So the one of the lowest loss is kept,
-    of those of the current size.
-    A run without a finite loss at its start is not checked: the original goes on as well
+    numbers grow for some evaluations before they overflow.  So the image of the lowest loss at the
+    current size is kept.
+    A run without a finite loss at its start is not checked: the original continues as well
     (style_blend_weights that sum to 0), and there is no good image to return to.
     """
 

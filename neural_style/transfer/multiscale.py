@@ -117,7 +117,7 @@ def _resized(picture: Tensor, factor: float) -> Tensor:
 
 
 def _enlarged(result: Tensor, content: Tensor, coarser: Tensor | None) -> Tensor:
-    """Enlarge a result to the size of the content image, and add the details that it lacks then.
+    """Enlarge a result to the size of the content image, and add the details that it then lacks.
 
     coarser: the content image at the result's size; None adds nothing.
     With the genuine VGG-19 to relu3_1 the loss starts at a third or less of that without the

@@ -1,4 +1,4 @@
-"""The feval of a run: what its optimiser minimises, and who is told of each evaluation."""
+"""The feval of a run: the function that its optimiser minimises, with the hooks it calls."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from neural_style.transfer.settings import Settings
 class Objective:
     """The feval of a run, a function of z that returns the loss and its gradient.
 
-    z: what is optimised, of a shape; where several processes share it, one shard.
+    z: what is optimised, a tensor of `shape`, or one shard of it if several processes share it.
     optimizer_state: of Torch7's lbfgs or adam, which keep it up to date.
     evaluations: how many are done.  final_image: the image of the last one, once it is done.
     Source: neural_style.lua: feval.
@@ -56,7 +56,7 @@ class Objective:
         return self.world.shard(self.session.world.broadcast(z))
 
     def resume(self, checkpoint: Checkpoint) -> Tensor:
-        """Return the z of a checkpoint, whose run goes on."""
+        """Restore the run of a checkpoint; returns its z."""
         device = self.network.devices[0]
         self.generator.restore(checkpoint.generator_state)
         self.network.scale = checkpoint.network_scale

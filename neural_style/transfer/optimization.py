@@ -25,9 +25,9 @@ def optimize(
 ) -> None:
     """Minimise feval, starting from z, which is changed in place.
 
-    feval(z) gives the loss and its gradient.  state: the optimiser's, to go on with; empty at the
-    start, and kept up to date.  plan: how L-BFGS keeps its history, and where.  world: the
-    processes that have a shard of z each.
+    feval(z) gives the loss and its gradient.  state: the optimiser's; empty at the start of a run,
+    and kept up to date.  plan: how L-BFGS keeps its history, and where.  world: the processes that
+    have a shard of z each.
     Source: neural_style.lua: main.
     """
     if settings.optimizer == 'lbfgs':

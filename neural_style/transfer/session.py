@@ -69,7 +69,7 @@ class Session:
     on_network: called with the network once it has its targets.
     on_evaluation_start: called with a Checkpoint before every evaluation.
         An exception in a hook ends the run.
-    resume_from: a Checkpoint to go on from.  With the same images and settings, num_iterations
+    resume_from: a Checkpoint to continue from.  With the same images and settings, num_iterations
         apart, the result is that of an uninterrupted run, to the last bit on a CPU.  Its tensors
         become the run's own.
     generator: of the random numbers before the seed is set, and without one; by default a new one.

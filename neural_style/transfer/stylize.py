@@ -77,7 +77,7 @@ def stylize(
     generator = session.make_generator()  # dropout draws from it for the targets already
     initial_state = generator.state()
     network = build(cnn, settings, session, generator, devices)
-    del cnn  # the layers above the last loss need no memory any more
+    del cnn  # frees the layers after the last loss
 
     # Plan what fits in memory.
     plan = make_plan(network, inputs, settings)
@@ -121,13 +121,13 @@ def check_resumption(session: Session, settings: Settings, shape: tuple[int, int
     if is_whole and checkpoint.iteration >= max(number, 1):
         raise SettingError(
             'num_iterations',
-            f'the run to go on with has done {checkpoint.iteration} of {number}; give more',
+            f'the run has done {checkpoint.iteration} of {number} evaluations already; give more',
         )
     is_sharded = session.world.size > 1 and math.prod(shape) > LONG_VECTOR
     if not is_sharded and checkpoint.image.numel() != math.prod(shape):
         _, height, width = shape
         raise SettingError(
-            'resume', f'the state is of another image than one of {width} x {height}'
+            'resume', f'the checkpoint is of an image of another size than {width} x {height}'
         )
 
 

@@ -63,7 +63,7 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, capsys):
     assert outputs(folder) == ['out_scene.png', 'out_strokes.png']
     err = capsys.readouterr().err
     assert err.startswith('neural_style: -content_image: in/broken.png: ')
-    assert err.endswith('(out_broken.png is not painted)\n')
+    assert err.endswith('(out_broken.png was not painted)\n')
 
 
 def test_two_pictures_of_one_name_are_refused(folder, capsys):
@@ -75,7 +75,7 @@ def test_two_pictures_of_one_name_are_refused(folder, capsys):
 
 @pytest.mark.parametrize(
     ('content', 'message'),
-    [('empty', 'there is no picture in it'), ('none.txt', 'not a list of pictures')],
+    [('empty', 'it contains no pictures'), ('none.txt', 'not a list of pictures')],
 )
 def test_nothing_to_paint_is_refused(folder, capsys, content, message):
     os.mkdir('empty')

@@ -48,13 +48,13 @@ def test_resuming_a_finished_run_makes_its_picture_again(half):
 
 
 def test_inputs_that_changed_during_the_run_are_refused(command, capsys, data, at_evaluation):
-    """It began with the former ones, which are summed at the start, not when it is interrupted."""
+    """Checksums are those of the files at the start of the run, not at the interruption."""
     shutil.copy(data / 'inputs' / 'scene.jpg', 'in.jpg')
     at_evaluation(2, lambda: shutil.copy(data / 'inputs' / 'strokes.jpg', 'in.jpg'))
     at_evaluation(3, send(signal.SIGINT))
     assert command(f'{SEVEN_ITERATIONS} -content_image in.jpg') == 130
     assert main(['-resume', 'out.checkpoint']) == 1
-    assert 'in.jpg is not what the run began with' in capsys.readouterr().err
+    assert 'in.jpg is not what the run started with' in capsys.readouterr().err
 
 
 REFUSED = [
@@ -62,19 +62,19 @@ REFUSED = [
     ('-style_weight 7', ['-style_weight 100', 'not 7']),
     ('-optimizer adam', ['-optimizer lbfgs']),
     ('-paper_mask auto', ['-paper_mask']),
-    ('-preset ink', ['-resume state: the run began with -']),
-    ('-num_iterations 6', ['-num_iterations', 'done 6 of 6; give more']),
-    ('-content_image {inputs}/waves.jpg', ['-content_image', 'waves.jpg', 'begin anew']),
-    ('-init_image {inputs}/waves.jpg', ['-init_image', 'begin anew']),
-    ('-style_image {inputs}/strokes.jpg,{inputs}/waves.jpg', ['-style_image', 'begin anew']),
-    ('-model_file {models}/lenet_v1.caffemodel', ['-model_file', 'begin anew']),
-    ('-content_image nosuch.jpg', ['-content_image', 'nosuch.jpg is not there']),
+    ('-preset ink', ['-resume state: the run started with -']),
+    ('-num_iterations 6', ['-num_iterations', 'done 6 of 6 evaluations already']),
+    ('-content_image {inputs}/waves.jpg', ['-content_image', 'waves.jpg', 'start a new run']),
+    ('-init_image {inputs}/waves.jpg', ['-init_image', 'start a new run']),
+    ('-style_image {inputs}/strokes.jpg,{inputs}/waves.jpg', ['-style_image', 'start a new run']),
+    ('-model_file {models}/lenet_v1.caffemodel', ['-model_file', 'start a new run']),
+    ('-content_image nosuch.jpg', ['-content_image', 'nosuch.jpg does not exist']),
     ('-resume nosuch', ['-resume nosuch', 'No such file']),
     ('-resume out.png', ['-resume out.png', 'not a .safetensors']),
     ('-resume other', ['-resume other', 'not a checkpoint']),
     ('-checkpoint out.png', ['-checkpoint out.png', '-output_image']),
-    ('-checkpoint out_5.png', ['-checkpoint out_5.png', 'on the way']),
-    ('-checkpoint notes', ['-checkpoint notes', 'no checkpoint; name another']),
+    ('-checkpoint out_5.png', ['-checkpoint out_5.png', 'intermediate picture']),
+    ('-checkpoint notes', ['-checkpoint notes', 'not a checkpoint; name another']),
     ('-checkpoint {inputs}/scene.jpg', ['-checkpoint', '-content_image; name another']),
     ('-checkpoint {models}/mini_vgg19_conv.caffemodel', ['-model_file; name another']),
     ('-checkpoint nodir/state', ['-checkpoint nodir/state', 'nodir']),

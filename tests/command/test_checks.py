@@ -121,8 +121,8 @@ def test_read_only_picture_is_refused(command, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ('flags', 'message'),
     [
-        ('-content_image out.png', '-output_image out.png: the run writes over its -content_image'),
-        ('-style_image out_1.png -save_iter 1', 'the run writes over its -style_image out_1.png'),
+        ('-content_image out.png', '-output_image out.png: the run overwrites its -content_image'),
+        ('-style_image out_1.png -save_iter 1', 'the run overwrites its -style_image out_1.png'),
         ('-style_image out_1.png -save_iter 0', ''),
         ('-style_image out_x.png -save_iter 1', ''),
     ],
@@ -141,7 +141,7 @@ def test_special_files_are_not_replaced(command, capsys, flag):
     os.mkfifo('pipe.png')
     os.symlink('loop.png', 'loop.png')
     for name, message in (
-        ('pipe.png', 'no file that can be replaced'),
+        ('pipe.png', 'not a regular file'),
         ('loop.png', 'cannot write'),
     ):
         assert command(f'{flag} {name}') == 1

@@ -29,7 +29,7 @@ def test_out_of_memory_names_a_size_and_saves_picture_and_state(command, at_eval
     assert command(SEVEN_ITERATIONS) == 1
     err = capsys.readouterr().err
     assert re.search(r'out of memory at 48 x 36.*: -image_size 32 should fit.*-optimizer adam', err)
-    (arguments,) = re.findall(r'go on with: .*?(-resume \S+)$', err, re.M)
+    (arguments,) = re.findall(r'continue with: .*?(-resume \S+)$', err, re.M)
     assert pixels().std() > 0
     assert main(arguments.split()) == 0
     assert np.array_equal(pixels(), want)

@@ -72,7 +72,7 @@ def test_recipe_of_the_same_seed_is_the_same(private_command):
 
 def test_recipe_that_would_be_too_long_is_left_out(private_command, capsys):
     assert private_command('-style_layers', ','.join(['relu1_1'] + ['x' * 100] * 700)) == 0
-    assert 'too long for a recipe' in capsys.readouterr().err
+    assert 'too long to be stored in the picture' in capsys.readouterr().err
     assert image_files.comment('out.png') is None
 
 

@@ -1,4 +1,4 @@
-"""The callbacks of a run: lines, pictures on the way, divergence."""
+"""The callbacks of a run: lines, intermediate pictures, divergence."""
 
 import re
 
@@ -30,8 +30,10 @@ def test_divergence_ends_the_run_with_the_best_picture(command, capsys, monkeypa
     flags += ' -num_iterations {} -output_image {}'
     assert command(flags.format(40, 'out.png')) == 1
     captured = capsys.readouterr()
-    (number,) = re.findall(r'out.png: that of iteration (\d+)', captured.err)
-    assert 'no longer finite; float16 ends at 65504: give -precision bf16' in captured.err
+    (number,) = re.findall(
+        r'out.png: the one with the lowest loss, of iteration (\d+)', captured.err
+    )
+    assert 'no longer finite; float16 overflows at 65504: give -precision bf16' in captured.err
     assert command(flags.format(number, 'short.png')) == 0
     assert np.array_equal(pixels(), pixels('short.png'))
 

@@ -141,7 +141,7 @@ def test_rerun_never_writes_over_the_picture(private_command, rerun, capsys, pic
     assert private_command('-save_iter', 1) == 0
     before = content_of(picture)
     assert rerun(picture, '-output_image', output) == 1
-    assert 'would write over' in capsys.readouterr().err
+    assert 'would overwrite' in capsys.readouterr().err
     assert content_of(picture) == before
 
 
@@ -158,8 +158,8 @@ VALID = {'program': 'neural_style', 'torch': '2', 'seed': 1, 'flags': [], 'input
 @pytest.mark.parametrize(
     'text, message',
     [
-        (None, 'carries no recipe'),
-        ('hello', 'carries no recipe'),
+        (None, 'has no recipe'),
+        ('hello', 'has no recipe'),
         ('{"program": "neural_style"', 'damaged'),
         (json.dumps({'program': 'neural_style'}), 'damaged'),
         (json.dumps(VALID | {'flags': 3}), 'damaged'),
@@ -195,4 +195,4 @@ def test_rerun_names_files_that_are_no_pictures(rerun, capsys, name):
 
 def test_rerun_and_resume_exclude_each_other(capsys):
     assert main(['-rerun', 'a.png', '-resume', 'b']) == 1
-    assert '-rerun: begins anew, and -resume goes on' in capsys.readouterr().err
+    assert '-rerun: starts a new run, and -resume continues one' in capsys.readouterr().err

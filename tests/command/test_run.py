@@ -99,7 +99,7 @@ BAD = [
     ('-style_image ,', ['-style_image']),
     ('-init image -init_image nosuch.jpg', ['-init_image nosuch.jpg']),
     ('-content_image {inputs}/not_an_image.png', ['-content_image', 'not_an_image.png']),
-    ('-content_image .', ['-content_image', 'there is no picture in it']),
+    ('-content_image .', ['-content_image', 'it contains no pictures']),
     ('-model_file nosuch.caffemodel', ['nosuch.caffemodel', 'download_models.sh']),
     ('-model_file {models}/mini_vgg19.prototxt', ['mini_vgg19.prototxt']),
     ('-model_file ' + 'x' * 300, ['-model_file', 'name too long']),

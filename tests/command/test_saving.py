@@ -77,7 +77,7 @@ def test_full_disk_costs_only_intermediate_pictures_and_states(
     monkeypatch.setattr('neural_style.torch7.image.write_whole', full)
     assert command(f'{SEVEN_ITERATIONS} -checkpoint state -checkpoint_iter 3') == 0
     err = capsys.readouterr().err
-    assert './out_2.png: cannot write the image: No space left on device; going on' in err
+    assert './out_2.png: cannot write the image: No space left on device; continuing' in err
     assert err.count('state: cannot write the state: No space left on device') == 2
     assert files() == ['out.png']
 

@@ -43,7 +43,7 @@ def test_interrupted_run_goes_on_to_the_same_picture_and_text(
     captured = capsys.readouterr()
     assert 'out.checkpoint' in files()
     assert 'interrupted after iteration 4; the picture is in out.png' in captured.err
-    (arguments,) = re.findall(r'go on with: .*?(-resume \S+)$', captured.err, re.M)
+    (arguments,) = re.findall(r'continue with: .*?(-resume \S+)$', captured.err, re.M)
     assert not np.array_equal(pixels(), want)
     begun = iterations(captured.out)
     assert main(arguments.split()) == 0
@@ -67,7 +67,7 @@ def test_interrupt_during_the_last_evaluation_leaves_the_finished_picture(
     want = pixels()
     at_evaluation(7, send(signal.SIGTERM))
     assert command(SEVEN_ITERATIONS) == 143
-    assert 'out.png is ready' in capsys.readouterr().err
+    assert 'out.png is complete' in capsys.readouterr().err
     assert np.array_equal(pixels(), want)
     assert 'out.checkpoint' not in files()
 
@@ -119,6 +119,6 @@ def test_second_signal_ends_the_process_at_once(data, tmp_path):
         env=os.environ | {'PYTHONPATH': str(ROOT)},
     )  # fmt: skip
     assert done.returncode == -signal.SIGTERM
-    assert 'once more ends at once' in done.stderr
+    assert 'a second signal stops at once' in done.stderr
     assert 'still there' not in done.stdout
     assert os.listdir(tmp_path) == []

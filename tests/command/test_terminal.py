@@ -52,7 +52,7 @@ FLAGS = [
     [
         (['neural_style.py', '-preset', 'list'], 0, ''),
         (['neural_style.py', '-dry_run', *FLAGS], 0, ''),
-        (['neural_style.py', '-help'], 0, 'Further options, which the original has not:'),
+        (['neural_style.py', '-help'], 0, 'Options that the original does not have:'),
         (['neural_style.py', '-no_such_flag'], 1, 'invalid argument: -no_such_flag'),
         (['-m', 'neural_style.figures', 'list'], 0, ''),
         (['-m', 'loadcaffe', PROTO_FILE, MODEL_FILE], 0, ''),
@@ -75,7 +75,7 @@ def test_full_disk_under_the_log_stops_no_run(data, tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-    message = 'neural_style: stdout: No space left on device; going on without it\n'
+    message = 'neural_style: stdout: No space left on device; continuing without it\n'
     assert (done.returncode, done.stderr) == (0, message)
     assert files(tmp_path) == ['out.png']
 

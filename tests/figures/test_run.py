@@ -24,7 +24,7 @@ def test_every_figure_is_rendered_once(command, calls, capsys, name):
     assert command(name) == 0
     assert len(calls) == count
     out, err = capsys.readouterr()
-    assert out.count('painted before') == count
+    assert out.count('already painted') == count
     assert err == ''
 
 
@@ -32,7 +32,7 @@ def test_interrupted_figure_goes_on_where_it_stopped(command, calls, capsys):
     calls.stop = 2
     assert command('interpolation') == 130
     assert len([file for file in os.listdir('out') if file.endswith('.png')]) == 2
-    assert 'the same command goes on' in capsys.readouterr().err
+    assert 'the same command continues' in capsys.readouterr().err
     calls.stop = math.inf
     assert command('interpolation') == 0
     assert len(calls) == 5

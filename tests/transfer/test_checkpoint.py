@@ -1,4 +1,4 @@
-"""A run that goes on from a checkpoint: the same bits as one that was never interrupted."""
+"""A run that continues from a checkpoint ends in the bits of an uninterrupted one."""
 
 import json
 from dataclasses import replace
@@ -75,7 +75,7 @@ CASES = [(name, False) for name in RUNS] + [(name, True) for name in RUNS if 'lb
 
 @pytest.mark.parametrize(('name', 'long'), CASES, ids=[f'{n}{", long" * k}' for n, k in CASES])
 def test_a_resumed_run_ends_in_the_same_bits(name, long, tmp_path, monkeypatch):
-    # from noise that is no noise any more for L-BFGS, which keeps a pair every time
+    # noise so strong that L-BFGS keeps a pair at every step
     settings = {'seed': 7, 'noise_scale': 50, **RUNS[name]}
     if long:
         monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)

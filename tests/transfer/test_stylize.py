@@ -106,7 +106,7 @@ def test_settings_are_checked_before_the_network_is_loaded():
 def test_a_checkpoint_of_a_finished_run_is_refused():
     checkpoints = []
     short_run(session=Session(on_evaluation_start=checkpoints.append))
-    with pytest.raises(SettingError, match='has done 1 of 1; give more') as error:
+    with pytest.raises(SettingError, match='done 1 of 1 evaluations already') as error:
         short_run(num_iterations=1, session=Session(resume_from=checkpoints[-1]))
     assert error.value.name == 'num_iterations'
 
@@ -115,7 +115,7 @@ def test_a_checkpoint_of_another_image_is_refused():
     checkpoints = []
     short_run(session=Session(on_evaluation_start=checkpoints.append))
     session = Session(resume_from=checkpoints[-1])
-    with pytest.raises(SettingError, match='another image than one of 16 x 16'):
+    with pytest.raises(SettingError, match='an image of another size than 16 x 16'):
         stylize(mini_vgg19(), noise(3, 16, 16), [noise(3, 8, 8)], session=session)
 
 
