@@ -26,9 +26,11 @@ from neural_style.tiling.geometry import Window, halo
 from neural_style.tiling.stages import Stage, Tiling
 from neural_style.torch7.convolution import EXACT, EXACT_STYLE
 
-# Kernels that oneDNN compiles, threads, buffers: what a run needs beside its tensors; with tiles
-# the heap's gaps as well.
-OVERHEAD, OVERHEAD_OF_TILES = 80 << 20, 112 << 20
+# Memory besides tensors: oneDNN's compiled kernels, threads, buffers.
+OVERHEAD = 80 << 20
+# Tiles have more kernels, of more sizes, and fragment the heap: by so many bytes, and an eighth of
+# those of their tensors, until free memory is released, which keeps it below the limit.
+TILE_OVERHEAD, TILE_FRAGMENTATION, MAX_TILE_OVERHEAD = 48 << 20, 0.125, 112 << 20
 # To keep and to use a bit takes the time of so many multiplications of a convolution, measured in
 # float32 on two cores.
 BIT = 100
@@ -320,17 +322,18 @@ def predict(
     targets /= processes if on_cpu else 1  # memory that nobody writes to is none
     image = 24 * pixels if on_cpu else 0  # float64, preprocessed
     later = kept - job.released_bytes
-    phases = [later + _evaluation(job, tiling), image + vector]
+    evaluation = _evaluation(job, tiling)
+    phases = [later + _total_bytes(network, evaluation), image + vector]
     for size in job.style_sizes:
         whole = 36 * math.prod(size) if on_cpu else 12 * math.prod(size)
         if small and math.prod(size) <= EXACT_STYLE:
             whole += job.once(_windows, size)
-        phases.append(whole + _forward(job, tiling, size))
+        phases.append(whole + _total_bytes(network, _forward(job, tiling, size)))
     if on_cpu:
         phases.append(later + saving(job.size))
-    overhead = 0
+    overhead = 0.0
     if on_cpu:
-        overhead = OVERHEAD if tiling is None else OVERHEAD + OVERHEAD_OF_TILES
+        overhead = OVERHEAD if tiling is None else OVERHEAD + _tile_overhead(evaluation)
     return int(job.used + overhead + targets + max(phases))
 
 
@@ -392,14 +395,20 @@ def _sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[int, int]
     return found
 
 
-def _evaluation(job: Workload, tiling: Tiling | None) -> float:
-    """Bytes that going up and down needs at the peak."""
+def _tile_overhead(evaluation: MemoryUse) -> float:
+    """Estimate the bytes that evaluating in tiles takes besides tensors."""
+    gaps = TILE_FRAGMENTATION * evaluation.off_heap
+    return min(TILE_OVERHEAD + gaps, MAX_TILE_OVERHEAD)
+
+
+def _evaluation(job: Workload, tiling: Tiling | None) -> MemoryUse:
+    """Predict what an evaluation needs at its peak."""
     network = job.network
     if tiling is None:
         whole = Stage(0, len(layers_of(network)))
         both = _both_ways(network, layers_of(network), 3, job.size, whole)
-        gradient = 3 * 4 * math.prod(job.size)
-        return gradient + _taken(network, [both.with_fragmentation(GAPS_OF_WHOLE)])
+        gradient = MemoryUse(heap=3.0 * 4 * math.prod(job.size))
+        return gradient + both.with_fragmentation(GAPS_OF_WHOLE)
     loads = [stage_cost(job, stage, job.size) for stage in tiling.stages]
     peaks, held = [], 0.0
     for number, load in enumerate(loads):
@@ -408,11 +417,11 @@ def _evaluation(job: Workload, tiling: Tiling | None) -> float:
         held += load.kept + load.held
         # the gradients above and below, and a tile
         peaks.append(MemoryUse(held + above + load.gradient) + load.down)
-    return _taken(network, peaks)
+    return _upper_bound(peaks)
 
 
-def _forward(job: Workload, tiling: Tiling | None, size: tuple[int, int]) -> float:
-    """Bytes that going up alone needs at the peak."""
+def _forward(job: Workload, tiling: Tiling | None, size: tuple[int, int]) -> MemoryUse:
+    """Predict what a forward pass alone needs at its peak."""
     network = job.network
     if tiling is None:
         layers, sizes = layers_of(network), _sizes(layers_of(network), size)
@@ -422,20 +431,23 @@ def _forward(job: Workload, tiling: Tiling | None, size: tuple[int, int]) -> flo
             own = below if _shares(layer) else _output_memory(network, layer, channels, upper)
             most |= below + own + _besides(network, layer, lower, winograd=True)
             below = own
-        return _taken(network, [most.with_fragmentation(GAPS_OF_WHOLE)])
+        return most.with_fragmentation(GAPS_OF_WHOLE)
     loads = [stage_cost(job, stage, size) for stage in tiling.stages]
     aboves = [load.below for load in loads[1:]] + [0.0]
     peaks = [
         MemoryUse(load.below + above) + load.up for load, above in zip(loads, aboves, strict=True)
     ]
-    return _taken(network, peaks)
+    return _upper_bound(peaks)
 
 
-def _taken(network: LossNetwork, rooms: Sequence[MemoryUse]) -> float:
-    """Bytes that are enough at all times: what the heap has got is never given back."""
-    most = functools.reduce(operator.or_, rooms)
+def _upper_bound(peaks: Sequence[MemoryUse]) -> MemoryUse:
+    """Return an upper bound over all moments: the heap never shrinks."""
+    return functools.reduce(operator.or_, peaks)
+
+
+def _total_bytes(network: LossNetwork, use: MemoryUse) -> float:
     gaps = GAPS_APART if network.devices[0].type == 'cpu' else 1.0  # there nobody has measured
-    return gaps * most.off_heap + most.heap
+    return gaps * use.off_heap + use.heap
 
 
 def _relu_backward_positions(layers: Sequence[Any]) -> list[int]:

@@ -119,7 +119,7 @@ def test_tiles_of_a_run_paint_the_same_picture(monkeypatch):
     # so that tiles are worth while for a small picture
     monkeypatch.setattr('neural_style.planning.planner.LARGE', 1 << 20)
     monkeypatch.setattr('neural_style.planning.prediction.OVERHEAD', 0)
-    monkeypatch.setattr('neural_style.planning.prediction.OVERHEAD_OF_TILES', 0)
+    monkeypatch.setattr('neural_style.planning.prediction.MAX_TILE_OVERHEAD', 0)
     monkeypatch.setattr('neural_style.planning.planner.used_memory', lambda _: 0)
     cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
     content, style = (
