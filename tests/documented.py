@@ -119,6 +119,7 @@ SHORTER = {
     'tests/stress/conformance.py': 'iters1_adam',
     'tests/stress/kill_checkpoint.py': '--times 2',
     'tests/stress/fuzz_loadcaffe.py': '--mutants 1',
+    'tests/stress/hostile_files.py': 'nested_lists',
 }
 # What is not here: another's program, matplotlib, a GPU.
 LEFT_OUT = {'--neural-style-pt': 2, '--plot': 2, '--gpu': 2, '--tf32': 1}
