@@ -18,18 +18,18 @@ from neural_style.losses.base import Region
 from neural_style.losses.features import crop
 
 SHAPES = [(4, 5, 7), (1, 1, 1), (16, 9, 8), (3, 1, 6)]
-KINDS = [ContentLoss, StyleLoss]
+LOSS_CLASSES = [ContentLoss, StyleLoss]
 
 
 @pytest.mark.parametrize('shape', SHAPES)
 @pytest.mark.parametrize(
-    ('kind', 'formula'), [(ContentLoss, content_formula), (StyleLoss, style_formula)]
+    ('loss_class', 'formula'), [(ContentLoss, content_formula), (StyleLoss, style_formula)]
 )
 @pytest.mark.parametrize('chunk', [features_module.CHUNK_ELEMENTS, 1, 40])
-def test_gradient_is_that_of_the_formula(kind, formula, shape, chunk, monkeypatch):
+def test_gradient_is_that_of_the_formula(loss_class, formula, shape, chunk, monkeypatch):
     monkeypatch.setattr(features_module, 'CHUNK_ELEMENTS', chunk)  # few rows at a time
     x, target = features(shape, 1), features(shape, 2)
-    loss = captured(kind(7.5), target)
+    loss = captured(loss_class(7.5), target)
     gradient = layer_gradient(loss, x)
     value, want = autograd(formula, x, target, 7.5)
     # float64 throughout; the order of the sums differs.
@@ -37,21 +37,21 @@ def test_gradient_is_that_of_the_formula(kind, formula, shape, chunk, monkeypatc
     torch.testing.assert_close(gradient, want, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize('kind', KINDS)
-def test_normalize_divides_the_gradient_by_its_l1_norm_before_the_strength(kind):
+@pytest.mark.parametrize('loss_class', LOSS_CLASSES)
+def test_normalize_divides_the_gradient_by_its_l1_norm_before_the_strength(loss_class):
     x, target = features((4, 5, 7), 1), features((4, 5, 7), 2)
-    plain = layer_gradient(captured(kind(1.0), target), x)
-    normalized = layer_gradient(captured(kind(3.0, normalize=True), target), x)
+    plain = layer_gradient(captured(loss_class(1.0), target), x)
+    normalized = layer_gradient(captured(loss_class(3.0, normalize=True), target), x)
     want = 3.0 * plain / (plain.abs().sum() + 1e-8)
     torch.testing.assert_close(normalized, want, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize('kind', KINDS)
-def test_loss_before_an_in_place_relu_takes_its_gradient_from_the_rectified_features(kind):
+@pytest.mark.parametrize('loss_class', LOSS_CLASSES)
+def test_loss_before_an_in_place_relu_takes_its_gradient_from_the_rectified_features(loss_class):
     x, target = features((4, 5, 7), 1), features((4, 5, 7), 2)
-    loss = captured(kind(2.0, precedes_relu=True), target)
+    loss = captured(loss_class(2.0, precedes_relu=True), target)
     gradient = layer_gradient(loss, x)
-    plain = captured(kind(2.0), target)
+    plain = captured(loss_class(2.0), target)
     want = plain.gradient(x.clamp(min=0), plain.statistic(x)) * 2.0
     torch.testing.assert_close(gradient, want, rtol=1e-12, atol=1e-15)
     textbook = layer_gradient(plain, x)
@@ -59,21 +59,21 @@ def test_loss_before_an_in_place_relu_takes_its_gradient_from_the_rectified_feat
     assert loss.loss == plain.loss, 'the value is that of the features before the ReLU'
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('loss_class', LOSS_CLASSES)
 @pytest.mark.parametrize('normalize', [False, True])
-def test_regions_add_up_to_the_layer(kind, normalize):
+def test_regions_add_up_to_the_layer(loss_class, normalize):
     """What tiles and processes rely on: statistics add, and gradients are local."""
     x, target = features((4, 6, 7), 1), features((4, 6, 7), 2)
-    loss = captured(kind(1.5, normalize), target)
-    whole, gradient = loss.statistic(x), torch.zeros_like(x)
-    loss.add_gradient(gradient, x, whole)
+    loss = captured(loss_class(1.5, normalize), target)
+    layer_statistic, gradient = loss.statistic(x), torch.zeros_like(x)
+    loss.add_gradient(gradient, x, layer_statistic)
     regions = [Region((rows, slice(0, 7)), (6, 7)) for rows in (slice(0, 2), slice(2, 6))]
     parts = [crop(x, region.position) for region in regions]
     statistic = sum(
         loss.statistic(part, region, exact=False)
         for part, region in zip(parts, regions, strict=True)
     )
-    torch.testing.assert_close(statistic, whole, rtol=1e-13, atol=0)
+    torch.testing.assert_close(statistic, layer_statistic, rtol=1e-13, atol=0)
     norms = sum(
         loss.gradient_norm(part, statistic, region)
         for part, region in zip(parts, regions, strict=True)
@@ -85,13 +85,13 @@ def test_regions_add_up_to_the_layer(kind, normalize):
     torch.testing.assert_close(total, gradient, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('loss_class', LOSS_CLASSES)
 @pytest.mark.parametrize('normalize', [False, True])
 @pytest.mark.parametrize('exact', [False, True])
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
-def test_images_of_a_batch_have_the_losses_of_single_images(kind, normalize, exact, layout):
+def test_images_of_a_batch_have_the_losses_of_single_images(loss_class, normalize, exact, layout):
     batch = features((4, 5, 7), 1, images=3).contiguous(memory_format=layout)
-    loss = captured(kind(1.5, normalize), features((4, 5, 7), 2))
+    loss = captured(loss_class(1.5, normalize), features((4, 5, 7), 2))
     statistic, gradient = loss.statistic(batch, exact=exact), torch.zeros_like(batch)
     loss.set_value(statistic, batch.shape)
     total = loss.loss
@@ -110,8 +110,8 @@ def test_images_of_a_batch_have_the_losses_of_single_images(kind, normalize, exa
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_statistics_of_half_the_precision_are_float32(dtype):
     x = features((4, 5, 7)).to(dtype)
-    for kind in KINDS:
-        loss = captured(kind(1.0), x)
+    for loss_class in LOSS_CLASSES:
+        loss = captured(loss_class(1.0), x)
         assert loss.target.dtype == torch.float32
         assert loss.statistic(x).dtype == torch.float32
         loss(x)
@@ -125,12 +125,12 @@ def modules(golden):
 
 @pytest.mark.parametrize('norm', ['', 'norm__'])
 @pytest.mark.parametrize('case', ['c4_5x7_float', 'c4_5x7_double', 'c16_9x8_float'])
-@pytest.mark.parametrize(('kind', 'name'), [(ContentLoss, 'content'), (StyleLoss, 'style')])
-def test_losses_match_torch7(modules, case, kind, name, norm):
+@pytest.mark.parametrize(('loss_class', 'name'), [(ContentLoss, 'content'), (StyleLoss, 'style')])
+def test_losses_match_torch7(modules, case, loss_class, name, norm):
     def recorded(key):
         return torch.from_numpy(modules[f'{case}__{key}'])
 
-    loss = kind(recorded_strength(modules, case, name), normalize=bool(norm))
+    loss = loss_class(recorded_strength(modules, case, name), normalize=bool(norm))
     loss.mode = 'loss'
     loss.target = recorded(f'{norm}{name}_target')
     if name == 'content':

@@ -10,20 +10,20 @@ from neural_style.losses.content import PaperContentLoss
 from neural_style.losses.features import crop
 
 
-@pytest.mark.parametrize('kind', [ContentLoss, PaperContentLoss])
-def test_target_is_captured_by_regions(kind):
-    x, whole, parts = features((4, 6, 7)), kind(1.0), kind(1.0)
-    whole.capture(x)
+@pytest.mark.parametrize('loss_class', [ContentLoss, PaperContentLoss])
+def test_target_is_captured_by_regions(loss_class):
+    x, loss, regional = features((4, 6, 7)), loss_class(1.0), loss_class(1.0)
+    loss.capture(x)
     for rows in (slice(0, 4), slice(4, 6)):
         region = Region((rows, slice(0, 7)), (6, 7))
-        parts.capture_region(crop(x, region.position), region)
-    assert torch.equal(parts.target, whole.target)
+        regional.capture_region(crop(x, region.position), region)
+    assert torch.equal(regional.target, loss.target)
 
 
-@pytest.mark.parametrize('kind', [ContentLoss, PaperContentLoss])
-def test_images_of_a_batch_may_have_targets_of_their_own(kind):
+@pytest.mark.parametrize('loss_class', [ContentLoss, PaperContentLoss])
+def test_images_of_a_batch_may_have_targets_of_their_own(loss_class):
     batch, targets = features((4, 5, 7), 1, images=3), features((4, 5, 7), 2, images=3)
-    loss, single = kind(2.0), kind(2.0)
+    loss, single = loss_class(2.0), loss_class(2.0)
     loss.takes_batches = True
     gradient, total = layer_gradient(captured(loss, targets), batch), 0.0
     for n in range(3):

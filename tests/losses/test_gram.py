@@ -11,9 +11,9 @@ LAYOUTS = [torch.contiguous_format, torch.channels_last]
 def test_gram_matrix_of_half_the_precision_is_a_float32_product():
     features = torch.randn(1, 16, 90, 70).bfloat16()
     want = gram_matrix(features.double())
-    got = gram_matrix(features)
-    assert got.dtype == torch.float32
-    assert (got - want).norm() < 1e-6 * want.norm()
+    gram = gram_matrix(features)
+    assert gram.dtype == torch.float32
+    assert (gram - want).norm() < 1e-6 * want.norm()
 
 
 @pytest.mark.parametrize('exact', [False, True])
@@ -41,7 +41,7 @@ def test_product_is_added_to_any_layout(layout, is_crop, dtype, limit):
     assert (total.float() - want).norm() < limit * want.norm()  # rounded to eight bits at the end
 
 
-def test_both_products_of_a_symmetric_matrix_are_twice_one():
+def test_products_with_a_symmetric_matrix_and_its_transpose_are_equal():
     torch.manual_seed(0)
     features, matrix = torch.randn(1, 6, 8, 9), torch.randn(6, 6)
     both = multiply_both(matrix, features)

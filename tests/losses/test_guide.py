@@ -21,6 +21,6 @@ def test_guide_has_the_precision_of_the_features(dtype):
 
 def test_region_of_a_guide_is_a_crop():
     guide = Guide(torch.rand(1, 8, 12))
-    whole = guide.of(torch.zeros(1, 3, 8, 12))
+    guide_map = guide.of(torch.zeros(1, 3, 8, 12))
     region = Region((slice(2, 5), slice(1, 12)), (8, 12))
-    assert torch.equal(guide.of(torch.zeros(1, 3, 3, 11), region), whole[..., 2:5, 1:12])
+    assert torch.equal(guide.of(torch.zeros(1, 3, 3, 11), region), guide_map[..., 2:5, 1:12])

@@ -7,11 +7,11 @@ from loss_formulas import captured, features, layer_gradient
 from neural_style import ContentLoss, StyleLoss, TVLoss, gram_matrix
 
 
-@pytest.mark.parametrize('kind', [ContentLoss, StyleLoss])
-def test_layer_passes_features_on_and_adds_to_the_gradient(kind):
+@pytest.mark.parametrize('loss_class', [ContentLoss, StyleLoss])
+def test_layer_passes_features_on_and_adds_to_the_gradient(loss_class):
     x, target = features((4, 5, 7), 1), features((4, 5, 7), 2)
     incoming = features((4, 5, 7), 3)
-    loss = captured(kind(2.0), target)
+    loss = captured(loss_class(2.0), target)
     x = x.requires_grad_()
     y = loss(x)
     assert torch.equal(y, x)
@@ -21,32 +21,32 @@ def test_layer_passes_features_on_and_adds_to_the_gradient(kind):
     assert torch.equal(incoming, features((4, 5, 7), 3)), 'others may hold the incoming gradient'
 
 
-@pytest.mark.parametrize('kind', [ContentLoss, StyleLoss])
-def test_layer_without_a_mode_is_the_identity(kind):
+@pytest.mark.parametrize('loss_class', [ContentLoss, StyleLoss])
+def test_layer_without_a_mode_is_the_identity(loss_class):
     x = features((4, 5, 7))
-    loss = kind(2.0)
+    loss = loss_class(2.0)
     assert loss(x) is x
     assert loss.loss == 0 and not loss.has_target
 
 
-@pytest.mark.parametrize('kind', [ContentLoss, StyleLoss])
-def test_layer_without_a_target_is_refused(kind):
-    loss = kind(2.0)
+@pytest.mark.parametrize('loss_class', [ContentLoss, StyleLoss])
+def test_layer_without_a_target_is_refused(loss_class):
+    loss = loss_class(2.0)
     loss.mode = 'loss'
     with pytest.raises(ValueError, match='a loss without a target'):
         loss(features((4, 5, 7)))
 
 
-@pytest.mark.parametrize('kind', [ContentLoss, StyleLoss, TVLoss])
-def test_several_images_are_refused(kind):
+@pytest.mark.parametrize('loss_class', [ContentLoss, StyleLoss, TVLoss])
+def test_several_images_are_refused(loss_class):
     with pytest.raises(ValueError, match='of one image, not of 2'):
-        kind(1.0)(torch.zeros(2, 3, 4, 4))
+        loss_class(1.0)(torch.zeros(2, 3, 4, 4))
 
 
-@pytest.mark.parametrize('kind', [ContentLoss, StyleLoss])
-def test_layer_takes_a_batch_where_it_is_told_to(kind):
+@pytest.mark.parametrize('loss_class', [ContentLoss, StyleLoss])
+def test_layer_takes_a_batch_where_it_is_told_to(loss_class):
     batch = features((4, 5, 7), 1, images=2)
-    loss = captured(kind(2.0), features((4, 5, 7), 2))
+    loss = captured(loss_class(2.0), features((4, 5, 7), 2))
     singles = [layer_gradient(loss, image) for image in batch.split(1)]
     loss.takes_batches = True
     assert torch.equal(layer_gradient(loss, batch), torch.cat(singles))
@@ -70,10 +70,10 @@ def test_layer_takes_features_of_half_the_precision(dtype):
     assert (gradient.float() - want).norm() < 1e-2 * want.norm()
 
 
-@pytest.mark.parametrize(('kind', 'size'), [(ContentLoss, 1e25), (StyleLoss, 1e12)])
-def test_loss_overflows_without_a_warning(kind, size):
+@pytest.mark.parametrize(('loss_class', 'size'), [(ContentLoss, 1e25), (StyleLoss, 1e12)])
+def test_loss_overflows_without_a_warning(loss_class, size):
     x, target = (features((4, 5, 7), seed).float() for seed in (1, 2))
-    loss = captured(kind(1.0), target)
+    loss = captured(loss_class(1.0), target)
     loss(size * x)  # warnings are errors here
     assert loss.loss == torch.inf
 

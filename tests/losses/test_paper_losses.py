@@ -27,7 +27,7 @@ def picture(seed, height=32, width=48):
 
 def features(cnn, x):
     """Every layer's output by name, average pooling in the place of max pooling."""
-    found, y = {}, x.unsqueeze(0)
+    outputs, y = {}, x.unsqueeze(0)
     for layer in cnn:
         if isinstance(layer, nn.MaxPool2d):
             y = nn.functional.avg_pool2d(y, 2, 2)
@@ -35,8 +35,8 @@ def features(cnn, x):
             y = nn.functional.relu(y)
         else:
             y = layer(y)
-        found[layer.name] = y[0].flatten(1)  # F, N x M
-    return found
+        outputs[layer.name] = y[0].flatten(1)  # F, N x M
+    return outputs
 
 
 def eq_1(f, p):
@@ -133,20 +133,20 @@ def images(data):
 
 def run(cnn, data, **settings):
     content, style = images(data)
-    found = []
+    values = []
     stylize(
         cnn.float(),
         content,
         [style],
         num_iterations=1,
         seed=1,
-        callback=lambda it: found.extend(it.content_losses + it.style_losses),
+        callback=lambda it: values.extend(it.content_losses + it.style_losses),
         **settings,
     )
-    return found
+    return values
 
 
-def test_a_weight_behind_a_layer_multiplies_its_loss(cnn, data):
+def test_weight_after_a_layer_name_multiplies_its_loss(cnn, data):
     layers = {'content_layers': 'relu2_2,relu4_2', 'style_layers': 'relu1_1,relu2_1'}
     plain = run(cnn, data, **layers)
     weighted = run(
@@ -156,10 +156,10 @@ def test_a_weight_behind_a_layer_multiplies_its_loss(cnn, data):
     assert weighted == [pytest.approx(x * f) for x, f in zip(plain, factors, strict=True)]
 
 
-def test_weighted_layers_may_stand_in_any_order(cnn, data):
-    one = run(cnn, data, style_layers='relu1_1:2,relu2_1:3')
-    other = run(cnn, data, style_layers='relu2_1:3,relu1_1:2')
-    assert one == other
+def test_weighted_layers_may_be_named_in_any_order(cnn, data):
+    result = run(cnn, data, style_layers='relu1_1:2,relu2_1:3')
+    reordered = run(cnn, data, style_layers='relu2_1:3,relu1_1:2')
+    assert reordered == result
 
 
 @pytest.mark.parametrize(
@@ -174,13 +174,13 @@ def test_weighted_layers_may_stand_in_any_order(cnn, data):
         ({'missing_layers': 'x'}, ['`missing_layers` x: choose warn or error']),
     ],
 )
-def test_layers_that_cannot_be_had_are_an_error(cnn, data, settings, named):
+def test_unusable_layers_are_refused(cnn, data, settings, named):
     for pattern in named:
         with pytest.raises(ValueError, match=pattern):
             run(cnn, data, **settings)
 
 
-def test_the_error_lists_the_layers_that_there_are(cnn, data):
+def test_error_lists_the_layers_of_the_network(cnn, data):
     names = ', '.join(layer.name for layer in cnn)
     with pytest.raises(ValueError, match=f'it has {names}$'):
         run(cnn, data, losses='paper', style_layers='relu9_1')

@@ -51,7 +51,7 @@ def test_backward_pass_of_the_relu_before_may_be_included():
     assert torch.equal(gradient, want * (x > 0))
 
 
-def test_own_gradients_are_overwritten():
+def test_gradients_that_nothing_else_holds_are_overwritten():
     x, loss = features((4, 5, 7), 1), captured(ContentLoss(2.0), features((4, 5, 7), 2))
     for owns_gradient in (False, True):
         incoming = features((4, 5, 7), 3)

@@ -11,7 +11,7 @@ from neural_style.losses.features import crop
 from neural_style.losses.guide import Guide
 from neural_style.losses.style import PaperStyleLoss
 
-KINDS = [StyleLoss, PaperStyleLoss]
+LOSS_CLASSES = [StyleLoss, PaperStyleLoss]
 
 
 def guide(height, width, seed):
@@ -24,9 +24,9 @@ def guided_gram(f, t):
     return flat @ flat.t() / (t**2).sum()
 
 
-def factor(kind, channels):
+def factor(loss_class, channels):
     """What Σ (G − A)² is multiplied by, with G divided by positions alone."""
-    return {StyleLoss: 1 / channels**4, PaperStyleLoss: 1 / (4 * channels**2)}[kind]
+    return {StyleLoss: 1 / channels**4, PaperStyleLoss: 1 / (4 * channels**2)}[loss_class]
 
 
 def evaluated(loss, x, exact):
@@ -37,22 +37,22 @@ def evaluated(loss, x, exact):
     return loss.loss, gradient
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('loss_class', LOSS_CLASSES)
 @pytest.mark.parametrize('rows', [None, 1, 4])
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
-def test_guided_loss_has_the_gradient_of_its_formula(kind, rows, layout, monkeypatch):
+def test_guided_loss_has_the_gradient_of_its_formula(loss_class, rows, layout, monkeypatch):
     """rows: of a chunk; None: all of a small image."""
     x, a = features((4, 6, 8), 1), features((4, 5, 5), 2)
     image_guide, style_guide = guide(6, 8, 3), guide(5, 5, 4)
     x = x.contiguous(memory_format=layout)
-    loss, exact = kind(2.5), rows is None
+    loss, exact = loss_class(2.5), rows is None
     monkeypatch.setattr(features_module, 'CHUNK_ELEMENTS', 4 * 8 * (rows or 6))
     loss.set_guides([Guide(style_guide)])
     loss.capture(a, exact)
     loss.set_guides([Guide(image_guide)])
     x.requires_grad_()
     difference = guided_gram(x, image_guide) - guided_gram(a, style_guide)
-    want = 2.5 * factor(kind, 4) * (difference**2).sum()
+    want = 2.5 * factor(loss_class, 4) * (difference**2).sum()
     want.backward()
     value, gradient = evaluated(loss, x.detach(), exact)
     assert float(value) == pytest.approx(want.item(), rel=1e-12)
@@ -65,17 +65,17 @@ def test_a_guide_of_ones_changes_nothing():
     guided.set_guides([Guide(torch.ones(1, 12, 16))])
     torch.testing.assert_close(captured(guided, a).target, captured(plain, a).target)
     torch.testing.assert_close(plain.target, gram_matrix(a) / a.numel())
-    for one, other in zip(evaluated(plain, x, True), evaluated(guided, x, True), strict=True):
-        torch.testing.assert_close(one, other)
+    for want, result in zip(evaluated(plain, x, True), evaluated(guided, x, True), strict=True):
+        torch.testing.assert_close(result, want)
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('loss_class', LOSS_CLASSES)
 @pytest.mark.parametrize('normalize', [False, True])
 @pytest.mark.parametrize('exact', [False, True])
-def test_loss_is_the_weighted_sum_of_its_terms(kind, normalize, exact):
+def test_loss_is_the_weighted_sum_of_its_terms(loss_class, normalize, exact):
     x, a = features((4, 6, 8), 1), features((4, 5, 5), 2)
     weights, guides = [1.0, 0.25, 3.0], [None, guide(6, 8, 3), guide(6, 8, 4)]
-    loss = kind(2.5, normalize)
+    loss = loss_class(2.5, normalize)
     style_guides = [None, Guide(guide(5, 5, 5)), Guide(guide(5, 5, 6))]
     loss.set_guides(style_guides)
     loss.capture(a)
@@ -83,7 +83,7 @@ def test_loss_is_the_weighted_sum_of_its_terms(kind, normalize, exact):
     value, gradient = evaluated(loss, x, exact)
     want_value, want = 0.0, torch.zeros_like(x)
     for weight, image_guide, style_guide in zip(weights, guides, style_guides, strict=True):
-        single = kind(2.5 * weight)
+        single = loss_class(2.5 * weight)
         single.set_guides([style_guide])
         single.capture(a)
         single.set_guides([None if image_guide is None else Guide(image_guide)])
@@ -102,22 +102,22 @@ def test_regions_of_several_guided_terms_add_up_to_the_layer():
     loss.set_guides([Guide(guide(5, 5, 3)), Guide(guide(5, 5, 4))])
     loss.capture(a)
     loss.set_guides([Guide(guide(12, 16, 5)), Guide(guide(12, 16, 6))], [1.0, 0.5])
-    whole, gradient = loss.statistic(x, exact=False), torch.zeros_like(x)
-    loss.add_gradient(gradient, x, whole, exact=False)
+    layer_statistic, gradient = loss.statistic(x, exact=False), torch.zeros_like(x)
+    loss.add_gradient(gradient, x, layer_statistic, exact=False)
     regions = [Region((rows, slice(0, 8)), (6, 8)) for rows in (slice(0, 1), slice(1, 6))]
     parts = [crop(x, region.position) for region in regions]
     shares = [loss.statistic(*pair, exact=False) for pair in zip(parts, regions, strict=True)]
-    torch.testing.assert_close(sum(shares), whole, rtol=1e-13, atol=0)
+    torch.testing.assert_close(sum(shares), layer_statistic, rtol=1e-13, atol=0)
     total = torch.zeros_like(x)
     for part, region in zip(parts, regions, strict=True):
-        loss.add_gradient(crop(total, region.position), part, whole, region, exact=False)
+        loss.add_gradient(crop(total, region.position), part, layer_statistic, region, exact=False)
     torch.testing.assert_close(total, gradient, rtol=1e-12, atol=1e-16)
 
 
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize('inside', [False, True])
 @pytest.mark.parametrize(('dtype', 'limit'), [(torch.bfloat16, 4e-3), (torch.float32, 1e-6)])
-def test_gradient_is_added_in_place_as_the_exact_one_is(layout, inside, dtype, limit):
+def test_gradient_added_in_place_equals_the_exact_one(layout, inside, dtype, limit):
     torch.manual_seed(0)
     x = torch.randn(1, 16, 90, 70).to(dtype).contiguous(memory_format=layout)
     around = torch.randn(1, 16, 92, 72).to(dtype) * 1e-4
@@ -134,8 +134,8 @@ def test_gradient_is_added_in_place_as_the_exact_one_is(layout, inside, dtype, l
         rim = g.clone()
         rim[..., area, area] = 0
         assert not inside or rim.count_nonzero() == 16 * 2 * (92 + 70), 'the rim is let alone'
-    got, want = gradients
-    assert (got - want).norm() < limit * want.norm()  # rounded to eight bits at the end
+    result, want = gradients
+    assert (result - want).norm() < limit * want.norm()  # rounded to eight bits at the end
 
 
 def test_paper_gradient_is_equation_6():
@@ -144,8 +144,8 @@ def test_paper_gradient_is_equation_6():
     flat, a = f[0].flatten(1), p[0].flatten(1)
     n, m = flat.shape
     want = (flat.t() @ (flat @ flat.t() - a @ a.t())).t() / (n**2 * m**2)
-    got = loss.gradient(f, loss.statistic(f))[0].flatten(1)
-    torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)
+    result = loss.gradient(f, loss.statistic(f))[0].flatten(1)
+    torch.testing.assert_close(result, want, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize('repeats', [1, 2])

@@ -19,12 +19,12 @@ def test_targets_survive_a_file_to_the_last_bit(tmp_path):
     want = targets()
     write_tensors(tmp_path / 'targets.safetensors', want.tensors(), {})
     tensors, _ = read_tensors(tmp_path / 'targets.safetensors')
-    got = Targets.from_tensors(tensors)
-    assert got.content.keys() == want.content.keys()
-    assert {name: len(terms) for name, terms in got.style.items()} == {'relu1_1': 1, 'a.b': 2}
-    assert got.tensors().keys() == want.tensors().keys()
+    loaded = Targets.from_tensors(tensors)
+    assert loaded.content.keys() == want.content.keys()
+    assert {name: len(terms) for name, terms in loaded.style.items()} == {'relu1_1': 1, 'a.b': 2}
+    assert loaded.tensors().keys() == want.tensors().keys()
     for name, tensor in want.tensors().items():
-        assert torch.equal(got.tensors()[name], tensor)
+        assert torch.equal(loaded.tensors()[name], tensor)
 
 
 @pytest.mark.parametrize('name', ['relu4_2', 'style:relu1_1', 'style:x:relu1_1', 'style:1:relu1_1'])

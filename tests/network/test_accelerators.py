@@ -34,17 +34,17 @@ def picture(seed, height=32, width=40):
 
 def run(cnn=mini_vgg19, session=None, **settings):
     """The losses of a run's evaluations, and its picture."""
-    found, generator = [], Generator()
+    recorded, generator = [], Generator()
     generator.manual_seed(1)
     result = stylize(
         cnn(),
         picture(1),
         [picture(2, 24, 24)],
-        callback=lambda iterate: found.append(float(iterate.loss)),
+        callback=lambda iterate: recorded.append(float(iterate.loss)),
         session=Session(generator=generator, exact=False, **(session or {})),
         **{'seed': 7, 'noise_scale': 50, 'num_iterations': 4} | settings,
     )
-    return torch.tensor(found), result
+    return torch.tensor(recorded), result
 
 
 RUNS = {
@@ -59,7 +59,7 @@ RUNS = {
 }
 
 
-def test_what_a_real_one_refuses_is_refused(waits):
+def test_fake_accelerator_refuses_what_a_real_one_refuses(waits):
     x = torch.ones(2, 3, device='cuda:0')
     with pytest.raises(RuntimeError, match='aten::add of tensors on'):
         x + torch.ones(3)
@@ -73,7 +73,7 @@ def test_what_a_real_one_refuses_is_refused(waits):
 
 @pytest.mark.parametrize('device', ['cuda:0', 'mps:0'])
 @pytest.mark.parametrize('name', RUNS)
-def test_a_run_is_that_of_the_cpu(name, device, waits):
+def test_run_matches_the_run_on_the_cpu(name, device, waits):
     losses, result = run(**RUNS[name], devices=[device])
     want_losses, want = run(**RUNS[name])
     torch.testing.assert_close(losses[0], want_losses[0], rtol=1e-5, atol=0)
@@ -83,7 +83,7 @@ def test_a_run_is_that_of_the_cpu(name, device, waits):
 
 
 @pytest.mark.parametrize('name', ['lbfgs', 'adam', 'bf16'])
-def test_a_network_cut_across_devices_is_the_same(name, waits):
+def test_network_cut_across_devices_gives_equal_results(name, waits):
     devices, cuts = ['cuda:1', 'cuda:0', 'cuda:2'], '4,20'
     losses, result = run(**RUNS[name], devices=devices, multigpu_strategy=cuts)
     want_losses, want = run(**RUNS[name], devices=['cuda:0'])
@@ -100,7 +100,7 @@ def test_a_network_cut_across_devices_is_the_same(name, waits):
         ('loss features', 'fp32', 'mps:0'),
     ],
 )
-def test_tiles_are_the_whole(recompute, precision, device, waits, monkeypatch):
+def test_tiles_match_the_whole_image(recompute, precision, device, waits, monkeypatch):
     monkeypatch.setattr('neural_style.network.loss_network.EXACT', 0)
     net = loss_network(
         mini_vgg19(), devices=[device], precision=precision, normalize_gradients=True
@@ -125,7 +125,7 @@ def test_tiles_are_the_whole(recompute, precision, device, waits, monkeypatch):
         *((True, 'adam', 'cuda:0'), (True, 'adam', 'mps:0')),
     ],
 )
-def test_a_state_goes_on_where_it_was_and_elsewhere(long, optimizer, device, waits, monkeypatch):
+def test_checkpoint_resumes_on_any_device(long, optimizer, device, waits, monkeypatch):
     if long:
         monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
     states = []
@@ -138,26 +138,26 @@ def test_a_state_goes_on_where_it_was_and_elsewhere(long, optimizer, device, wai
     settings = {'optimizer': optimizer, 'num_iterations': 4}
     losses, want = run(**settings, devices=[device], session={'on_evaluation_start': keep})
     ((tensors, structure),) = states
-    for place in (device, device[:-1] + '3', 'cpu'):
-        tolerance = 1e-3 * (place == 'cpu')
+    for target_device in (device, device[:-1] + '3', 'cpu'):
+        tolerance = 1e-3 * (target_device == 'cpu')
         state = unflatten({name: t.clone() for name, t in tensors.items()}, structure)
         session = {'resume_from': Checkpoint.from_state(state)}
-        found, result = run(**settings, devices=[place], session=session)
-        torch.testing.assert_close(found, losses[2:], rtol=tolerance, atol=0)
+        resumed, result = run(**settings, devices=[target_device], session=session)
+        torch.testing.assert_close(resumed, losses[2:], rtol=tolerance, atol=0)
         assert (result - want).abs().max() <= 10 * tolerance
 
 
-@pytest.mark.parametrize(('optimizer', 'most'), [('adam', 0), ('lbfgs', 2)])
+@pytest.mark.parametrize(('optimizer', 'wait_count'), [('adam', 0), ('lbfgs', 2)])
 @pytest.mark.parametrize('normalize', [False, True])
-def test_an_evaluation_waits_for_the_device_no_more_than_it_must(
-    optimizer, most, normalize, waits, monkeypatch
+def test_evaluation_synchronizes_no_more_than_it_must(
+    optimizer, wait_count, normalize, waits, monkeypatch
 ):
     monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
-    watch, found = DivergenceMonitor(), []
+    watch, recorded = DivergenceMonitor(), []
 
     def callback(iterate):
         watch(iterate)
-        found.append(len(waits))
+        recorded.append(len(waits))
 
     stylize(
         mini_vgg19(),
@@ -170,23 +170,23 @@ def test_an_evaluation_waits_for_the_device_no_more_than_it_must(
         normalize_gradients=normalize,
         callback=callback,
     )
-    assert found[-1] - found[1] == most * (len(found) - 2)
+    assert recorded[-1] - recorded[1] == wait_count * (len(recorded) - 2)
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-def test_a_history_may_stay_on_the_host(dtype, waits, monkeypatch):
+def test_history_may_stay_in_host_memory(dtype, waits, monkeypatch):
     monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
-    found = []
-    for place in (None, 'cpu'):
+    recorded = []
+    for target_device in (None, 'cpu'):
         x = torch.full((3, 4, 5), 2.0, device='cuda:0')
         weight = torch.linspace(1, 9, 60).view(3, 4, 5).to('cuda:0')
 
         def feval(x, weight=weight):
             return (weight * (x - 1).square()).sum(), 2 * weight * (x - 1)
 
-        _, losses = lbfgs(feval, x, max_iter=8, history_device=place, history_dtype=dtype)
-        found.append(torch.tensor([float(loss) for loss in losses]))
+        _, losses = lbfgs(feval, x, max_iter=8, history_device=target_device, history_dtype=dtype)
+        recorded.append(torch.tensor([float(loss) for loss in losses]))
         assert x.device == torch.device('cuda:0')
-    on_device, on_host = found
+    on_device, on_host = recorded
     assert on_device[-1] < 0.1 * on_device[0]
     torch.testing.assert_close(on_host, on_device, rtol=1e-4, atol=1e-5)

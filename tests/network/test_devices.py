@@ -100,7 +100,7 @@ def test_more_processes_than_gpus_are_refused():
         gpu_of_rank([0, 1], 2)
 
 
-def test_a_gpu_named_twice_is_refused_for_processes_that_share_an_image(machine):
+def test_gpu_named_twice_is_refused_when_processes_share_an_image(machine):
     machine(cuda=2)
     check_distinct([0, 1])
     check_distinct([-1, -1])

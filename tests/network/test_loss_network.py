@@ -1,15 +1,14 @@
-"""The loss network: evaluation, targets, terms, batches, printing."""
+"""The loss network: evaluation, batches, style terms, losses of the image."""
 
 import pytest
 import torch
-from loss_networks import branched_cnn, image, network, network_with_branches, with_targets
+from loss_networks import image, network, with_targets
 from samples import mini_vgg19
 from torch import nn
 
 import loadcaffe
 from neural_style import evaluate
 from neural_style.losses.base import ImageLoss
-from neural_style.losses.targets import Targets
 from neural_style.tiling.stages import Stage, Tiling
 from neural_style.torch7.convolution import convolve
 from neural_style.torch7.random import Generator
@@ -24,11 +23,11 @@ def test_larger_style_images_are_exact_where_the_content_is_small(
 ):
     calls = []
 
-    def seen(layer, features):
+    def record(layer, features):
         calls.append(features.shape[2:])
         return convolve(layer, features)
 
-    monkeypatch.setattr('neural_style.network.execution.convolve', seen)
+    monkeypatch.setattr('neural_style.network.execution.convolve', record)
     net = network(style_layers=['relu1_1'], content_layers=[])
     net.capture_content(image(*content))
     calls.clear()
@@ -54,7 +53,7 @@ def test_evaluation_matches_autograd_of_the_formulas(pooling, content, style, ex
     loss, gradient = evaluate(net, image().double())
 
     def features(x):
-        found, y = {}, x.unsqueeze(0)
+        outputs, y = {}, x.unsqueeze(0)
         for layer in cnn[:20]:
             if isinstance(layer, nn.MaxPool2d) and pooling == 'avg':
                 y = nn.functional.avg_pool2d(y, 2, 2)
@@ -62,8 +61,8 @@ def test_evaluation_matches_autograd_of_the_formulas(pooling, content, style, ex
                 y = nn.functional.relu(y)
             else:
                 y = layer(y)
-            found[layer.name] = y
-        return found
+            outputs[layer.name] = y
+        return outputs
 
     def gram(f):
         flat = f[0].flatten(1)
@@ -94,10 +93,10 @@ def test_images_of_a_batch_are_evaluated_as_single_images(pooling, settings):
     total, gradient = evaluate(net, images)
     assert gradient.shape == images.shape
     want_total = 0.0
-    for single, got in zip(images, gradient, strict=True):
+    for single, result in zip(images, gradient, strict=True):
         loss, want = evaluate(net, single)
         want_total += float(loss)
-        assert (got - want).norm() <= 1e-6 * want.norm()
+        assert (result - want).norm() <= 1e-6 * want.norm()
     assert float(total) == pytest.approx(want_total, rel=1e-6)
 
 
@@ -109,13 +108,13 @@ def test_images_of_a_batch_may_have_content_targets_of_their_own():
     net.capture_style(image(29, 37, seed=3), 1.0)
     images = torch.stack([image(seed=seed) for seed in (4, 5)])
     _, gradient = evaluate(net, images)
-    for content, single, got in zip(contents, images, gradient, strict=True):
+    for content, single, result in zip(contents, images, gradient, strict=True):
         net.capture_content(content)
         _, want = evaluate(net, single)
-        assert (got - want).norm() <= 1e-6 * want.norm()
+        assert (result - want).norm() <= 1e-6 * want.norm()
 
 
-def test_gradient_of_a_batch_trains_what_made_it():
+def test_gradient_of_a_batch_trains_the_network_that_made_it():
     net = with_targets(network(exact=False))
     made = torch.stack([image(seed=seed) for seed in (3, 4)]).requires_grad_()
     (2 * made).backward(net.gradient(2 * made))
@@ -133,8 +132,8 @@ def test_batch_is_refused_in_tiles():
 def test_single_style_term_changes_no_bit(exact):
     plain, guided = (with_targets(network(exact=exact)) for _ in range(2))
     guided.guide_style([None], [1.0])
-    for got, want in zip(evaluate(guided, image()), evaluate(plain, image()), strict=True):
-        assert torch.equal(got, want)
+    for result, want in zip(evaluate(guided, image()), evaluate(plain, image()), strict=True):
+        assert torch.equal(result, want)
 
 
 @pytest.mark.parametrize('exact', [False, True])
@@ -161,51 +160,12 @@ def test_style_terms_add_up_by_their_weights(exact):
     assert (gradient - want).norm() <= 1e-5 * want.norm()
 
 
-def test_guides_of_a_style_image_do_not_stay():
+def test_guides_of_a_style_image_are_put_back():
     guide = torch.rand(1, 33, 41)
     net = network(content_layers=[])
     net.guide_style(guide)
     net.capture_style(image(29, 37, seed=2), 1.0, torch.rand(1, 29, 37))
     assert all(loss.guides[0].image is guide for loss in net.style_losses)
-
-
-@pytest.mark.parametrize('terms', [1, 2])
-def test_targets_may_be_put_into_another_network(terms):
-    net, other = network(), network()
-    net.capture_content(image(seed=1))
-    net.capture_style(image(29, 37, seed=2), 1.0, [None, torch.rand(1, 29, 37)][:terms])
-    targets = net.targets
-    assert list(targets.content) == ['relu4_2']
-    assert {name: len(grams) for name, grams in targets.style.items()} == {
-        'relu1_1': terms,
-        'relu2_1': terms,
-    }
-    other.set_targets(Targets.from_tensors(targets.tensors()))
-    for got, want in zip(evaluate(other, image()), evaluate(net, image()), strict=True):
-        assert torch.equal(got, want)
-
-
-def test_targets_of_style_alone_leave_those_of_content():
-    net = with_targets(network())
-    former = net.targets
-    net.set_targets(
-        Targets(style={name: [torch.eye(8 * 2**k)] for k, name in enumerate(net.style_names)})
-    )
-    assert net.targets.content['relu4_2'] is former.content['relu4_2']
-    assert torch.equal(net.targets.style['relu1_1'][0], torch.eye(8))
-
-
-@pytest.mark.parametrize(
-    'targets',
-    [
-        Targets(content={'relu3_1': torch.zeros(1)}),
-        Targets(style={'relu1_1': [torch.zeros(1)]}),
-        Targets(style={name: [torch.zeros(1)] for name in ('relu1_1', 'relu2_1', 'relu3_1')}),
-    ],
-)
-def test_targets_of_other_layers_are_refused(targets):
-    with pytest.raises(ValueError, match='targets are those of layers'):
-        network().set_targets(targets)
 
 
 def test_network_without_targets_has_the_gradient_of_tv_alone():
@@ -271,65 +231,3 @@ def test_dropout_masks_come_from_the_generator(data):
         losses.append(net.content_losses[0].loss.item())
     assert losses[0] == losses[2]
     assert losses[0] != losses[1]
-
-
-def features_of(cnn, image, names):
-    found = {}
-
-    def call(layer, *inputs):
-        found[layer.name] = layer(*inputs)
-        return found[layer.name]
-
-    cnn(image[None], call)
-    return [found[name] for name in names]
-
-
-@pytest.mark.parametrize(
-    'content, style',
-    [
-        (['fire2/concat'], ['conv1', 'fire2/left']),
-        # Losses on branches that nothing follows, since the network ends with the last of them.
-        (['fire2/left'], ['conv1', 'fire2/right']),
-        (['conv3'], ['fire2/pool', 'fire2/concat']),
-    ],
-)
-def test_losses_on_branches_have_the_gradient_of_their_formula(content, style):
-    cnn = branched_cnn()
-    generator = torch.Generator().manual_seed(1)
-    target, painting, image = (torch.randn(3, 9, 8, generator=generator) for _ in range(3))
-    net = network_with_branches(cnn, content_layers=content, style_layers=style)
-    net.capture_content(target)
-    net.capture_style(painting, 1.0)
-    loss, gradient = evaluate(net, image)
-
-    def gram(features):
-        flat = features[0].flatten(1)
-        return flat @ flat.t() / features.numel()
-
-    image = image.requires_grad_()
-    ours = features_of(cnn, image, content + style)
-    wanted = features_of(cnn, target, content) + features_of(cnn, painting, style)
-    total = 5 * (ours[0] - wanted[0]).square().mean()
-    for one, other in zip(ours[1:], wanted[1:], strict=True):
-        total = total + 100 * (gram(one) - gram(other)).square().mean()
-    (expected,) = torch.autograd.grad(total, image)
-    torch.testing.assert_close(loss, total.double(), rtol=1e-5, atol=0)
-    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6 * expected.abs().max())
-
-
-def test_branched_network_prints_who_feeds_whom():
-    layers = {'content_layers': ['fire2/concat'], 'style_layers': ['fire2/left']}
-    net = network_with_branches(**layers, tv_weight=1e-3)
-    assert net.describe() == (
-        'nn.gModule {\n'
-        '  (1): nn.TVLoss <- input\n'
-        '  (2): nn.SpatialConvolution(3 -> 4, 3x3)\n'
-        '  (3): nn.ReLU\n'
-        '  (4): nn.SpatialConvolution(4 -> 5, 1x1)\n'
-        '  (5): nn.StyleLoss\n'
-        '  (6): nn.SpatialConvolution(4 -> 6, 3x3, 1,1, 1,1) <- (3)\n'
-        '  (7): nn.SpatialMaxPooling(3x3, 1,1, 1,1) <- (3)\n'
-        '  (8): nn.Concat <- (5), (6), (7)\n'
-        '  (9): nn.ContentLoss\n'
-        '}'
-    )

@@ -31,17 +31,17 @@ def network(cnn, content='relu4_2', style=STYLE_LAYERS, **settings):
     return loss_network(cnn, **layers, **settings)
 
 
-def stages(net, side, at=None, whole=False):
-    """Stages that begin at all boundaries, or some; whole: the last one is one tile."""
+def stages(net, side, at=None, single_last=False):
+    """Cut stages at all boundaries, or some of them.  single_last: the last one is one tile."""
     layers = list(net.chunks[0].children())
     starts, stop = stage_boundaries(layers)
     if at is not None:
         starts = [starts[k] for k in at]
     if stop < len(layers):
-        starts, whole = [*starts, stop], True
+        starts, single_last = [*starts, stop], True
     stops = [*starts[1:], len(layers)]
     result = [Stage(a, b, side) for a, b in zip(starts, stops, strict=True)]
-    if whole:
+    if single_last:
         result[-1] = Stage(result[-1].start, result[-1].stop)
     return Tiling(tuple(result))
 
@@ -71,23 +71,23 @@ def results(net, tiling, size, guide=None):
 
 
 def check(net, tiling, size=(50, 67), guide=None, saving=('loss features',)):
-    """Tiles against the whole image, to 1e-12 in float64: calculated twice, and with bitmasks."""
+    """Compare tiles with the whole image, to 1e-12 in float64: recomputed, and with bitmasks."""
     values, total, gradient = results(net, None, size, guide)
     assert gradient.abs().sum() > 0
     for tiled in (tiling, *(recomputing(tiling, recompute) for recompute in saving)):
-        got = results(net, tiled, size, guide)
-        assert got[0] == pytest.approx(values, rel=1e-12)
-        assert got[1] == pytest.approx(total, rel=1e-12)
-        assert (got[2] - gradient).norm() <= 1e-12 * gradient.norm()
+        result = results(net, tiled, size, guide)
+        assert result[0] == pytest.approx(values, rel=1e-12)
+        assert result[1] == pytest.approx(total, rel=1e-12)
+        assert (result[2] - gradient).norm() <= 1e-12 * gradient.norm()
 
 
-@pytest.mark.parametrize('whole', [False, True])
+@pytest.mark.parametrize('single_last', [False, True])
 @pytest.mark.parametrize(('side', 'size'), [(16, (80, 67)), (48, (264, 200))])
-def test_gradients_in_the_place_of_features_are_exact(cnn, side, size, whole):
+def test_gradients_in_the_place_of_features_are_exact(cnn, side, size, single_last):
     """Where halos are wider than tiles, and where only neighbours overlap."""
     net = network(cnn)
     saving = ('nothing', 'loss features')
-    check(net, stages(net, side, whole=whole), size, saving=saving)
+    check(net, stages(net, side, single_last=single_last), size, saving=saving)
 
 
 @pytest.mark.parametrize('size', [(48, 64), (50, 67), (33, 41), (37, 130), (17, 23)])
@@ -114,11 +114,11 @@ def test_tiles_equal_the_whole_image_at_any_size(cnn, size, side):
         {'content': 'relu5_4', 'style': ['pool5']},
     ],
 )
-@pytest.mark.parametrize('whole', [False, True])
-def test_tiles_equal_the_whole_image_for_any_losses(cnn, settings, whole):
+@pytest.mark.parametrize('single_last', [False, True])
+def test_tiles_equal_the_whole_image_for_any_losses(cnn, settings, single_last):
     net = network(cnn, **settings)
-    saving = ('nothing', 'loss features') if whole else ('loss features',)
-    check(net, stages(net, 16, whole=whole), saving=saving)
+    saving = ('nothing', 'loss features') if single_last else ('loss features',)
+    check(net, stages(net, 16, single_last=single_last), saving=saving)
 
 
 @pytest.mark.parametrize('at', [[0], [0, 2], [0, 1, 3], [0, 3, 4]])
@@ -199,7 +199,7 @@ def test_tiles_in_lower_precision_agree_to_its_rounding(cnn, precision, toleranc
     cnn.double()
     net.float()
     x, targets = (image(150, 170, seed).float() for seed in (1, 2))
-    got = []
+    result = []
     tiles = stages(net, 64, [0, 2])
     for tiling in (None, tiles, recomputing(tiles, 'loss features')):
         net.tiling = tiling
@@ -207,9 +207,9 @@ def test_tiles_in_lower_precision_agree_to_its_rounding(cnn, precision, toleranc
             loss.target = torch.empty(0)
         net.capture_content(targets)
         net.capture_style(targets, 1.0)
-        got.append(evaluate(net, x))
-    total, gradient = got[0]
-    for tiled_total, tiled in got[1:]:
+        result.append(evaluate(net, x))
+    total, gradient = result[0]
+    for tiled_total, tiled in result[1:]:
         assert float(tiled_total) == pytest.approx(float(total), rel=1e-3)
         assert (tiled - gradient).norm() <= tolerance * gradient.norm()
 
@@ -231,12 +231,12 @@ def test_stage_may_do_without_winograd_convolutions(winograd, monkeypatch):
     x, targets = (image(150, 170, seed).float() for seed in (1, 2))
     tiles = recomputing(stages(net, 64), 'loss features')
     tiles = Tiling(tuple(replace(stage, winograd=winograd) for stage in tiles.stages))
-    got = []
+    result = []
     for net.tiling in (tiles, None):
         net.capture_content(targets)
         for loss in net.style_losses:
             loss.target = torch.empty(0)
         net.capture_style(targets, 1.0)
-        got.append(evaluate(net, x)[1])
+        result.append(evaluate(net, x)[1])
         assert bool(made) == (winograd or net.tiling is None)
-    assert (got[0] - got[1]).norm() <= 1e-5 * got[1].norm()
+    assert (result[0] - result[1]).norm() <= 1e-5 * result[1].norm()

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from neural_style import StyleLoss
-from neural_style.network.windows import layer_windows, stage_boundaries
+from neural_style.network.windows import layer_windows
 from neural_style.tiling.stages import Stage, Tiling, lay_out
 
 LAYERS = [
@@ -20,12 +20,6 @@ WINDOWS = [layer_windows(layer) for layer in LAYERS]
 
 def laid_out(*stages, size=(90, 70), processes=1):
     return lay_out(Tiling(stages), LAYERS, WINDOWS, size, processes, (True, True))
-
-
-def test_stages_begin_before_convolutions_of_smaller_features():
-    assert stage_boundaries(LAYERS) == ([0, 4], 6)
-    assert stage_boundaries([*LAYERS, nn.Softmax2d()]) == ([0, 4], 6)
-    assert stage_boundaries([*LAYERS[:4], nn.Dropout(), *LAYERS[4:]]) == ([0], 4)
 
 
 def test_last_stage_of_one_tile_is_a_single_pass():
