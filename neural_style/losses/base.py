@@ -1,9 +1,9 @@
 """What losses have in common.
 
 A loss of features (N, C, H, W), or (1, C) after a fully connected layer, has two halves, so that
-the features of a layer may come in parts:
+a layer may be computed region by region:
 
-    statistic(features)            adds over positions: that of a layer is the sum of its parts'
+    statistic(features)            adds over positions: a layer's is the sum of its regions'
     gradient(features, statistic)  is local, once the statistic of the whole layer is known
 
 A loss of the image itself adds its gradient to the image's.
@@ -123,7 +123,7 @@ class FeatureLoss(nn.Module):
         """Add the loss's gradient, normalized and weighted, to a gradient.
 
         norms: of each image's whole gradient, (N,), for features that are a region.
-        scale: what gradients are multiplied by besides, for float16.
+        scale: a further factor of gradients, for float16.
         """
         added = self._gradient(features, statistic, region, exact)
         if self.normalize:

@@ -12,7 +12,7 @@ from neural_style.memory.allocator import large_empty_like
 class ContentLoss(LossLayer):
     """Mean squared difference to the target features: strength · mean((F − P)²).
 
-    target: features, of one image, or of as many as come.
+    target: the features of one image, or of each image of a batch.
     Source: neural_style.lua: ContentLoss.
     """
 

@@ -17,7 +17,7 @@ def crop(features: Tensor, area: Area) -> Tensor:
 
 
 def as_channels_last(features: Tensor) -> Tensor:
-    """Lay features out channels last without gaps, in a copy if they are not so already."""
+    """Make features contiguous in the channels-last layout; copy them only if they are not."""
     return features.contiguous(memory_format=torch.channels_last)
 
 

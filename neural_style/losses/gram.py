@@ -13,7 +13,7 @@ from neural_style.losses.features import (
 from neural_style.torch7.blas import add_product, gemm_tn
 from neural_style.torch7.convolution import EXACT_STYLE
 
-# Features of half the precision are converted to float32 so many positions at a time, as many as
+# Features of half the precision are converted to float32 this many positions at a time, as many as
 # stay in a core's cache, for products that are float32 throughout.
 CHUNK_POSITIONS = 4096
 # Rows of a tile whose products are summed side by side.

@@ -1,6 +1,6 @@
 """What happens at the losses while features go through a network.
 
-A pass visits every loss that the features come to.  It captures targets, or takes values and has
+A pass visits every loss that the features reach.  It captures targets, or takes values and has
 the gradients added in the backward pass; the losses themselves know nothing of it.
 """
 

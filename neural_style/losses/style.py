@@ -20,7 +20,7 @@ class StyleTerm:
 
     target: a Gram matrix (C, C), blended of those of all style images.
     guide: how much each position of the image counts; None: all alike.
-    weight: of this term, besides the layer's.
+    weight: a factor beside the strength of the layer's loss.
     """
 
     target: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -197,8 +197,8 @@ class StyleLoss(LossLayer):
 class PaperStyleLoss(StyleLoss):
     """The paper's style loss: strength · 1 / (4 N² M²) Σ (G − A)², G = F Fᵀ.
 
-    N: channels.  M: positions.  The Gram matrices are kept divided by their own M, so that a style
-    image need not have as many positions as the image; with as many it is the printed formula.
+    N: channels.  M: positions.  Gram matrices are divided by their own M, so that a style image
+    may be of another size than the image; with equal sizes this is the printed formula.
     Source: Gatys et al. 2015, eq. 4 and 6.
     """
 

@@ -35,7 +35,7 @@ class LossSettings:
     content_layer_weights, style_layer_weights: factors of the losses' weights, by layer name;
         1 for others, but 1 / len(style_layers) for style losses of the paper, whose w_l it is.
     missing_layers: 'warn' walks the lists as neural_style.lua does; 'error' refuses names that the
-        network lacks or that are given twice, and takes the others in the network's order.
+        network lacks or that are repeated, and takes the others in the network's order.
     pooling: 'avg' replaces max pooling by average pooling; anything else leaves it.
     """
 
@@ -156,8 +156,8 @@ def loss_positions(
     """Find the layers that losses follow.
 
     names: the names of the CNN's layers, in order.  Each list of layers is walked in its own
-    order only, as in neural_style.lua: a name that is unknown, named twice, or above one named
-    earlier stops its list, and then the whole network is used.
+    order only, as in neural_style.lua: a name that is unknown, repeated, or of a layer before
+    one named earlier stops its list, and then the whole network is used.
 
     Returns the indices (from 0) of the layers with a content loss and with a style loss, and
     the number of layers that the loss network takes from the CNN.

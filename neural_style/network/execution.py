@@ -34,7 +34,7 @@ class LayerRunner:
         options: ExecutionOptions,
         losses: LossPass = SKIP,
     ) -> Tensor:
-        """Run layers in order, those that fuse as one.  losses: what happens at a loss."""
+        """Run layers in order, fused where possible.  losses: what happens at a loss."""
         index = 0
         while index < len(layers):
             length = fused_length(layers, index) if options.fuses else 1
@@ -59,9 +59,9 @@ class LayerRunner:
         *inputs: Tensor,
         length: int = 1,
     ) -> Tensor:
-        """Run a layer, or the first of several that are fused (length, of fused_length).
+        """Run a layer, or `length` fused layers of which it is the first (fused_length).
 
-        inputs: the others of a layer that takes several, in a network with branches.
+        inputs: further inputs of a layer that takes several, in a network with branches.
         """
         if isinstance(layer, FeatureLoss):
             layer.check(features)

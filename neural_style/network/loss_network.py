@@ -32,14 +32,13 @@ INITIAL_FLOAT16_SCALE = 2.0**16
 
 
 class LossNetwork(nn.Module):
-    """A CNN with content, style and TV losses inserted, on one device or cut across several.
+    """Evaluates a CNN with losses inserted, on one device or cut across several.
 
     cnn: modules in order, taking (1, 3, H, W), with the names that layer_names gives.
     generator: where dropout layers draw their masks (the original leaves dropout switched on).
-    devices: the network is cut into as many chunks, one for each; the gradient comes back on
-        the first.
+    devices: the network is cut into one chunk for each; the gradient is returned on the first.
     multigpu_strategy: 1-based indices of the layers after which it is cut, loss and TV layers
-        counted; empty means after the third layer of the CNN's for two devices.
+        counted; empty: for two devices, after the third layer of the CNN.
     precision: of the convolutions, a key of PRECISIONS; the losses keep the image's own.
     world: the processes that share the evaluation of an image.
     exact: on a CPU, small images are rounded as Torch7 does, in up to twice the time.
@@ -100,7 +99,7 @@ class LossNetwork(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return the features of the last layer, without any loss.
 
-        image: (3, H, W), or several of them (N, 3, H, W), preprocessed.
+        image: (3, H, W), or a batch (N, 3, H, W), preprocessed.
         """
         return self._run(image, self._options(image), SKIP)
 
@@ -118,7 +117,7 @@ class LossNetwork(nn.Module):
         else:
             leaf = image.detach().requires_grad_()
             features = self._run(leaf, options, evaluate)
-            # Every gradient comes from a loss, so the top of the network gets zeros.
+            # Every gradient comes from a loss, so that of the last layer's output is zero.
             gradient = torch.autograd.grad(features, leaf, torch.zeros_like(features))[0]
         batch, batch_gradient = _as_batch(image.detach()), _as_batch(gradient)
         for loss in self.image_losses:
@@ -137,7 +136,7 @@ class LossNetwork(nn.Module):
     def capture_content(self, image: Tensor) -> None:
         """Make the features of a content image the content targets.
 
-        image: (3, H, W), preprocessed; or a batch, as many as the images to be compared with it.
+        image: (3, H, W), preprocessed; or a batch, one for each image to be compared.
         """
         self._has_small_content = _is_small(image)
         options = self._options(image)
@@ -172,8 +171,8 @@ class LossNetwork(nn.Module):
     ) -> None:
         """Set how much each position of the generated image counts for the style: (1, H, W).
 
-        With several guides, each layer has as many style terms, each with a target of its own.
-        weights: of the terms, besides the layers'; 1 by default.
+        With several guides, each layer has one style term for each, with a target of its own.
+        weights: of the terms, beside the layers' weights; 1 by default.
         """
         maps = guide if isinstance(guide, Sequence) else [guide]
         guides = [None if image is None else Guide(image) for image in maps]

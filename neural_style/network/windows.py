@@ -81,7 +81,7 @@ def stage_boundaries(layers: Sequence[nn.Module]) -> tuple[list[int], int]:
 def strips(chunks: Sequence[nn.Module]) -> Tiling:
     """Cut a network into stages for several processes, each of which takes a strip of rows.
 
-    chunks: the network's, one for each device.  Raises ValueError if it cannot be shared so.
+    chunks: the network's, one for each device.  Raises ValueError if processes cannot share it.
     """
     layers = list(chunks[0].children())
     starts, stop = stage_boundaries(layers)

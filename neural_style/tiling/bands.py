@@ -33,7 +33,7 @@ class RowBand:
     def in_place(self) -> 'RowBand | None':
         """Return a band for the gradient of the rows that takes their place, if there is room.
 
-        It is as far above them as the buffer begins before them.
+        It precedes them in memory by the rows with which the buffer begins.
         """
         if self.buffer is None:
             return None

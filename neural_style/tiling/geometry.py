@@ -155,7 +155,7 @@ class _Axis:
         if count >= min_count:
             return [step * number for number in range(count + 1)]
         units = math.ceil(size / stride)
-        count = min(min_count, units)  # as many as there may be, of equal sizes
+        count = min(min_count, units)  # of equal sizes
         return [units * number // count * stride for number in range(count + 1)]
 
     def _owned(self, index: int, start: int, stop: int, is_last: bool) -> Interval:

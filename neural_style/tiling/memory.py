@@ -20,7 +20,7 @@ class TilingMemory:
         self._heap_bytes = dict(zip(tiling.stages, tiling.heap_bytes, strict=False))
 
     def limit(self, needed: float = 0) -> None:
-        """Return free memory to the OS where so many bytes more would exceed the limit."""
+        """Return free memory to the OS if `needed` more bytes would exceed the limit."""
         heap.limit_resident(self._limit, needed)
 
     def prepare(self, stage: Stage) -> None:

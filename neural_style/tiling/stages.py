@@ -18,7 +18,7 @@ Recompute = Literal['nothing', 'loss features', 'everything']
 
 @dataclass(frozen=True)
 class Stage:
-    """Covers some layers of a loss network, losses included, from start up to stop.
+    """Covers the layers start to stop of a loss network, losses included.
 
     stop: excluded.  side: of a tile with its halo, in pixels of the stage's input; 0 for one tile.
     recompute: 'nothing': bitmasks and the features of losses are saved for the backward pass.
@@ -39,7 +39,7 @@ class Tiling:
     """Cuts a network into stages, from the image on, for images of any size.
 
     memory_limit: bytes that the process should not exceed: beyond, free memory is returned to the
-        OS.  heap_bytes: what a tile of each stage takes of the heap, about.
+        OS.  heap_bytes: the approximate heap use of a tile, by stage.
     """
 
     stages: tuple[Stage, ...]
@@ -52,8 +52,8 @@ class StageTiles:
     """Holds the tiles of a stage.
 
     shards: the tiles of each process.
-    is_single_pass: whether forward and backward pass are one, which needs no tiles: the last stage
-        in one tile.
+    is_single_pass: whether forward and backward pass are one, without tiles: the last stage, if it
+        is a single tile.
     """
 
     stage: Stage
@@ -113,7 +113,7 @@ def lay_out(
 
     windows: of the layers; None for those that no tile can go through.
     loses_margins: of tiles() in geometry.
-    Every process gets as many rows of tiles; returns None if there are too few for all of them.
+    Processes share the rows of tiles equally; returns None if there are fewer rows than processes.
     """
     result = []
     for stage in tiling.stages:
@@ -141,7 +141,7 @@ def lay_out(
 
 
 def _shard(stage_tiles: Sequence[Tile], processes: int) -> list[list[Tile]] | None:
-    """Give every process as many rows of tiles; None if there are too few."""
+    """Share rows of tiles among processes; return None if there are fewer rows than processes."""
     rows = [list(row) for _, row in groupby(stage_tiles, lambda tile: row_bounds([tile.crop[0]]))]
     if rows and len(rows) < processes:
         return None
