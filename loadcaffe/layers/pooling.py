@@ -14,13 +14,6 @@ from loadcaffe.layers.windows import window, window_count
 Pair = tuple[int, int]  # height, width
 
 
-def output_size(layer: nn.Module, axis: int, size: int) -> int:
-    """Return the height (axis 0) or width (axis 1) of the output of a convolution or pooling."""
-    if isinstance(layer, Pooling):
-        return layer.output_size(axis, size)
-    return window_count(window(layer, axis), size, bool(getattr(layer, 'ceil_mode', False)))
-
-
 def pooling(layer: Layer) -> nn.Module:
     """Build a pooling, which rounds its output's size up; an average counts the padding."""
     param = layer.param.pooling_param
