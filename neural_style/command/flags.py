@@ -119,7 +119,7 @@ def command_line() -> FlagTable:
     cmd.describe('The Caffe model, or a file of another format in `docs/loadcaffe.md`.')
     cmd.option('-backend', 'nn', 'nn|cudnn|clnn')
     cmd.describe(
-        "`nn` takes PyTorch's default on the device, `cudnn` requires cuDNN, `clnn` takes another"
+        "`nn` uses PyTorch's default on the device, `cudnn` requires cuDNN, `clnn` uses another"
         ' accelerator (xpu, mps).'
     )
     cmd.option('-cudnn_autotune', False)
@@ -149,7 +149,7 @@ def describe_extensions(cmd: FlagTable) -> None:
         'Read flags from a preset, or from a `.txt` file of your own; other flags of the command'
         ' line win. `-preset list` lists the presets.'
     )
-    cmd.option('-rerun', '', 'an image whose run is repeated')
+    cmd.option('-rerun', '', 'image whose run is repeated')
     cmd.describe('Repeat the run that made this image, from the recipe stored in it.')
 
     cmd.group('Losses and layers')
@@ -183,7 +183,7 @@ def describe_extensions(cmd: FlagTable) -> None:
     cmd.option('-adam_beta2', 0.999, 'decay of the mean squared gradient')
     cmd.describe("Decay of Adam's mean of the squared gradient.")
     cmd.option('-adam_epsilon', 1e-8, 'added to the divisor')
-    cmd.describe('What Adam adds to the divisor.')
+    cmd.describe('Term that Adam adds to the divisor.')
 
     cmd.group('Size, speed and memory')
     cmd.option('-multiscale', '', 'number of scales, or sizes before the last')
@@ -202,12 +202,13 @@ def describe_extensions(cmd: FlagTable) -> None:
         'Memory limit of the process, or of the GPU, such as `4G` or `500M`; an image that does not'
         ' fit is evaluated in tiles, with the same result. Empty means what is free.'
     )
-    cmd.option('-dry_run', False, 'print the plan for the memory, and end')
-    cmd.describe('Print the plan for the memory with the predicted peak, and end.')
-    cmd.option('-parallel', 'layers', 'layers|tiles: what several GPUs share')
+    cmd.option('-dry_run', False, 'print the memory plan and exit')
+    cmd.describe('Print the memory plan with the predicted peak, and exit.')
+    cmd.option('-parallel', 'layers', 'layers|tiles: how several GPUs share the work')
     cmd.describe(
-        'What several GPUs share: `layers` splits the network, as in the original; `tiles` starts a'
-        ' process per GPU, each with a strip of the image. `-gpu -1,-1` is two CPU processes.'
+        'How several GPUs share the work: `layers` splits the network, as in the original; `tiles`'
+        ' starts a process per GPU, each with a strip of the image. `-gpu -1,-1` is two CPU'
+        ' processes.'
     )
 
     cmd.group('Colour and paper')
@@ -231,7 +232,8 @@ def describe_extensions(cmd: FlagTable) -> None:
     cmd.option('-paper_mask', '', 'auto, or an image: white stays paper')
     cmd.describe(
         'Leave paper bare where the content is bright (`auto`), or where this image is white; style'
-        ' is compared over the rest. The paper has the colour of the brightest tenth of the style.'
+        ' is compared over the painted area. The paper has the colour of the brightest tenth of the'
+        ' style.'
     )
     cmd.option('-paper_range', '0.7,0.9', 'luminances of -paper_mask auto')
     cmd.describe('Luminances between which `-paper_mask auto` goes from painted to bare.')
@@ -252,7 +254,7 @@ def describe_extensions(cmd: FlagTable) -> None:
         'File that the state of the run is written to; empty writes one only when the run is'
         ' interrupted.'
     )
-    cmd.option('-checkpoint_iter', 100, 'write it every this many iterations')
+    cmd.option('-checkpoint_iter', 100, 'iterations between checkpoints')
     cmd.describe(
         'Write the checkpoint every this many iterations and before the last; 0 writes it only'
         ' before the last.'

@@ -19,20 +19,20 @@ CHOICES = {
 def command_line() -> CmdLine:
     """Return the flags of neural_style-figures."""
     cmd = CmdLine()
-    cmd.option('-content_image', '', 'in place of the photograph')
-    cmd.option('-style_image', '', 'in place of its paintings, separated by commas')
-    cmd.option('-output_dir', '', 'a folder, made if need be; figures/NAME by default')
+    cmd.option('-content_image', '', "image to use instead of the figure's photograph")
+    cmd.option('-style_image', '', 'images to use instead of its paintings, separated by commas')
+    cmd.option('-output_dir', '', 'folder to write to; figures/NAME by default')
     cmd.option('-image_size', 512, 'longer side in pixels')
     cmd.option('-num_iterations', PAPER_ITERATIONS, f'per picture; galleries {GALLERY_ITERATIONS}')
-    cmd.option('-quick', False, f'{QUICK_SIZE} pixels, {QUICK_ITERATIONS} iterations; no value')
-    cmd.option('-seed', 1)
+    cmd.option('-quick', False, f'{QUICK_SIZE} pixels, {QUICK_ITERATIONS} iterations')
+    cmd.option('-seed', 1, 'of the initial noise')
     cmd.option('-proto_file', 'models/VGG_ILSVRC_19_layers_deploy.prototxt')
-    cmd.option('-model_file', NORMALISED_VGG, 'or VGG-19, for galleries and where it is missing')
-    cmd.option('-gpu', '0', 'numbers of GPUs; -1 is the CPU')
+    cmd.option('-model_file', NORMALISED_VGG, 'VGG-19 for galleries, or if it is missing')
+    cmd.option('-gpu', '0', 'GPUs, counted from 0; -1 is the CPU')
     cmd.option('-backend', 'nn', 'nn|cudnn|clnn')
-    cmd.option('-reading', 'code', 'code|printed: weights of the later code, or of the paper')
-    cmd.option('-features', 'relu', 'relu|conv: what conv1_1 of the paper means')
-    cmd.option('-normalize', 'auto', 'auto|always|never: bring mean activations to 1')
+    cmd.option('-reading', 'code', "code|printed: weights of the authors' code, or of the paper")
+    cmd.option('-features', 'relu', 'relu|conv: the layers that the paper names conv1_1 and so on')
+    cmd.option('-normalize', 'auto', 'auto|always|never: scale mean activations to 1')
     return cmd
 
 
