@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from functools import cache
 
 import pytest
 from samples import ROOT
@@ -38,6 +39,12 @@ MODULES = sorted(
 )
 
 
+@cache
+def nodes(path):
+    """Return all nodes of the syntax tree of a module."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def module_name(path):
     return '.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__')
 
@@ -49,7 +56,7 @@ def package_of(module):
 
 def imports(path):
     """Full names of everything that a module imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -87,7 +94,7 @@ def test_private_operators_of_pytorch_are_called_in_two_modules_only(path):
 def test_only_the_command_prints(path):
     calls = {
         node.func.id
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     # python -m PACKAGE is a command as well.
@@ -127,7 +134,7 @@ TOO_LONG = {
 
 
 def functions(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name, node.end_lineno - node.lineno + 1
 
@@ -150,7 +157,7 @@ def is_private(name):
 
 def private_names(path):
     """Names of a module's own functions, classes, methods, attributes and variables."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             name = node.name
         elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
@@ -161,14 +168,15 @@ def private_names(path):
             yield name
 
 
-PRIVATE = {
-    name for path in PYTHON_FILES if 'tests' not in path.parts for name in private_names(path)
-}
+@cache
+def private_names_of_packages():
+    paths = [path for path in PYTHON_FILES if 'tests' not in path.parts]
+    return {name for path in paths for name in private_names(path)}
 
 
 def names_reached(path):
     """Names that a module imports, reads from objects, or gives to setattr, patch and the like."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ('self', 'cls'):
@@ -183,5 +191,5 @@ def names_reached(path):
 
 @pytest.mark.parametrize('path', [p for p in PYTHON_FILES if 'tests' in p.parts], ids=relative)
 def test_tests_use_public_names_only(path):
-    reached = PRIVATE & set(names_reached(path)) - set(private_names(path))
+    reached = private_names_of_packages() & set(names_reached(path)) - set(private_names(path))
     assert not reached
