@@ -16,7 +16,7 @@ from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import print_line, warn
 from neural_style.distributed import World
 from neural_style.planning.planner import Plan
-from neural_style.planning.prediction import saving
+from neural_style.planning.prediction import saving_bytes
 from neural_style.torch7.cmdline import format_d, format_f, modulo
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.divergence import DivergenceError, DivergenceMonitor
@@ -64,7 +64,7 @@ class Report:
         self.plan = plan
         if self.arguments.dry_run:
             raise DryRun(plan.text)
-        if self.world.rank == 0 and (self.arguments.memory != '' or not plan.plain):
+        if self.world.rank == 0 and (self.arguments.memory != '' or not plan.is_default):
             warn(plan.text)
 
     def before_evaluation(self, checkpoint: Checkpoint) -> None:
@@ -154,7 +154,7 @@ class Report:
     def _reserve(self) -> None:
         """Make room for the tensors that saving needs."""
         if self.plan is not None:
-            self.plan.reserve(saving(self.output.size))
+            self.plan.reserve(saving_bytes(self.output.size))
 
 
 def likely_cause(arguments: Arguments) -> str:

@@ -98,6 +98,10 @@ class FeatureLoss(nn.Module):
         """Return the gradient of the value, like the features, in float32 or more."""
         raise NotImplementedError
 
+    def gradient_bytes(self, feature_bytes: float) -> float:
+        """Count the bytes of a gradient that is not at once added to the next layer's."""
+        return feature_bytes if self.normalize else 0.0
+
     def set_value(self, statistic: Tensor, shape: torch.Size) -> None:
         """Weight the value, sum it over the images of a batch, and keep it as `loss`."""
         # The original's criterion answers in the features' precision, and the strength is

@@ -6,6 +6,7 @@ last place.  A faster kernel, which sums in another order, decides some of them 
 then the gradient differs: by up to 6e-3 from recordings of the original.
 """
 
+import math
 from itertools import product
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -31,6 +32,11 @@ def convolve(layer: nn.Conv2d, features: Tensor) -> Tensor:
     order; the backward pass is a product that gives the windows, which are then added up.
     """
     return _Convolution.apply(features, layer)
+
+
+def unfolded_bytes(layer: nn.Conv2d, channels: int, size: tuple[int, int]) -> int:
+    """Count the bytes of the windows that `convolve` unfolds, of features of H x W pixels."""
+    return 4 * channels * math.prod(layer.kernel_size) * math.prod(size)
 
 
 # By layer: the version of the weight, and the weight as a transposed matrix.

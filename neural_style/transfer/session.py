@@ -53,7 +53,7 @@ class Iterate:
 
 def log_plan(plan: Plan) -> None:
     """Log a plan if it changes anything."""
-    if not plan.plain:
+    if not plan.is_default:
         logger.warning('%s', plan.text)
 
 

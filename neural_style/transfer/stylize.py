@@ -13,7 +13,7 @@ from neural_style.kernels.precision import REDUCED_PRECISION_MAX_STEP, choose_pr
 from neural_style.memory.heap import release_free_memory
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan, choose_plan
-from neural_style.planning.prediction import saving
+from neural_style.planning.prediction import saving_bytes
 from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
@@ -107,7 +107,7 @@ def stylize(
     if network.devices[0].type == 'cpu':
         release_free_memory()  # free memory is too fragmented for the backward pass
     optimize(objective, z, objective.optimizer_state, settings, plan, objective.world)
-    plan.reserve(saving(shape[1:]))
+    plan.reserve(saving_bytes(shape[1:]))
     return deprocess(objective.result(z).cpu().double())
 
 

@@ -34,7 +34,7 @@ def network():
 
 def test_an_image_that_fits_is_not_tiled(network):
     plan = choose_plan(network, (384, 512), [(384, 512)], pairs=0, memory='1000G')
-    assert plan.plain
+    assert plan.is_default
 
 
 @pytest.mark.parametrize('size', [(768, 1024), (3072, 4096), (6144, 8192)])
@@ -86,9 +86,9 @@ def test_what_fits_in_no_way_is_refused_with_the_size_that_would(network, monkey
         return size
 
     size = used((6144, 8192))
-    with pytest.raises(ValueError, match='-memory 3G: an image of 8192 x 6144') as error:
+    with pytest.raises(ValueError, match='`memory` 3G: an image of 8192 x 6144') as error:
         choose_plan(network, size, [size], pairs=0, memory='3G')
-    found = int(re.search(r'-image_size (\d+) would fit', str(error.value))[1])
+    found = int(re.search(r'`image_size` (\d+) would fit', str(error.value))[1])
     small = used((found * 3 // 4, found))
     assert found > 2048
     assert choose_plan(network, small, [small], pairs=0, memory='3G').peak <= 3 << 30
@@ -100,7 +100,7 @@ def test_a_network_with_branches_is_refused_only_where_tiles_were_needed():
     cnn = Graph(list(zip(names, layers, strict=True)), [[(-1, 0)], [(0, 0)], [(1, 0)]])
     branched = loss_network(cnn, content_layers=['c'], style_layers=['a'])
     size = (512, 512)
-    assert choose_plan(branched, size, [size], pairs=0, memory='100G').plain
+    assert choose_plan(branched, size, [size], pairs=0, memory='100G').is_default
     with pytest.raises(ValueError, match='with branches runs whole'):
         choose_plan(branched, size, [size], pairs=0, memory='50M')
 
@@ -117,7 +117,7 @@ def test_what_an_earlier_picture_has_left_free_is_not_in_use(network):
 
 def test_tiles_of_a_run_paint_the_same_picture(monkeypatch):
     # so that tiles are worth while for a small picture
-    monkeypatch.setattr('neural_style.planning.planner.LARGE', 1 << 20)
+    monkeypatch.setattr('neural_style.planning.tilings.TILE_TENSOR_BYTES', 1 << 20)
     monkeypatch.setattr('neural_style.planning.prediction.OVERHEAD', 0)
     monkeypatch.setattr('neural_style.planning.prediction.MAX_TILE_OVERHEAD', 0)
     monkeypatch.setattr('neural_style.planning.planner.used_memory', lambda _: 0)
@@ -140,7 +140,7 @@ def test_tiles_of_a_run_paint_the_same_picture(monkeypatch):
                 session=Session(on_plan=plans.append),
             )
         )
-    assert [plan.plain for plan in plans] == [True, False]
+    assert [plan.is_default for plan in plans] == [True, False]
     # float32: single positions of Adam's first steps may go the other way where a gradient is 0
     difference = (pictures[0] - pictures[1]).abs()
     assert float(difference.mean()) < 1e-4
