@@ -29,5 +29,5 @@ def add_painting(parser: argparse.ArgumentParser, *, size: int, evaluations: int
 
 
 def layers(args: argparse.Namespace) -> dict[str, str]:
-    """The layers as keywords of stylize."""
+    """Return the layers as keywords of stylize."""
     return {'content_layers': args.content_layers, 'style_layers': args.style_layers}

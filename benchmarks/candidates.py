@@ -1,4 +1,4 @@
-"""What is compared: this program, and what a user writes from the PyTorch tutorial."""
+"""The programs compared: this one, and the code of the PyTorch tutorial."""
 
 import os
 import subprocess
@@ -71,7 +71,7 @@ class Ours:
 
 
 class Tutorial:
-    """What the PyTorch tutorial leads to, over the same layers and losses, in float32."""
+    """The code of the PyTorch tutorial, with the same layers and losses, in float32."""
 
     def __init__(self, size: int, device: torch.device):
         self.device = device
@@ -87,7 +87,7 @@ class Tutorial:
         return flat @ flat.t() / features.numel()
 
     def features(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The features of every layer, with its name."""
+        """Iterate over the layers' names and features."""
         features = x[None]
         for name, layer in self.layers.named_children():
             features = layer(features) if 'relu' not in name else nn.functional.relu(features)
@@ -141,7 +141,7 @@ def _now(device: torch.device) -> float:
 
 
 def stretched_gradient(x: Tensor) -> Tensor:
-    """The gradient of a bowl with axes of many lengths: L-BFGS takes long to its end."""
+    """Return the gradient of a stretched bowl, which L-BFGS takes many steps to minimise."""
     scales = torch.linspace(1, 1000, 999, dtype=x.dtype, device=x.device)
     return x * scales.repeat(-(-x.numel() // 999))[: x.numel()].view_as(x)
 

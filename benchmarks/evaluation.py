@@ -1,4 +1,4 @@
-"""Time an evaluation of the network, ours beside what a user writes from the PyTorch tutorial.
+"""Time an evaluation of the network, ours and that of the PyTorch tutorial.
 
     python -m benchmarks.evaluation [--sizes 256 512] [--threads 2] [--device cuda] [--tf32] \\
         [--rounds 7] [--precisions fp32 bf16] [--neural-style-pt CHECKOUT] [--plot FILE.png]

@@ -1,4 +1,4 @@
-"""Time and memory of loading a full-width VGG-19, beside protobuf reading the whole file.
+"""Time and memory of loading a full-width VGG-19, compared with protobuf reading the file.
 
     python -m benchmarks.load [--runs N] [--folder DIR] [--keep]
 
@@ -82,7 +82,7 @@ def in_own_process(method: str, model: Path) -> dict[str, float]:
 
 
 def measure(method: str, model: str) -> dict[str, float]:
-    """Load once: seconds, imports apart; the process's peak of memory, and that before the load."""
+    """Load once: return seconds without imports, and peak memory after and before loading."""
     logging.getLogger('loadcaffe').setLevel(logging.ERROR)  # there is no prototxt, on purpose
     before = peak_memory()
     start = time.perf_counter()
@@ -155,7 +155,7 @@ def write_blob(random, shape):
 
 
 def prefix(message, field, length):
-    """Tag and length of a length-delimited field."""
+    """Return tag and length of a length-delimited field."""
     number = message.DESCRIPTOR.fields_by_name[field].number
     return varint(number << 3 | 2) + varint(length)
 

@@ -1,4 +1,4 @@
-"""Clocks, the speed of a convolution, and processes of their own for what is measured."""
+"""Clocks, the speed of a convolution, and processes that measure."""
 
 import json
 import os

@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def timed(args: argparse.Namespace, pair: tuple[Tensor, Tensor], run: str) -> tuple[Curve, Tensor]:
-    """The time and loss of every evaluation at the full size, and the picture."""
+    """Return the time and loss of every evaluation at full size, and the picture."""
     scales, evaluations, precision, *flags = run.split(':')
     settings = dict(flag.split('=') for flag in flags)
     settings = {flag: tonumber(value) or value for flag, value in settings.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def peak_memory() -> int:
-    """Peak resident bytes of this process."""
+    """Return the peak resident bytes of this process."""
     status = Path('/proc/self/status')
     if status.exists():  # getrusage would count what the parent had before exec
         fields = dict(line.split(':', 1) for line in status.read_text().splitlines())

@@ -1,4 +1,4 @@
-"""Compare the float32 loss that runs in low precision end at with that of float32 runs.
+"""Compare the final float32 losses of runs in low precision and in float32.
 
     python -m benchmarks.precision [--model CAFFEMODEL] [--precision bf16] [--seeds 5] \\
         [--size 192] [--evaluations 300] [--content_layers relu3_2] [--style_layers ...]
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
 def painted(
     args: argparse.Namespace, content: str, style: str, seed: int, precision: str
 ) -> tuple[float, float]:
-    """Paint a pair in some precision: its float32 loss, and the seconds that it took."""
+    """Paint a pair in a precision: return the final float32 loss, and the seconds."""
     pair = load_pair(content, style, args.size)
     start = time.monotonic()
     picture = stylize(

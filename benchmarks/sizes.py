@@ -121,7 +121,7 @@ def work(name: str, size: int, evaluations: int) -> None:
 
 
 def measure(name: str, size: int, evaluations: int, limit: int) -> dict[str, Any] | None:
-    """Measure a row in a process of its own; None if it needed more bytes than the limit."""
+    """Measure a row in a new process; return None if it needed more bytes than the limit."""
     worker = Worker('sizes', name=name, size=size, evaluations=evaluations)
     if not worker.limit_memory(limit):
         return None

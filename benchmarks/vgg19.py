@@ -36,7 +36,7 @@ def images(size: int, device: torch.device | str = 'cpu') -> list[Tensor]:
 
 
 def flops(size: int) -> float:
-    """Operations of the convolutions, in the forward and the backward pass to the image."""
+    """Count the convolutions' operations, forward and backward to the image."""
     total, channels, pixels = 0.0, 3, size * (size * 3 // 4)
     for depth, width in BLOCKS:
         for _ in range(depth):

@@ -38,7 +38,7 @@ def golden():
 
 @pytest.fixture(scope='session')
 def wheel(tmp_path_factory):
-    """What pip would install: the list of the files in the wheel."""
+    """Build a wheel, and list its files."""
     folder = tmp_path_factory.mktemp('wheel')
     command = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation']
     done = subprocess.run(

@@ -55,7 +55,7 @@ def run_neural_style(words):
 
 
 def shrunk(words):
-    """A command line that ends soon: small images, two evaluations, on the CPU."""
+    """Shorten a run: small images, two evaluations, on the CPU."""
     several = '-parallel' in words
     short = ['-gpu', '-1,-1' if several else '-1', '-num_iterations', '2', '-print_iter', '0']
     if '-resume' in words:
@@ -77,7 +77,7 @@ def run_loadcaffe(words):
 
 
 def check_installation(words):
-    """Packages are not installed by a test: .ci/run does it."""
+    """Check the installation's words only; .ci/run installs packages."""
     assert shlex.join(words) in (
         'python3 -m venv .venv',
         '.venv/bin/pip install -q torch==2.13.0 .',
@@ -86,18 +86,18 @@ def check_installation(words):
 
 
 def check_tests(words):
-    """Tests are not run by a test: .ci/run does it."""
+    """Check the words only; .ci/run runs the tests."""
     assert words == '.venv/bin/python -m pytest -q -n 2'.split()
 
 
 def run_download(words):
-    """Fetch one small file from this machine in the place of all."""
+    """Download one small file from this machine instead of all models."""
     flags = ['--table', 'table', '--mirror', address()]
     subprocess.run([*words, *flags], check=True, capture_output=True)
 
 
 def address():
-    """The address of the local server, which the sandbox wrote down."""
+    """Return the address of the local server, which the sandbox wrote to a file."""
     with open('address') as file:
         return file.read()
 

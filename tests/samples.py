@@ -18,7 +18,7 @@ STYLE_LAYERS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
 
 
 def has_fused_multiply_add():
-    """Whether the processor rounds a product and its sum once."""
+    """Return whether the processor rounds a product and its sum once."""
     x = torch.full((64,), 1 + 2**-13)
     rounded = x * x  # by 2**-26
     return bool(torch.add(-rounded, x, alpha=1 + 2**-13).all())
@@ -59,13 +59,13 @@ def network_with_dropout():
 
 
 def noise(*shape, seed=0):
-    """Uniform noise in [0, 1), float64."""
+    """Draw uniform noise in [0, 1), float64."""
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
 
 def ink(height=40, width=60):
-    """A white sheet with a black bar in the middle."""
+    """Draw a white sheet with a black bar in the middle."""
     image = torch.full((3, height, width), 0.97, dtype=torch.float64)
     image[:, height // 3 : 2 * height // 3, width // 4 : 3 * width // 4] = 0.1
     return image

@@ -1,4 +1,4 @@
-"""The house: imports go down only, the libraries are silent, flags and keywords agree."""
+"""The architecture: imports go down only, libraries are silent, files are short."""
 
 import ast
 import re
@@ -50,12 +50,12 @@ def module_name(path):
 
 
 def package_of(module):
-    """The package of FLOORS that a module is in; None for modules of others."""
+    """Return the package of FLOORS that a module is in; None for modules of others."""
     return next((p for p in FLOOR if module == p or module.startswith(f'{p}.')), None)
 
 
 def imports(path):
-    """Full names of everything that a module imports, anywhere in it."""
+    """Yield full names of everything that a module imports, anywhere in it."""
     for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -152,7 +152,7 @@ def is_private(name):
 
 
 def private_names(path):
-    """Names of a module's own functions, classes, methods, attributes and variables."""
+    """Yield private names that a module defines."""
     for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             name = node.name
@@ -171,7 +171,7 @@ def private_names_of_packages():
 
 
 def names_reached(path):
-    """Names that a module imports, reads from objects, or gives to setattr, patch and the like."""
+    """Yield names that a module imports, reads from objects, or gives to setattr or patch."""
     for node in nodes(path):
         if isinstance(node, ast.ImportFrom):
             yield from (alias.name for alias in node.names)

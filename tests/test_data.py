@@ -1,4 +1,4 @@
-"""The test data are what their README says."""
+"""The test data are as their README says."""
 
 import subprocess
 import sys

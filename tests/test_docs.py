@@ -1,4 +1,4 @@
-"""What README and docs tell people to type works, and what they say of files and flags is true."""
+"""Commands in README and docs work, and what they say of files and flags is true."""
 
 import functools
 import hashlib
@@ -31,7 +31,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def sandbox(tmp_path, monkeypatch):
-    """A folder with everything that the commands name, and the current one."""
+    """Change to a folder with every file that the commands name."""
     for name in ('examples', 'neural_style', 'tests'):
         (tmp_path / name).symlink_to(ROOT / name)
     for name in ('docs', 'models', 'photos', 'paintings', 'served'):

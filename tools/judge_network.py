@@ -34,7 +34,7 @@ STYLE_WEIGHTS = (10.0, 100.0, 1000.0)
 
 
 class Judge:
-    """The genuine network's opinion about pictures of one pair."""
+    """Judge pictures of one pair by the genuine network."""
 
     def __init__(self, genuine: nn.Sequential, content: Tensor, style: Tensor):
         self.genuine = genuine
@@ -43,7 +43,7 @@ class Judge:
 
     @torch.no_grad()
     def features(self, picture: Tensor) -> dict[str, Tensor]:
-        """(3, H, W), RGB -> features (C, H * W) by name."""
+        """Return the features (C, H * W) of an image (3, H, W), RGB, by layer name."""
         found, x = {}, preprocess(picture).float()[None]
         for layer in self.genuine:
             x = layer(x)
@@ -59,7 +59,7 @@ class Judge:
         }
 
     def distances(self, picture: Tensor) -> tuple[float, float]:
-        """Relative distances to the content, and to the style (a sum over four layers)."""
+        """Return relative distances to the content and to the style (a sum over four layers)."""
         content = (self.features(picture)[JUDGED_CONTENT] - self.content).norm()
         grams = self.gram_matrices(picture)
         style = sum((grams[name] - gram).norm() / gram.norm() for name, gram in self.grams.items())
@@ -67,7 +67,7 @@ class Judge:
 
 
 def painted(path: Path, network: nn.Sequential, pair, weight: float, evaluations: int, settings):
-    """The picture of a network, from the file if it is there: (3, H, W), RGB."""
+    """Return a network's picture, from its file if that exists: (3, H, W), RGB."""
     if not path.exists():
         start = time.monotonic()
         result = stylize(
@@ -85,7 +85,7 @@ def painted(path: Path, network: nn.Sequential, pair, weight: float, evaluations
 
 
 def at_content(curve: list[tuple[float, float]], content: float) -> float:
-    """Distance to the style at a distance to the content, on a curve of (content, style).
+    """Interpolate the distance to the style on a curve of (content, style) distances.
 
     Interpolated in logarithms; nan outside the curve.
     """

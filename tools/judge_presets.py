@@ -1,4 +1,4 @@
-"""Paint pairs of pictures with presets, and measure what an ink painting lives by.
+"""Paint pairs of pictures with presets, and measure white, saturation and texture.
 
     python -m tools.judge_presets --pairs CONTENT,STYLE[,PUBLISHED] ... --presets ink ... \\
         --networks embedded=neural_style/models/small_vgg19.caffemodel [--size 428] \\
@@ -39,19 +39,19 @@ WIDTH = 360  # of a picture on the contact sheet
 
 
 def luma(picture: Image.Image) -> np.ndarray:
-    """(H, W), 0 to 255."""
+    """Return the luma of a picture: (H, W), 0 to 255."""
     return np.asarray(picture, float) @ (0.299, 0.587, 0.114)
 
 
 def flat_areas(content: Image.Image) -> np.ndarray:
-    """(H, W): where the content has no structure."""
+    """Return where the content has no structure: (H, W)."""
     smooth = gaussian_filter(luma(content), 1.0)
     variance = uniform_filter(smooth**2, 9) - uniform_filter(smooth, 9) ** 2
     return variance < 2.5**2
 
 
 def measure(picture: Image.Image, content: Image.Image) -> tuple[float, ...]:
-    """White, saturation, flat and blank, as above; the content is scaled to the picture."""
+    """Measure white, saturation, flat and blank; the content is scaled to the picture."""
     content = content.resize(picture.size, Image.Resampling.LANCZOS)
     flat = flat_areas(content)
     y = luma(picture)
@@ -67,7 +67,7 @@ def measure(picture: Image.Image, content: Image.Image) -> tuple[float, ...]:
 def paint(
     preset: str, content: Path, style: Path, model: Path, out: Path, flags: list[str]
 ) -> None:
-    """One run of the command, unless its picture is there; its text goes nowhere."""
+    """Run the command, unless its picture exists; discard what it prints."""
     if out.exists():
         return
     names = {
@@ -93,7 +93,7 @@ def row(name: str, values: tuple[float, ...], seconds: float = 0.0) -> None:
 
 
 def sheet(rows: list[list[Image.Image]], path: Path) -> None:
-    """The pictures of each pair in a row, all of one width."""
+    """Arrange the pictures of each pair in a row, all with the same width."""
     scaled = [
         [
             p.resize((WIDTH, round(p.height * WIDTH / p.width)), Image.Resampling.LANCZOS)

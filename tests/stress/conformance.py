@@ -56,7 +56,7 @@ HEADER = (
 
 
 def judge(recordings: Path, name: str, gpu: str | None = None) -> Verdict:
-    """Replay one run and compare everything it left."""
+    """Replay one run, and compare its output and files."""
     recorded = recordings / 'runs' / name
     verdict = Verdict(name)
     with tempfile.TemporaryDirectory() as scratch:
@@ -79,7 +79,7 @@ def judge(recordings: Path, name: str, gpu: str | None = None) -> Verdict:
 
 
 def sums_as_recorded() -> bool:
-    """Whether this machine adds up as the recording one did, a CPU with AVX-512 and OpenBLAS.
+    """Return whether sums are rounded as in the recordings (AVX-512 and OpenBLAS).
 
     Matrix products do with AVX2 as well.  For the inner products of L-BFGS, the sum of three
     numbers shows which of them share a lane.

@@ -1,4 +1,4 @@
-"""Damage network files in many ways, and see that loadcaffe refuses them quickly and calmly.
+"""Damage network files in many ways, and check that loadcaffe refuses them quickly.
 
     python tests/stress/fuzz_loadcaffe.py [--mutants N] [--seed S] [--first CASE] [FILE ...]
 
@@ -30,7 +30,7 @@ SMALL = ('lenet_v1', 'lenet_v2', 'lenet_v2_legacyblobs')
 
 
 def seeds(folder):
-    """One small file of each format: its path, and the prototxt it is loaded with."""
+    """Write a small file of each format; return paths, each with its prototxt."""
     found = [(MODELS / f'{name}.caffemodel', MODELS / 'none.prototxt') for name in SMALL]
     found += [(MODELS / f'{name}.prototxt', None) for name in SMALL]
     network = loadcaffe.load(MODELS / 'lenet_v2.prototxt', MODELS / 'lenet_v2.caffemodel')
@@ -65,7 +65,7 @@ def write_hdf5(path, weights):
 
 
 def write_mat(path, weights):
-    """A MatConvNet network of one convolution and its ReLU, plain and compressed."""
+    """Write a MatConvNet network of one convolution and its ReLU, plain and compressed."""
     from scipy.io import savemat
 
     pair = np.empty((1, 2), object)
@@ -78,7 +78,7 @@ def write_mat(path, weights):
 
 
 def damage(content, random):
-    """Some bytes changed, cut out, doubled, or put to a value that lies about a length."""
+    """Change, delete or repeat some bytes, or set them to a wrong length."""
     content = bytearray(content)
     # Most of a file is weights; the first 600 bytes, and the last, are description in every format.
     for _ in range(random.integers(1, 5)):
@@ -102,7 +102,7 @@ def damage(content, random):
 
 
 def outcome(path, prototxt):
-    """'loaded', 'refused', or what is wrong."""
+    """Return 'loaded', 'refused', or what is wrong."""
     try:
         if prototxt is None:
             loadcaffe.read(path)
@@ -116,7 +116,7 @@ def outcome(path, prototxt):
 
 
 def work(cases, folder, seed, progress):
-    """Load case after case; what came of each goes to the queue."""
+    """Load case after case, and put each outcome into the queue."""
     torch.set_num_threads(1)
     logging.disable(logging.CRITICAL)
     files = [(path, path.read_bytes(), prototxt) for path, prototxt in seeds(folder)]
@@ -140,13 +140,13 @@ EXTRA: list = []
 
 
 def peak():
-    """Peak resident megabytes of this process."""
+    """Return the peak resident megabytes of this process."""
     fields = dict(line.split(':', 1) for line in open('/proc/self/status'))
     return int(fields['VmHWM'].split()[0]) / 1024
 
 
 def run(cases, seed):
-    """Yield what came of every case; a worker that dies or hangs is replaced."""
+    """Yield the outcome of every case; a worker that dies or hangs is replaced."""
     cases = list(cases)
     while cases:
         with tempfile.TemporaryDirectory() as folder:

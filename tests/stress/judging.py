@@ -1,4 +1,4 @@
-"""How far a replayed run is from its recording: status, text, losses, gradients, files."""
+"""Compare a replayed run with its recording: status, text, losses, gradients, files."""
 
 import json
 import re
@@ -43,7 +43,7 @@ PICTURES = {'.png', '.jpg', '.jpeg', '.ppm'}
 
 @dataclass
 class Verdict:
-    """The findings about a run: faults, and the figures worth a column."""
+    """The findings about a run: faults, and the figures of its row."""
 
     name: str
     faults: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ def judge_status(verdict: Verdict, recorded: Path, ours: Replay) -> None:
 
 
 def judge_text(verdict: Verdict, recorded: Path, ours: Replay) -> tuple[list[str], list[str]]:
-    """Compare stdout; returns the lines with losses, recorded and ours."""
+    """Compare stdout; return its lines, recorded and ours."""
     # th ends what it prints with a tab; plain luajit does not.
     plain = not (recorded / 'cmd.txt').read_text().startswith('th ')
     want, got = (
@@ -145,7 +145,7 @@ def judge_losses(
 
 
 def distance(recorded: float, ours: float) -> float:
-    """The relative difference; half a unit of the last printed digit is free."""
+    """Return the relative difference beyond half a unit of the last printed digit."""
     if np.isnan(recorded) and np.isnan(ours):
         return 0.0
     return max(abs(recorded - ours) - 1e-6, 0) / max(abs(recorded), 1e-30)

@@ -1,4 +1,4 @@
-"""Kill runs with SIGKILL at random moments, and check what they leave.
+"""Kill runs with SIGKILL at random moments, and check the files that they leave.
 
     python tests/stress/kill_checkpoint.py [--times 200] [--seed 0]
 

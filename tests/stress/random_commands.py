@@ -26,7 +26,7 @@ LAYERS = [
 
 
 def folder_of_pictures(folder: Path) -> dict[str, str]:
-    """Write small pictures of every kind, and files that are no pictures: names and paths."""
+    """Write small pictures of every format, and other files; return paths by name."""
     rng = np.random.default_rng(0)
     folder.mkdir()
 

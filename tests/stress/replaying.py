@@ -19,7 +19,7 @@ LOSS_LINE = re.compile(r'^(  (?:Content \d+|Style \d+|Total) loss: )(\S+)(\t?)$'
 
 @dataclass
 class Replay:
-    """What our program did with a recorded command."""
+    """The outcome of a recorded command, run by our program."""
 
     status: int
     stdout: str
@@ -68,7 +68,7 @@ def replay(recordings: Path, name: str, work: Path, gpu: str | None = None) -> R
 
 
 def is_determined(recorded: Path) -> bool:
-    """Whether a run depends on nothing unknown, such as its seed or masks of dropout."""
+    """Return whether a run depends on nothing unknown, such as its seed or dropout masks."""
     text = read_text(recorded / 'stdout.txt')
     ran = 'Running optimization' in text
     return ran and reproducible(recorded) and not losses_after_dropout(text.split('\n'))
@@ -92,14 +92,14 @@ def comparable(line: str, plain: bool) -> str:
 
 
 def reproducible(recorded: Path) -> bool:
-    """Whether the start of a run does not depend on an unknown seed."""
+    """Return whether the start of a run does not depend on an unknown seed."""
     words = shlex.split((recorded / 'cmd.txt').read_text(), comments=True)
     params = command_line().parse(words[2:])
     return params.init == 'image' or params.seed >= 0
 
 
 def losses_after_dropout(stdout: list[str]) -> list[str]:
-    """List the losses behind dropout, whose masks for the targets are drawn before the seed."""
+    """List the losses after dropout, whose masks for the targets precede the seed."""
     counts = {'Content': 0, 'Style': 0}
     skipped, dropout = [], False
     for line in stdout:

@@ -49,7 +49,7 @@ MESSAGE = re.compile(
 
 @dataclass
 class Ending:
-    """How a run ended: its status, if main returned one, what it printed, and what is wrong."""
+    """The end of a run: its status if main returned one, its output, and what is wrong."""
 
     status: int | None
     stdout: str
@@ -60,7 +60,7 @@ class Ending:
 
 @contextlib.contextmanager
 def limited(seconds: int) -> Iterator[None]:
-    """Raise TimeoutError after that time, where there are alarms."""
+    """Raise TimeoutError after that time, if the system has alarms."""
 
     def late(*_):
         raise TimeoutError(f'still running after {seconds} s')
@@ -93,7 +93,7 @@ def end(argv: list[str], folder: Path) -> Ending:
 
 
 def fault(argv: list[str], folder: Path, ending: Ending) -> str:
-    """What is wrong with an ending; '' for nothing."""
+    """Return what is wrong with an ending; '' for nothing."""
     lines = ending.stderr.strip().splitlines()
     if 'Traceback' in ending.stderr + ending.stdout:
         return f'traceback: {lines[-1]}'
@@ -118,7 +118,7 @@ def fault(argv: list[str], folder: Path, ending: Ending) -> str:
 
 
 def picture_fault(path: Path) -> str:
-    """What is wrong with a file as a picture of its name's format; '' for nothing."""
+    """Return what is wrong with a picture file; '' for nothing."""
     try:
         with Image.open(path) as picture:
             picture.load()

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def layer_loss(features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """How far features are from saying what the target does.
+    """Compare features with their target in two ways.
 
     features: (N, C), in the units of use.  target: (N, D).  Returns the share of the target's
     variance that no linear map of the features explains, and the distance of both matrices of
@@ -27,12 +27,12 @@ def layer_loss(features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def normalized(values: Tensor) -> Tensor:
-    """(N, D) divided by its total standard deviation, so that all teachers weigh the same."""
+    """Divide targets (N, D) by their total standard deviation: teachers weigh the same."""
     return values / values.var(0).sum().sqrt()
 
 
 def gram_matrices(features: dict[str, Tensor], names) -> dict[str, Tensor]:
-    """(N, C, C) for each of these layers, divided by the number of features."""
+    """Return (N, C, C) for each of these layers, divided by the number of features."""
     return {
         name: torch.einsum('nchw,ndhw->ncd', features[name], features[name])
         / features[name][0].numel()
@@ -41,7 +41,7 @@ def gram_matrices(features: dict[str, Tensor], names) -> dict[str, Tensor]:
 
 
 def gram_distance(grams: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
-    """The squared relative distance of Gram matrices, summed over layers and pictures."""
+    """Return the squared relative distance of Gram matrices, over layers and pictures."""
     return sum(
         ((gram - targets[name]).square().sum((1, 2)) / targets[name].square().sum((1, 2))).sum()
         for name, gram in grams.items()

@@ -47,7 +47,7 @@ class SmallVGG(nn.Module):
             channels = width
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W), preprocessed -> the features after each ReLU, by name."""
+        """Return the features after each ReLU by name; images: (N, 3, H, W), preprocessed."""
         features, x, block = {}, image / INPUT_SCALE, '1'
         for name in self.convolutions:
             if name[0] != block:
@@ -61,7 +61,7 @@ class SmallVGG(nn.Module):
         return functional.conv2d(x, weight, self.bias(name), padding=1).relu()
 
     def bias(self, name: str) -> Tensor:
-        """(C,) what a convolution adds.
+        """Return the bias of a convolution: (C,).
 
         The bias that is trained is the response to features at their centre.  All features are
         positive: if it were the response to zeros, a step that all weights take together would
@@ -71,7 +71,7 @@ class SmallVGG(nn.Module):
         return layer.bias - layer.weight.sum((2, 3)) @ getattr(self, f'centre{name}')
 
     def in_units(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Features in the units in which they are used: see units."""
+        """Return features in the units in which they are used: see units."""
         return {
             name: feature / getattr(self, f'unit{name}')[:, None, None]
             for name, feature in features.items()
@@ -90,12 +90,12 @@ def max_pool(x: Tensor) -> Tensor:
 
 
 def moments(feature: Tensor) -> Tensor:
-    """(N, C, H, W) -> (2, C): the mean of every filter and of its square."""
+    """Return the mean of every filter and of its square: (N, C, H, W) -> (2, C)."""
     return torch.stack([feature.mean((0, 2, 3)), feature.square().mean((0, 2, 3))])
 
 
 def units(moments: Tensor) -> Tensor:
-    """(C,) what each filter is divided by: its mean activation.
+    """Return the divisor of each filter, its mean activation: (C,).
 
     A filter that responds seldom but strongly would dominate every Gram matrix: its unit is a
     fraction of its root mean square, or of the layer's mean, if that is more.

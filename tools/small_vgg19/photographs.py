@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Crops:
-    """An endless supply of square crops.
+    """Supply square crops without end.
 
     folders: where the photographs are.  without: parts of file names that are left out.
     """
@@ -64,7 +64,7 @@ class Crops:
 
 
 def recolored(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) with other colours, mostly mild: order, saturation, gamma, gain, offset."""
+    """Change colours, mostly mildly: order, saturation, gamma, gain, offset."""
     if rng.random() < 0.15:
         pixels = pixels[..., rng.permutation(3)]
     if rng.random() < 0.6:

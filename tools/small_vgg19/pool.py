@@ -44,19 +44,19 @@ class Pool:
         return chosen
 
     def batch(self, size: int) -> tuple[Tensor, list[Targets]]:
-        """(size, 3, H, W), and the targets of each crop."""
+        """Return crops (size, 3, H, W), and the targets of each."""
         chosen = self.rng.choice(len(self.entries), size, replace=False)
         entries = [self.entries[i] for i in chosen]
         return torch.stack([image for image, _ in entries]), [targets for _, targets in entries]
 
 
 def positions_of(targets: list[Targets], name: str) -> Tensor:
-    """(N, POSITIONS): where a layer is compared in each crop of a batch."""
+    """Return where a layer is compared in each crop of a batch: (N, POSITIONS)."""
     return torch.stack([crop[name][0] for crop in targets])
 
 
 def joined_targets(targets: list[Targets], name: str) -> Tensor:
-    """The targets of a layer over a batch: (N * POSITIONS, D), every teacher of equal weight."""
+    """Join a layer's targets over a batch: (N * POSITIONS, D), teachers weigh the same."""
     parts = []
     for part in zip(*(crop[name][1] for crop in targets), strict=True):
         parts.append(normalized(torch.cat([value.float() for value in part], 1).t()))

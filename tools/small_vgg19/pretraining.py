@@ -47,7 +47,7 @@ def pretrain(
 
 
 def _sample(inputs: list[Tensor], targets: list[list[Tensor]]) -> tuple[Tensor, list[Tensor]]:
-    """Windows (N, C * 9) at random positions, and every teacher's features (N, D) there."""
+    """Sample windows (N, C * 9) at random positions, and teachers' features (N, D) there."""
     windows, wanted = [], []
     for x, target in zip(inputs, targets, strict=True):
         positions = torch.randperm(x[0, 0].numel())[:POSITIONS]
@@ -96,7 +96,7 @@ def fit(layer: nn.Conv2d, windows: Tensor, wanted: Tensor) -> None:
 def polish(
     layer: nn.Conv2d, windows: Tensor, target: Tensor, products: float, steps: int
 ) -> tuple[float, float]:
-    """Train one layer on windows (N, C * 9) of what is below and targets (N, D).
+    """Train one layer on windows (N, C * 9) of its input and targets (N, D).
 
     Returns running means of the two parts of its loss.
     """

@@ -23,7 +23,7 @@ class VGG:
         }
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        """(1, 3, H, W), preprocessed -> features (C, h, w) of all convolutions, before the ReLU."""
+        """Return features (C, h, w) of all convolutions, before the ReLU; image: preprocessed."""
         features: dict[str, Tensor] = {}
         x, block = image, '1'
         for name, blobs in self.convolutions.items():
@@ -43,7 +43,7 @@ class SqueezeNet:
         self.layers = {layer.name: layer.blobs for layer in loadcaffe.read(path).layers}
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        """(1, 3, H, W), preprocessed -> fire2 ... fire9, (C, h, w) each, before the ReLU.
+        """Return fire2 ... fire9, (C, h, w) each, before the ReLU; image: preprocessed.
 
         The border is such that position k of fire5 looks at pixel 8 k + 3.5 or 8 k + 4, as VGG's
         conv4_1 does (without it, at 8 k + 9), and that no position is missing.
@@ -65,7 +65,7 @@ class SqueezeNet:
 
 
 class Teachers:
-    """What each layer of the small network should say.
+    """The targets of each layer of the small network.
 
     A layer that the VGG has is taught by it.  Those above are taught by SqueezeNet, whose strides
     are those of VGG's fourth and fifth blocks; the first two after pool3 learn that as well.
@@ -85,7 +85,7 @@ class Teachers:
 
     @torch.no_grad()
     def __call__(self, image: Tensor) -> dict[str, list[Tensor]]:
-        """(1, 3, H, W), preprocessed -> the teachers' features (C, h, w), before their ReLU."""
+        """Return the teachers' features (C, h, w) before their ReLU; image: preprocessed."""
         features = self.vgg(image)
         targets = {name: [feature] for name, feature in features.items()}
         if self.squeezenet:

@@ -64,7 +64,7 @@ def train(
 def compare(
     features: dict[str, Tensor], targets: list[Targets]
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """The two losses of every layer over a batch: see layer_loss."""
+    """Return the two losses of every layer over a batch: see layer_loss."""
     losses = {}
     for name, feature in features.items():
         index = positions_of(targets, name)[:, None].expand(-1, feature.shape[1], -1)
@@ -74,7 +74,7 @@ def compare(
 
 
 def total(losses: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
-    """The loss that is minimised."""
+    """Return the loss that is minimised."""
     return sum(
         IMPORTANCE[name] * (unexplained + PRODUCTS * products)
         if name in IMPORTANCE
