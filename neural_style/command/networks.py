@@ -1,7 +1,7 @@
 """The network of a run: the files that flags name, or the embedded network in their place."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import resources
 
 import torch
@@ -32,10 +32,15 @@ def find_network(proto_file: str, model_files: Sequence[str]) -> tuple[str, str,
     return *embedded_network(), remark
 
 
-def load_network(proto_file: str, model_file: str) -> torch.nn.Sequential:
-    """Load a network; errors name the flag and the remedy."""
+def load_network(
+    proto_file: str, model_file: str, layers: Collection[str] | None = None
+) -> torch.nn.Sequential:
+    """Load a network; errors name the flag and the remedy.
+
+    layers: the names of those that losses follow; what these do not need may be unreadable.
+    """
     try:
-        return loadcaffe.load(proto_file, model_file)
+        return loadcaffe.load(proto_file, model_file, layers=layers)
     except FileNotFoundError as error:
         raise FileNotFoundError(f'-model_file {model_file}: no such file ({REMEDY})') from error
     except loadcaffe.CaffeFormatError as error:

@@ -27,7 +27,7 @@ from neural_style.torch7.random import Generator
 from neural_style.transfer.divergence import DivergenceError
 from neural_style.transfer.multiscale import iterations, scales, stylize_multiscale
 from neural_style.transfer.session import Session
-from neural_style.transfer.settings import Settings
+from neural_style.transfer.settings import Settings, parse_layers
 from neural_style.transfer.stylize import stylize
 
 
@@ -71,7 +71,7 @@ def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_
         out_of_memory = False
         try:
             paint(
-                functools.partial(load_network, arguments.proto_file, arguments.model_file),
+                functools.partial(load_for_losses, arguments),
                 content,
                 styles,
                 callback=report.after_evaluation,
@@ -89,6 +89,13 @@ def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_
     if interruption.signal:
         text = f'interrupted, but {arguments.output_image} is complete'
         raise Interrupted(text, interruption.signal)
+
+
+def load_for_losses(arguments: Arguments) -> torch.nn.Sequential:
+    """Load the network; layers that no loss needs may be of types that are not read."""
+    layers = parse_layers('content_layers', arguments.content_layers).names
+    layers = layers + parse_layers('style_layers', arguments.style_layers).names
+    return load_network(arguments.proto_file, arguments.model_file, layers)
 
 
 def choose_run_devices(arguments: Arguments, world: World) -> list[torch.device]:

@@ -1,6 +1,7 @@
 """The network of a run: as named, or the embedded one."""
 
 import pytest
+from caffe_networks import blob, conv, step, v2_net, write_message
 
 from neural_style.command.networks import embedded_network, find_network, load_network
 
@@ -31,3 +32,19 @@ def test_bad_model_file_is_named_with_the_remedy(tmp_path, content, message):
     with pytest.raises((OSError, ValueError), match='sh models/download_models.sh') as error:
         load_network('no.prototxt', str(path))
     assert message in str(error.value)
+
+
+def test_layers_that_no_loss_needs_may_be_unreadable(command, tmp_path, capsys):
+    trunk = [conv('data', 'conv1', 3, 4, 3, pad=[1]), step('ReLU', 'conv1', 'conv1', name='relu1')]
+    head = [
+        step('Attention', 'conv1', 'attention', [blob(4)]),
+        conv('attention', 'conv2', 4, 5),
+        step('ReLU', 'conv2', 'conv2', name='relu2'),
+    ]
+    model = write_message(tmp_path / 'net.caffemodel', v2_net(*trunk, *head))
+    flags = f'-model_file {model} -style_layers relu1 -content_layers'
+    assert command(f'{flags} relu1') == 0
+    assert (tmp_path / 'out.png').exists()
+    assert "left out: 'attention', 'conv2', 'relu2': layer 'attention'" in capsys.readouterr().err
+    assert command(f'{flags} relu2') != 0
+    assert "'attention' has the type 'Attention'" in capsys.readouterr().err
