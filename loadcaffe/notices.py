@@ -1,4 +1,4 @@
-"""What is told of a network in a line each: layers that are left out, and what is not used."""
+"""Warn of layers that are left out, and of fields and weights that are not used, a line each."""
 
 import logging
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a network is made of, for an input of a given size: one row for each layer."""
+"""List the layers of a network for an input of a given size, one row for each."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 
 class _Field(NamedTuple):
-    """How many pixels a value sees along one axis, and how many two neighbours are apart."""
+    """A value sees `size` pixels along one axis, and its neighbour begins `step` pixels further."""
 
     size: float = 1.0
     step: float = 1.0

@@ -34,7 +34,7 @@ MAX_RATIO, SPARE_BYTES = 4, 1 << 24
 
 
 class _Budget:
-    """What may still be read of a file, all its variables together."""
+    """Counts of reads and bytes that are left for a file, all its variables together."""
 
     def __init__(self, size: int):
         self.reads, self.bytes = MAX_READS, size * MAX_RATIO + SPARE_BYTES

@@ -1,4 +1,4 @@
-"""What the file of a network says, whatever its format: layers in the terms of Caffe's V2."""
+"""Describe a network, whatever its file's format, by layers in the terms of Caffe's V2."""
 
 import functools
 from dataclasses import dataclass, field
@@ -66,7 +66,7 @@ class Layer:
 
 @dataclass
 class NetParameter:
-    """What the file of a network says.
+    """A network as its file describes it.
 
     version: 0 for `layers { layer`, 1 for `layers`, 2 for `layer`. authoritative: its layers count,
     whatever a prototxt says.
@@ -89,7 +89,7 @@ class NetParameter:
 
 @dataclass
 class Weights:
-    """What a file says that holds nothing but blobs: name of a layer -> number -> float32.
+    """The blobs of a file that has no layers: name of a layer -> number -> float32.
 
     A layer may lack a blob that it shares with another, as in Caffe's HDF5.
     """

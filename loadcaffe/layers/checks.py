@@ -1,4 +1,4 @@
-"""What the builders of layers share: checks that name the layer, its sizes, its blobs."""
+"""Check what a layer says of itself: its sizes and its blobs. Errors name the layer."""
 
 import functools
 import math

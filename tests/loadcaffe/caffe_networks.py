@@ -28,7 +28,7 @@ def varint(value):
 
 
 def field(number, content):
-    """A length-delimited field of a protobuf message."""
+    """Return a length-delimited field of a protobuf message."""
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
@@ -50,17 +50,17 @@ def blob_of(values):
 
 
 def v2_net(*layers):
-    """A network of V2 layers."""
+    """Return a network of V2 layers."""
     return schema.NetParameter(layer=layers)
 
 
 def layer(layer_type, blobs=(), name='layer1', **param):
-    """A V2 layer without bottom and top."""
+    """Return a V2 layer without bottom and top."""
     return schema.LayerParameter(name=name, type=layer_type, blobs=blobs, **param)
 
 
 def step(layer_type, bottom, top, blobs=(), name=None, **param):
-    """A V2 layer that is connected. bottom, top: blob names, separated by spaces."""
+    """Return a V2 layer that is connected. bottom, top: blob names, separated by spaces."""
     name = name or top.split()[0]
     return layer(layer_type, blobs, name, bottom=bottom.split(), top=top.split(), **param)
 
@@ -92,7 +92,7 @@ def load_net(folder, *layers, prototxt=None, net='auto'):
 
 
 def run_layer(folder, layer_type, *inputs, blobs=(), tops='top', **param):
-    """The output of one layer, whose inputs are sliced from what the network is given."""
+    """Return the output of one layer, whose inputs are slices of the network's."""
     names = [f'in{i}' for i in range(len(inputs))] if len(inputs) > 1 else ['data']
     layers = [step(layer_type, ' '.join(names), tops, blobs, **param)]
     if len(inputs) > 1:

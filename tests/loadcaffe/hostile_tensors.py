@@ -71,7 +71,7 @@ def operations():
 
 
 def entries_of_an_archive():
-    """A directory of 300,000 files without content."""
+    """Return a directory of 300,000 files without content."""
     entry = (
         struct.pack('<4s6H3L5H2L', b'PK\1\2', *[20] * 2, *[0] * 4, *[0] * 3, 1, *[0] * 4, 0, 0)
         + b'a'

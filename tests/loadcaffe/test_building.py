@@ -138,15 +138,6 @@ def test_layers_that_are_not_used_may_lack_weights(tmp_path, caplog):
     assert names(loadcaffe.load('no', out)) == ['conv1']
 
 
-def test_layers_of_a_chain_that_are_not_used_may_lack_weights(tmp_path, caplog):
-    chain = [conv('data', 'conv1', 3, 4), step('InnerProduct', 'conv1', 'fc')]
-    with pytest.raises(loadcaffe.CaffeFormatError, match="'fc' .*it has 0"):
-        load_net(tmp_path, *chain)
-    model = tmp_path / 'net.caffemodel'
-    assert names(loadcaffe.load('no', model, layers=['conv1'])) == ['conv1']
-    assert "left out: 'fc': layer 'fc'" in caplog.text
-
-
 def test_prototxt_counts_if_it_has_the_weights_that_are_used(tmp_path, caplog):
     deploy = (
         (DEPLOY % 4).replace('conv1', 'squeeze')
@@ -158,25 +149,6 @@ def test_prototxt_counts_if_it_has_the_weights_that_are_used(tmp_path, caplog):
     model = tmp_path / 'net.caffemodel'
     network = loadcaffe.load(tmp_path / 'net.prototxt', model, layers=['squeeze'])
     assert names(network) == ['squeeze', 'prob']
-
-
-def test_softmax_that_the_original_drops_from_v2_is_told(tmp_path, caplog):
-    chain = [
-        conv('data', 'conv1', 3, 4),
-        step('Softmax', 'conv1', 'prob'),
-        step('ReLU', 'prob', 'relu'),
-    ]
-    assert names(load_net(tmp_path, *chain)) == ['conv1']
-    assert "left out: 'prob', 'relu': the original stops at the first softmax" in caplog.text
-    caplog.clear()
-    load_net(
-        tmp_path,
-        step('Data', '', 'data label'),
-        conv('data', 'conv1', 3, 4),
-        step('SoftmaxWithLoss', 'conv1 label', 'loss'),
-        step('Accuracy', 'conv1 label', 'accuracy'),
-    )
-    assert 'left out' not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -204,20 +176,3 @@ def test_parameters_of_a_fork_in_a_prototxt_are_refused(tmp_path):
             pooling_param { kernel_size: 2 torch_pooling: true } }"""
     with pytest.raises(loadcaffe.CaffeFormatError, match='know: pooling_param: torch_pooling'):
         load_net(tmp_path, *FIRE, prototxt=prototxt)
-
-
-def test_engines_of_forks_make_no_difference(tmp_path, caplog):
-    prototxt = """input: "data"
-    layer { name: "pool" type: "Pooling" bottom: "data" top: "pool"
-            pooling_param { kernel_size: 2 engine: MKL2017 cudnn_math_override: -1 } }"""
-    assert names(load_net(tmp_path, *FIRE, prototxt=prototxt)) == ['pool']
-    assert not caplog.records
-
-
-def test_other_fields_of_forks_are_told(tmp_path, caplog):
-    prototxt = """input: "data"
-    layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" quantize: 8
-            pooling_param { kernel_size: 2 } transform_param { resize_param { } } }"""
-    assert names(load_net(tmp_path, *FIRE, prototxt=prototxt)) == ['pool']
-    (record,) = caplog.records
-    assert "not known and not used: quantize of 'pool'" in record.message

@@ -55,7 +55,7 @@ TORCH7_NAMES = {
 
 @pytest.fixture
 def lines(caplog):
-    """What loadcaffe logged so far at INFO, as the original would have printed it."""
+    """Return what loadcaffe logged so far at INFO, as the original would have printed it."""
     caplog.set_level(logging.INFO, logger='loadcaffe')
     return lambda: '\n'.join(r.getMessage() for r in caplog.records if r.levelname == 'INFO')
 
@@ -107,7 +107,7 @@ def test_modules_equal_the_recorded_ones(golden, name):
 
 
 def activation_error(network, recorded, name):
-    """The worst difference of any layer, relative to that layer's largest value.
+    """Return the worst difference of any layer, relative to that layer's largest value.
 
     Each layer gets the output of the one before, of ours, so errors may add up.
     """

@@ -32,7 +32,7 @@ def caffemodel(path, weights, proto):
 
 
 def prototxt_with_blobs(path, weights, proto):
-    """The network of the prototxt, with blobs in its layers."""
+    """Write the network of the prototxt with blobs in its layers."""
     net = text_format.Parse(proto, schema.NetParameter())
     for message in net.layer:
         message.blobs.extend(blob_of(b) for b in weights.get(message.name, {}).values())

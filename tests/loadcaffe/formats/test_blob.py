@@ -34,7 +34,7 @@ DOUBLES = field(8, np.array(FLOATS, '<f8').tobytes())
 
 
 def write_blob(folder, content, before=b'', after=b''):
-    """A network of one layer with one blob that is given byte by byte."""
+    """Write a network of one layer with one blob, given byte by byte."""
     net = field(
         100,
         field(1, b'fc') + before + field(7, content) + field(2, b'InnerProduct') + after,

@@ -11,7 +11,7 @@ from loadcaffe.formats import schema, wire
 
 
 def outcome(path):
-    """The number of modules, or None for a CaffeFormatError. Any other error is a fault."""
+    """Return the number of modules, or None for a CaffeFormatError. Any other error is a fault."""
     try:
         return len(loadcaffe.load('no.prototxt', path))
     except loadcaffe.CaffeFormatError as error:

@@ -1,4 +1,4 @@
-"""What may lie in the place of a caffemodel."""
+"""Files that people have in the place of a caffemodel."""
 
 import pytest
 from caffe_networks import field

@@ -17,7 +17,7 @@ def cell(values):
 
 
 def matconvnet(network):
-    """A chain of torch's modules as MatConvNet keeps it."""
+    """Return a chain of torch's modules as MatConvNet keeps it."""
     layers = []
     for module in network:
         struct = {'name': module.name}
