@@ -49,7 +49,7 @@ def test_flipped_bits_are_refused_or_load(data, tmp_path, name):
     described = [i for i in range(len(content)) if b'conv' in content[max(0, i - 60) : i + 60]]
     random = np.random.default_rng(20170415)
     path = tmp_path / 'flipped.caffemodel'
-    start, refused = time.perf_counter(), 0
+    start, refused = time.process_time(), 0
     for _ in range(300):
         damaged = bytearray(content)
         for at in random.choice(described, random.integers(1, 4)):
@@ -57,7 +57,7 @@ def test_flipped_bits_are_refused_or_load(data, tmp_path, name):
         path.write_bytes(damaged)
         refused += outcome(path) is None
     assert 30 < refused < 300
-    assert time.perf_counter() - start < 10  # 1 s as measured
+    assert time.process_time() - start < 10  # 1 s of CPU time as measured
 
 
 def test_random_bytes_are_refused(tmp_path):
