@@ -14,6 +14,9 @@ from neural_style.memory.allocator import LARGE_TENSOR_BYTES
 from neural_style.memory.use import NOTHING, MemoryUse
 
 INDEX_BYTES = 8  # of a position of a maximum
+# cuDNN's workspace in float32, as a multiple of a convolution's input.  With it, the peaks that are
+# predicted for VGG-19 on an H100 at 512 to 4096 pixels are 4 % below to 1 % above those measured.
+CUDNN_WORKSPACE = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Footprint:
         if winograd and self.uses_winograd(layer, size):
             assert isinstance(layer, nn.Conv2d)
             return MemoryUse(Winograd.workspace_bytes(layer.weight, size))
+        if self.device.type == 'cuda' and self.dtype == torch.float32 and can_be_frozen(layer):
+            return MemoryUse(_cudnn_workspace_bytes(layer, size))
         return NOTHING
 
     def uses_winograd(self, layer: nn.Module, size: tuple[int, int]) -> bool:
@@ -74,6 +79,12 @@ class Footprint:
         if isinstance(layer, nn.ReLU) and layer.inplace:
             return 0.0
         return output_bytes if type(layer).__module__.startswith(('torch', 'loadcaffe')) else 0.0
+
+
+def _cudnn_workspace_bytes(layer: nn.Conv2d, size: tuple[int, int]) -> float:
+    """Estimate what cuDNN takes for a convolution in float32, of H x W pixels, without TF32."""
+    input_bytes = layer.weight.shape[1] * math.prod(size) * layer.weight.element_size()
+    return CUDNN_WORKSPACE * input_bytes
 
 
 def index_memory(layer: nn.Module, elements: float) -> MemoryUse:
