@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-GRACE = 20  # seconds that processes may go on when another has failed
+GRACE = 20  # seconds that processes may run on when another has failed
 
 Rows = tuple[int, int]  # of a feature map, the second excluded
 
@@ -23,12 +23,13 @@ class RankLostError(ConnectionError):
 
 
 class World:
-    """This process among those that share a run.
+    """Connects the processes that share a run.
 
-    rank: its number, from 0.  size: how many there are.  With one, nothing is sent.
-    local: its number among those on its machine, of which there are as many as neighbours says.
-    The others are those of torch.distributed's default group, which must have been made.  Every
-    method but share is called by all of them alike.  Raises RankLostError if one is gone.
+    rank: the number of this process, from 0.
+    size: how many there are.  With one, nothing is sent.
+    local_rank, local_world_size: the same among the processes on this machine.
+    The others are those of torch.distributed's default group, which must have been made.  All
+    processes call every method but shard alike.  Raises RankLostError if one is gone.
     """
 
     def __init__(
@@ -40,85 +41,88 @@ class World:
         self.local_world_size = local_world_size
 
     def all_reduce(self, tensor: Tensor) -> Tensor:
-        """The sum of every process's tensor, written over it."""
+        """Sum every process's tensor, in place."""
         if self.size > 1:
             _guarded(dist.all_reduce, tensor)
         return tensor
 
     def max(self, number: int) -> int:
-        """The largest of every process's number."""
+        """Return the largest of every process's number."""
         if self.size == 1:
             return number
-        found = torch.tensor(number)
-        _guarded(dist.all_reduce, found, dist.ReduceOp.MAX)
-        return int(found)
+        tensor = torch.tensor(number)
+        _guarded(dist.all_reduce, tensor, dist.ReduceOp.MAX)
+        return int(tensor)
 
     def broadcast(self, value: Any) -> Any:
-        """What process 0 has: a tensor, written over the others', or something small."""
+        """Return process 0's value: a tensor, written over the others', or a small object."""
         if self.size == 1:
             return value
         if isinstance(value, Tensor):
             value = value.contiguous()
             _guarded(dist.broadcast, value, 0)
             return value
-        box = [value]
-        _guarded(dist.broadcast_object_list, box, 0)
-        return box[0]
+        objects = [value]
+        _guarded(dist.broadcast_object_list, objects, 0)
+        return objects[0]
 
-    def shard(self, whole: Tensor) -> Tensor:
-        """This process's part of a tensor, as a vector of its own; ends are filled with zeros.
+    def shard(self, tensor: Tensor) -> Tensor:
+        """Return this process's shard of a tensor, flat, with zeros at the end of the last ones.
 
-        Alone, the tensor itself.
+        A single process gets the tensor itself.
         """
         if self.size == 1:
-            return whole
-        length = -(-whole.numel() // self.size)
-        part = whole.reshape(-1)[self.rank * length : (self.rank + 1) * length]
-        return torch.cat((part, part.new_zeros(length - len(part))))
+            return tensor
+        length = -(-tensor.numel() // self.size)
+        shard = tensor.reshape(-1)[self.rank * length : (self.rank + 1) * length]
+        return torch.cat((shard, shard.new_zeros(length - len(shard))))
 
-    def all_gather(self, part: Tensor, shape: Sequence[int]) -> Tensor:
-        """The tensor of the parts that the processes have."""
+    def all_gather(self, shard: Tensor, shape: Sequence[int]) -> Tensor:
+        """Join every process's shard to a tensor of a shape."""
         if self.size == 1:
-            return part
-        whole = part.new_empty(self.size * len(part))
-        _guarded(dist.all_gather, list(whole.split(len(part))), part)
-        return whole[: torch.Size(shape).numel()].view(*shape)
+            return shard
+        tensor = shard.new_empty(self.size * len(shard))
+        _guarded(dist.all_gather, list(tensor.split(len(shard))), shard)
+        return tensor[: torch.Size(shape).numel()].view(*shape)
 
     def exchange_halos(
-        self, rows: Tensor, first: int, own: Sequence[Rows], held: Sequence[Rows]
+        self, rows: Tensor, first: int, owned: Sequence[Rows], required: Sequence[Rows]
     ) -> None:
         """Fill in rows that other processes own.
 
-        rows: (1, C, H, W), the rows of a feature map from number first on.  own: which of them
-        each process has worked out; held: which it needs.
+        rows: (1, C, H, W), the rows of a feature map from number `first` on.
+        owned: the rows that each process has calculated.  required: those that each needs.
         """
-        for place, message in self._exchanged(rows, first, own, held):
-            rows[..., place, :] = message
+        for position, message in self._exchange(rows, first, owned, required):
+            rows[..., position, :] = message
 
     def reduce_halos(
-        self, rows: Tensor, first: int, own: Sequence[Rows], held: Sequence[Rows]
+        self, rows: Tensor, first: int, owned: Sequence[Rows], required: Sequence[Rows]
     ) -> None:
-        """The way back of spread: add what other processes have of the rows owned here."""
-        for place, message in self._exchanged(rows, first, held, own):
-            rows[..., place, :] += message
+        """Run the backward pass of exchange_halos: add other processes' rows to those owned."""
+        for position, message in self._exchange(rows, first, required, owned):
+            rows[..., position, :] += message
 
-    def _exchanged(
-        self, rows: Tensor, first: int, given: Sequence[Rows], taken: Sequence[Rows]
+    def _exchange(
+        self, rows: Tensor, first: int, sent: Sequence[Rows], received: Sequence[Rows]
     ) -> list[tuple[slice, Tensor]]:
-        """What the others give of the rows that are taken here, and where it belongs in rows."""
+        """Send rows to other processes and receive theirs.
+
+        Returns their positions in rows, and what has arrived for them.
+        """
         pending, arriving = [], []
         for other in range(self.size):
             if other == self.rank:
                 continue
-            if place := _common(given[self.rank], taken[other], first):
-                message = rows[..., place, :].contiguous()
+            if position := _intersection(sent[self.rank], received[other], first):
+                message = rows[..., position, :].contiguous()
                 pending.append(dist.P2POp(dist.isend, message.view(torch.uint8), other))
-            if place := _common(given[other], taken[self.rank], first):
+            if position := _intersection(sent[other], received[self.rank], first):
                 message = torch.empty_like(
-                    rows[..., place, :], memory_format=torch.contiguous_format
+                    rows[..., position, :], memory_format=torch.contiguous_format
                 )
                 pending.append(dist.P2POp(dist.irecv, message.view(torch.uint8), other))
-                arriving.append((place, message))
+                arriving.append((position, message))
         if pending:
             for work in _guarded(dist.batch_isend_irecv, pending):
                 _guarded(work.wait)
@@ -129,7 +133,7 @@ SINGLE_PROCESS = World()
 
 
 def init_world() -> World:
-    """The processes that torchrun or launch has started; this one alone if they have not.
+    """Join the processes that torchrun or launch has started; without any, return this one.
 
     Raises ValueError if they cannot be reached.
     """
@@ -139,30 +143,25 @@ def init_world() -> World:
         dist.init_process_group('cpu:gloo,cuda:nccl' if torch.cuda.is_available() else 'gloo')
     except (RuntimeError, ValueError) as error:
         raise ValueError(f'cannot join the other processes: {error}') from error
-    local, neighbours = (
+    local_rank, local_world_size = (
         int(os.environ.get(name, default))
         for name, default in (('LOCAL_RANK', 0), ('LOCAL_WORLD_SIZE', 1))
     )
-    return World(dist.get_rank(), dist.get_world_size(), local, neighbours)
+    return World(dist.get_rank(), dist.get_world_size(), local_rank, local_world_size)
 
 
 def destroy_world(world: World) -> None:
-    """Undo join."""
+    """Leave the processes that init_world has joined."""
     if world.size > 1:
         dist.destroy_process_group()
 
 
-def launch(words: Sequence[str], count: int) -> int:
-    """Run a command in count processes on this machine, which join then finds.
+def launch(command: Sequence[str], count: int) -> int:
+    """Run a command in `count` processes on this machine, which init_world then joins.
 
-    Returns the first status that is not 0.  When a process fails, the others get a while to say so.
+    Returns the first status that is not 0.  When a process fails, the others get GRACE seconds to
+    report it.
     """
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    settings = {'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port, 'WORLD_SIZE': count}
-    if 'OMP_NUM_THREADS' not in os.environ:
-        settings['OMP_NUM_THREADS'] = max(1, (os.cpu_count() or 1) // count)
     processes: list[subprocess.Popen] = []
 
     def pass_on(number: int, frame: Any) -> None:
@@ -173,35 +172,59 @@ def launch(words: Sequence[str], count: int) -> int:
     former = signal.signal(signal.SIGINT, lambda number, frame: None)
     former_term = signal.signal(signal.SIGTERM, pass_on)
     try:
-        for rank in range(count):
-            own = settings | {'RANK': rank, 'LOCAL_RANK': rank, 'LOCAL_WORLD_SIZE': count}
-            environment = os.environ | {key: str(value) for key, value in own.items()}
-            processes.append(subprocess.Popen(words, env=environment))
-        status, deadline = 0, math.inf
-        while any(process.poll() is None for process in processes):
-            failed = [process.returncode for process in processes if process.poll()]
-            if failed and deadline == math.inf:
-                status, deadline = failed[0], time.monotonic() + GRACE
-            if time.monotonic() > deadline:
-                for process in processes:
-                    process.kill()
-            time.sleep(0.05)
-        status = status or next((p.returncode for p in processes if p.returncode), 0)
+        for environment in _environments(count):
+            processes.append(subprocess.Popen(command, env=environment))
+        status = _wait(processes)
         return status if status >= 0 else 128 - status  # of a signal, as a shell has it
     finally:
         signal.signal(signal.SIGINT, former)
         signal.signal(signal.SIGTERM, former_term)
 
 
-def _common(a: Rows, b: Rows, first: int) -> slice | None:
-    """The rows that are in both, counted from first on; None if there is none."""
-    begin, end = max(a[0], b[0]), min(a[1], b[1])
-    return slice(begin - first, end - first) if begin < end else None
+def _environments(count: int) -> list[dict[str, str]]:
+    """Return the environments of torchrun for processes on this machine."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    settings = {'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port, 'WORLD_SIZE': count}
+    settings['LOCAL_WORLD_SIZE'] = count
+    if 'OMP_NUM_THREADS' not in os.environ:
+        settings['OMP_NUM_THREADS'] = max(1, (os.cpu_count() or 1) // count)
+    return [
+        os.environ
+        | {key: str(value) for key, value in settings.items()}
+        | {'RANK': str(rank), 'LOCAL_RANK': str(rank)}
+        for rank in range(count)
+    ]
 
 
-def _guarded(call: Callable, *words: Any) -> Any:
+def _wait(processes: Sequence[subprocess.Popen]) -> int:
+    """Wait until all have ended, and kill those that go on long after another has failed.
+
+    Returns the first status that is not 0.
+    """
+    status, deadline = 0, math.inf
+    while any(process.poll() is None for process in processes):
+        failed = [process.returncode for process in processes if process.poll()]
+        if failed and deadline == math.inf:
+            status, deadline = failed[0], time.monotonic() + GRACE
+        if time.monotonic() > deadline:
+            for process in processes:
+                process.kill()
+        time.sleep(0.05)
+    return status or next((p.returncode for p in processes if p.returncode), 0)
+
+
+def _intersection(a: Rows, b: Rows, first: int) -> slice | None:
+    """Return the rows that are in both, counted from `first` on; None if there is none."""
+    start, stop = max(a[0], b[0]), min(a[1], b[1])
+    return slice(start - first, stop - first) if start < stop else None
+
+
+def _guarded(call: Callable, *arguments: Any) -> Any:
+    """Call a function of torch.distributed; its failure is a lost rank."""
     try:
-        return call(*words)
+        return call(*arguments)
     except RuntimeError as error:
         raise RankLostError(
             'another process of this run has ended, or its machine cannot be reached'
