@@ -1,0 +1,45 @@
+"""What is predicted, and what of it comes true."""
+
+import math
+import re
+import sys
+
+import pytest
+from planned_runs import idle_mebibytes, run
+
+from neural_style.planning.planner import choose_plan
+
+
+@pytest.mark.usefixtures('used_memory')
+def test_released_images_are_not_counted_for_evaluations(network):
+    size = (3072, 4096)
+    plans = [
+        choose_plan(network, size, [size], pairs=0, memory='1000G', released_bytes=released_bytes)
+        for released_bytes in (0, 200 << 20)
+    ]
+    assert plans[0].peak - plans[1].peak == 200 << 20
+
+
+@pytest.mark.usefixtures('used_memory')
+def test_image_computed_from_what_is_optimised_is_counted(network):
+    size = (3072, 4096)
+    plans = [
+        choose_plan(network, size, [size], pairs=0, memory='1000G', reparametrized=made)
+        for made in (False, True)
+    ]
+    assert plans[1].peak - plans[0].peak == 3 * 4 * math.prod(size)
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
+@pytest.mark.parametrize('tiled', [False, True])
+def test_predicted_peak_is_near_the_measured_one(tmp_path, tiled):
+    size, memory = ('640', f'{idle_mebibytes() + 330}M') if tiled else ('320', '8G')
+    done = run(
+        *('-image_size', size, '-optimizer', 'adam', '-num_iterations', '2', '-memory', memory),
+        *('-init', 'image', '-print_iter', '0', '-output_image', tmp_path / 'out.png'),
+    )
+    assert done.returncode == 0, done.stderr
+    assert ('tiles' in done.stderr) == tiled
+    match = re.search(r'predicted peak ([\d.]+)([GM])', done.stderr)
+    predicted = float(match[1]) * (2**30 if match[2] == 'G' else 2**20)
+    assert predicted == pytest.approx(int(done.stderr.split()[-1]), rel=0.15)
