@@ -119,9 +119,9 @@ FLAGS = [
 
 def command(folder, *flags, gpu='-1,-1'):
     parallel = ['-parallel', 'tiles'] if ',' in gpu else []
-    words = [sys.executable, ROOT / 'neural_style.py', *FLAGS, '-gpu', gpu, *parallel, *flags]
+    arguments = [sys.executable, ROOT / 'neural_style.py', *FLAGS, '-gpu', gpu, *parallel, *flags]
     pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
-    return subprocess.Popen(words, cwd=folder, **pipes)
+    return subprocess.Popen(arguments, cwd=folder, **pipes)
 
 
 def losses(out):

@@ -24,7 +24,7 @@ PACK_CHUNK = 1 << 18
 
 
 class PackedMask:
-    """A bit for each element of a tensor (1, C, H, W), in the order of channels last.
+    """Holds a bit for each element of a tensor (1, C, H, W), in the order of channels last.
 
     values: floats or bool; a bit is set where a value is above 0.
     """

@@ -19,7 +19,7 @@ FEW_CHANNELS = 4
 
 
 class FrozenConvolution:
-    """What a convolution layer does, with weights that never change.
+    """Convolves as a layer does, with weights that never change.
 
     dtype: of weights and features; features in another one are converted.
     device: of both.
@@ -48,12 +48,12 @@ class FrozenConvolution:
 
     @cached_property
     def flipped_weight(self) -> Tensor:
-        """The weight with its kernel flipped, input and output channels exchanged."""
+        """Return the weight with its kernel flipped, input and output channels exchanged."""
         return self._converted(self.original_weight.flip(2, 3).transpose(0, 1))
 
     @cached_property
     def winograd(self) -> Winograd:
-        """The same convolution by Winograd's algorithm."""
+        """Return the same convolution by Winograd's algorithm."""
         return Winograd(self.weight)
 
     def __call__(
@@ -109,7 +109,7 @@ class FrozenConvolution:
 
 
 def can_be_frozen(layer: nn.Module | None) -> TypeGuard[nn.Conv2d]:
-    """Whether a FrozenConvolution can take a layer's place.
+    """Tell whether a FrozenConvolution can take a layer's place.
 
     It has to be a convolution whose backward pass is one: zero padding, no stride, dilation or
     groups.
@@ -125,14 +125,14 @@ def can_be_frozen(layer: nn.Module | None) -> TypeGuard[nn.Conv2d]:
 
 
 def has_same_padding(layer: nn.Module) -> bool:
-    """Whether a layer can be frozen, and keeps the size of its features by padding."""
+    """Tell whether a layer can be frozen, and keeps the size of its features by padding."""
     if not can_be_frozen(layer):
         return False
     return layer.kernel_size == tuple(2 * int(p) + 1 for p in layer.padding)
 
 
 def uses_winograd(layer: nn.Module, dtype: torch.dtype, size: tuple[int, int]) -> bool:
-    """Whether a layer's features of H x W pixels go through Winograd's convolution."""
+    """Tell whether a layer's features of H x W pixels go through Winograd's convolution."""
     is_float32 = dtype == torch.float32
     return is_float32 and can_be_frozen(layer) and Winograd.is_faster(layer.weight, size)
 

@@ -57,7 +57,7 @@ class Footprint:
         return NOTHING
 
     def uses_winograd(self, layer: nn.Module, size: tuple[int, int]) -> bool:
-        """Whether a layer's input of H x W pixels goes through Winograd's convolution."""
+        """Tell whether a layer's input of H x W pixels goes through Winograd's convolution."""
         return uses_winograd(layer, self.dtype, size)
 
     def weight_bytes(self, layer: nn.Conv2d, size: tuple[int, int], winograd: bool) -> float:

@@ -14,7 +14,7 @@ GROUPS = 1
 
 
 def has_fused_convolution(tensor: Tensor) -> bool:
-    """Whether this device and this version of PyTorch fuse convolutions of the tensor's dtype."""
+    """Tell whether the device and PyTorch's version fuse convolutions of a tensor's dtype."""
     operators: Any = torch.ops.mkldnn
     if tensor.device.type != 'cpu' or not hasattr(operators, '_convolution_pointwise'):
         return False

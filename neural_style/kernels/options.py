@@ -8,7 +8,7 @@ LARGE_OUTPUT_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class ExecutionOptions:
-    """How the layers of a network run.
+    """Says how the layers of a network run.
 
     exact: they round as Torch7 does.
     frozen: convolutions run in the network's precision, as FrozenConvolution.
@@ -28,7 +28,7 @@ class ExecutionOptions:
 
     @property
     def fuses(self) -> bool:
-        """Whether convolutions run as FrozenConvolution, fused with the layers after them."""
+        """Tell whether convolutions run as FrozenConvolution, fused with the layers after them."""
         return self.frozen or self.save_bitmasks or any(self.interior)
 
 

@@ -20,7 +20,7 @@ def max_pool_with_relu_backward(layer: nn.MaxPool2d, features: Tensor) -> Tensor
 
 
 class _MaxPoolWithReLUBackward(torch.autograd.Function):
-    """Max pooling that applies the ReLU's backward pass to its own output.
+    """Pools maxima, and applies the ReLU's backward pass to its own output.
 
     Only the largest of a window gets a gradient, and that is above 0 where the pooling's output is:
     so nothing is saved of the ReLU's output, which is four times as large.
@@ -60,7 +60,7 @@ class _MaxPoolWithReLUBackward(torch.autograd.Function):
 
 
 class MaxPoolWithBitmasks(torch.autograd.Function):
-    """Max pooling over 2 x 2 positions that saves two bits for each element of its output.
+    """Pools maxima of 2 x 2 positions, and saves two bits for each element of its output.
 
     has_relu_backward: apply the backward pass of the ReLU that gave the features as well; a third
     bit is saved for it.
@@ -118,7 +118,7 @@ class MaxPoolWithBitmasks(torch.autograd.Function):
 
 
 class AvgPool(torch.autograd.Function):
-    """Average pooling that saves nothing but sizes."""
+    """Pools averages, and saves nothing but sizes."""
 
     @staticmethod
     def forward(ctx: Any, features, layer):
@@ -141,7 +141,7 @@ class AvgPool(torch.autograd.Function):
 
 
 def is_2x2_stride_2(layer: nn.MaxPool2d) -> bool:
-    """Whether a max pooling takes disjoint windows of 2 x 2."""
+    """Tell whether a max pooling takes disjoint windows of 2 x 2."""
     arguments = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     return [pair(value) for value in arguments] == [(2, 2), (2, 2), (0, 0), (1, 1)]
 

@@ -16,7 +16,7 @@ def relu_backward_(gradient: Tensor, output: Tensor) -> Tensor:
 
 
 class ReLUWithBitmask(torch.autograd.Function):
-    """A ReLU that saves a bit for each element.
+    """Applies a ReLU, and saves a bit for each element.
 
     Its backward pass overwrites the incoming gradient.
     """

@@ -37,7 +37,7 @@ KERNEL_CHUNK = 1 << 13
 
 
 class Winograd:
-    """A convolution with frozen weights, without stride, and its backward pass.
+    """Convolves with frozen weights, without stride, forward and backward.
 
     weight: (K, C, 3, 3), float32, on a CPU.  The transformed kernel serves both passes.
     """
@@ -54,7 +54,7 @@ class Winograd:
 
     @staticmethod
     def is_faster(weight: Tensor, size: tuple[int, int]) -> bool:
-        """Whether it is faster than PyTorch's convolution for weight (K, C, h, w), H x W pixels."""
+        """Tell whether it beats PyTorch's convolution for weight (K, C, h, w), H x W pixels."""
         outputs, inputs, *kernel = weight.shape
         return (
             weight.device.type == 'cpu'

@@ -57,19 +57,19 @@ def target_elements(network: LossNetwork, loss: FeatureLoss, size: tuple[int, in
 
 
 def any_winograd(network: LossNetwork, size: tuple[int, int]) -> bool:
-    """Whether any of the convolutions is Winograd's."""
+    """Tell whether any of the convolutions is Winograd's."""
     layers, kernels = layers_of(network), footprint(network)
     sizes = feature_sizes(layers, size)
     return any(map(kernels.uses_winograd, layers, sizes[:-1]))
 
 
 def is_in_place(layer: Any) -> bool:
-    """Whether a layer's output is its input's memory."""
+    """Tell whether a layer's output is its input's memory."""
     return isinstance(layer, FeatureLoss) or (isinstance(layer, nn.ReLU) and layer.inplace)
 
 
 def is_single_pass(network: LossNetwork, stage: Stage) -> bool:
-    """Whether a stage's backward pass follows its forward pass: the last one, in one tile."""
+    """Tell whether a stage's backward pass follows its forward pass: the last one, in one tile."""
     return not stage.side and stage.stop == len(layers_of(network)) and network.world.size == 1
 
 

@@ -173,8 +173,8 @@ def _describe(
     parts.append('whole' if tiling is None else _describe_tiling(job.network, tiling))
     if job.pairs:
         dtype = 'bfloat16' if history is not None else 'float32'
-        place = ' in host memory' if on_host else ''
-        parts.append(f'L-BFGS history of {job.pairs} pairs in {dtype}{place}')
+        location = ' in host memory' if on_host else ''
+        parts.append(f'L-BFGS history of {job.pairs} pairs in {dtype}{location}')
     return ', '.join(parts)
 
 

@@ -78,8 +78,8 @@ def _all_weight_bytes(job: Workload, tiling: Tiling | None) -> float:
         return 0.0
     largest = max((job.size, *job.style_sizes), key=math.prod)
     is_exact = _is_exact(job, tiling) and math.prod(largest) <= EXACT_STYLE
-    whole = Stage(0, len(layers_of(network)), winograd=not is_exact)
-    stages = tiling.stages if tiling else (whole,)
+    untiled = Stage(0, len(layers_of(network)), winograd=not is_exact)
+    stages = tiling.stages if tiling else (untiled,)
     return sum(
         job.cached(_weight_bytes, largest, stage.start, stage.stop, stage.winograd)
         for stage in stages
@@ -99,7 +99,7 @@ def _weight_bytes(
 
 
 def _is_exact(job: Workload, tiling: Tiling | None) -> bool:
-    """Whether the image is small enough to be rounded as Torch7 does."""
+    """Tell whether the image is small enough to be rounded as Torch7 does."""
     network = job.network
     is_float32 = network.dtype == torch.float32
     can_be_exact = network.exact and is_float32 and job.on_cpu and tiling is None
@@ -132,8 +132,8 @@ def _max_unfolded_bytes(network: LossNetwork, size: tuple[int, int]) -> int:
 def _evaluation_memory(job: Workload, tiling: Tiling | None) -> MemoryUse:
     """Predict what an evaluation needs at its peak."""
     if tiling is None:
-        whole = Stage(0, len(layers_of(job.network)))
-        both = both_passes_memory(job.network, whole, job.size)
+        untiled = Stage(0, len(layers_of(job.network)))
+        both = both_passes_memory(job.network, untiled, job.size)
         gradient = MemoryUse(heap=3.0 * 4 * math.prod(job.size))
         return gradient + both.with_fragmentation(UNTILED_FRAGMENTATION)
     stages = [stage_cost(job, stage, job.size) for stage in tiling.stages]
@@ -151,8 +151,8 @@ def _evaluation_memory(job: Workload, tiling: Tiling | None) -> MemoryUse:
 def _forward_memory(job: Workload, tiling: Tiling | None, size: tuple[int, int]) -> MemoryUse:
     """Predict what a forward pass alone needs at its peak."""
     if tiling is None:
-        whole = forward_memory(job.network, size)
-        return whole.with_fragmentation(UNTILED_FRAGMENTATION)
+        untiled = forward_memory(job.network, size)
+        return untiled.with_fragmentation(UNTILED_FRAGMENTATION)
     stages = [stage_cost(job, stage, size) for stage in tiling.stages]
     outputs = [stage.input for stage in stages[1:]] + [0.0]
     return _upper_bound(

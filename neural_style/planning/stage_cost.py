@@ -61,7 +61,7 @@ class StageCost:
 
 @dataclass(frozen=True)
 class _TileLayer:
-    """A layer of a stage, in a tile.
+    """Describes a layer of a stage, in a tile.
 
     number: its position in the stage, from 1.
     overlap: how many times its output is calculated, where tiles overlap.
@@ -82,7 +82,7 @@ class _TileLayer:
 
     @property
     def calculated(self) -> float:
-        """Elements of the output of all tiles, overlaps included."""
+        """Count the elements of the output of all tiles, overlaps included."""
         return self.overlap * self.elements
 
 

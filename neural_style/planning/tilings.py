@@ -29,7 +29,7 @@ MIN_TILE_SIDE, TILE_SIDE_STEP = 64, 32
 
 
 def can_tile(network: LossNetwork) -> bool:
-    """Whether a network can be evaluated in tiles: one without branches, on one device."""
+    """Tell whether a network can be evaluated in tiles: one without branches, on one device."""
     return len(network.devices) == 1 and not isinstance(network.chunks[0], Graph)
 
 

@@ -85,7 +85,7 @@ def test_free_memory_heeds_a_limit_of_address_space(linux, monkeypatch):
     import resource
 
     limit = (5 << 30) + limits.RESERVED_ADDRESS_SPACE + 1000 * resource.getpagesize()
-    monkeypatch.setattr(resource, 'getrlimit', lambda kind: (limit, limit))
+    monkeypatch.setattr(resource, 'getrlimit', lambda resource_type: (limit, limit))
     assert free_gib() == 6
 
 
