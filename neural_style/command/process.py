@@ -16,6 +16,7 @@ from neural_style.command.presets import list_presets
 from neural_style.command.report import DryRun
 from neural_style.command.run import run
 from neural_style.command.signals import Interrupted, Interruption
+from neural_style.command.slips import hint
 from neural_style.command.terminal import (
     PROGRAM,
     log_printed,
@@ -101,11 +102,13 @@ def print_help() -> None:
 
 
 def print_usage(error: CommandLineError) -> None:
-    """Print the error in the command line, and the original's flags."""
+    """Print the original's flags on stdout, as the original does, and the error below them."""
     print_line('')
-    write(str(error), sys.stderr)
     print_line('')
-    write(command_line().help_text(None), sys.stdout, end='')
+    cmd = command_line()
+    write(cmd.help_text(None), sys.stdout, end='')
+    remedy = hint(error, cmd.defaults()) or 'see -help'
+    write(f'{error}; {remedy}', sys.stderr)
 
 
 def run_in_world(arguments: Arguments, world: World) -> int:

@@ -6,6 +6,7 @@ import sys
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.process import exit_status
+from neural_style.command.slips import hint
 from neural_style.command.terminal import log_printed, open_streams, write
 from neural_style.figures.figures import FIGURES, figure_list
 from neural_style.figures.flags import command_line
@@ -42,7 +43,8 @@ def run_command(argv: list[str]) -> int:
         write(f'{usage}\nFIGURE is one of:\n{figure_list()}', sys.stdout, end='')
         return 0
     except CommandLineError as error:
-        raise ValueError(f'{error} ({PROGRAM} -help)') from error
+        remedy = hint(error, cmd.defaults()) or 'omit it'
+        raise ValueError(f'{error}; {remedy} ({PROGRAM} -help)') from error
     if name not in FIGURES:
         problem = f'{name}: no such figure' if name else 'name a figure first'
         raise ValueError(f'{problem}; there are {", ".join(FIGURES)} ({PROGRAM} list)')

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from types import SimpleNamespace
 
@@ -25,7 +25,17 @@ HELP_FLAGS = ('-help', '-h', '--help')
 
 
 class CommandLineError(ValueError):
-    """The arguments do not fit the options; the text is the original's message."""
+    """The arguments do not fit the options; the text is the original's message.
+
+    arguments: all of them.  position: the index of the one that does not fit, their number if one
+    is missing.  flag: the option whose value it is; '' for an argument that is no option.
+    """
+
+    def __init__(self, message: str, arguments: Sequence[str], position: int, flag: str = ''):
+        super().__init__(message)
+        self.arguments = tuple(arguments)
+        self.position = position
+        self.flag = flag
 
 
 class HelpRequested(Exception):
@@ -71,28 +81,36 @@ class CmdLine:
     def parse_explicit(self, argv: list[str]) -> dict[str, Value]:
         """Read the arguments as parse does; return only the options that are among them."""
         explicit: dict[str, Value] = {}
-        arguments = iter(argv)
-        for argument in arguments:
+        position = 0
+        while position < len(argv):
+            argument = argv[position]
             if argument in HELP_FLAGS:
                 raise HelpRequested
             key = argument[1:] if argument.startswith('--') else argument
             if key not in self._options:
-                raise CommandLineError(f'invalid argument: {argument}')
+                raise CommandLineError(f'invalid argument: {argument}', argv, position)
             default, _ = self._options[key]
-            explicit[key.lstrip('-')] = self._value(argument, default, arguments)
+            position += 1
+            if isinstance(default, bool):
+                explicit[key.lstrip('-')] = not default
+                continue
+            explicit[key.lstrip('-')] = self._value(default, argv, position)
+            position += 1
         return explicit
 
-    def _value(self, argument: str, default: Value, arguments: Iterator[str]) -> Value:
-        if isinstance(default, bool):
-            return not default
-        text = next(arguments, None)
-        if text is None:
-            raise CommandLineError(f'missing argument for option {argument}')
+    @staticmethod
+    def _value(default: Value, argv: list[str], position: int) -> Value:
+        """Read the value of the option before a position."""
+        flag = argv[position - 1]
+        if position == len(argv):
+            raise CommandLineError(f'missing argument for option {flag}', argv, position, flag)
+        text = argv[position]
         if isinstance(default, str):
             return text
         number = tonumber(text)
         if number is None:
-            raise CommandLineError(f'invalid type for option {argument} (should be number)')
+            message = f'invalid type for option {flag} (should be number)'
+            raise CommandLineError(message, argv, position, flag)
         return number
 
     def help_text(self, program: str | None, extensions: bool = False) -> str:
