@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -28,6 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--net', choices=NETS, default='auto', help='which file says the layers')
     help_ = 'write the convolutional part alone, as .safetensors or .caffemodel; it loads as before'
     parser.add_argument('--conv-only', '--to', metavar='FILE', dest='to', help=help_)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the console's encoding lacks
+            stream.reconfigure(errors='backslashreplace')
     args = parser.parse_args(argv)
     logging.basicConfig(format='%(message)s', level=logging.WARNING, stream=sys.stderr)
     try:

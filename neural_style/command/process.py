@@ -1,5 +1,6 @@
 """The process: streams, ranks, exit status."""
 
+import contextlib
 import functools
 import logging
 import os
@@ -33,8 +34,8 @@ from neural_style.torch7.cmdline import CommandLineError, HelpRequested, split
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status.  argv: without the program's name."""
     argv = sys.argv[1:] if argv is None else argv
-    open_streams()
-    return exit_status(functools.partial(run_command, argv))
+    with open_streams():
+        return exit_status(functools.partial(run_command, argv))
 
 
 def exit_status(
@@ -85,12 +86,13 @@ def run_command(argv: list[str]) -> int:
         start = [sys.argv[0]] if is_script else ['-m', 'neural_style']
         return launch([sys.executable, *start, *argv], max(len(split(arguments.gpu)), 1))
     world = init_world()
-    program = PROGRAM
-    if world.rank:  # the first process speaks for all
-        program += f': process {world.rank + 1} of {world.size}'
-        sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
     configure_malloc()
-    return exit_status(functools.partial(run_in_world, arguments, world), program)
+    action = functools.partial(run_in_world, arguments, world)
+    if world.rank == 0:
+        return exit_status(action)
+    program = f'{PROGRAM}: process {world.rank + 1} of {world.size}'
+    with open(os.devnull, 'w') as null, contextlib.redirect_stdout(null):
+        return exit_status(action, program)  # the first process speaks for all
 
 
 def print_help() -> None:

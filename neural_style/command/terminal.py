@@ -1,6 +1,7 @@
 """Terminal output: lines around a progress bar, and the libraries' log."""
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -17,11 +18,18 @@ LOGGERS = ('loadcaffe', 'neural_style')
 FLAG_NAMES = frozenset(command_line().defaults())
 
 
-def open_streams() -> None:
-    """Open stdout and stderr on /dev/null where the shell has closed them (>&-)."""
-    for name in ('stdout', 'stderr'):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, 'w'))  # noqa: SIM115
+@contextlib.contextmanager
+def open_streams() -> Iterator[None]:
+    """Open stdout and stderr on /dev/null where there are none, for the time of a command.
+
+    A shell may have closed them (>&-), and programs without a console have none.
+    """
+    with open(os.devnull, 'w', encoding='utf-8') as null, contextlib.ExitStack() as stack:
+        if sys.stdout is None:
+            stack.enter_context(contextlib.redirect_stdout(null))
+        if sys.stderr is None:
+            stack.enter_context(contextlib.redirect_stderr(null))
+        yield
 
 
 def warn(text: str, program: str = PROGRAM) -> None:
@@ -37,15 +45,46 @@ def print_line(text: str) -> None:
 def write(text: str, stream: TextIO, end: str = '\n') -> None:
     """Write text around a progress bar, with settings named as flags.
 
-    A run continues after the reader of a pipe has gone, and when the disk under a log is full.
+    Characters that the stream's encoding lacks are escaped.  Nothing that fails here ends a run: it
+    continues after the reader of a pipe has gone, after the terminal has, when the disk under a log
+    is full, and when a program around it has put an object of its own in the stream's place.
     """
+    text = with_flags(text)
     try:
-        tqdm.write(with_flags(text), file=stream, end=end)
+        try:
+            tqdm.write(text, file=stream, end=end)
+        except UnicodeEncodeError:
+            tqdm.write(escaped(text, stream), file=stream, end=end)
+        flush(stream)
+    except Exception as error:
+        give_up(stream, error)
+
+
+def escaped(text: str, stream: TextIO) -> str:
+    """Write characters that a stream's encoding lacks as \\xf1 or \\u6c34."""
+    encoding = getattr(stream, 'encoding', None) or 'ascii'
+    return text.encode(encoding, 'backslashreplace').decode(encoding)
+
+
+def flush(stream: TextIO) -> None:
+    """Flush a stream, if it can be."""
+    with contextlib.suppress(AttributeError):
         stream.flush()
-    except OSError as error:
+
+
+def give_up(stream: TextIO, error: Exception) -> None:
+    """Redirect a stream to /dev/null once its file takes no more text.
+
+    Objects without a file are left alone, and so is a full pipe that somebody may read later.
+    """
+    if not isinstance(error, OSError) or error.errno in (None, errno.EAGAIN):
+        return
+    try:
         redirect_to_null(stream)
-        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-            warn(f'stdout: {error.strerror}; continuing without it')
+    except Exception:  # it has no file
+        return
+    if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+        warn(f'stdout: {error.strerror}; continuing without it')
 
 
 def with_flags(text: str) -> str:
@@ -64,14 +103,46 @@ def redirect_to_null(stream: TextIO) -> None:
     os.close(null)
 
 
+class BarStream:
+    """A terminal for a progress bar, which may fail: then the bar is no longer seen."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+        self.encoding = getattr(stream, 'encoding', None)
+
+    def __eq__(self, other: object) -> bool:
+        return self.stream == other  # tqdm compares it with sys.stderr
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(Exception):
+            self.stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(Exception):
+            self.stream.flush()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+
 def progress_bar(num_iterations: float, hidden: bool = False) -> tqdm:
     """Return a bar that is shown on stderr when that is a terminal, and not hidden."""
     return tqdm(
         total=max(int(num_iterations), 1),
-        disable=hidden or not sys.stderr.isatty(),
+        disable=hidden or not is_terminal(sys.stderr),
         unit='it',
-        file=sys.stderr,
+        file=BarStream(sys.stderr),
     )
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Tell whether a stream, or an object in its place, is a terminal."""
+    try:
+        return stream.isatty()
+    except Exception:  # it has no such method, or is closed
+        return False
 
 
 class LogHandler(logging.Handler):

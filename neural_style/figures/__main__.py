@@ -18,14 +18,14 @@ from neural_style.torch7.cmdline import CommandLineError, HelpRequested
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status.  argv: without the program's name."""
     argv = sys.argv[1:] if argv is None else argv
-    open_streams()
-    return exit_status(
-        functools.partial(run_command, argv),
-        PROGRAM,
-        out_of_memory='give a smaller -image_size',
-        interrupted='interrupted; finished pictures are kept, and the same command continues after'
-        f' them: {PROGRAM} {" ".join(argv)}',
-    )
+    with open_streams():
+        return exit_status(
+            functools.partial(run_command, argv),
+            PROGRAM,
+            out_of_memory='give a smaller -image_size',
+            interrupted='interrupted; finished pictures are kept, and the same command continues'
+            f' after them: {PROGRAM} {" ".join(argv)}',
+        )
 
 
 def run_command(argv: list[str]) -> int:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.networks import find_network, load_network
-from neural_style.command.terminal import warn, write
+from neural_style.command.terminal import progress_bar, warn, write
 from neural_style.figures.description import caption, figure_settings
 from neural_style.figures.figures import FIGURES, PaperFigure, heading
 from neural_style.figures.flags import NORMALISED_VGG, VGG, figure_arguments
@@ -168,7 +167,7 @@ def render_all(plan: Plan, context: RenderContext) -> dict[str, Record]:
         if painting.name in records:
             write(f'{context.image_path(painting)}: already painted', sys.stdout)
     total = len(missing) * context.num_iterations
-    with tqdm(total=total, disable=not sys.stderr.isatty(), unit='it', file=sys.stderr) as bar:
+    with progress_bar(total) as bar:
         for painting in missing:
             bar.set_description(painting.name)
             record = records[painting.name] = render(painting, context, bar.update)
