@@ -16,7 +16,9 @@ is off takes no value.
 Bad values are refused at the start: a line on stderr names the flag, the file and the remedy, and
 the exit status is 1.
 
-Images are read from JPEG, PNG, PPM, WebP, TIFF, BMP, GIF, TGA and ICO files.
+Images are read from JPEG, PNG, PPM, WebP, AVIF, TIFF, BMP, GIF, JPEG 2000, PSD, TGA, ICO and other
+files that Pillow reads, whatever their names, and from HEIC with `pip install
+'neural-style-caffe[heif]'`.
 
 *This page is written by `python -m tools.flags_page` from `neural_style/command/flags.py`.*
 """

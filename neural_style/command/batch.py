@@ -2,15 +2,22 @@
 
 import os
 import sys
+from collections import Counter
+from collections.abc import Sequence
 
 from neural_style.command.arguments import Arguments
-from neural_style.command.image_files import has_image_extension
+from neural_style.command.finished import FinishedPictures
+from neural_style.command.folders import batch_pictures
+from neural_style.command.out_of_memory import is_out_of_memory
+from neural_style.command.output_names import plain_name, suffixes, with_suffix
 from neural_style.command.report import DryRun
 from neural_style.command.run import run
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import print_line, warn, write
 from neural_style.distributed import World
 from neural_style.network.devices import gpu_of_rank, parse_gpus
+
+PAINTED, FINISHED, FAILED, LEFT_OUT = 'painted', 'already there', 'not painted', 'left out'
 
 
 def is_batch(arguments: Arguments) -> bool:
@@ -19,76 +26,95 @@ def is_batch(arguments: Arguments) -> bool:
     return os.path.isdir(path) or path.lower().endswith('.txt')
 
 
-def batch_jobs(arguments: Arguments) -> list[Arguments]:
-    """Return the arguments of every run of a batch.
+def batch_jobs(arguments: Arguments, world: World) -> list[Arguments]:
+    """Return the arguments of every run of a batch; says what is left out.
 
     The output of out.png and a/harbour.jpg is out_harbour.png.  Raises ValueError.
     """
     path = arguments.content_image
-    contents = content_paths(path)
-    if not contents:
+    pictures = batch_pictures(path, arguments.output_image)
+    if world.rank == 0 and pictures.remark():
+        warn(f'-content_image {path}: {pictures.remark()}')
+    if not pictures.paths:
         raise ValueError(f'-content_image {path}: it contains no pictures')
     if arguments.resume != '':
         raise ValueError('-resume: continues a single picture; name it in -content_image')
-    jobs: dict[str, Arguments] = {}
-    for content in contents:
-        stem = os.path.splitext(os.path.basename(content))[0]
-        output = with_suffix(arguments.output_image, stem)
-        if output in jobs:
-            raise ValueError(
-                f'-content_image {path}: {content} and {jobs[output].content_image}'
-                f' would both become {output}; rename one'
-            )
-        jobs[output] = arguments.with_values(
+    every, last = arguments.save_iter, arguments.num_iterations
+    names = suffixes(
+        pictures.paths, arguments.output_image, lambda t: every > 0 and t < last and t % every == 0
+    )
+    return [
+        arguments.with_values(
             content_image=content,
-            output_image=output,
-            checkpoint=with_suffix(arguments.checkpoint, stem),
+            output_image=with_suffix(arguments.output_image, name),
+            checkpoint=with_suffix(arguments.checkpoint, name),
         )
-    return list(jobs.values())
+        for content, name in zip(pictures.paths, names, strict=True)
+    ]
 
 
-def content_paths(path: str) -> list[str]:
-    """Return the pictures of a folder by name, or the lines of a list."""
-    if os.path.isdir(path):
-        try:
-            names = sorted(name for name in os.listdir(path) if has_image_extension(name))
-        except OSError as error:
-            raise ValueError(f'-content_image {path}: {error.strerror}') from error
-        return [os.path.join(path, name) for name in names]
-    try:
-        with open(path, encoding='utf-8-sig') as file:  # as Windows writes it
-            return [line.strip() for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f'-content_image {path}: not a list of pictures: {error}') from error
+def run_batch(
+    batch: Arguments, jobs: Sequence[Arguments], interruption: Interruption, world: World
+) -> int:
+    """Run jobs one after the other; several processes share them.  Returns the exit status.
 
-
-def with_suffix(path: str, suffix: str) -> str:
-    """Put a suffix behind the stem of a path: out.png → out_harbour.png.  '' stays."""
-    root, extension = os.path.splitext(path)
-    return root and f'{root}_{suffix}{extension}'
-
-
-def run_batch(jobs: list[Arguments], interruption: Interruption, world: World) -> int:
-    """Run jobs one after the other; several processes share them.  Returns the exit status."""
-    status = 0
+    batch: the arguments of all.
+    """
     jobs = jobs[world.rank :: world.size]
-    for number, job in enumerate(jobs, start=1):
-        if world.size > 1:
-            gpus = gpu_of_rank(parse_gpus(job.gpu), world.local_rank)
-            job = job.with_values(gpu=','.join(map(str, gpus)))
-        if not job.dry_run:
-            print_line(f'{job.content_image} -> {job.output_image}')
-        interruption.gentle = False
-        try:
+    finished = FinishedPictures()
+    outcomes: list[str] = []
+    try:
+        for number, job in enumerate(jobs, start=1):
+            if world.size > 1:
+                gpus = gpu_of_rank(parse_gpus(job.gpu), world.local_rank)
+                job = job.with_values(gpu=','.join(map(str, gpus)))
+            try:
+                outcomes.append(run_job(batch, job, finished, interruption))
+            except Interrupted as interrupted:
+                if number < len(jobs):
+                    remainder = f'{len(jobs) - number} more pictures are left, from'
+                    interrupted.args = (
+                        f'{interrupted}; {remainder} {jobs[number].content_image} on',
+                    )
+                raise
+    finally:
+        if not batch.dry_run:
+            print_line(summary(outcomes, len(jobs), world))
+    return int(FAILED in outcomes)
+
+
+def run_job(
+    batch: Arguments, job: Arguments, finished: FinishedPictures, interruption: Interruption
+) -> str:
+    """Paint a picture of a batch, unless it is there already; returns what became of it."""
+    interruption.gentle = False
+    try:
+        if job.dry_run:
             run(job, interruption)
-        except DryRun as plan:
-            write(f'{job.content_image}: {plan}', sys.stdout)
-        except Interrupted as interrupted:
-            if number < len(jobs):
-                remainder = f'{len(jobs) - number} more pictures are left, from'
-                interrupted.args = (f'{interrupted}; {remainder} {jobs[number].content_image} on',)
+        names = [job.output_image, plain_name(job.content_image, batch.output_image)]
+        if path := finished.path(job, names):
+            print_line(f'{job.content_image} -> {path}: already there, painted with these settings')
+            return FINISHED
+        print_line(f'{job.content_image} -> {job.output_image}')
+        run(job, interruption)
+    except DryRun as plan:
+        write(f'{job.content_image}: {plan}', sys.stdout)
+    except (ValueError, OSError) as error:
+        warn(f'{error} ({job.output_image} was not painted)')
+        return FAILED
+    except (MemoryError, RuntimeError, SystemError) as error:
+        if not is_out_of_memory(error):
             raise
-        except (ValueError, OSError) as error:
-            status = 1
-            warn(f'{error} ({job.output_image} was not painted)')
-    return status
+        warn(f'{job.content_image}: out of memory ({job.output_image} was not painted)')
+        return FAILED
+    return PAINTED
+
+
+def summary(outcomes: Sequence[str], number: int, world: World) -> str:
+    """Say how many of a number of pictures were painted, and what became of the others."""
+    counts = Counter(outcomes)
+    parts = [f'{counts[outcome]} {outcome}' for outcome in (PAINTED, FINISHED, FAILED)]
+    if len(outcomes) < number:
+        parts.append(f'{number - len(outcomes)} not finished')
+    share = f' (process {world.rank + 1} of {world.size})' if world.size > 1 else ''
+    return f'{number} pictures{share}: {", ".join(parts)}'

@@ -54,7 +54,10 @@ def command_line() -> FlagTable:
     cmd.option('-style_blend_weights', 'nil')
     cmd.describe('Weight of each style image, such as `3,7`; `nil` weighs them equally.')
     cmd.option('-content_image', 'examples/inputs/tubingen.jpg', 'Content target image')
-    cmd.describe('The content image; a folder, or a `.txt` file with a path per line, is a batch.')
+    cmd.describe(
+        'The content image; a folder, or a `.txt` file with a path per line, is a batch, which'
+        ' `docs/many.md` describes.'
+    )
     cmd.option('-image_size', 512, 'Maximum height / width of generated image')
     cmd.describe('Longer side of the generated image, in pixels.')
     cmd.option('-gpu', '0', 'Zero-indexed ID of the GPU to use; for CPU mode set -gpu = -1')

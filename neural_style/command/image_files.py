@@ -17,6 +17,7 @@ import torch
 from PIL import ImageCms
 from torch import Tensor
 
+from neural_style.files.image_formats import missing_decoder, pillow_formats
 from neural_style.files.pillow import (
     decoder_errors,
     detect_format,
@@ -30,9 +31,6 @@ from neural_style.files.pillow import (
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split
 
-# Besides what image.load reads.  TGA comes last: it has no magic number.
-FORMATS = ('BMP', 'GIF', 'ICO', 'PPM', 'TIFF', 'WEBP', 'TGA')
-EXTENSIONS = tuple('.jpg .jpeg .png .ppm .pgm .pbm .bmp .gif .ico .tif .tiff .webp .tga'.split())
 ORIENTATION = 0x0112  # the EXIF tag
 # For each colour space of ICC profiles, the mode it converts from, and modes of images it fits.
 PROFILE_MODES: dict[str, tuple[str, set[str]]] = {
@@ -51,8 +49,8 @@ def read(
 ) -> Tensor:
     """Read an image file: (3, H, W), float64, RGB in [0, 1], or (4, H, W) with its transparency.
 
-    JPEG, PNG, PPM and PGM are image.load's; besides them BMP, GIF, ICO, PBM, PFM, TIFF, WebP and
-    TGA, and PNG of grey with alpha.  Of several frames the first counts.  16 bits are kept, but
+    JPEG, PNG, PPM and PGM are image.load's; besides them the formats of files.image_formats, and
+    PNG of grey with alpha.  Of several frames the first counts.  16 bits are kept, but
     for grey with alpha; floating-point numbers must lie in [0, 1]; a TIFF's own orientation counts.
     exif_orientation: turn and mirror the image as its EXIF data say.
     icc_profile: convert the colours from the image's ICC profile, if it has one, to sRGB, at 8
@@ -98,11 +96,6 @@ def as_stored(path: str) -> str:
     return next((form for form in forms if os.path.exists(form)), path)
 
 
-def has_image_extension(name: str) -> bool:
-    """Tell whether the name of a file is that of an image, and not hidden."""
-    return name.lower().endswith(EXTENSIONS) and not name.startswith('.')
-
-
 def split_paths(text: str) -> list[str]:
     r"""Split a list of files such as -style_image: a,b is two, a\,b one with a comma in its name.
 
@@ -119,16 +112,15 @@ def split_paths(text: str) -> list[str]:
 
 def _open(path: str | Path, file: BinaryIO, torch7_format: str | None) -> PIL.Image.Image:
     """Open an image with Pillow, not yet decoded.  torch7_format: as detect_format says."""
-    formats = FORMATS if torch7_format is None else (torch7_format,)
+    formats = pillow_formats(file) if torch7_format is None else (torch7_format,)
     try:
         with decoder_errors(path, torch7_format):
             return open_with_pillow(file, formats)
     except ValueError as error:
         is_unknown = isinstance(error.__cause__, PIL.UnidentifiedImageError)
         if torch7_format is None and is_unknown:
-            raise ValueError(
-                f'{path}: not a picture that can be read: convert it to PNG or JPEG'
-            ) from error
+            remedy = missing_decoder(file) or 'convert it to PNG or JPEG'
+            raise ValueError(f'{path}: not a picture that can be read: {remedy}') from error
         raise
 
 

@@ -143,7 +143,7 @@ def run_jobs(arguments: Arguments, world: World) -> int:
         arguments = arguments.with_values(proto_file=proto_file, model_file=model_file)
         if remark and world.rank == 0:
             warn(remark)
-    jobs = batch_jobs(arguments) if is_batch(arguments) else None
+    jobs = batch_jobs(arguments, world) if is_batch(arguments) else None
     level = logging.WARNING if arguments.dry_run else logging.INFO  # a dry run shows its plan alone
     if world.rank and jobs is None:
         level = logging.ERROR
@@ -151,4 +151,4 @@ def run_jobs(arguments: Arguments, world: World) -> int:
         if jobs is None:
             run(arguments, interruption, world)
             return 0
-        return run_batch(jobs, interruption, world)
+        return run_batch(arguments, jobs, interruption, world)

@@ -30,6 +30,11 @@ PROGRAM = 'neural_style'
 DISTRIBUTION = 'neural-style-caffe'  # on the package index
 # Flags that say nothing about the picture.
 FLAGS_NOT_RECORDED = {'output_image', 'preset', 'rerun', 'checkpoint', 'resume'}
+# Flags that change nothing of it, or no more than the last bits.
+FLAGS_WITHOUT_EFFECT = {
+    *('print_iter', 'save_iter', 'checkpoint_iter', 'memory', 'dry_run', 'parallel', 'gpu'),
+    *('multigpu_strategy', 'backend', 'cudnn_autotune'),
+}
 MAX_LENGTH = 60_000  # characters; a comment of a JPEG has room for 65,533
 
 
@@ -44,11 +49,15 @@ class Input:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The recipe read from a picture; flags by their names, those of files left out."""
+    """The recipe read from a picture; flags by their names, those of files left out.
+
+    iteration: 0 if it is not recorded.
+    """
 
     program: str
     torch: str
     seed: int
+    iteration: int
     flags: dict[str, Value]
     inputs: list[Input]
 
@@ -99,6 +108,14 @@ def _recorded_flags(values: Mapping[str, Value]) -> list[str]:
     return arguments
 
 
+def effective(flags: Mapping[str, Value]) -> dict[str, Value]:
+    """Return those of a run's flags that change its picture, and differ from their defaults."""
+    explicit = command_line().parse_explicit(
+        _recorded_flags({**command_line().defaults(), **flags})
+    )
+    return {name: explicit[name] for name in explicit.keys() - FLAGS_WITHOUT_EFFECT}
+
+
 def read(path: str) -> Recipe:
     """Read the recipe of a picture.  Raises ValueError if it has none, or a damaged one."""
     text = comment(path)
@@ -114,6 +131,7 @@ def read(path: str) -> Recipe:
             program,
             str(content['torch']),
             int(content['seed']) % 2**32,
+            int(content.get('iteration', 0)),
             command_line().parse_explicit([str(argument) for argument in content['flags']]),
             [Input(*map(str, values)) for values in content['inputs']],
         )

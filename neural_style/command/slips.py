@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 
-from neural_style.command.image_files import has_image_extension
+from neural_style.files.image_formats import has_image_extension
 from neural_style.torch7.cmdline import CommandLineError, Value, tonumber
 
 # Hyphens, dashes and minus signs that web pages and word processors put in the place of -.

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 from samples import DATA, ROOT
+from small_runs import send
 
+from neural_style.command import images
 from neural_style.command.process import main
 
 STEM = DATA / 'models' / 'mini_vgg19_conv'
@@ -66,11 +69,79 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(folder, capsys):
     assert err.endswith('(out_broken.png was not painted)\n')
 
 
-def test_two_pictures_of_one_name_are_refused(folder, capsys):
+def test_pictures_of_one_name_are_all_painted(folder):
     shutil.copy('in/scene.jpg', 'in/scene.jpeg')
+    assert main([*FLAGS, '-content_image', 'in']) == 0
+    assert outputs(folder) == ['out_scene_jpeg.png', 'out_scene_jpg.png', 'out_strokes.png']
+
+
+def test_a_repeated_batch_paints_only_what_is_missing(folder, capsys):
+    (folder / 'in' / 'broken.png').write_bytes(b'\x89PNG\r\n\x1a\n')
     assert main([*FLAGS, '-content_image', 'in']) == 1
-    assert 'would both become out_scene.png; rename one' in capsys.readouterr().err
-    assert outputs(folder) == []
+    assert '3 pictures: 2 painted, 0 already there, 1 not painted' in capsys.readouterr().out
+    before = (folder / 'out_scene.png').stat().st_mtime_ns
+    (folder / 'out_strokes.png').unlink()
+    (folder / 'in' / 'broken.png').unlink()
+    assert main([*FLAGS, '-content_image', 'in', '-print_iter', '1']) == 0
+    captured = capsys.readouterr()
+    assert 'in/scene.jpg -> out_scene.png: already there' in captured.out
+    assert '2 pictures: 1 painted, 1 already there, 0 not painted' in captured.out
+    assert (folder / 'out_scene.png').stat().st_mtime_ns == before
+    assert captured.out.count('Capturing content targets') == 1
+
+
+def test_other_settings_or_files_are_painted_anew(folder, capsys):
+    (folder / 'in' / 'strokes.JPG').unlink()
+    shutil.copy('in/scene.jpg', 'style.jpg')
+    flags = [*FLAGS, '-content_image', 'in', '-style_image', 'style.jpg']
+    for change in ([], ['-tv_weight', '1'], ['-num_iterations', '1'], ['-image_size', '40']):
+        assert main([*flags, *change]) == 0
+        assert '1 painted' in capsys.readouterr().out
+    shutil.copy(DATA / 'inputs' / 'strokes.jpg', 'style.jpg')
+    assert main([*flags, '-image_size', '40']) == 0
+    assert '1 painted' in capsys.readouterr().out
+
+
+def test_a_picture_that_got_a_namesake_is_not_painted_twice(folder, capsys):
+    assert main([*FLAGS, '-content_image', 'in']) == 0
+    shutil.copy('in/strokes.JPG', 'in/scene.png')
+    capsys.readouterr()
+    assert main([*FLAGS, '-content_image', 'in']) == 0
+    assert 'in/scene.jpg -> out_scene.png: already there' in capsys.readouterr().out
+    assert outputs(folder) == ['out_scene.png', 'out_scene_png.png', 'out_strokes.png']
+
+
+def test_results_among_the_photographs_are_not_painted(folder, capsys):
+    flags = [*FLAGS, '-content_image', 'in', '-output_image', 'in/o.png', '-save_iter', '1']
+    for _ in range(2):
+        assert main(flags) == 0
+    names = {'scene.jpg', 'strokes.JPG', 'o_scene.png', 'o_scene_1.png'}
+    assert set(os.listdir('in')) == names | {'o_strokes.png', 'o_strokes_1.png'}
+    captured = capsys.readouterr()
+    assert 'o_scene.png (result of an earlier run)' in captured.err
+    assert captured.out.count('already there, painted') == 2
+
+
+def test_an_interrupted_batch_says_what_is_left(folder, capsys, at_evaluation):
+    at_evaluation(1, send(signal.SIGINT))
+    assert main([*FLAGS, '-content_image', 'in']) == 130
+    captured = capsys.readouterr()
+    assert '1 more pictures are left, from in/strokes.JPG on' in captured.err
+    assert '2 pictures: 0 painted, 0 already there, 0 not painted, 2 not finished' in captured.out
+
+
+def test_a_picture_too_large_for_memory_does_not_stop_the_others(folder, capsys, monkeypatch):
+    real = images.load_image
+
+    def load_image(flag, path, **keywords):
+        if 'scene' in path:
+            raise MemoryError
+        return real(flag, path, **keywords)
+
+    monkeypatch.setattr(images, 'load_image', load_image)
+    assert main([*FLAGS, '-content_image', 'in']) == 1
+    assert outputs(folder) == ['out_strokes.png']
+    assert 'in/scene.jpg: out of memory' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

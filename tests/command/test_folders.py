@@ -1,0 +1,102 @@
+"""The pictures of a folder or list, and what is left out."""
+
+import os
+
+import pytest
+from stored_images import random_image, stored
+
+from neural_style.command.folders import batch_pictures
+
+
+def names(pictures):
+    return [os.path.basename(path) for path in pictures.paths]
+
+
+@pytest.fixture
+def in_folder(tmp_path, monkeypatch):
+    """Write files into a folder; returns its pictures."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir('in')
+
+    def write(**contents):
+        for name, content in contents.items():
+            (tmp_path / 'in' / name).write_bytes(content)
+        return batch_pictures('in', 'out/o.png')
+
+    return write
+
+
+def test_pictures_are_known_by_name_or_content(in_folder, tmp_path):
+    picture = stored(tmp_path, random_image()).read_bytes()
+    contents = dict.fromkeys(('A.JPG', 'b.jfif', 'c.jpe', 'no_extension', 'e.download'), picture)
+    contents |= dict.fromkeys(('f.avif', 'g.HEIC', 'h.jp2', 'i.psd', 'j.qoi', 'zero.png'), b'')
+    pictures = in_folder(**contents)
+    assert names(pictures) == sorted(contents)
+    assert pictures.remark() == ''
+
+
+@pytest.mark.parametrize(
+    ('name', 'reason'),
+    [
+        ('IMG_1.CR2', 'IMG_1.CR2 (raw data of a camera)'),
+        ('a.svg', 'a.svg (vector graphics)'),
+        ('a.jxl', 'a.jxl (a format not read)'),
+        ('notes.txt', 'notes.txt (no pictures)'),
+        ('.hidden.png', '.hidden.png (hidden)'),
+    ],
+)
+def test_what_is_left_out_is_named(in_folder, tmp_path, name, reason):
+    content = stored(tmp_path, random_image()).read_bytes() if 'hidden' in name else b'text'
+    pictures = in_folder(**{name: content})
+    assert names(pictures) == []
+    assert pictures.remark() == f'left out: {reason}'
+
+
+def test_files_of_the_system_are_left_out_in_silence(in_folder):
+    contents = dict.fromkeys(('.DS_Store', 'Thumbs.db', 'desktop.ini', '._a.jpg'), b'\0\5\26\7')
+    pictures = in_folder(**contents)
+    assert names(pictures) == [] and pictures.remark() == ''
+
+
+def test_other_files_are_counted_when_there_are_many(in_folder):
+    pictures = in_folder(**{f'{number:02}.xmp': b'' for number in range(12)})
+    assert pictures.remark().endswith('08.xmp, 09.xmp and 2 more (no pictures)')
+
+
+def test_links_are_followed_and_folders_are_not(in_folder, tmp_path):
+    stored(tmp_path, random_image(), name='target.png')
+    os.symlink(tmp_path / 'target.png', 'in/link.png')
+    os.symlink(tmp_path / 'nowhere.png', 'in/broken.png')
+    os.makedirs('in/sub.png')
+    os.mkfifo('in/pipe.png')
+    pictures = in_folder()
+    assert names(pictures) == ['broken.png', 'link.png']
+    assert pictures.remark() == 'left out: pipe.png (not a regular file), sub.png (a folder)'
+
+
+def test_the_folder_of_the_output_is_no_left_out_folder(in_folder, tmp_path):
+    os.mkdir('in/out')
+    in_folder()
+    assert batch_pictures('in', 'in/out/o.png').remark() == ''
+    assert batch_pictures('in', 'in/out').remark() == ''
+
+
+def test_results_that_hold_no_recipe_are_known_by_name(in_folder):
+    in_folder(**{'a.jpg': b'', 'o_a.ppm': b'', 'o_b.ppm': b''})
+    pictures = batch_pictures('in', 'in/o.ppm')
+    assert names(pictures) == ['a.jpg', 'o_b.ppm']
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
+def test_lists_are_read_as_windows_writes_them(tmp_path, encoding):
+    path = tmp_path / 'list.txt'
+    path.write_bytes('tübingen.jpg\r\n\r\nb c.png\r\n'.encode(encoding))
+    assert batch_pictures(str(path), 'out.png').paths == ['tübingen.jpg', 'b c.png']
+
+
+def test_a_picture_that_is_listed_twice_is_painted_once(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('a.png\nb.png\na.png\n')
+    pictures = batch_pictures(str(path), 'out.png')
+    assert pictures.paths == ['a.png', 'b.png']
+    assert pictures.remark() == 'left out: a.png (listed twice)'
