@@ -28,7 +28,7 @@ from loadcaffe.formats.tokens import UnknownField, unknown_fields
 
 MAX_BYTES = 600_000  # the longest real ones have a few hundred thousand; the parser is slow
 
-SOLVER = re.compile(r'^\s*(base_lr|lr_policy|max_iter|solver_mode|test_iter|train_net)\b', re.M)
+SOLVER = re.compile(r'^[ \t]*(base_lr|lr_policy|max_iter|solver_mode|test_iter|train_net)\b', re.M)
 
 
 def read_prototxt(path: str | Path) -> NetParameter:

@@ -95,7 +95,7 @@ def _bilinear_deconvolution(layer: Layer) -> nn.Module:
 class BilinearDeconvolution(nn.Module):
     """A deconvolution with the weights of caffe: filler.hpp, BilinearFiller, for any channels."""
 
-    kernel: Tensor
+    line: Tensor  # of the square kernel, which is separable
 
     def __init__(self, size: int, outputs: int, groups: int, bias: float, geometry: dict[str, Any]):
         super().__init__()
@@ -103,11 +103,11 @@ class BilinearDeconvolution(nn.Module):
         self.offset, self.geometry = bias, geometry
         half = math.ceil(size / 2)
         centre = (size - 1) / (2 * half)
-        line = 1 - (torch.arange(size) / half - centre).abs()
-        self.register_buffer('kernel', line[:, None] * line)
+        self.register_buffer('line', 1 - (torch.arange(size) / half - centre).abs())
 
     def forward(self, input: Tensor) -> Tensor:
-        weight = self.kernel.expand(input.shape[1], self.outputs // self.groups, -1, -1)
+        kernel = self.line[:, None] * self.line
+        weight = kernel.expand(input.shape[1], self.outputs // self.groups, -1, -1)
         output = functional.conv_transpose2d(input, weight, groups=self.groups, **self.geometry)
         return output + self.offset if self.offset else output
 

@@ -61,9 +61,25 @@ def layers_without_weights():
 def shared_names():
     layers = (
         f'layer{{type:"PReLU" param{{name:"w"}} bottom:"{i}" top:"{i + 1}"}}\n'
-        for i in range(9_000)
+        for i in range(8_000)
     )
     return ''.join(layers).encode()
+
+
+def shared_convolutions():
+    shared = 'type:"Convolution" param{name:"w"} param{name:"b"} convolution_param{kernel_size:1}'
+    named = 'layer{name:"conv1" ' + shared + 'bottom:"a" top:"a"}\n'
+    return (named + named.replace('name:"conv1" ', '') * 4_600).encode()
+
+
+def bilinear_deconvolutions():
+    filler = 'kernel_size:1024 bias_term:false weight_filler{type:"bilinear"}'
+    layer_ = 'layer{type:"Deconvolution" bottom:"a" top:"a" convolution_param{num_output:1 %s}}\n'
+    return (layer_ % filler * 4_000).encode()
+
+
+def blank_lines():
+    return b' \n' * 290_000
 
 
 def batch_norms():
@@ -189,6 +205,7 @@ MAKERS = {
     'prototxt': [
         unterminated_quotes, unterminated_quotes_in_lines, unknown_fields, empty_layers,
         numbers_in_text, long_name_in_text, bottoms_in_text, layers_without_weights, shared_names,
+        shared_convolutions, bilinear_deconvolutions, blank_lines,
     ],
     'caffemodel': [
         batch_norms, convolutions, convolutions_within_the_limit, batch_norms_within_the_limit,
