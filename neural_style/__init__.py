@@ -20,6 +20,7 @@ _MODULES = {
     'evaluate': 'neural_style.transfer.evaluation',
     'gram_matrix': 'neural_style.losses.gram',
     'load': 'neural_style.torch7.image',
+    'main': 'neural_style.command.process',
     'original_colors': 'neural_style.transfer.color',
     'preprocess': 'neural_style.transfer.preprocessing',
     'save': 'neural_style.torch7.image',

@@ -1,12 +1,14 @@
 """The processes that share a run, on one machine or several: torch.distributed."""
 
+import contextlib
 import math
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -168,17 +170,34 @@ def launch(command: Sequence[str], count: int) -> int:
         for process in processes:
             process.send_signal(number)
 
-    # A terminal's Ctrl-C reaches them as it is.
-    former = signal.signal(signal.SIGINT, lambda number, frame: None)
-    former_term = signal.signal(signal.SIGTERM, pass_on)
+    # A terminal's Ctrl-C reaches them as it is, and the death of a terminal as well as its notice.
+    handlers: dict[str, Callable] = {'SIGINT': lambda number, frame: None}
+    handlers |= dict.fromkeys(('SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'), pass_on)
+    with _handled(handlers):
+        try:
+            for environment in _environments(count):
+                processes.append(subprocess.Popen(command, env=environment))
+            status = _wait(processes)
+            return status if status >= 0 else 128 - status  # of a signal, as a shell has it
+        finally:
+            for process in processes:
+                process.terminate()  # where an exception ends the wait; else they have ended
+
+
+@contextlib.contextmanager
+def _handled(handlers: Mapping[str, Callable]) -> Iterator[None]:
+    """Handle signals that are not ignored, in the main thread: others may not set handlers."""
+    former: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name, handler in handlers.items():
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
+                former[number] = signal.signal(number, handler)
     try:
-        for environment in _environments(count):
-            processes.append(subprocess.Popen(command, env=environment))
-        status = _wait(processes)
-        return status if status >= 0 else 128 - status  # of a signal, as a shell has it
+        yield
     finally:
-        signal.signal(signal.SIGINT, former)
-        signal.signal(signal.SIGTERM, former_term)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _environments(count: int) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.resources
 import logging
 import os
 import sys
@@ -53,6 +54,7 @@ def exit_status(
         return action()
     except Interrupted as error:
         warn(str(error), program)
+        error.pass_on()
         return error.status
     except (ValueError, OSError) as error:
         warn(str(error), program)
@@ -81,10 +83,7 @@ def run_command(argv: list[str]) -> int:
         list_presets()
         return 0
     if arguments.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
-        # as this process was started, so that all import the same copy of the program
-        is_script = os.path.basename(sys.argv[0]) == 'neural_style.py'
-        start = [sys.argv[0]] if is_script else ['-m', 'neural_style']
-        return launch([sys.executable, *start, *argv], max(len(split(arguments.gpu)), 1))
+        return launch([*starter(), *argv], max(len(split(arguments.gpu)), 1))
     world = init_world()
     configure_malloc()
     action = functools.partial(run_in_world, arguments, world)
@@ -93,6 +92,18 @@ def run_command(argv: list[str]) -> int:
     program = f'{PROGRAM}: process {world.rank + 1} of {world.size}'
     with open(os.devnull, 'w') as null, contextlib.redirect_stdout(null):
         return exit_status(action, program)  # the first process speaks for all
+
+
+def starter() -> list[str]:
+    """Return a command that starts this copy of the program, wherever it was imported from."""
+    if os.path.basename(sys.argv[0]) == 'neural_style.py':
+        return [sys.executable, sys.argv[0]]
+    folder = os.path.dirname(str(importlib.resources.files('neural_style')))
+    code = (
+        f'import runpy, sys; folder = {folder!r}; folder in sys.path or sys.path.insert(0, folder);'
+        ' runpy.run_module("neural_style", run_name="__main__", alter_sys=True)'
+    )
+    return [sys.executable, '-c', code]
 
 
 def print_help() -> None:

@@ -161,8 +161,8 @@ def program() -> list[str]:
     """Return what a shell calls this program."""
     path, python = sys.argv[0], os.path.basename(sys.executable)
     name = os.path.basename(path)
-    if name == '__main__.py':
-        return [python, '-m', 'neural_style']
-    if name.endswith('.py'):
+    if name == 'neural_style.py':
         return [python, path]
+    if name.endswith('.py'):  # __main__.py, or a program that calls main
+        return [python, '-m', 'neural_style']
     return [name if shutil.which(name) else path]

@@ -54,9 +54,9 @@ def test_jpeg_quality_is_that_of_the_file(traced_command):
 def test_vanished_directory_ends_the_run_with_a_message(command, capsys, monkeypatch):
     os.mkdir('gone')
 
-    def load(*args):
+    def load(*args, **keywords):
         os.rmdir('gone')
-        return real(*args)
+        return real(*args, **keywords)
 
     real = loadcaffe.load
     monkeypatch.setattr(loadcaffe, 'load', load)
@@ -120,6 +120,7 @@ def test_state_of_an_interrupted_run_replaces_no_other_file(command, capsys, at_
     [
         ('folder/neural_style.py', ['PYTHON', 'folder/neural_style.py']),
         ('folder/neural_style/__main__.py', ['PYTHON', '-m', 'neural_style']),
+        ('folder/host.py', ['PYTHON', '-m', 'neural_style']),
         ('folder/not_on_the_path', ['folder/not_on_the_path']),
         ('/bin/sh', ['sh']),
     ],
