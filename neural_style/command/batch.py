@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.claims import ClaimedError
 from neural_style.command.finished import FinishedPictures
 from neural_style.command.folders import batch_pictures
 from neural_style.command.out_of_memory import is_out_of_memory
@@ -17,7 +18,12 @@ from neural_style.command.terminal import print_line, warn, write
 from neural_style.distributed import World
 from neural_style.network.devices import gpu_of_rank, parse_gpus
 
-PAINTED, FINISHED, FAILED, LEFT_OUT = 'painted', 'already there', 'not painted', 'left out'
+PAINTED, FINISHED, FAILED, CLAIMED = (
+    'painted',
+    'already there',
+    'not painted',
+    'left to another run',
+)
 
 
 def is_batch(arguments: Arguments) -> bool:
@@ -99,6 +105,9 @@ def run_job(
         run(job, interruption)
     except DryRun as plan:
         write(f'{job.content_image}: {plan}', sys.stdout)
+    except ClaimedError as error:
+        warn(f'{error} ({job.content_image} is left to it)')
+        return CLAIMED
     except (ValueError, OSError) as error:
         warn(f'{error} ({job.output_image} was not painted)')
         return FAILED
@@ -114,6 +123,8 @@ def summary(outcomes: Sequence[str], number: int, world: World) -> str:
     """Say how many of a number of pictures were painted, and what became of the others."""
     counts = Counter(outcomes)
     parts = [f'{counts[outcome]} {outcome}' for outcome in (PAINTED, FINISHED, FAILED)]
+    if counts[CLAIMED]:
+        parts.append(f'{counts[CLAIMED]} {CLAIMED}')
     if len(outcomes) < number:
         parts.append(f'{number - len(outcomes)} not finished')
     share = f' (process {world.rank + 1} of {world.size})' if world.size > 1 else ''

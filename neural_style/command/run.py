@@ -12,6 +12,7 @@ from neural_style.command import recipe as recipes
 from neural_style.command.arguments import Arguments
 from neural_style.command.checkpoint import check_inputs, resume
 from neural_style.command.checks import check_arguments
+from neural_style.command.claims import claimed_files
 from neural_style.command.images import InputImages, read_images
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.networks import load_network
@@ -24,6 +25,7 @@ from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.network.devices import check_distinct, choose_devices, gpu_of_rank, parse_gpus
 from neural_style.torch7.cmdline import split, tonumber
 from neural_style.torch7.random import Generator
+from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.divergence import DivergenceError
 from neural_style.transfer.multiscale import iterations, scales, stylize_multiscale
 from neural_style.transfer.session import Session
@@ -37,9 +39,24 @@ def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_
     if arguments.resume != '':
         arguments, recorded_checksums, checkpoint = resume(arguments, world)
     check_arguments(arguments, world)
-    checksums = InputChecksums(arguments)
-    if recorded_checksums is not None:
-        check_inputs(arguments, checksums.by_flag(), recorded_checksums)
+    with claimed_files(arguments, world):
+        checksums = InputChecksums(arguments)
+        if recorded_checksums is not None:
+            check_inputs(arguments, checksums.by_flag(), recorded_checksums)
+        paint(arguments, checksums, checkpoint, interruption, world)
+    if interruption.signal:
+        text = f'interrupted, but {arguments.output_image} is complete'
+        raise Interrupted(text, interruption.signal)
+
+
+def paint(
+    arguments: Arguments,
+    checksums: InputChecksums,
+    checkpoint: Checkpoint | None,
+    interruption: Interruption,
+    world: World,
+) -> None:
+    """Read the images, stylize, and save the picture; from a checkpoint if there is one."""
     devices = choose_run_devices(arguments, world)
 
     # The original loads the network first; here a missing picture is found before that.
@@ -58,9 +75,9 @@ def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_
             bar.update(int(sum(counts[: checkpoint.scale]) + checkpoint.iteration))
         states = StateFile(arguments, checksums, world)
         report = Report(arguments, output, states, interruption, len(sizes) - 1, bar)
-        paint: Callable[..., Any] = stylize
+        method: Callable[..., Any] = stylize
         if arguments.multiscale != '' and not arguments.dry_run:  # the last size needs the most
-            paint = functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
+            method = functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
         session = Session(
             on_plan=report.on_plan,
             on_evaluation_start=report.before_evaluation,
@@ -70,7 +87,7 @@ def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_
         )
         out_of_memory = False
         try:
-            paint(
+            method(
                 functools.partial(load_for_losses, arguments),
                 content,
                 styles,
@@ -86,9 +103,6 @@ def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_
             out_of_memory = True
         if out_of_memory:  # and what the error held is free
             raise ValueError(report.out_of_memory(devices[0]))
-    if interruption.signal:
-        text = f'interrupted, but {arguments.output_image} is complete'
-        raise Interrupted(text, interruption.signal)
 
 
 def load_for_losses(arguments: Arguments) -> torch.nn.Sequential:
