@@ -13,12 +13,14 @@ class Arguments:
 
     values: every flag by its name, as it is written on the command line.
     explicit: names of those that were given, the others have their defaults.
+    typed: names of those that the user wrote; others are in a preset of the program, or a recipe.
     generator_seed: seeds the random numbers when -seed does not; None until it is drawn.
     """
 
     values: Mapping[str, Value]
     explicit: frozenset[str] = frozenset()
     generator_seed: int | None = None
+    typed: frozenset[str] = frozenset()
 
     def __getattr__(self, name: str) -> Any:
         try:

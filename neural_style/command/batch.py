@@ -4,6 +4,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.claims import ClaimedError
@@ -74,6 +75,10 @@ def run_batch(
             if world.size > 1:
                 gpus = gpu_of_rank(parse_gpus(job.gpu), world.local_rank)
                 job = job.with_values(gpu=','.join(map(str, gpus)))
+            if world.rank or PAINTED in outcomes:  # remarks on the flags are made once
+                job = replace(job, typed=frozenset())
+            elif world.size > 1:  # each picture has one device
+                job = replace(job, typed=job.typed - {'parallel'})
             try:
                 outcomes.append(run_job(batch, job, finished, interruption))
             except Interrupted as interrupted:

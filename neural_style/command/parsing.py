@@ -2,7 +2,7 @@
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.flags import command_line
-from neural_style.command.presets import read_preset
+from neural_style.command.presets import preset_files, read_preset
 from neural_style.command.rerun import rerun_flags
 
 
@@ -14,9 +14,12 @@ def parse_arguments(argv: list[str]) -> Arguments:
     """
     cmd = command_line()
     explicit = cmd.parse_explicit(argv)
+    typed = frozenset(explicit)
     preset = explicit.get('preset', '')
     if preset not in ('', 'list'):
         explicit = cmd.parse_explicit(read_preset(str(preset))) | explicit
+        if preset not in preset_files():  # a file of the user's
+            typed = frozenset(explicit)
     generator_seed = None
     if explicit.get('rerun', '') != '':
         if explicit.get('resume', '') != '':
@@ -25,4 +28,4 @@ def parse_arguments(argv: list[str]) -> Arguments:
             )
         repeated, generator_seed = rerun_flags(explicit)
         explicit = repeated | explicit
-    return Arguments(cmd.defaults() | explicit, frozenset(explicit), generator_seed)
+    return Arguments(cmd.defaults() | explicit, frozenset(explicit), generator_seed, typed)

@@ -17,6 +17,7 @@ from neural_style.command.images import InputImages, read_images
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.networks import load_network
 from neural_style.command.out_of_memory import is_out_of_memory
+from neural_style.command.remarks import make_remarks
 from neural_style.command.report import Report
 from neural_style.command.saving import OutputImage, StateFile
 from neural_style.command.signals import Interrupted, Interruption
@@ -88,7 +89,7 @@ def paint(
         out_of_memory = False
         try:
             method(
-                functools.partial(load_for_losses, arguments),
+                functools.partial(load_for_losses, arguments, world),
                 content,
                 styles,
                 callback=report.after_evaluation,
@@ -105,8 +106,12 @@ def paint(
             raise ValueError(report.out_of_memory(devices[0]))
 
 
-def load_for_losses(arguments: Arguments) -> torch.nn.Sequential:
-    """Load the network; layers that no loss needs may be of types that are not read."""
+def load_for_losses(arguments: Arguments, world: World) -> torch.nn.Sequential:
+    """Load the network, now that nothing is refused any more.
+
+    Layers that no loss needs may be of types that are not read.
+    """
+    make_remarks(arguments, world)
     layers = parse_layers('content_layers', arguments.content_layers).names
     layers = layers + parse_layers('style_layers', arguments.style_layers).names
     return load_network(arguments.proto_file, arguments.model_file, layers)
