@@ -9,7 +9,7 @@ import pytest
 import torch
 from samples import DATA, ROOT, SHARED
 
-from neural_style.command import process
+from neural_style.command import places, process
 
 # The networks of the tests are small: a second thread gains nothing, and on a busy machine the
 # threads wait for each other most of the time.
@@ -19,6 +19,12 @@ torch.set_num_threads(1)
 # that interrupt a run need it as a terminal leaves it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def current_folder_only(monkeypatch):
+    """Keep models that the checkout or the user's data folder has out of the tests."""
+    monkeypatch.setattr(places, 'folders', lambda: [''])
 
 
 @pytest.fixture(scope='session')

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from neural_style.command import image_files
+from neural_style.command import image_files, places
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_sides
 from neural_style.torch7 import image
@@ -92,12 +92,13 @@ def load_image(
             alpha=keep_alpha == 1,
         )
     except FileNotFoundError:
-        remedy = 'name a JPEG, PNG, PPM, WebP, TIFF, BMP or GIF file'
-        if path.startswith('examples/inputs/'):
-            remedy += "; sh examples/fetch_inputs.sh fetches the original's examples"
+        where, remedy = '', 'name a JPEG, PNG, PPM, WebP, TIFF, BMP or GIF file'
+        if places.is_searched(path):
+            where, script = f' {places.searched()}', places.script('examples/fetch_inputs.sh')
+            remedy += f"; {script} fetches the original's examples" if script else ''
         if flag == '-style_image':
             remedy += r'; a comma in a name is written \,'
-        raise FileNotFoundError(f'{flag} {path}: no such file; {remedy}') from None
+        raise FileNotFoundError(f'{flag} {path}: no such file{where}; {remedy}') from None
     except (OSError, ValueError) as error:
         raise ValueError(f'{flag}: {error}') from error
 

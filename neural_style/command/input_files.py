@@ -4,11 +4,31 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.image_files import as_stored, split_paths
+from neural_style.command.networks import locate_network
+from neural_style.command.places import find_named
 from neural_style.files.checksum import sha256
 
 INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', 'proto_file', 'model_file')
 
 Checksums = dict[str, list[str | None]]  # SHA-256 of the files of every flag of INPUTS
+
+
+def locate_inputs(arguments: Arguments) -> tuple[Arguments, list[str]]:
+    """Find the network and the images, which may be in other places than the current folder.
+
+    Returns the arguments with their paths, and remarks on what is elsewhere.
+    """
+    arguments, remark = locate_network(arguments)
+    remarks = [remark]
+    for flag in ('content_image', 'style_image') if arguments.resume == '' else ():
+        located = [find_named(path) for path in named_paths(flag, getattr(arguments, flag))]
+        if any(remark for _, remark in located):
+            paths = [path for path, _ in located]
+            if flag == 'style_image':
+                paths = [path.replace(',', r'\,') for path in paths]
+            arguments = arguments.with_values(**{flag: ','.join(paths)})
+        remarks += [remark for _, remark in located]
+    return arguments, list(filter(None, remarks))
 
 
 def named_paths(flag: str, value: str) -> list[str]:

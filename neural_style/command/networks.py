@@ -1,4 +1,4 @@
-"""The network of a run: the files that flags name, or the embedded network in their place."""
+"""The network of a run: the files that flags name, or those that take their place."""
 
 import os
 from collections.abc import Collection, Sequence
@@ -7,9 +7,13 @@ from importlib import resources
 import torch
 
 import loadcaffe
+from neural_style.command import places
+from neural_style.command.arguments import Arguments
 
 MODELS = str(resources.files('neural_style') / 'models')
-REMEDY = 'sh models/download_models.sh fetches VGG-19'
+VGG19_PROTO = 'models/VGG_ILSVRC_19_layers_deploy.prototxt'
+# Where VGG-19 is missing: Oxford's file, or the convolutions alone.
+VGG16 = ('models/VGG_ILSVRC_16_layers.caffemodel', 'models/VGG_ILSVRC_16_conv.caffemodel')
 
 
 def embedded_network() -> tuple[str, str]:
@@ -18,18 +22,45 @@ def embedded_network() -> tuple[str, str]:
     return stem + '.prototxt', stem + '.caffemodel'
 
 
-def find_network(proto_file: str, model_files: Sequence[str]) -> tuple[str, str, str]:
-    """Find the first model file that exists, or else the embedded network.
+def remedy() -> str:
+    """Return the command that fetches VGG-19 for the program that runs, as a clause."""
+    command = places.script('models/download_models.sh') or 'neural_style-download'
+    return f'{command} fetches VGG-19'
 
-    Returns prototxt, model file, and a remark where it is not the first one.
+
+def locate_network(arguments: Arguments) -> tuple[Arguments, str]:
+    """Find the files of the network.  Returns the arguments with their paths, and a remark or ''.
+
+    A model file that a flag names must exist; where its name is models/NAME, in any place.
+    """
+    if 'model_file' not in arguments.explicit:
+        if arguments.resume != '':  # the checkpoint names them
+            return arguments, ''
+        proto_file, model_file, remark = find_network(arguments.proto_file, [arguments.model_file])
+    else:
+        model_file, remark = places.find_named(arguments.model_file)
+        proto_file, proto_remark = places.find_named(arguments.proto_file)
+        remark = remark or proto_remark
+    return arguments.with_values(proto_file=proto_file, model_file=model_file), remark
+
+
+def find_network(proto_file: str, model_files: Sequence[str]) -> tuple[str, str, str]:
+    """Find the first model file that exists in any place, or else VGG-16 or the embedded network.
+
+    Returns prototxt, model file, and a remark where it is not the first one in the current folder.
     """
     wanted = model_files[0]
-    for model_file in model_files:
-        if os.path.exists(model_file):
-            remark = '' if model_file == wanted else f'there is no {wanted}: using {model_file}'
-            return proto_file, model_file, remark
-    remark = f'there is no {wanted} ({REMEDY}): using the small embedded network'
-    return *embedded_network(), remark
+    for model_file in (*model_files, *VGG16):
+        path = places.find(model_file)
+        if path is None:
+            continue
+        if proto_file == VGG19_PROTO and model_file in VGG16:
+            proto_file = path.removesuffix('.caffemodel') + '_deploy.prototxt'
+        here = ' in the current folder' if model_file == wanted else ''
+        remark = '' if path == wanted else f'there is no {wanted}{here}: using {path}'
+        return places.find_named(proto_file)[0], path, remark
+    missing = f'there is no {wanted} {places.searched()} ({remedy()})'
+    return *embedded_network(), f'{missing}: using the small embedded network'
 
 
 def load_network(
@@ -42,8 +73,10 @@ def load_network(
     try:
         return loadcaffe.load(proto_file, model_file, layers=layers)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f'-model_file {model_file}: no such file ({REMEDY})') from error
+        where = f' {places.searched()}' if places.is_searched(model_file) else ''
+        problem = f'-model_file {model_file}: no such file{where} ({remedy()})'
+        raise FileNotFoundError(problem) from error
     except loadcaffe.CaffeFormatError as error:
-        raise ValueError(f'-model_file: {error} ({REMEDY})') from error
+        raise ValueError(f'-model_file: {error} ({remedy()})') from error
     except OSError as error:
-        raise ValueError(f'-model_file {model_file}: {error.strerror} ({REMEDY})') from error
+        raise ValueError(f'-model_file {model_file}: {error.strerror} ({remedy()})') from error

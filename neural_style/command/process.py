@@ -11,7 +11,7 @@ from collections.abc import Callable
 from neural_style.command.arguments import Arguments
 from neural_style.command.batch import batch_jobs, is_batch, run_batch
 from neural_style.command.flags import command_line
-from neural_style.command.networks import find_network
+from neural_style.command.input_files import locate_inputs
 from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.parsing import parse_arguments
 from neural_style.command.presets import list_presets
@@ -149,11 +149,9 @@ def run_in_world(arguments: Arguments, world: World) -> int:
 
 def run_jobs(arguments: Arguments, world: World) -> int:
     """Run one job or a batch; returns the exit status."""
-    if arguments.resume == '' and 'model_file' not in arguments.explicit:
-        proto_file, model_file, remark = find_network(arguments.proto_file, [arguments.model_file])
-        arguments = arguments.with_values(proto_file=proto_file, model_file=model_file)
-        if remark and world.rank == 0:
-            warn(remark)
+    arguments, remarks = locate_inputs(arguments)
+    for remark in remarks if world.rank == 0 else []:
+        warn(remark)
     jobs = batch_jobs(arguments, world) if is_batch(arguments) else None
     level = logging.WARNING if arguments.dry_run else logging.INFO  # a dry run shows its plan alone
     if world.rank and jobs is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from neural_style.command import places
 from neural_style.command.image_files import as_stored
 from neural_style.command.input_files import named_paths
 from neural_style.command.networks import MODELS
@@ -28,7 +29,8 @@ def rerun_flags(explicit: Mapping[str, Value]) -> tuple[dict[str, Value], int | 
         recipe = read(path)
         _warn_of_other_versions(path, recipe)
         folders = ['', os.path.dirname(path)]
-        inputs = find_inputs(recipe, explicit, folders, [*folders, 'models', MODELS])
+        network_folders = [os.path.join(folder, 'models') for folder in places.folders()]
+        inputs = find_inputs(recipe, explicit, folders, [*folders, *network_folders, MODELS])
         output = str(explicit.get('output_image', output_name(path)))
     except (OSError, ValueError) as error:
         raise ValueError(f'-rerun: {error}') from error

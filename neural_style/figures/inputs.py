@@ -1,10 +1,11 @@
 """Inputs of a figure: the paper's images, the project's own in their place, or the user's."""
 
-import importlib.resources
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from neural_style.command import places
 
 FOLDER = os.path.join('examples', 'inputs')
 
@@ -56,9 +57,8 @@ class Input:
 
 
 def folders() -> list[str]:
-    """Return where example images may be: here, or in the checkout that the program runs from."""
-    checkout = os.path.dirname(str(importlib.resources.files('neural_style')))
-    return [FOLDER, os.path.join(checkout, FOLDER)]
+    """Return where example images may be: here, in the checkout, or in the user's data folder."""
+    return [os.path.join(folder, FOLDER) for folder in places.folders()]
 
 
 def choose_inputs(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from neural_style.command.networks import remedy
 from neural_style.figures.normalization import is_normalized, mean_activations, normalize
 from neural_style.figures.plan import Painting
 from neural_style.network.layers import layer_names
@@ -39,7 +40,7 @@ def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) 
         raise ValueError(
             f'-model_file {model_file}: the network has no layer {", ".join(missing)}, which this'
             f' figure needs; it has {", ".join(names)}; name a whole VGG-19'
-            ' (sh models/download_models.sh fetches one)'
+            f' ({remedy()})'
         )
     depth = 1 + max(names.index(name) for name in needed)
     shortened = cnn[:depth]  # with its branches, if it has some

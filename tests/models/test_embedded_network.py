@@ -105,7 +105,7 @@ def test_the_network_is_used_without_a_model_and_a_line_says_so(tmp_path, monkey
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
     assert 'using the small embedded network' in line
-    assert 'sh models/download_models.sh' in line
+    assert 'models/download_models.sh fetches VGG-19' in line
     assert captured.out.startswith('Successfully loaded ')
     assert np.asarray(Image.open('out.png')).shape == (36, 48, 3)
 
