@@ -93,7 +93,7 @@ def check_tests(words):
 def run_download(words):
     """Download one small file from this machine instead of all models."""
     flags = ['--table', 'table', '--mirror', address()]
-    subprocess.run([*words, *flags], check=True, capture_output=True)
+    subprocess.run([*words[:2], *flags, *words[2:]], check=True, capture_output=True)
 
 
 def address():

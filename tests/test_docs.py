@@ -61,7 +61,7 @@ def serve(folder):
     content = b'a network'
     (folder / 'served' / 'tiny.caffemodel').write_bytes(content)
     checksum = hashlib.sha256(content).hexdigest()
-    table = f'file tiny.caffemodel\nbytes {len(content)}\nsum sha256:{checksum}\n'
+    table = f'file tiny.caffemodel\nset vgg19\nbytes {len(content)}\nsum sha256:{checksum}\n'
     shutil.copy(ROOT / 'models' / 'download_models.sh', folder / 'models')
     handler = functools.partial(QuietHandler, directory=folder / 'served')
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)

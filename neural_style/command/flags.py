@@ -119,7 +119,10 @@ def command_line() -> FlagTable:
         ' original, and `docs/port.md` has the exceptions.'
     )
     cmd.option('-model_file', 'models/VGG_ILSVRC_19_layers.caffemodel')
-    cmd.describe('The Caffe model, or a file of another format in `docs/loadcaffe.md`.')
+    cmd.describe(
+        'The Caffe model, or a file of another format in `docs/loadcaffe.md`; `docs/models.md` says'
+        ' where it is looked for, and what takes its place.'
+    )
     cmd.option('-backend', 'nn', 'nn|cudnn|clnn')
     cmd.describe(
         "`nn` uses PyTorch's default on the device, `cudnn` requires cuDNN, `clnn` uses another"

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from samples import ROOT
 
-SCRIPT = ROOT / 'models' / 'download_models.sh'
+SCRIPT = ROOT / 'models' / 'download_models.sh'  # a link to the one of the package
 NAME = 'vgg.caffemodel'
 # A model in small: begins as a NetParameter does, with the field 1 of protobuf, and no page does.
 MODEL = b'\x0a' + random.Random(1).randbytes(2_499)
@@ -19,7 +19,7 @@ POINTER = b'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 25
 CUT = len(MODEL) * 2 // 5  # bytes after which a server that cuts or stalls does so
 BIG = 100 * MODEL  # more than curl holds back before it writes
 # What the script runs, but for the tools that load and the tools that sum.
-NEEDED = ['awk', 'cat', 'dd', 'dirname', 'grep', 'mv', 'od', 'printf', 'rm', 'sed', 'tr', 'wc']
+NEEDED = 'awk cat dd dirname grep mkdir mv od printf rm sed tr wc'.split()
 LOADERS = ['curl', 'wget']
 
 
@@ -93,12 +93,13 @@ class Folder:
                 pytest.skip(f'{tool} is not installed')
             (self.bin / tool).symlink_to(found)
 
-    def table(self, *addresses, name=NAME, size=None, sums=None, optional=None):
-        """Add an entry to the table that the script is given."""
+    def table(self, *addresses, name=NAME, size=None, sums=None, optional=None, more=()):
+        """Add an entry to the table that the script is given.  more: lines of other kinds."""
         lines = [f'file {name}', f'bytes {size or len(MODEL)}']
         lines += [f'sum {s}' for s in sums or [f'sha256:{hashlib.sha256(MODEL).hexdigest()}']]
         lines += [f'from {address}' for address in addresses]
         lines += [f'optional {optional}'] if optional else []
+        lines += more
         with open(self.path.parent / 'table', 'a') as table:
             table.write('\n'.join(lines) + '\n\n')
 
