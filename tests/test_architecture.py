@@ -24,7 +24,10 @@ FLOORS = [
     ['neural_style.tiling'],
     ['neural_style.losses'],
     ['neural_style.kernels', 'neural_style.torch7'],
-    ['neural_style.memory', 'neural_style.distributed', 'neural_style.files', 'loadcaffe'],
+    [
+        *('neural_style.memory', 'neural_style.distributed', 'neural_style.files'),
+        *('neural_style.modes', 'loadcaffe'),
+    ],
     ['neural_style.errors'],
 ]
 FLOOR = {package: height for height, line in enumerate(reversed(FLOORS)) for package in line}

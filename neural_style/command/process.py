@@ -29,13 +29,14 @@ from neural_style.command.terminal import (
 )
 from neural_style.distributed import RankLostError, World, destroy_world, init_world, launch
 from neural_style.memory.heap import configure_malloc
+from neural_style.modes import default_modes
 from neural_style.torch7.cmdline import CommandLineError, HelpRequested, split
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit status.  argv: without the program's name."""
     argv = sys.argv[1:] if argv is None else argv
-    with open_streams():
+    with open_streams(), default_modes():
         return exit_status(functools.partial(run_command, argv))
 
 

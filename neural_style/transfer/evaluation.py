@@ -5,12 +5,14 @@ import math
 import torch
 from torch import Tensor
 
+from neural_style.modes import default_modes
 from neural_style.network.loss_network import LossNetwork
 
 # Below it, gradients have other faults than being too large for float16.
 MIN_SCALE = 2.0**-32
 
 
+@default_modes()
 def evaluate(network: LossNetwork, image: Tensor) -> tuple[Tensor, Tensor]:
     """Run the network's forward and backward pass.
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from neural_style.errors import SettingError
+from neural_style.modes import free_tensor
 from neural_style.transfer.color import grey, recolor
 from neural_style.transfer.paper import paper_color, resolve_paper_mask
 from neural_style.transfer.settings import Settings, parse_layers, parse_paper_range
@@ -57,6 +58,11 @@ def prepare(
     if callable(style_images):
         style_images = style_images()
         released_bytes += sum(image.nbytes for image in style_images)
+    content_image = free_tensor(content_image)
+    style_images = [free_tensor(style) for style in style_images]
+    init_image, paper_mask = (
+        None if image is None else free_tensor(image) for image in (init_image, paper_mask)
+    )
     _check_images(settings, content_image, style_images, init_image)
     needs_style = parse_layers('style_layers', settings.style_layers).names
     has_paper = settings.paper_mask or paper_mask is not None

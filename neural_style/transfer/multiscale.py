@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from neural_style.errors import SettingError
+from neural_style.modes import default_modes
 from neural_style.torch7 import image
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.session import Iterate, Session
@@ -55,6 +56,7 @@ def iterations(sizes: Sequence[int], num_iterations: float) -> list[float]:
     return [*(math.ceil(num_iterations * times) for times in more), num_iterations]
 
 
+@default_modes()
 def stylize_multiscale(
     cnn: nn.Sequential | Callable[[], nn.Sequential],
     content_image: Tensor | Callable[[], Tensor],

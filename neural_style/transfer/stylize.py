@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from neural_style.errors import SettingError
 from neural_style.kernels.precision import REDUCED_PRECISION_MAX_STEP, choose_precision
 from neural_style.memory.heap import release_free_memory
+from neural_style.modes import default_modes, without_inference_tensors
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan, choose_plan
 from neural_style.planning.prediction import saving_bytes
@@ -53,62 +54,63 @@ def stylize(
     style_blend_weights: one for each style image; equal by default.
     init_image: the start when init is 'image', of the content's size; by default the content.
     devices: one, or several to cut the network across.
-    callback: called with an Iterate after every evaluation.
-    session: what ties the run to a program around it.
+    callback: called with an Iterate after every evaluation.  session: further hooks, and the like.
     settings, keywords: of Settings, by name; keywords win.  paper_mask may also be (1, H, W) in
         [0, 1]: where it is 1 the image is bare paper, of the mean colour of the style's brightest
         tenth; style is compared over what is painted, in the style images as well.
 
-    Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which is
-    what the command saves last (the original takes one more L-BFGS step and drops it).
-    Raises SettingError, a ValueError, for values that make no sense, TypeError for unknown
+    Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which the
+    command saves last (the original takes one more L-BFGS step and drops it).  Raises SettingError, a ValueError, for values that make no sense, TypeError for unknown
     keywords, RankLostError if another process of the session's world has ended.
     """
-    # Refuse at once what the original would only notice after the long captures.
-    session = session or Session()
-    settings, mask = make_settings(settings, keywords)
-    inputs = prepare(settings, content_image, style_images, init_image, mask, style_blend_weights)
-    del content_image, style_images, init_image, mask
-    shape = (1 if settings.luminance_only else 3, *inputs.size)
-    check_resumption(session, settings, shape)
-    settings = resolve(settings, session, torch.device(devices[0]))
+    with default_modes():
+        # Refuse at once what the original would only notice after the long captures.
+        session = session or Session()
+        settings, mask = make_settings(settings, keywords)
+        inputs = prepare(
+            settings, content_image, style_images, init_image, mask, style_blend_weights
+        )
+        del content_image, style_images, init_image, mask
+        shape = (1 if settings.luminance_only else 3, *inputs.size)
+        check_resumption(session, settings, shape)
+        settings = resolve(settings, session, torch.device(devices[0]))
 
-    # Set up the network, with style and content losses inserted.
-    generator = session.make_generator()  # dropout draws from it for the targets already
-    initial_state = generator.state()
-    network = build(cnn, settings, session, generator, devices)
-    del cnn  # frees the layers after the last loss
+        # Set up the network, with style and content losses inserted.
+        generator = session.make_generator()  # dropout draws from it for the targets already
+        initial_state = generator.state()
+        network = build(cnn, settings, session, generator, devices)
+        del cnn  # frees the layers after the last loss
 
-    # Plan what fits in memory.
-    plan = make_plan(network, inputs, settings)
-    network.tiling = plan.tiling
-    session.on_plan(plan)
+        # Plan what fits in memory.
+        plan = make_plan(network, inputs, settings)
+        network.tiling = plan.tiling
+        session.on_plan(plan)
 
-    # Capture the targets.
-    capture_targets(network, inputs, settings)
-    session.on_network(network)
+        # Capture the targets.
+        capture_targets(network, inputs, settings)
+        session.on_network(network)
 
-    # Initialise the image, or take that of the checkpoint.
-    objective = Objective(
-        network=network,
-        parametrization=parametrize(inputs, settings, network.devices[0]),
-        shape=shape,
-        plan=plan,
-        settings=settings,
-        session=session,
-        callback=callback or ignore,
-        generator=generator,
-        initial_generator_state=initial_state,
-    )
-    z = initialize(objective, inputs)
-    del inputs
+        # Initialise the image, or take that of the checkpoint.
+        objective = Objective(
+            network=network,
+            parametrization=parametrize(inputs, settings, network.devices[0]),
+            shape=shape,
+            plan=plan,
+            settings=settings,
+            session=session,
+            callback=callback or ignore,
+            generator=generator,
+            initial_generator_state=initial_state,
+        )
+        z = initialize(objective, inputs)
+        del inputs
 
-    # Minimise.
-    if network.devices[0].type == 'cpu':
-        release_free_memory()  # free memory is too fragmented for the backward pass
-    optimize(objective, z, objective.optimizer_state, settings, plan, objective.world)
-    plan.reserve(saving_bytes(shape[1:]))
-    return deprocess(objective.result(z).cpu().double())
+        # Minimise.
+        if network.devices[0].type == 'cpu':
+            release_free_memory()  # free memory is too fragmented for the backward pass
+        optimize(objective, z, objective.optimizer_state, settings, plan, objective.world)
+        plan.reserve(saving_bytes(shape[1:]))
+        return deprocess(objective.result(z).cpu().double())
 
 
 def check_resumption(session: Session, settings: Settings, shape: tuple[int, int, int]) -> None:
@@ -161,8 +163,10 @@ def build(
     cuts = parse_multigpu_strategy(settings.multigpu_strategy) if len(devices) > 1 else []
     content = parse_layers('content_layers', settings.content_layers)
     style = parse_layers('style_layers', settings.style_layers)
+    cnn = cnn if isinstance(cnn, nn.Sequential) else cnn()
+    without_inference_tensors(cnn)
     return LossNetwork(
-        cnn if isinstance(cnn, nn.Sequential) else cnn(),
+        cnn,
         content_weight=settings.content_weight,
         style_weight=settings.style_weight,
         tv_weight=settings.tv_weight,
