@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from neural_style.command import recipe as recipes
+from neural_style.command.paths import intended_path
 from neural_style.files.image_formats import has_image_extension, is_image
 
 SYSTEM_FILES = {'thumbs.db', 'desktop.ini', 'icon\r'}  # that no person has put there
@@ -119,7 +120,7 @@ def _results(paths: Sequence[str], output_image: str) -> list[str]:
 
 def _of_list(path: str) -> Pictures:
     pictures = Pictures()
-    for line in _lines(path):
+    for line in map(intended_path, _lines(path)):
         if line in pictures.paths:
             pictures.left_out[line] = 'listed twice'
         else:

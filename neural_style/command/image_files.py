@@ -17,6 +17,7 @@ import torch
 from PIL import ImageCms
 from torch import Tensor
 
+from neural_style.command.paths import intended_path
 from neural_style.files.image_formats import missing_decoder, pillow_formats
 from neural_style.files.pillow import (
     decoder_errors,
@@ -100,13 +101,14 @@ def split_paths(text: str) -> list[str]:
     r"""Split a list of files such as -style_image: a,b is two, a\,b one with a comma in its name.
 
     What the original splits into files that all exist is split so; else a file of the whole name
-    wins, commas included.
+    wins, commas included.  Each path is the one that is meant: blanks around it do not count.
     """
     paths = split(text)
     if not all(os.path.exists(as_stored(path)) for path in paths):
         if os.path.exists(as_stored(text)):
             return [text]
-        paths = [path.replace('\0', ',') for path in split(text.replace('\\,', '\0'))]
+        items = split(text.strip().replace('\\,', '\0'))
+        paths = [intended_path(item.replace('\0', ',')) for item in items]
     return paths
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from neural_style.command import image_files, places
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_sides
+from neural_style.command.paths import missing_file_hint
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.color import luminance
@@ -92,7 +93,8 @@ def load_image(
             alpha=keep_alpha == 1,
         )
     except FileNotFoundError:
-        where, remedy = '', 'name a JPEG, PNG, PPM, WebP, TIFF, BMP or GIF file'
+        where = ''
+        remedy = missing_file_hint(path) or 'name a JPEG, PNG, PPM, WebP, TIFF, BMP or GIF file'
         if places.is_searched(path):
             where, script = f' {places.searched()}', places.script('examples/fetch_inputs.sh')
             remedy += f"; {script} fetches the original's examples" if script else ''

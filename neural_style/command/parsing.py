@@ -2,6 +2,7 @@
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.flags import command_line
+from neural_style.command.paths import with_intended_paths
 from neural_style.command.presets import preset_files, read_preset
 from neural_style.command.rerun import rerun_flags
 
@@ -13,11 +14,11 @@ def parse_arguments(argv: list[str]) -> Arguments:
     Raises HelpRequested, CommandLineError, and ValueError for presets and recipes.
     """
     cmd = command_line()
-    explicit = cmd.parse_explicit(argv)
+    explicit = with_intended_paths(cmd.parse_explicit(argv))
     typed = frozenset(explicit)
     preset = explicit.get('preset', '')
     if preset not in ('', 'list'):
-        explicit = cmd.parse_explicit(read_preset(str(preset))) | explicit
+        explicit = with_intended_paths(cmd.parse_explicit(read_preset(str(preset)))) | explicit
         if preset not in preset_files():  # a file of the user's
             typed = frozenset(explicit)
     generator_seed = None

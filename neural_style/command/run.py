@@ -114,7 +114,9 @@ def load_for_losses(arguments: Arguments, world: World) -> torch.nn.Sequential:
     make_remarks(arguments, world)
     layers = parse_layers('content_layers', arguments.content_layers).names
     layers = layers + parse_layers('style_layers', arguments.style_layers).names
-    return load_network(arguments.proto_file, arguments.model_file, layers)
+    return load_network(
+        arguments.proto_file, arguments.model_file, [*layers, *map(str.strip, layers)]
+    )
 
 
 def choose_run_devices(arguments: Arguments, world: World) -> list[torch.device]:

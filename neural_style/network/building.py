@@ -1,8 +1,9 @@
 """Losses inserted into a CNN: the layers of a loss network (neural_style.lua: main)."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import nn
 
@@ -106,6 +107,7 @@ def insert_losses(cnn: nn.Sequential, settings: LossSettings, generator: Generat
     Raises ValueError if there is no loss at all, SettingError for layers as missing_layers says.
     """
     names, layers = layer_names(cnn), list(cnn)
+    settings = _with_intended_layers(settings, names)
     content_at, style_at, depth = _find_layers(names, settings)
     has_branches = isinstance(cnn, Graph)
     in_place_relus = not has_branches and settings.losses != 'paper'
@@ -131,6 +133,24 @@ def insert_losses(cnn: nn.Sequential, settings: LossSettings, generator: Generat
             logger.info('Setting up style layer  \t%d\t:\t%s', index + 1, name)
             result.append_style(settings.style_loss(name, precedes_relu), name, index)
     return result
+
+
+def _with_intended_layers(settings: LossSettings, names: Sequence[str]) -> LossSettings:
+    """Return settings whose lists name layers without the blanks around a name.
+
+    Blanks that a layer of the network really has stay.  In neural_style.lua they end the list.
+    """
+
+    def intended(layer: str) -> str:
+        return layer if layer in names else layer.strip()
+
+    return replace(
+        settings,
+        content_layers=list(map(intended, settings.content_layers)),
+        style_layers=list(map(intended, settings.style_layers)),
+        content_layer_weights={intended(k): v for k, v in settings.content_layer_weights.items()},
+        style_layer_weights={intended(k): v for k, v in settings.style_layer_weights.items()},
+    )
 
 
 def _find_layers(names: Sequence[str], settings: LossSettings) -> tuple[list[int], list[int], int]:
@@ -189,7 +209,8 @@ def _in_network_order(setting: str, layers: Sequence[str], names: Sequence[str])
     if missing:
         raise SettingError(
             setting,
-            f'the network has no layer {", ".join(map(repr, missing))}; it has {", ".join(names)}',
+            f'the network has no layer {", ".join(map(repr, missing))}; it has {", ".join(names)}'
+            + _separator_hint(missing[0], names),
         )
     repeated = sorted({name for name in layers if list(layers).count(name) > 1})
     if repeated:
@@ -204,6 +225,7 @@ def _warn_of_unused_layers(
         return
     reason = (
         f'the network has no layer of that name; it has {", ".join(names)}'
+        + _separator_hint(layers[used], names)
         if layers[used] not in names
         else 'layers are taken in the order of the network, each once'
     )
@@ -213,3 +235,10 @@ def _warn_of_unused_layers(
         layers[used],
         reason,
     )
+
+
+def _separator_hint(layer: str, names: Sequence[str]) -> str:
+    """Say that commas separate layers where a name consists of several."""
+    words = re.split(r'[\s;:|+]+', layer)
+    is_list = len(words) > 1 and all(word in names for word in words)
+    return f'; layers are separated by commas: {",".join(words)}' if is_list else ''

@@ -32,6 +32,20 @@ def test_layer_lists_advance_in_list_order_only(content, style, want):
     assert loss_positions(NAMES, content, style) == want
 
 
+def test_blanks_around_names_of_layers_do_not_count(caplog):
+    with caplog.at_level(logging.WARNING):
+        net = network(style_layers=['relu1_1', ' relu2_1'], style_layer_weights={' relu2_1': 0.5})
+    assert net.style_names == ['relu1_1', 'relu2_1']
+    assert net.style_losses[1].strength == net.style_losses[0].strength / 2
+    assert caplog.text == ''
+
+
+def test_layers_without_commas_get_a_hint(caplog):
+    with caplog.at_level(logging.WARNING):
+        network(style_layers=['relu1_1 relu2_1'])
+    assert 'layers are separated by commas: relu1_1,relu2_1' in caplog.text
+
+
 def test_stalled_list_is_warned_of(caplog):
     with caplog.at_level(logging.WARNING):
         network(style_layers=['relu1_1', 'nosuch', 'relu2_1'])

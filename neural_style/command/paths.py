@@ -1,0 +1,51 @@
+"""Paths as people write them: with ~ where no shell expands it, and blanks around them."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from neural_style.command.slips import QUOTES
+from neural_style.torch7.cmdline import Value
+
+# Flags whose value is one path; -style_image is a list, which image_files.split_paths reads.
+PATH_FLAGS = (
+    *('content_image', 'init_image', 'paper_mask', 'proto_file', 'model_file', 'output_image'),
+    *('checkpoint', 'resume', 'rerun', 'preset'),
+)
+
+
+def intended_path(path: str) -> str:
+    """Return the path that is meant: without blanks around it, and with the home folder for ~.
+
+    A file or folder that really has this name wins, a folder of the path as well.
+    """
+    folder = os.path.dirname(path)
+    if os.path.exists(path) or (path == path.strip() and folder and os.path.isdir(folder)):
+        return path
+    return os.path.expanduser(path.strip())
+
+
+def with_intended_paths(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the values of flags, those of PATH_FLAGS as they are meant."""
+    return {
+        name: intended_path(str(value)) if name in PATH_FLAGS else value
+        for name, value in values.items()
+    }
+
+
+def missing_file_hint(path: str) -> str:
+    """Say why there may be no file of a name; '' if nobody knows."""
+    if re.match(r'[a-z]+://', path):
+        return 'this is an address; download the file, and name it'
+    bare = ''.join(letter for letter in path if letter not in QUOTES + '"\'')
+    if bare != path and (os.path.exists(bare) or any(quote in path for quote in QUOTES)):
+        return f'the quotes became a part of the name; name {bare}'
+    if '\\ ' in path and os.path.exists(path.replace('\\ ', ' ')):
+        return 'inside quotes a blank needs no \\'
+    if path.startswith('~'):
+        return f'there is no home folder for {Path(path).parts[0]!r}; write it in full'
+    words = re.split(r'[\s;]+', path.strip())
+    if len(words) > 1 and all(os.path.exists(intended_path(word)) for word in words):
+        return f'names in a list are separated by commas: {",".join(words)}'
+    return ''
