@@ -5,32 +5,39 @@ transparency of all of them, are Pillow's.
 """
 
 import io
+import logging
+import math
 import os
 import re
 import unicodedata
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
 import PIL.Image
-import torch
 from PIL import ImageCms
 from torch import Tensor
 
 from neural_style.command.paths import intended_path
 from neural_style.files.image_formats import missing_decoder, pillow_formats
+from neural_style.files.metadata import profile_of, read_despite_metadata
 from neural_style.files.pillow import (
+    Source,
     decoder_errors,
     detect_format,
+    draft,
     is_grey_with_alpha,
+    load_pixels,
     open_image,
     open_with_pillow,
     raw_mode,
     read_16_bits,
-    to_tensor,
 )
+from neural_style.files.raster import Raster, raster, stacked, turned
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split
+
+logger = logging.getLogger(__name__)
 
 ORIENTATION = 0x0112  # the EXIF tag
 # For each colour space of ICC profiles, the mode it converts from, and modes of images it fits.
@@ -41,14 +48,21 @@ PROFILE_MODES: dict[str, tuple[str, set[str]]] = {
 }
 
 
-def read(
-    path: str | Path,
+def read(path: Source, **options: Any) -> Tensor:
+    """Read an image file as read_raster does: (3, H, W) or (4, H, W), float64."""
+    return read_raster(path, **options).tensor()
+
+
+def read_raster(
+    path: Source,
     *,
     exif_orientation: bool = False,
     icc_profile: bool = False,
     alpha: bool = False,
-) -> Tensor:
-    """Read an image file: (3, H, W), float64, RGB in [0, 1], or (4, H, W) with its transparency.
+    needed: float = math.inf,
+    check: Callable[[PIL.Image.Image], None] = lambda picture: None,
+) -> Raster:
+    """Decode an image file: RGB in [0, 1], with its transparency as a fourth channel.
 
     JPEG, PNG, PPM and PGM are image.load's; besides them the formats of files.image_formats, and
     PNG of grey with alpha.  Of several frames the first counts.  16 bits are kept, but
@@ -57,27 +71,46 @@ def read(
     icc_profile: convert the colours from the image's ICC profile, if it has one, to sRGB, at 8
     bits a channel.
     alpha: add a fourth channel, if the image has transparency.
+    needed: as image.decode has it.  check: is called before anything is decoded.
     Raises FileNotFoundError or another OSError if the file cannot be opened, ValueError if it
     holds no image that we read.
     """
-    with open_image(path) as file:
+
+    def decode(file: BinaryIO) -> Raster:
         torch7_format = detect_format(file)
         grey_with_alpha = is_grey_with_alpha(file)
         picture = _open(path, file, torch7_format)
-        profile = picture.info.get('icc_profile') if icc_profile else None
+        check(picture)
+        turn = _orientation(path, picture) if exif_orientation else 1
+        profile = None
+        if icc_profile:
+            profile = picture.info.get('icc_profile') or profile_of(file)
         if torch7_format and not profile and not grey_with_alpha:
-            pixels = image.load(path)
+            pixels = image.decode(path, file, needed, turn)
+            picture = _open(path, file, torch7_format)
         else:
-            pixels = _read_with_pillow(path, file, picture, profile)
-        with decoder_errors(path, picture.format):
-            if alpha and picture.has_transparency_data:
-                pixels = torch.cat([pixels, _alpha(picture)])
-            if exif_orientation:
-                pixels = _apply_orientation(pixels, picture.getexif().get(ORIENTATION, 1))
-    return pixels
+            pixels = _decode_with_pillow(path, file, picture, profile, needed, turn)
+        if alpha and picture.has_transparency_data:
+            with decoder_errors(path, picture.format):
+                draft(picture, needed)
+                load_pixels(picture)
+            pixels = stacked(pixels, _alpha(picture, turn))
+        return pixels
+
+    with open_image(path) as file:
+        return read_despite_metadata(path, file, decode)
 
 
-def comment(path: str | Path) -> str | None:
+def _orientation(path: Source, picture: PIL.Image.Image) -> int:
+    """Return the orientation of the EXIF data; 1, with a warning, if they are damaged."""
+    try:
+        return picture.getexif().get(ORIENTATION, 1)
+    except Exception as error:  # as decoders fail
+        logger.warning('%s: its EXIF data were ignored, since they are damaged (%s)', path, error)
+        return 1
+
+
+def comment(path: Source) -> str | None:
     """Return what image.save kept in a PNG or JPEG beside the pixels; None if there is nothing.
 
     Raises as read does.
@@ -112,7 +145,7 @@ def split_paths(text: str) -> list[str]:
     return paths
 
 
-def _open(path: str | Path, file: BinaryIO, torch7_format: str | None) -> PIL.Image.Image:
+def _open(path: Source, file: BinaryIO, torch7_format: str | None) -> PIL.Image.Image:
     """Open an image with Pillow, not yet decoded.  torch7_format: as detect_format says."""
     formats = pillow_formats(file) if torch7_format is None else (torch7_format,)
     try:
@@ -126,19 +159,25 @@ def _open(path: str | Path, file: BinaryIO, torch7_format: str | None) -> PIL.Im
         raise
 
 
-def _read_with_pillow(
-    path: str | Path, file: BinaryIO, picture: Any, profile: bytes | None
-) -> Tensor:
-    """Read (3, H, W), at 16 bits where there are as many, in sRGB where there is a profile."""
+def _decode_with_pillow(
+    path: Source,
+    file: BinaryIO,
+    picture: Any,
+    profile: bytes | None,
+    needed: float,
+    turn: int,
+) -> Raster:
+    """Decode at 16 bits where there are as many, in sRGB where there is a profile."""
     with decoder_errors(path, picture.format):
         has_16_bits = picture.format == 'TIFF' and all(map(_loses_bits, picture.tile))
-        picture.load()
+        draft(picture, needed)
+        load_pixels(picture)
     if profile:
-        return _to_srgb(path, picture, profile)
+        return raster(turned(_to_srgb(path, picture, profile), turn), 255)
     if has_16_bits:
         with decoder_errors(path, picture.format):
-            return to_tensor(read_16_bits(file, 'TIFF'), 65535)
-    return _to_rgb(path, picture)
+            return raster(turned(read_16_bits(file, 'TIFF'), turn), 65535)
+    return _to_rgb(path, picture, turn)
 
 
 def _loses_bits(tile: Any) -> bool:
@@ -146,10 +185,10 @@ def _loses_bits(tile: Any) -> bool:
     return re.match('RGB[AX]?;16', raw_mode(tile)) is not None
 
 
-def _to_rgb(path: str | Path, picture: PIL.Image.Image) -> Tensor:
-    """Convert an image of any mode to (3, H, W)."""
+def _to_rgb(path: Source, picture: PIL.Image.Image, turn: int) -> Raster:
+    """Convert a decoded image of any mode."""
     if picture.mode.startswith('I;16'):
-        return to_tensor(np.asarray(picture), 65535)
+        return raster(turned(np.asarray(picture), turn), 65535)
     if picture.mode == 'F':
         values = np.asarray(picture, np.float64)
         if not (values.min() >= 0 and values.max() <= 1):
@@ -157,11 +196,12 @@ def _to_rgb(path: str | Path, picture: PIL.Image.Image) -> Tensor:
                 f'{path}: numbers from {values.min():g} to {values.max():g}: scale them to 0 to 1,'
                 ' or convert the picture to PNG'
             )
-        return to_tensor(values, 1)
+        return raster(turned(values, turn), 1)
     if picture.mode == 'I':
         raise ValueError(f'{path}: 32-bit integers: convert it to PNG, with 8 or 16 bits')
     with decoder_errors(path, picture.format):
-        return to_tensor(np.asarray(_opaque(picture).convert('RGB')), 255)
+        opaque = turned(_opaque(picture), turn)
+        return raster(opaque, 255, lambda rows: np.asarray(rows.convert('RGB')))
 
 
 def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:
@@ -174,8 +214,8 @@ def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:
     return picture
 
 
-def _to_srgb(path: str | Path, picture: PIL.Image.Image, profile: bytes) -> Tensor:
-    """Convert an image with an ICC profile to (3, H, W)."""
+def _to_srgb(path: Source, picture: PIL.Image.Image, profile: bytes) -> PIL.Image.Image:
+    """Convert an image with an ICC profile to sRGB."""
     if picture.mode.startswith('I;16'):
         values = np.rint(np.asarray(picture) / 257).astype(np.uint8)
         picture = PIL.Image.fromarray(values)
@@ -192,23 +232,15 @@ def _to_srgb(path: str | Path, picture: PIL.Image.Image, profile: bytes) -> Tens
         raise ValueError(
             f'{path}: its ICC profile cannot be used ({error}): remove it, or give -icc_profile 0'
         ) from error
-    return to_tensor(np.asarray(converted), 255)
+    assert converted is not None
+    return converted
 
 
-def _alpha(picture: PIL.Image.Image) -> Tensor:
+def _alpha(picture: PIL.Image.Image, turn: int) -> Raster:
     """Return (1, H, W): 0 where the image is transparent, 1 where it is opaque."""
     if picture.mode.startswith('I'):  # one value stands for transparent
         opaque = np.asarray(picture) != picture.info['transparency']
-        return torch.from_numpy(opaque)[None].double()
-    return to_tensor(np.asarray(picture.convert('RGBA'))[..., 3], 255)[:1]
-
-
-def _apply_orientation(pixels: Tensor, orientation: int) -> Tensor:
-    """Show (C, H, W) stored in one of EXIF's eight orientations upright."""
-    if orientation in (5, 6, 7, 8):  # rows are columns
-        pixels = pixels.mT
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels.flip(2)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels.flip(1)
-    return pixels.contiguous()
+        return raster(turned(opaque, turn), 1, channels=1)
+    return raster(
+        turned(picture, turn), 255, lambda rows: np.asarray(rows.convert('RGBA'))[..., 3], 1
+    )

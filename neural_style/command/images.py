@@ -5,16 +5,24 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import PIL.Image
 from torch import Tensor
 
 from neural_style.command import image_files, places
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_sides
 from neural_style.command.paths import missing_file_hint
+from neural_style.files.pillow import decoded_bytes
+from neural_style.files.raster import Raster, mapped
+from neural_style.memory import heap
+from neural_style.memory.limits import format_bytes
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.color import luminance
+
+UNCHECKED_BYTES = 64 << 20  # of a picture that is read whatever the limit
 
 
 @dataclass
@@ -25,6 +33,7 @@ class InputImages:
     -init_image.  alpha: of the content, (1, H, W), or None where it is not kept.  mask: the value
     of -paper_mask, or (1, H, W) of the picture that it names.
     colors: the image whose colours the output gets in the end, the content or the first style.
+    reading_peak: bytes that the process needed to read large pictures; 0 without any.
     """
 
     content: Tensor
@@ -33,19 +42,28 @@ class InputImages:
     alpha: Tensor | None
     mask: str | Tensor
     colors: Tensor | None
+    reading_peak: float = 0
 
 
-def read_images(arguments: Arguments) -> InputImages:
+def read_images(arguments: Arguments, memory: float = math.inf) -> InputImages:
     """Read and scale what -content_image, -style_image, -init_image and -paper_mask name.
 
-    Raises OSError and ValueError, naming the flag.
+    memory: bytes that the process may use.  Raises OSError and ValueError, naming the flag.
     """
+    budget = ReadingBudget(memory)
     load = functools.partial(
-        load_image, exif_orientation=arguments.exif_orientation, icc_profile=arguments.icc_profile
+        load_raster,
+        exif_orientation=arguments.exif_orientation,
+        icc_profile=arguments.icc_profile,
+        budget=budget,
     )
-    content = load('-content_image', arguments.content_image, keep_alpha=arguments.keep_alpha)
-    with errors_name_flag(f'-image_size {arguments.image_size}'):
-        content = image.scale(content, arguments.image_size)
+    size = arguments.image_size
+    source = load(
+        '-content_image', arguments.content_image, keep_alpha=arguments.keep_alpha, needed=size
+    )
+    with errors_name_flag(f'-image_size {size}'):
+        content = image.scale(source, size)
+    del source
     height, width = content.shape[1:]
     check_sides(arguments.output_image, height, width)
     alpha = content[3:].clone() if len(content) > 3 else None
@@ -54,23 +72,26 @@ def read_images(arguments: Arguments) -> InputImages:
     paths = image_files.split_paths(arguments.style_image)
     if not paths and (split(arguments.style_layers) or arguments.style_tint == 1):
         raise ValueError(f'-style_image {arguments.style_image}: name at least one picture')
-    styles = [scale_style(load('-style_image', path), arguments, width) for path in paths]
+    needed = arguments.style_scale * size if arguments.style_size_by == 'side' else math.inf
+    styles = [
+        scale_style(load('-style_image', path, needed=needed), arguments, width) for path in paths
+    ]
 
-    init = None
+    init: Tensor | None = None
     if arguments.init_image != '':
         init = image.scale_to(load('-init_image', arguments.init_image), width, height)
     mask = arguments.paper_mask
     if mask not in ('', 'auto'):
-        mask = image.scale_to(luminance(load('-paper_mask', mask)), width, height)
+        mask = image.scale_to(mapped(load('-paper_mask', mask), luminance, 1), width, height)
     colors = None
     if arguments.original_colors == 1:
         colors = content
     elif arguments.style_tint == 1:
         colors = styles[0]
-    return InputImages(content, styles, init, alpha, mask, colors)
+    return InputImages(content, styles, init, alpha, mask, colors, budget.peak)
 
 
-def scale_style(style: Tensor, arguments: Arguments, content_width: int) -> Tensor:
+def scale_style(style: Raster, arguments: Arguments, content_width: int) -> Tensor:
     """Scale a style image as -style_scale and -style_size_by say."""
     scale = arguments.style_scale
     with errors_name_flag(f'-style_scale {scale}'):
@@ -81,16 +102,65 @@ def scale_style(style: Tensor, arguments: Arguments, content_width: int) -> Tens
         return image.scale(style, math.ceil(scale * arguments.image_size))
 
 
-def load_image(
-    flag: str, path: str, exif_orientation: float = 0, icc_profile: float = 0, keep_alpha: float = 0
-) -> Tensor:
-    """Read an image file; errors name the flag.  The keywords are flags."""
+class ReadingBudget:
+    """Memory for reading pictures: what there is, and the peak of what they take.
+
+    limit, peak: bytes of the process.
+    """
+
+    def __init__(self, limit: float):
+        self.limit = limit
+        self.peak = 0.0
+
+    def check(self, picture: PIL.Image.Image, needed: float) -> None:
+        """Refuse a picture, not yet decoded, that does not fit.  Raises ValueError."""
+        size = decoded_bytes(picture, needed)
+        if size < UNCHECKED_BYTES:
+            return
+        used = heap.resident_bytes()
+        self.peak = max(self.peak, used + size)
+        if self.peak > self.limit:
+            raise ValueError(
+                f'{picture.width} x {picture.height} pixels take {format_bytes(size)} to be read,'
+                f' and {format_bytes(max(self.limit - used, 0))} are left: scale it down first'
+            )
+
+
+def load_image(flag: str, path: str, **options: Any) -> Tensor:
+    """Read an image file as load_raster does."""
+    return load_raster(flag, path, **options).tensor()
+
+
+def load_raster(
+    flag: str,
+    path: str,
+    exif_orientation: float = 0,
+    icc_profile: float = 0,
+    keep_alpha: float = 0,
+    needed: float = math.inf,
+    budget: ReadingBudget | None = None,
+) -> Raster:
+    """Decode an image file; errors name the flag.
+
+    exif_orientation, icc_profile, keep_alpha: the flags.  needed: as image.decode has it.
+    """
+    budget = budget or ReadingBudget(math.inf)
+    stored = image_files.as_stored(path)
+
+    def check(picture: PIL.Image.Image) -> None:
+        try:
+            budget.check(picture, needed)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
+
     try:
-        return image_files.read(
-            image_files.as_stored(path),
+        return image_files.read_raster(
+            stored,
             exif_orientation=exif_orientation == 1,
             icc_profile=icc_profile == 1,
             alpha=keep_alpha == 1,
+            needed=needed,
+            check=check,
         )
     except FileNotFoundError:
         where = ''
@@ -101,6 +171,10 @@ def load_image(
         if flag == '-style_image':
             remedy += r'; a comma in a name is written \,'
         raise FileNotFoundError(f'{flag} {path}: no such file{where}; {remedy}') from None
+    except MemoryError:
+        raise ValueError(
+            f'{flag} {path}: out of memory while it is read: scale it down first'
+        ) from None
     except (OSError, ValueError) as error:
         raise ValueError(f'{flag}: {error}') from error
 

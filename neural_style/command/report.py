@@ -15,6 +15,7 @@ from neural_style.command.saving import (
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import print_line, warn
 from neural_style.distributed import World
+from neural_style.memory.limits import format_bytes
 from neural_style.planning.planner import Plan
 from neural_style.planning.prediction import saving_bytes
 from neural_style.torch7.cmdline import format_d, format_f, modulo
@@ -31,7 +32,8 @@ class Report:
     """The callbacks of stylize.
 
     output: the picture of the run.  states: where its states go.  last_scale: number of the last
-    scale of -multiscale, from 0.  bar: counts the evaluations.
+    scale of -multiscale, from 0.  bar: counts the evaluations.  reading_peak: bytes that reading
+    the images took.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Report:
         interruption: Interruption,
         last_scale: int,
         bar: tqdm,
+        reading_peak: float = 0,
     ):
         self.arguments = arguments
         self.output = output
@@ -49,6 +52,7 @@ class Report:
         self.interruption = interruption
         self.last_scale = last_scale
         self.bar = bar
+        self.reading_peak = reading_peak
         self.monitor = DivergenceMonitor()
         self.has_evaluated = False
         self.saved = ''  # where the picture is, once a signal has come
@@ -62,10 +66,13 @@ class Report:
     def on_plan(self, plan: Plan) -> None:
         """Show the plan where it is asked for or unusual.  Raises DryRun."""
         self.plan = plan
+        text = plan.text
+        if self.reading_peak > plan.peak:
+            text += f', and {format_bytes(self.reading_peak)} while the pictures were read'
         if self.arguments.dry_run:
-            raise DryRun(plan.text)
+            raise DryRun(text)
         if self.world.rank == 0 and (self.arguments.memory != '' or not plan.is_default):
-            warn(plan.text)
+            warn(text)
 
     def before_evaluation(self, checkpoint: Checkpoint) -> None:
         """Save the state when it is time.  Raises Interrupted once a signal has come."""

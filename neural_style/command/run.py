@@ -23,6 +23,7 @@ from neural_style.command.saving import OutputImage, StateFile
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import progress_bar, warn
 from neural_style.distributed import SINGLE_PROCESS, World
+from neural_style.memory.limits import free_memory, parse_memory
 from neural_style.network.devices import check_distinct, choose_devices, gpu_of_rank, parse_gpus
 from neural_style.torch7.cmdline import split, tonumber
 from neural_style.torch7.random import Generator
@@ -61,12 +62,13 @@ def paint(
     devices = choose_run_devices(arguments, world)
 
     # The original loads the network first; here a missing picture is found before that.
-    images = read_images(arguments)
+    images = read_images(arguments, host_memory(arguments, devices[0]))
     generator, arguments = seed_generator(arguments)
     output = output_image(arguments, images, checksums)
     settings = stylize_settings(arguments, images, devices)
     warn_of_missing_output(arguments)
     content, styles = released_images(images)
+    reading_peak = images.reading_peak
     del images
 
     sizes = scales(arguments.multiscale, max(output.size))
@@ -75,7 +77,7 @@ def paint(
         if checkpoint is not None:
             bar.update(int(sum(counts[: checkpoint.scale]) + checkpoint.iteration))
         states = StateFile(arguments, checksums, world)
-        report = Report(arguments, output, states, interruption, len(sizes) - 1, bar)
+        report = Report(arguments, output, states, interruption, len(sizes) - 1, bar, reading_peak)
         method: Callable[..., Any] = stylize
         if arguments.multiscale != '' and not arguments.dry_run:  # the last size needs the most
             method = functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
@@ -129,6 +131,13 @@ def choose_run_devices(arguments: Arguments, world: World) -> list[torch.device]
     if devices[0].type == 'cuda':
         torch.cuda.set_device(devices[0])
     return devices
+
+
+def host_memory(arguments: Arguments, device: torch.device) -> float:
+    """Return the bytes of the host's memory that the process may use."""
+    if device.type == 'cpu' and arguments.memory != '':
+        return parse_memory(arguments.memory)
+    return free_memory(torch.device('cpu'))
 
 
 def seed_generator(arguments: Arguments) -> tuple[Generator, Arguments]:

@@ -4,8 +4,10 @@ import contextlib
 import io
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,17 +25,40 @@ MAGIC = {
     b'P5': 'PPM',
     b'P6': 'PPM',
 }
-MAX_PIXELS = 178_956_970  # that Pillow reads, twice its MAX_IMAGE_PIXELS; we make none larger
-# An image of more than half of them whose file has fewer bytes is taken for a decompression bomb: a
-# white JPEG has up to 170 pixels a byte, an empty bitmap of 13,000 x 13,000 has 8,200.
-MAX_PIXELS_PER_BYTE = 1000
+# Images that we make have at most so many pixels, twice Pillow's MAX_IMAGE_PIXELS.  A larger JPEG
+# is reduced while it is decoded.
+MAX_PIXELS = 178_956_970
+MAX_SOURCE_PIXELS = 1 << 30  # of files that are read
+# Formats whose headers say how large an image is that is decoded.
+LARGE_FORMATS = ('JPEG', 'MPO', 'PNG', 'PPM', 'BMP', 'TIFF', 'WEBP', 'JPEG2000', 'AVIF', 'HEIF')
+# An image of more than this many pixels whose file has fewer bytes is taken for a decompression
+# bomb: a white JPEG has up to 170 pixels a byte, an empty bitmap of 13,000 x 13,000 has 8,200.
+MAX_PIXELS_UNCHECKED, MAX_PIXELS_PER_BYTE = MAX_PIXELS // 2, 1000
+LIMIT_LOCK = threading.RLock()
 PNG_DEPTH, PNG_COLOR_TYPE = 24, 25  # positions in a PNG file
 GREY_WITH_ALPHA = 4  # a colour type of PNG
 
 
+@dataclass(frozen=True)
+class PipedFile:
+    """A file that came through a pipe, which can be read once only."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = str | Path | PipedFile
+
+
 @contextlib.contextmanager
-def open_image(path: str | Path) -> Iterator[BinaryIO]:
+def open_image(path: Source) -> Iterator[BinaryIO]:
     """Open an image file; an OSError names it."""
+    if isinstance(path, PipedFile):
+        yield io.BytesIO(path.content)
+        return
     try:
         with open(path, 'rb') as file:
             yield file
@@ -70,6 +95,7 @@ def _read_png_byte(file: BinaryIO, position: int) -> int | None:
 
 
 def _read_header(file: BinaryIO) -> bytes:
+    file.seek(0)
     header = file.read(PNG_COLOR_TYPE + 1)
     file.seek(0)
     return header
@@ -77,15 +103,82 @@ def _read_header(file: BinaryIO) -> bytes:
 
 def open_with_pillow(file: BinaryIO, formats: tuple[str, ...]) -> PIL.Image.Image:
     """Open an image of an open file, not yet decoded; no decompression bomb."""
-    image = PIL.Image.open(file, formats=formats)
-    pixels, size = image.width * image.height, os.fstat(file.fileno()).st_size
-    if pixels > MAX_PIXELS // 2 and pixels > MAX_PIXELS_PER_BYTE * size:
-        raise PIL.Image.DecompressionBombError
+    image: PIL.Image.Image
+    try:
+        image = PIL.Image.open(file, formats=formats)
+    except PIL.Image.DecompressionBombError as error:
+        large_formats = tuple(name for name in formats if name in LARGE_FORMATS)
+        if not large_formats:
+            raise
+        try:
+            with _no_pillow_limit():  # ours is checked below
+                image = PIL.Image.open(file, formats=large_formats)
+        except PIL.UnidentifiedImageError:
+            raise error from None
+    position = file.tell()  # where the decoder goes on
+    pixels, size = image.width * image.height, file.seek(0, os.SEEK_END)
+    file.seek(position)
+    shown = f'{image.width} x {image.height}'
+    if pixels > MAX_SOURCE_PIXELS:
+        raise PIL.Image.DecompressionBombError(f'{shown}; {MAX_SOURCE_PIXELS:,} are the limit')
+    if pixels > MAX_PIXELS_UNCHECKED and pixels > MAX_PIXELS_PER_BYTE * size:
+        raise PIL.Image.DecompressionBombError(
+            f'{shown} in {size:,} bytes; {MAX_PIXELS_PER_BYTE} a byte are the limit, against'
+            ' decompression bombs'
+        )
     return image
 
 
 @contextlib.contextmanager
-def decoder_errors(path: str | Path, file_format: str | None) -> Iterator[None]:
+def _no_pillow_limit() -> Iterator[None]:
+    """Lift Pillow's own limit of pixels, for one thread of ours at a time."""
+    with LIMIT_LOCK:
+        former, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = former
+
+
+def load_pixels(image: PIL.Image.Image) -> None:
+    """Decode an image that open_with_pillow has opened."""
+    is_large = image.width * image.height > MAX_PIXELS and image.format in LARGE_FORMATS
+    with _no_pillow_limit() if is_large else contextlib.nullcontext():
+        image.load()
+
+
+def draft(image: PIL.Image.Image, needed: float) -> None:
+    """Let a JPEG of more than MAX_PIXELS be reduced by its decoder, by 2, 4 or 8.
+
+    needed: pixels of the longer side that suffice.
+    """
+    divisor = _draft_divisor(image, needed)
+    if divisor > 1:
+        image.draft(None, (image.width // divisor, image.height // divisor))
+
+
+def _draft_divisor(image: PIL.Image.Image, needed: float) -> int:
+    if image.format != 'JPEG' or image.width * image.height <= MAX_PIXELS:
+        return 1
+    longer = max(image.size)
+    return next((divisor for divisor in (8, 4, 2) if longer // divisor >= needed), 1)
+
+
+def decoded_bytes(image: Any, needed: float) -> int:
+    """Count the bytes that decoding an image takes.  needed: as draft has it."""
+    pixels = image.width * image.height
+    if image.format == 'JPEG':
+        # a progressive one keeps all coefficients, at two bytes each
+        coefficients = 6 * pixels if image.info.get('progressive') else 0
+        return coefficients + 4 * pixels // _draft_divisor(image, needed) ** 2
+    if image.format in ('PNG', 'TIFF') and any('16' in raw_mode(tile) for tile in image.tile):
+        return pixels * 24  # read_16_bits
+    size = {'1': 1, 'L': 1, 'P': 1, 'I;16': 2}.get(image.mode, 4)
+    return pixels * (size if image.format in ('PNG', 'PPM') else 2 * size)
+
+
+@contextlib.contextmanager
+def decoder_errors(path: Source, file_format: str | None) -> Iterator[None]:
     """Turn whatever a decoder raises into a ValueError that names the file and its format."""
     try:
         with warnings.catch_warnings():
@@ -93,8 +186,8 @@ def decoder_errors(path: str | Path, file_format: str | None) -> Iterator[None]:
             # odd metadata; the first and the last are no concern of ours.
             warnings.simplefilter('ignore')
             yield
-    except PIL.Image.DecompressionBombError:
-        raise ValueError(f'{path}: too many pixels: scale it down first') from None
+    except PIL.Image.DecompressionBombError as error:
+        raise ValueError(f'{path}: too many pixels: {error}: scale it down first') from None
     except MemoryError:
         raise
     except Exception as error:  # a decoder fails in any way that a broken file makes it fail
@@ -114,12 +207,14 @@ def read_16_bits(file: BinaryIO, file_format: str) -> np.ndarray:
     """
     file.seek(0)
     content = file.read()  # libtiff leaves a file unfit for a second pass
-    image = PIL.Image.open(io.BytesIO(content), formats=(file_format,))
+    image: Any = open_with_pillow(io.BytesIO(content), (file_format,))
+    load_pixels(image)
     if image.mode.startswith('I'):  # grey
         return np.asarray(image)
     high = np.asarray(image)[..., :3].astype(np.uint16)
-    image = PIL.Image.open(io.BytesIO(content), formats=(file_format,))
+    image = open_with_pillow(io.BytesIO(content), (file_format,))
     image.tile = [_swap_bytes(tile) for tile in image.tile]
+    load_pixels(image)
     return high << 8 | np.asarray(image)[..., :3]
 
 

@@ -3,11 +3,13 @@
 Images are tensors (channels, H, W), float64, RGB in [0, 1].
 """
 
+import functools
 import io
+import math
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import PIL.Image
@@ -16,17 +18,21 @@ from PIL import PngImagePlugin
 from torch import Tensor
 
 from neural_style.files.atomic import write_whole
+from neural_style.files.metadata import read_despite_metadata
 from neural_style.files.pillow import (
     MAX_PIXELS,
+    Source,
     decoder_errors,
     detect_format,
+    draft,
     has_16_bits,
     is_grey_with_alpha,
+    load_pixels,
     open_image,
     open_with_pillow,
     read_16_bits,
-    to_tensor,
 )
+from neural_style.files.raster import Raster, of_tensor, raster, turned
 
 # How each extension is written.  A pgm file holds one channel, our images have three.
 FORMATS = {
@@ -37,7 +43,7 @@ FORMATS = {
 ROW_CHUNK = 256  # rows that are converted at a time: float64 takes eight times the bytes
 
 
-def load(path: str | Path) -> Tensor:
+def load(path: Source) -> Tensor:
     """Read a JPEG, PNG, PPM or PGM file: (3, H, W), float64, RGB in [0, 1].
 
     The type is told by the file's first bytes.  Grey becomes three equal channels, alpha is
@@ -48,33 +54,44 @@ def load(path: str | Path) -> Tensor:
     Source: image/init.lua: load with depth 3.
     """
     with open_image(path) as file:
-        file_format = detect_format(file)
-        if file_format is None:
-            raise ValueError(f'{path}: not a JPEG, PNG or PPM image: convert it to PNG or JPEG')
-        if is_grey_with_alpha(file):
-            # The original says no more than that the image has a wrong number of channels.
-            raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
-        is_wide = has_16_bits(file)
-        with decoder_errors(path, file_format):
-            image = open_with_pillow(file, (file_format,))
-            if is_wide:
-                return to_tensor(read_16_bits(file, 'PNG'), 65535)
-            return to_tensor(_read_8_bits(image), 255)
+        return read_despite_metadata(path, file, functools.partial(decode, path)).tensor()
 
 
-def _read_8_bits(image: PIL.Image.Image) -> np.ndarray:
-    """Decode an image as Torch7 does: (H, W, 3) uint8."""
+def decode(path: Source, file: BinaryIO, needed: float = math.inf, turn: int = 1) -> Raster:
+    """Decode an open file as load does.  Raises ValueError.
+
+    needed: pixels of the longer side that suffice.  A JPEG of more than MAX_PIXELS is reduced by 2,
+    4 or 8 while it is decoded, to no fewer.  turn: the orientation in which EXIF says it is stored.
+    """
+    file_format = detect_format(file)
+    if file_format is None:
+        raise ValueError(f'{path}: not a JPEG, PNG or PPM image: convert it to PNG or JPEG')
+    if is_grey_with_alpha(file):
+        # The original says no more than that the image has a wrong number of channels.
+        raise ValueError(f'{path}: grey with alpha: convert it to RGB, as PNG or JPEG')
+    is_wide = has_16_bits(file)
+    with decoder_errors(path, file_format):
+        image = open_with_pillow(file, (file_format,))
+        if is_wide:
+            return raster(turned(read_16_bits(file, 'PNG'), turn), 65535)
+        draft(image, needed)
+        load_pixels(image)
+        image.info.pop('transparency', None)
+        return raster(turned(image, turn), 255, _to_8_bits)
+
+
+def _to_8_bits(image: PIL.Image.Image) -> np.ndarray:
+    """Convert decoded pixels as Torch7 does: (H, W, 3) uint8, or (H, W)."""
     if image.mode == 'CMYK':
         # libjpeg hands out the ink as stored, Pillow inverts it. The first three channels are
         # then taken for RGB, without the black one.
         return 255 - np.asarray(image)[..., :3]
     if image.mode.startswith('I'):  # a PGM with a maximum above 255
         return np.rint(np.asarray(image) / 257).astype(np.uint8)
-    image.info.pop('transparency', None)
     return np.asarray(image.convert('RGB'))
 
 
-def scale(image: Tensor, size: float) -> Tensor:
+def scale(image: Tensor | Raster, size: float) -> Tensor:
     """Scale so that the longer side is size pixels, bilinearly: image.scale(image, size).
 
     image: (C, H, W).  size may be fractional; both sides are truncated to integers, 1 at least.
@@ -86,7 +103,7 @@ def scale(image: Tensor, size: float) -> Tensor:
     return scale_to(image, int(max(width * size / longer, 1)), int(max(height * size / longer, 1)))
 
 
-def scale_to(image: Tensor, width: int, height: int) -> Tensor:
+def scale_to(image: Tensor | Raster, width: int, height: int) -> Tensor:
     """Scale to a given size, bilinearly: image.scale(image, width, height).
 
     image: (C, H, W), any C, taken as float64.  Each axis is enlarged by linear interpolation
@@ -100,10 +117,15 @@ def scale_to(image: Tensor, width: int, height: int) -> Tensor:
         raise ValueError(
             f'too many pixels: {width} x {height}; {MAX_PIXELS:,} in all are the limit'
         )
-    scaled = np.empty((len(image), height, width))
-    for channel, result in zip(image.double().numpy(), scaled, strict=True):
-        rows = _scale_lines(np.ascontiguousarray(channel.T), width)  # (width, H)
-        result[:] = _scale_lines(np.ascontiguousarray(rows.T), height)
+    source = of_tensor(image) if isinstance(image, Tensor) else image
+    channels, source_height, _ = source.shape
+    columns = np.empty((channels, width, source_height))  # rows are scaled, each by itself
+    for start, stop in source.chunks():
+        for channel, result in zip(source.rows(start, stop).double().numpy(), columns, strict=True):
+            result[:, start:stop] = _scale_lines(np.ascontiguousarray(channel.T), width)
+    scaled = np.empty((channels, height, width))
+    for channel, result in zip(columns, scaled, strict=True):
+        result[:] = _scale_lines(np.ascontiguousarray(channel.T), height)
     return torch.from_numpy(scaled)
 
 

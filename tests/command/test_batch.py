@@ -131,14 +131,14 @@ def test_an_interrupted_batch_says_what_is_left(folder, capsys, at_evaluation):
 
 
 def test_a_picture_too_large_for_memory_does_not_stop_the_others(folder, capsys, monkeypatch):
-    real = images.load_image
+    real = images.load_raster
 
-    def load_image(flag, path, **keywords):
+    def load_raster(flag, path, **keywords):
         if 'scene' in path:
             raise MemoryError
         return real(flag, path, **keywords)
 
-    monkeypatch.setattr(images, 'load_image', load_image)
+    monkeypatch.setattr(images, 'load_raster', load_raster)
     assert main([*FLAGS, '-content_image', 'in']) == 1
     assert outputs(folder) == ['out_strokes.png']
     assert 'in/scene.jpg: out of memory' in capsys.readouterr().err
