@@ -14,6 +14,7 @@ from neural_style.torch7.random import Generator
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / 'tests' / 'data'  # see its README.md
 SHARED = ROOT.parent / 'shared'  # larger recordings and networks, not part of the project
+LOCATION = 'neural_style: the picture is in '  # the last line of a run
 STYLE_LAYERS = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'.split(',')
 
 
@@ -56,6 +57,12 @@ def network_with_dropout():
     torch.manual_seed(0)
     layers = OrderedDict(relu1_1=nn.Conv2d(3, 4, 3, padding=1), drop=nn.Dropout(0.3))
     return nn.Sequential(layers | {'relu4_2': nn.Conv2d(4, 5, 3, padding=1)})
+
+
+def without_location(stderr):
+    """Return what a run printed on stderr but for where its picture is."""
+    lines = stderr.splitlines(keepends=True)
+    return ''.join(line for line in lines if not line.startswith(LOCATION))
 
 
 def noise(*shape, seed=0):

@@ -107,7 +107,9 @@ def run_job(
             print_line(f'{job.content_image} -> {path}: already there, painted with these settings')
             return FINISHED
         print_line(f'{job.content_image} -> {job.output_image}')
-        run(job, interruption)
+        picture = run(job, interruption)
+        if picture is not None and picture.replaced:
+            warn(picture.remark())
     except DryRun as plan:
         write(f'{job.content_image}: {plan}', sys.stdout)
     except ClaimedError as error:

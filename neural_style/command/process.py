@@ -159,6 +159,8 @@ def run_jobs(arguments: Arguments, world: World) -> int:
         level = logging.ERROR
     with log_printed(level), Interruption() as interruption:
         if jobs is None:
-            run(arguments, interruption, world)
+            picture = run(arguments, interruption, world)
+            if picture is not None:
+                warn(picture.remark())
             return 0
         return run_batch(arguments, jobs, interruption, world)

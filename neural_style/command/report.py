@@ -1,11 +1,14 @@
 """The callbacks of a run: they print losses, save pictures and states, and end it."""
 
+import os
+
 import torch
 from tqdm import tqdm
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.out_of_memory import out_of_memory_message
 from neural_style.command.saving import (
+    FinalPicture,
     OutputImage,
     StateFile,
     build_filename,
@@ -56,6 +59,7 @@ class Report:
         self.monitor = DivergenceMonitor()
         self.has_evaluated = False
         self.saved = ''  # where the picture is, once a signal has come
+        self.final_picture: FinalPicture | None = None
         self.latest: Checkpoint | None = None  # the run before the current evaluation
         self.plan: Plan | None = None  # of the current scale
 
@@ -144,7 +148,10 @@ class Report:
         self._reserve()
         write = self.output.writer(iterate.iteration, iterate.x)
         if iterate.iteration == self.arguments.num_iterations:
-            save_final(self.arguments.output_image, write)
+            path = self.arguments.output_image
+            replaced = os.path.exists(path) and self.arguments.resume == ''
+            save_final(path, write)
+            self.final_picture = FinalPicture(path, replaced)
             return
         try:
             write(build_filename(self.arguments.output_image, iterate.iteration))

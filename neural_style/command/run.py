@@ -19,7 +19,7 @@ from neural_style.command.networks import load_network
 from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.remarks import make_remarks
 from neural_style.command.report import Report
-from neural_style.command.saving import OutputImage, StateFile
+from neural_style.command.saving import FinalPicture, OutputImage, StateFile
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import progress_bar, warn
 from neural_style.distributed import SINGLE_PROCESS, World
@@ -35,8 +35,13 @@ from neural_style.transfer.settings import Settings, parse_layers
 from neural_style.transfer.stylize import stylize
 
 
-def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_PROCESS) -> None:
-    """Make one picture, as main(params) of neural_style.lua does, or continue with -resume."""
+def run(
+    arguments: Arguments, interruption: Interruption, world: World = SINGLE_PROCESS
+) -> FinalPicture | None:
+    """Make one picture, as main(params) of neural_style.lua does, or continue with -resume.
+
+    Returns the picture if this process has saved it.
+    """
     checkpoint = recorded_checksums = None
     if arguments.resume != '':
         arguments, recorded_checksums, checkpoint = resume(arguments, world)
@@ -45,10 +50,11 @@ def run(arguments: Arguments, interruption: Interruption, world: World = SINGLE_
         checksums = InputChecksums(arguments)
         if recorded_checksums is not None:
             check_inputs(arguments, checksums.by_flag(), recorded_checksums)
-        paint(arguments, checksums, checkpoint, interruption, world)
+        picture = paint(arguments, checksums, checkpoint, interruption, world)
     if interruption.signal:
         text = f'interrupted, but {arguments.output_image} is complete'
         raise Interrupted(text, interruption.signal)
+    return picture
 
 
 def paint(
@@ -57,7 +63,7 @@ def paint(
     checkpoint: Checkpoint | None,
     interruption: Interruption,
     world: World,
-) -> None:
+) -> FinalPicture | None:
     """Read the images, stylize, and save the picture; from a checkpoint if there is one."""
     devices = choose_run_devices(arguments, world)
 
@@ -106,6 +112,7 @@ def paint(
             out_of_memory = True
         if out_of_memory:  # and what the error held is free
             raise ValueError(report.out_of_memory(devices[0]))
+    return report.final_picture
 
 
 def load_for_losses(arguments: Arguments, world: World) -> torch.nn.Sequential:

@@ -63,6 +63,22 @@ class OutputImage:
 
 
 @dataclass(frozen=True)
+class FinalPicture:
+    """The picture of a run that is complete.
+
+    replaced: whether there was another under its name.
+    """
+
+    path: str
+    replaced: bool
+
+    def remark(self) -> str:
+        """Say where the picture is, in full, and what it replaced."""
+        replaced = '; it replaced an earlier picture' if self.replaced else ''
+        return f'the picture is in {os.path.abspath(self.path)}{replaced}'
+
+
+@dataclass(frozen=True)
 class StateFile:
     """The file for the states of a run."""
 

@@ -1,9 +1,12 @@
 """One run: its text, its files, and what it refuses."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from samples import without_location
 from written import files, pixels
 
 
@@ -11,7 +14,19 @@ def test_run_writes_its_picture_and_nothing_else(command, capsys):
     assert command() == 0
     assert files() == ['out.png']
     assert pixels().shape == (36, 48, 3)
-    assert capsys.readouterr().err == ''
+    assert without_location(capsys.readouterr().err) == ''
+
+
+def test_place_of_the_picture_is_the_last_line(command, capsys):
+    place = f'neural_style: the picture is in {os.path.abspath("out.png")}'
+    assert command() == 0
+    assert capsys.readouterr().err.splitlines()[-1] == place
+    assert command() == 0
+    assert capsys.readouterr().err.splitlines()[-1] == f'{place}; it replaced an earlier picture'
+    assert command('-output_image other.png') == 0
+    assert capsys.readouterr().err.splitlines()[-1].endswith('other.png')
+    assert command('-dry_run') == 0
+    assert 'the picture is in' not in capsys.readouterr().err
 
 
 def test_stdout_lines_of_th_end_with_a_tab(command, capsys):
@@ -59,7 +74,7 @@ def test_gpu_flags_fall_back_to_the_cpu_with_a_warning(command, capsys):
         assert command(f'-gpu {gpu} -backend cudnn -cudnn_autotune') == 0
         assert 'no CUDA device here, running on the CPU' in capsys.readouterr().err
     assert command('-gpu -1') == 0
-    assert capsys.readouterr().err == ''
+    assert without_location(capsys.readouterr().err) == ''
 
 
 def test_default_gpu_runs_anywhere(command):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from samples import ROOT
+from samples import ROOT, without_location
 from torch import nn
 
 import loadcaffe
@@ -103,7 +103,7 @@ def test_the_network_is_used_without_a_model_and_a_line_says_so(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     assert main(FLAGS) == 0
     captured = capsys.readouterr()
-    (line,) = captured.err.splitlines()
+    (line,) = without_location(captured.err).splitlines()
     assert 'using the small embedded network' in line
     assert 'models/download_models.sh fetches VGG-19' in line
     assert captured.out.startswith('Successfully loaded ')
@@ -118,7 +118,7 @@ def test_a_model_in_its_place_is_used_instead(tmp_path, monkeypatch, capsys, dat
         target.symlink_to(data / 'models' / f'mini_vgg19.{end}')
     assert main(FLAGS) == 0
     captured = capsys.readouterr()
-    assert captured.err == ''
+    assert without_location(captured.err) == ''
     assert captured.out.startswith('Successfully loaded models/VGG_ILSVRC_19_layers.caffemodel\n')
 
 
