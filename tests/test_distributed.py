@@ -22,6 +22,7 @@ MODEL = DATA / 'models' / 'mini_vgg19_conv'
 CASES = [
     ((160, 131), {}),
     ((97, 64), {'normalize_gradients': True, 'pooling': 'avg'}),
+    ((97, 64), {'padding': 'reflect'}),
     ((113, 40), {'losses': 'paper', 'content_layers': ['conv3_2'], 'style_layers': ['pool1']}),
 ]
 

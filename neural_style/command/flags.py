@@ -170,6 +170,12 @@ def describe_extensions(cmd: FlagTable) -> None:
         ' is implied by `-losses paper` and by weights of layers. `warn` ignores a list from the'
         ' first name out of order, as the original does.'
     )
+    cmd.option('-padding', 'zero', 'zero|reflect|replicate: what lies beyond the image')
+    cmd.describe(
+        'What the first convolution and TV see beyond the image: nothing, as in the original, where'
+        ' single pixels of the last row and column come out black or white; or the image itself,'
+        ' mirrored (`reflect`) or with its outermost pixels repeated (`replicate`).'
+    )
 
     cmd.group('Optimizer')
     cmd.option('-noise_scale', 0.001, 'standard deviation of the initial noise')

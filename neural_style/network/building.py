@@ -15,6 +15,7 @@ from neural_style.losses.content import ContentLoss, PaperContentLoss
 from neural_style.losses.style import PaperStyleLoss, StyleLoss
 from neural_style.losses.tv import TVLoss
 from neural_style.network.layers import average_pooling, layer_names
+from neural_style.network.padding import EdgePadding, take_padding
 from neural_style.torch7 import nn as torch7_nn
 from neural_style.torch7.random import Generator
 
@@ -38,6 +39,7 @@ class LossSettings:
     missing_layers: 'warn' walks the lists as neural_style.lua does; 'error' refuses names that the
         network lacks or that are repeated, and takes the others in the network's order.
     pooling: 'avg' replaces max pooling by average pooling; anything else leaves it.
+    padding: one of PADDINGS: what the first convolution and TV see beyond the image.
     """
 
     content_weight: float
@@ -47,6 +49,7 @@ class LossSettings:
     style_layers: Sequence[str]
     normalize_gradients: bool = False
     pooling: str = 'max'
+    padding: str = 'zero'
     losses: str = 'neural_style'
     content_layer_weights: Mapping[str, float] = field(default_factory=dict)
     style_layer_weights: Mapping[str, float] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class LossLayers:
     owners: for each layer the index of the CNN's layer that it stands for or follows.
     content_names, style_names: for each content and style loss the name of the layer it follows.
     image_losses: those of the image, before all layers.
+    edges: what extends the image before the first layer.
     """
 
     layers: list[nn.Module] = field(default_factory=list)
@@ -80,6 +84,7 @@ class LossLayers:
     style_losses: list[StyleLoss] = field(default_factory=list)
     style_names: list[str] = field(default_factory=list)
     image_losses: list[ImageLoss] = field(default_factory=list)
+    edges: EdgePadding = field(default_factory=EdgePadding)
 
     def append(self, layer: nn.Module, owner: int) -> None:
         self.layers.append(layer)
@@ -112,6 +117,7 @@ def insert_losses(cnn: nn.Sequential, settings: LossSettings, generator: Generat
     has_branches = isinstance(cnn, Graph)
     in_place_relus = not has_branches and settings.losses != 'paper'
     result = LossLayers()
+    layers[0], result.edges = take_padding(cnn, settings.padding)
     if settings.tv_weight > 0:
         result.image_losses.append(TVLoss(settings.tv_weight))
     for index, name in enumerate(names[:depth]):

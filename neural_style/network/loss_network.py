@@ -69,7 +69,7 @@ class LossNetwork(nn.Module):
         built = insert_losses(cnn, settings, generator)
         self.content_losses, self.style_losses = built.content_losses, built.style_losses
         self.content_names, self.style_names = built.content_names, built.style_names
-        self.image_losses = built.image_losses
+        self.image_losses, self.edges = built.image_losses, built.edges
         self.devices = [torch.device(device) for device in devices]
         self.world = world
         self.exact = exact
@@ -101,7 +101,8 @@ class LossNetwork(nn.Module):
 
         image: (3, H, W), or a batch (N, 3, H, W), preprocessed.
         """
-        return self._run(image, self._options(image), SKIP)
+        extended = self.edges.extend(image)
+        return self._run(extended, self._options(extended), SKIP)
 
     def gradient(self, image: Tensor) -> Tensor:
         """Return the gradient of all losses with respect to an image, times scale.
@@ -109,35 +110,37 @@ class LossNetwork(nn.Module):
         image: (3, H, W); or a batch (N, 3, H, W), each with a gradient of its own, as if it were
         alone.  Every loss keeps its value, that of a batch summed over the images.
         """
-        options = self._options(image)
+        extended = self.edges.extend(image.detach())
+        options = self._options(extended)
         evaluate = Evaluate(options.exact, self.scale, not isinstance(self.chunks[0], Graph))
-        tiles = self.tiles(image)
+        tiles = self.tiles(extended)
         if tiles is not None:
-            gradient = tiles.gradient(image, evaluate)
+            gradient = tiles.gradient(extended, evaluate)
         else:
-            leaf = image.detach().requires_grad_()
+            leaf = extended.requires_grad_()
             features = self._run(leaf, options, evaluate)
             # Every gradient comes from a loss, so that of the last layer's output is zero.
             gradient = torch.autograd.grad(features, leaf, torch.zeros_like(features))[0]
-        batch, batch_gradient = _as_batch(image.detach()), _as_batch(gradient)
+        batch, batch_gradient = _as_batch(extended.detach()), _as_batch(gradient)
         for loss in self.image_losses:
             loss.set_value(batch)
             loss.add_gradient(batch_gradient, batch, self.scale)
-        return gradient
+        return self.edges.fold(gradient)
 
     def forward_only(self, image: Tensor) -> None:
         """Run the forward pass alone: every loss that has a target gets its value."""
-        options = self._options(image)
-        evaluate = Evaluate(options.exact, self.scale)
-        self._run_without_gradient(image, options, evaluate, SumStatistics())
+        extended = self.edges.extend(image)
+        evaluate = Evaluate(self._options(extended).exact, self.scale)
+        self._run_without_gradient(extended, self._options(extended), evaluate, SumStatistics())
         for loss in self.image_losses:
-            loss.set_value(_as_batch(image))
+            loss.set_value(_as_batch(extended))
 
     def capture_content(self, image: Tensor) -> None:
         """Make the features of a content image the content targets.
 
         image: (3, H, W), preprocessed; or a batch, one for each image to be compared.
         """
+        image = self.edges.extend(image)
         self._has_small_content = _is_small(image)
         options = self._options(image)
         capture = Capture(self.content_losses, options.exact)
@@ -154,6 +157,7 @@ class LossNetwork(nn.Module):
         image: (3, H, W), preprocessed.  guide: (1, H, W) in [0, 1]: how much each of its positions
         counts.  Both the weight and the guide may be one for each style term.
         """
+        image = self.edges.extend(image)
         former = [loss.guides for loss in self.style_losses]
         self.guide_style(guide)
         for loss in self.style_losses:
@@ -208,7 +212,10 @@ class LossNetwork(nn.Module):
         return describe_chunks(list(self.chunks), self.devices, self.image_losses, backend)
 
     def tiles(self, image: Tensor) -> TiledEvaluation | None:
-        """Set up the evaluation in tiles, if there is a tiling and the image is not small."""
+        """Set up the evaluation in tiles, if there is a tiling and the image is not small.
+
+        image: as the first layer takes it, with its edges.
+        """
         if self.tiling is None or (_is_small(image) and image.dtype == torch.float32):
             return None
         if image.dim() > 3:

@@ -13,6 +13,7 @@ from torch import Tensor
 from neural_style.errors import SettingError
 from neural_style.memory.limits import parse_memory
 from neural_style.network.building import LOSSES
+from neural_style.network.padding import PADDINGS
 from neural_style.torch7.cmdline import split
 
 FLOAT32_MAX = torch.finfo(torch.float32).max
@@ -25,6 +26,7 @@ CHOICES = {
     'optimizer': ('lbfgs', 'adam'),
     'losses': tuple(LOSSES),
     'missing_layers': ('warn', 'error'),
+    'padding': PADDINGS,
 }
 Range = tuple[str, Callable[[float], bool]]
 FINITE: Range = ('a finite number', math.isfinite)
@@ -87,6 +89,7 @@ class Settings:
 
     # Network
     pooling: str = 'max'  # or 'avg', in the place of max pooling
+    padding: str = 'zero'  # or 'reflect', 'replicate': what lies beyond the image
     missing_layers: str = 'warn'  # and stop there, as neural_style.lua; or 'error'
     precision: str = 'fp32'  # or 'bf16', 'fp16', 'auto': of the convolutions
     backend: str = 'nn'  # or 'cudnn': how the log names the layers

@@ -174,6 +174,7 @@ def build(
         style_layers=style.names,
         normalize_gradients=settings.normalize_gradients,
         pooling=settings.pooling,
+        padding=settings.padding,
         generator=generator,
         devices=devices,
         multigpu_strategy=cuts,

@@ -40,6 +40,16 @@ def test_more_iterations_give_the_picture_of_a_longer_run(command, half):
     assert np.array_equal(pixels('more.png'), pixels('long.png'))
 
 
+def test_resumed_run_has_the_padding_of_its_checkpoint(command):
+    flags = '-padding replicate -noise_scale 20 -checkpoint state -checkpoint_iter 3'
+    command(f'{SEVEN_ITERATIONS} {flags}')
+    assert main('-resume state -num_iterations 10 -output_image more.png'.split()) == 0
+    command('-num_iterations 10 -noise_scale 20 -padding replicate -output_image long.png')
+    assert np.array_equal(pixels('more.png'), pixels('long.png'))
+    command('-num_iterations 10 -noise_scale 20 -output_image zero.png')
+    assert not np.array_equal(pixels('long.png'), pixels('zero.png'))
+
+
 def test_resuming_a_finished_run_makes_its_picture_again(half):
     want = pixels()
     os.remove('out.png')

@@ -17,7 +17,15 @@ from neural_style.torch7 import image
 STRING_FLAGS = {
     *('parallel', 'memory'),
     *('style_blend_weights', 'gpu', 'multigpu_strategy', 'init', 'optimizer', 'pooling', 'backend'),
-    *('content_layers', 'style_layers', 'losses', 'missing_layers', 'multiscale', 'precision'),
+    *(
+        'content_layers',
+        'style_layers',
+        'losses',
+        'missing_layers',
+        'padding',
+        'multiscale',
+        'precision',
+    ),
     *('style_size_by', 'paper_range'),
 }
 
