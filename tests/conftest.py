@@ -21,10 +21,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope='session')
+def checkout_without_models(tmp_path_factory):
+    """A folder that has the example pictures only."""
+    folder = tmp_path_factory.mktemp('checkout')
+    (folder / 'examples').symlink_to(ROOT / 'examples')
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def current_folder_only(monkeypatch):
+def no_downloaded_models(monkeypatch, checkout_without_models):
     """Keep models that the checkout or the user's data folder has out of the tests."""
-    monkeypatch.setattr(places, 'folders', lambda: [''])
+    monkeypatch.setattr(places, 'folders', lambda: ['', str(checkout_without_models)])
 
 
 @pytest.fixture(scope='session')
