@@ -24,7 +24,9 @@ from loadcaffe.writing import convolutional, write_caffemodel, write_safetensors
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='python -m loadcaffe', description=__doc__)
     parser.add_argument('prototxt', help='the deploy prototxt; need not be there if not needed')
-    parser.add_argument('model', help='.caffemodel, .caffemodel.h5, .mat, .pth or .safetensors')
+    parser.add_argument(
+        'model', help='.caffemodel, .caffemodel.h5, .mat, .pth, .safetensors, .onnx'
+    )
     parser.add_argument('--input', help='size of the input: 512x384 (width x height), or NxCxHxW')
     parser.add_argument('--net', choices=NETS, default='auto', help='which file says the layers')
     help_ = 'write the convolutional part alone, as .safetensors or .caffemodel; it loads as before'

@@ -91,7 +91,7 @@ def readable_parts(
             causes[number] = cause
     needed = ancestors(nodes, set(layers or ()))
     if not needed:
-        outputs = _outputs(nodes, errors, causes)
+        outputs = _outputs(nodes, errors, causes, optional)
         needed = {n for n in range(len(nodes)) if causes.get(n) not in outputs}
     for number in sorted(causes.keys() & needed - set(optional)):
         raise errors[causes[number]]
@@ -112,10 +112,17 @@ def readable_parts(
 
 
 def _outputs(
-    nodes: list[Node], errors: dict[int, CaffeFormatError], causes: dict[int, int]
+    nodes: list[Node],
+    errors: dict[int, CaffeFormatError],
+    causes: dict[int, int],
+    optional: Collection[int],
 ) -> set[int]:
     """Return the unreadable layers that nothing but a detector's or a network's output needs."""
-    weighted = {causes[n] for n in causes if blob_count(nodes[n].layer) or nodes[n].layer.blobs}
+    weighted = {
+        causes[n]
+        for n in causes.keys() - set(optional)
+        if blob_count(nodes[n].layer) or nodes[n].layer.blobs
+    }
     return {
         number
         for number, error in errors.items()

@@ -113,7 +113,7 @@ def is_known_chain(net: NetParameter) -> bool:
 
     Data, losses and accuracies may be there, and are dropped. So is TanH in a V2 file, as recorded.
     """
-    if net.version == 0:
+    if net.version not in (1, 2):
         return False
     connected = any(layer.param.bottom or layer.param.top for layer in net.layers)
     split: dict[str, str] = {}  # top of a Split layer -> its bottom

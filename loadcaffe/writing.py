@@ -22,6 +22,8 @@ from loadcaffe.formats.tensors import BLOBS
 from loadcaffe.layers import blob_count
 from loadcaffe.topology import resolve_inputs
 
+REORDERING = {'Flatten', 'Permute', 'Reshape'}
+
 
 def convolutional(choice: Choice) -> NetParameter:
     """Return the network without its fully connected layers and what depends on them.
@@ -36,9 +38,26 @@ def convolutional(choice: Choice) -> NetParameter:
         layers = _readable_convolutional(choice.net)
     if not any(layer.blobs for layer in layers):
         raise CaffeFormatError(f'{choice.net.path}: it has no convolutional part')
+    layers = _without_reordering(choice.net.layers, layers)
     # What a layer's type has no use for may come from a file that was written by mistake.
     layers = [replace(layer, blobs=layer.blobs[: blob_count(layer)]) for layer in layers]
     return replace(choice.net, layers=layers)
+
+
+def _without_reordering(layers: list[Layer], kept: list[Layer]) -> list[Layer]:
+    """Return the kept layers without those that reorder a blob for layers that are not kept."""
+    ids = {id(layer) for layer in kept}
+    dropped = {blob for layer in layers if id(layer) not in ids for blob in layer.bottoms}
+    taken: set[str] = set()
+    result: list[Layer] = []
+    for layer in reversed(kept):
+        if layer.type in REORDERING and taken.isdisjoint(layer.tops):
+            if not dropped.isdisjoint(layer.tops):
+                dropped.update(layer.bottoms)
+                continue
+        taken.update(layer.bottoms)
+        result.append(layer)
+    return result[::-1]
 
 
 def _fully_connected(layers: list[Layer]) -> set[int]:
@@ -87,8 +106,15 @@ def _messages(net: NetParameter) -> tuple[Any, list[tuple[Any, Layer]]]:
     message = schema.NetParameter(name=net.name, input=net.input, input_dim=net.input_dim)
     for shape in net.input_shape:
         message.input_shape.add(dim=shape)
-    layers = [(_v1(layer) if net.version == 1 else layer.param, layer) for layer in net.layers]
-    return message, layers
+    v1 = _is_v1(net)
+    return message, [(_v1(layer) if v1 else layer.param, layer) for layer in net.layers]
+
+
+def _is_v1(net: NetParameter) -> bool:
+    """Whether a network is written as V1: it is V1, and layers from elsewhere have V1's types."""
+    return net.version == 1 and all(
+        layer.type in V1_NUMBERS or layer.printed_type.isdigit() for layer in net.layers
+    )
 
 
 def _v1(layer: Layer) -> Any:
@@ -114,7 +140,7 @@ def write_caffemodel(net: NetParameter, path: str | Path) -> None:
                 ' a .caffemodel does not describe it: write a .safetensors file'
             )
     net_message, layers = _messages(net)
-    field = 'layers' if net.version == 1 else 'layer'
+    field = 'layers' if _is_v1(net) else 'layer'
     with open(path, 'wb') as file:
         file.write(net_message.SerializeToString())
         for message, layer in layers:
@@ -158,7 +184,7 @@ def write_safetensors(net: NetParameter, path: str | Path) -> None:
     """Write LAYER.weight, LAYER.bias ... and the network as a prototxt in the metadata."""
     net_message, layers = _messages(net)
     for message, _ in layers:
-        (net_message.layers if net.version == 1 else net_message.layer).append(message)
+        (net_message.layers if _is_v1(net) else net_message.layer).append(message)
     tensors: dict[str, Tensor] = {}
     owners: set[int] = set()
     for layer in net.layers:

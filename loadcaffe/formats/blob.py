@@ -46,16 +46,25 @@ def read_blob(wire: WireFile, blob: Field, where: str) -> Tensor:
         fields, dtype = packed[RAW][-1:], _raw_dtype(message, where)
     else:
         fields, dtype = packed[DATA], F4
+    shape = _shape(message, count_numbers(fields, dtype, where), where)  # before memory is taken
+    return float_tensor(read_numbers(wire, fields, dtype, where), shape)
+
+
+def count_numbers(fields: list[Field], dtype: np.dtype, where: str) -> int:
+    """Return how many numbers the bytes of these fields are."""
     if any((field.end - field.payload) % dtype.itemsize for field in fields):
         raise CaffeFormatError(f'{where}: its values end in the middle of a number')
-    count = sum(field.end - field.payload for field in fields) // dtype.itemsize
-    shape = _shape(message, count, where)  # checked before any memory is taken
-    array, position = np.empty(count, dtype), 0
+    return sum(field.end - field.payload for field in fields) // dtype.itemsize
+
+
+def read_numbers(wire: WireFile, fields: list[Field], dtype: np.dtype, where: str) -> np.ndarray:
+    """Read the numbers of fields, one after the other, into one array."""
+    array, position = np.empty(count_numbers(fields, dtype, where), dtype), 0
     for field in fields:
         size = (field.end - field.payload) // dtype.itemsize
         wire.read_into(array[position : position + size], field.payload)
         position += size
-    return float_tensor(array, shape)
+    return array
 
 
 def from_message(blob: Any, where: str) -> Tensor:
@@ -82,7 +91,7 @@ def _raw_dtype(blob: Any, where: str) -> Any:
 def float_tensor(array: np.ndarray, shape: list[int]) -> Tensor:
     """Convert to float32; a number beyond its range becomes infinite in silence, as in C."""
     if array.dtype != np.float32:
-        with np.errstate(over='ignore'):
+        with np.errstate(over='ignore', invalid='ignore'):  # invalid: a signalling NaN
             array = array.astype(np.float32)
     return torch.from_numpy(array).reshape(shape)
 
@@ -92,19 +101,25 @@ def _shape(blob: Any, count: int, where: str) -> list[int]:
 
     loadcaffe.cpp: loadModuleV2: `shape` before num, channels, height, width.
     """
-    axes = len(blob.shape.dim)
-    if axes > AXES:
-        raise CaffeFormatError(f'{where}: its shape has {axes} axes; Caffe has at most {AXES}')
     if blob.HasField('shape'):
         shape = list(blob.shape.dim)
     elif any(blob.HasField(name) for name in ('num', 'channels', 'height', 'width')):
         shape = [blob.num, blob.channels, blob.height, blob.width]
     else:
         shape = [count]
+    check_shape(shape, count, where)
+    return shape
+
+
+def check_shape(shape: list[int], count: int, where: str) -> None:
+    """Raise CaffeFormatError unless the shape holds exactly `count` values."""
+    if len(shape) > AXES:
+        raise CaffeFormatError(
+            f'{where}: its shape has {len(shape)} axes; Caffe has at most {AXES}'
+        )
     expected = math.prod(shape)
     # A zero would hide the others' product, which torch's strides must hold.
     if any(size < 0 for size in shape) or math.prod(size or 1 for size in shape) >= 1 << 63:
         raise CaffeFormatError(f'{where}: its shape {shape} is impossible')
     if expected != count:
         raise CaffeFormatError(f'{where}: its shape {shape} is {expected} values, it holds {count}')
-    return shape

@@ -1,6 +1,6 @@
 """Which format a file with weights is in, whatever its name, and reading it.
 
-Caffe's .caffemodel and .caffemodel.h5, MatConvNet's .mat, PyTorch's .pth, and .safetensors.
+Caffe's .caffemodel and .caffemodel.h5, MatConvNet's .mat, PyTorch's .pth, .safetensors, and ONNX.
 """
 
 from pathlib import Path
@@ -9,6 +9,8 @@ from loadcaffe.formats import hdf5, matlab, tensors
 from loadcaffe.formats.caffemodel import read_caffemodel
 from loadcaffe.formats.matconvnet import read_matconvnet
 from loadcaffe.formats.netparameter import NetParameter, Weights, is_text, open_file
+from loadcaffe.formats.onnx_network import read_onnx
+from loadcaffe.formats.other_kinds import is_onnx
 from loadcaffe.formats.prototxt import read_prototxt
 
 
@@ -39,4 +41,4 @@ def read_model(path: str | Path) -> NetParameter | Weights:
         return tensors.read_torch(path)
     if head[8:9] == b'{' and int.from_bytes(head[:8], 'little') < 1 << 28:
         return tensors.read_safetensors(path)
-    return read_caffemodel(path)
+    return read_onnx(path) if is_onnx(head) else read_caffemodel(path)

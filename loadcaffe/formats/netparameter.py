@@ -68,8 +68,8 @@ class Layer:
 class NetParameter:
     """A network as its file describes it.
 
-    version: 0 for `layers { layer`, 1 for `layers`, 2 for `layer`. authoritative: its layers count,
-    whatever a prototxt says.
+    version: 0 for `layers { layer`, 1 for `layers`, 2 for `layer`, 3 where it is not Caffe's.
+    authoritative: its layers count, whatever a prototxt says.
     """
 
     name: str

@@ -33,6 +33,7 @@ TEXT = {
     **dict.fromkeys(MARKUP, 'a web page: download the file again'),
 }
 PRODUCERS = (b'pytorch', b'onnx', b'tf2onnx', b'skl2onnx', b'keras2onnx', b'caffe2', b'chainer')
+ONNX = 'an ONNX model (.onnx)'
 VARINT, LENGTH = 0, 2
 
 
@@ -57,6 +58,11 @@ def other_kind(head: bytes) -> str | None:
     return _other_message(head)
 
 
+def is_onnx(head: bytes) -> bool:
+    """Whether a file that begins with `head` is an ONNX model."""
+    return other_kind(head) == ONNX
+
+
 def _other_message(head: bytes) -> str | None:
     """Say which protobuf message of another type a file holds."""
     fields = {number: (wire_type, value) for number, wire_type, value in _fields(head)}
@@ -68,7 +74,7 @@ def _other_message(head: bytes) -> str | None:
     if [types.get(number) for number in range(1, 6)] == [VARINT] * 4 + [LENGTH]:
         return 'a mean image (.binaryproto)'
     if types.get(7) == LENGTH or types.get(8) == LENGTH or _text(fields, 2) in PRODUCERS:
-        return 'an ONNX model (.onnx)'
+        return ONNX
     if _text(fields, 2).endswith((b'.caffemodel', b'.h5')) or types.get(3) == LENGTH:
         return 'a training state (.solverstate): the weights are in the .caffemodel beside it'
     return None

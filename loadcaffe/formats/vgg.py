@@ -1,6 +1,7 @@
 """Recognise the VGG networks of 16 and 19 layers by their tensors alone."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,73 @@ def vgg(path: str | Path, tensors: dict[str, Tensor]) -> NetParameter:
             f'{path}: not VGG-16 or VGG-19: it has {len(features)} convolutions and'
             f' {len(classifier)} fully connected layers'
         )
-    first = features[0][0].flatten()[:3].tolist()
+    _refuse_torchvision(path, features[0][0])
+    blocks, name = BLOCKS[len(features)]
+    layers = _layers(blocks, features, classifier)
+    return NetParameter(name, 1, ['data'], [10, 3, 224, 224], [], layers, path, authoritative=True)
+
+
+def _refuse_torchvision(path: str | Path, weight: Tensor) -> None:
+    first = weight.flatten()[:3].tolist()
     if any(np.allclose(first, values, atol=1e-3) for values in TORCHVISION if len(first) == 3):
         raise CaffeFormatError(
             f"{path}: these are torchvision's weights, another network than Caffe's: it takes RGB"
             ' of another range'
         )
-    blocks, name = BLOCKS[len(features)]
-    layers = _layers(blocks, features, classifier)
-    return NetParameter(name, 1, ['data'], [10, 3, 224, 224], [], layers, path, authoritative=True)
+
+
+def trunk_of(path: str | Path, layers: list[Layer], image: str) -> tuple[str, list[Layer]]:
+    """Return VGG's name and layers, up to relu5_x or pool5, if a network begins as VGG; else none.
+
+    layers: with the blobs of the file, of which `image` is the input.
+    """
+    for blocks, name in BLOCKS.values():
+        expected = _types(blocks)
+        trunk = layers[: len(expected)]
+        if not _is_chain(trunk, expected[:-1], image, layers):
+            continue
+        if not _is_chain(trunk, expected, image, layers):
+            trunk = trunk[:-1]
+        features = [layer.blobs for layer in trunk if layer.type == 'Convolution']
+        _refuse_torchvision(path, features[0][0])
+        return name, _layers(blocks, features, [])[: len(trunk)]
+    return '', []
+
+
+def _types(blocks: tuple[int, ...]) -> list[str]:
+    types: list[str] = []
+    for count in blocks:
+        types += ['Convolution', 'ReLU'] * count + ['Pooling']
+    return types
+
+
+def _is_chain(trunk: list[Layer], types: list[str], image: str, layers: list[Layer]) -> bool:
+    """Whether layers of these types follow each other, with the windows of VGG's.
+
+    VGG's ReLUs work in place: nothing else may use what they take.
+    """
+    if [layer.type for layer in trunk[: len(types)]] != types:
+        return False
+    uses = Counter(blob for layer in layers for blob in layer.bottoms)
+    blob = image
+    for layer in trunk[: len(types)]:
+        in_place = layer.type != 'ReLU' or uses[blob] == 1
+        if layer.bottoms != [blob] or not in_place or not _has_window_of_vgg(layer):
+            return False
+        blob = layer.tops[0]
+    return True
+
+
+def _has_window_of_vgg(layer: Layer) -> bool:
+    if layer.type == 'ReLU':
+        return not layer.param.relu_param.negative_slope
+    if layer.type == 'Pooling':
+        pool = layer.param.pooling_param
+        sizes = pool.kernel_h, pool.kernel_w, pool.stride_h, pool.stride_w, pool.pad_h, pool.pad_w
+        return pool.pool == pool.MAX and sizes == (2, 2, 2, 2, 0, 0)
+    conv = layer.param.convolution_param
+    windows = [list(sizes) for sizes in (conv.kernel_size, conv.pad, conv.stride, conv.dilation)]
+    return len(layer.blobs) == 2 and conv.group == 1 and windows == [[3, 3], [1, 1], [1, 1], [1, 1]]
 
 
 def _layers(blocks, features, classifier) -> list[Layer]:

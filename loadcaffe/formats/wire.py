@@ -40,11 +40,12 @@ class Field(NamedTuple):
 
 
 class WireFile:
-    """An open protobuf file."""
+    """An open protobuf file. content: what it should be, for messages."""
 
-    def __init__(self, file: BufferedReader, path: str | Path):
+    def __init__(self, file: BufferedReader, path: str | Path, content: str = 'a Caffe network'):
         self.file = file
         self.path = path
+        self.content = content
         self.size = os.fstat(file.fileno()).st_size
         self.fields_left = MAX_FIELDS
         self.description_left = MAX_DESCRIPTION
@@ -66,9 +67,7 @@ class WireFile:
                     raise self.error(f'groups nested deeper than {GROUP_DEPTH} at byte {position}')
             elif field.wire_type == END_GROUP:
                 if not groups or groups.pop() != field.number:
-                    raise self.error(
-                        f'not a Caffe network: a stray end of group at byte {position}'
-                    )
+                    raise self.error(f'not {self.content}: a stray end of group at byte {position}')
             elif not groups:
                 yield field
             position = field.end
@@ -78,13 +77,13 @@ class WireFile:
     def _field(self, position: int, end: int) -> Field:
         self.fields_left -= 1
         if self.fields_left < 0:
-            raise self.error(f'not a Caffe network: it has more than {MAX_FIELDS} fields')
+            raise self.error(f'not {self.content}: it has more than {MAX_FIELDS} fields')
         self.file.seek(position)
         head = self.file.read(min(TAG_AND_LENGTH, end - position))
         tag, used = (head[0], 1) if head and head[0] < 128 else self._varint(head, 0, position)
         number, wire_type = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
-            raise self.error(f'not a Caffe network: field number {number} at byte {position}')
+            raise self.error(f'not {self.content}: field number {number} at byte {position}')
         payload = position + used
         if wire_type == LENGTH:
             length, used = self._varint(head, used, position)
@@ -96,7 +95,7 @@ class WireFile:
         elif wire_type in (FIXED32, FIXED64):
             length = 4 if wire_type == FIXED32 else 8
         else:
-            raise self.error(f'not a Caffe network: wire type {wire_type} at byte {position}')
+            raise self.error(f'not {self.content}: wire type {wire_type} at byte {position}')
         if payload + length > end:
             raise self.error(
                 f'truncated or damaged: field {number} at byte {position} claims {length} bytes, '
@@ -114,7 +113,7 @@ class WireFile:
             at += 1
             if head[at - 1] < 128:
                 return value, at
-        raise self.error(f'not a Caffe network: a number of more than 10 bytes at byte {position}')
+        raise self.error(f'not {self.content}: a number of more than 10 bytes at byte {position}')
 
     def bytes(self, start: int, end: int) -> bytes:
         self.file.seek(start)
@@ -133,7 +132,7 @@ class WireFile:
         self.description_left -= field.end - field.start
         if self.description_left < 0:
             raise self.error(
-                f'not a Caffe network: with field {field.number} at byte {field.start} it has more'
+                f'not {self.content}: with field {field.number} at byte {field.start} it has more'
                 f' than {MAX_DESCRIPTION} bytes beside its floats'
             )
 

@@ -25,6 +25,8 @@ KNOWN = [
     'shape_of_the_input',
     'attributes_of_a_dictionary',
     'tensors_without_dimensions',
+    'convolutions_of_onnx',
+    'integers_of_onnx',
 ]
 
 

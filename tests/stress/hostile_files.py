@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tests'), str(ROOT / 'tests' / 'loadcaffe'
 
 import hostile_caffe  # noqa: E402
 import hostile_containers  # noqa: E402
+import hostile_onnx  # noqa: E402
 import hostile_tensors  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -28,7 +29,8 @@ from caffe_networks import blob_of, step, v2_net  # noqa: E402
 import loadcaffe  # noqa: E402
 
 # Suffix -> functions that return a file's content.
-MAKERS = hostile_caffe.MAKERS | hostile_tensors.MAKERS | hostile_containers.MAKERS
+MODULES = (hostile_caffe, hostile_tensors, hostile_containers, hostile_onnx)
+MAKERS = {suffix: makers for module in MODULES for suffix, makers in module.MAKERS.items()}
 FILES = {make.__name__: (make, suffix) for suffix, makers in MAKERS.items() for make in makers}
 PROTOTXT = """input: "data"
 layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"

@@ -77,8 +77,6 @@ KINDS = {
     't7 in ASCII': (lambda: b'4\n1\n3\nV 1\n13\nnn.Sequential\n', r'a Torch7 file'),
     'npy': (npy, r'a NumPy array \(.npy\)'),
     'npz': (lambda: npy(np.savez), r'NumPy arrays \(.npz\)'),
-    'onnx': (lambda: onnx(b'pytorch'), r'an ONNX model \(.onnx\)'),
-    'onnx of others': (lambda: onnx(b'my exporter'), r'an ONNX model'),
     'tar': (tar, r'an archive \(.tar\): unpack it'),
     'zip': (zip_, r'an archive \(.zip\): unpack it'),
     'tensorflow': (graph_of_tensorflow, r'a graph of TensorFlow \(.pb\)'),
@@ -88,6 +86,11 @@ KINDS = {
     'json': (lambda: b'{"nodes": [{"op": "null", "name": "data"}]}', 'JSON'),
     'darknet': (lambda: b'[net]\nbatch=1\n', r'Darknet \(.cfg\)'),
     'matlab 7.3': (lambda: b'MATLAB 7.3 MAT-file, Platform: GLNXA64', "save it with '-v7'"),
+}
+# Kinds that are read in the place of a caffemodel.
+NETWORKS = {
+    'onnx': (lambda: onnx(b'pytorch'), r'an ONNX model \(.onnx\)'),
+    'onnx of others': (lambda: onnx(b'my exporter'), r'an ONNX model'),
 }
 # Kinds that share a format with networks, and are told by what is in them.
 INNER_KINDS = {
@@ -105,9 +108,9 @@ def test_file_of_another_kind_is_named_as_that(tmp_path, kind):
         loadcaffe.load('no', tmp_path / 'VGG.caffemodel')
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', [*KINDS, *NETWORKS])
 def test_file_of_another_kind_is_named_in_the_place_of_a_prototxt(tmp_path, kind):
-    make, words = KINDS[kind]
+    make, words = (KINDS | NETWORKS)[kind]
     (tmp_path / 'VGG.prototxt').write_bytes(make())
     (tmp_path / 'net.caffemodel').write_bytes(v2_net(*FIRE).SerializeToString())
     with pytest.raises(loadcaffe.CaffeFormatError, match=rf'VGG\.prototxt: .*{words}'):
