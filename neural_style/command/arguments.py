@@ -1,9 +1,10 @@
 """The arguments of a run: argv, its preset, and the picture that -rerun repeats."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO
 
+from neural_style.files.pillow import PipedFile
 from neural_style.torch7.cmdline import Value
 
 
@@ -15,12 +16,16 @@ class Arguments:
     explicit: names of those that were given, the others have their defaults.
     typed: names of those that the user wrote; others are in a preset of the program, or a recipe.
     generator_seed: seeds the random numbers when -seed does not; None until it is drawn.
+    piped: contents of the input pictures that are no regular files, by path.
+    picture_stream: where the picture goes if -output_image is stdout.
     """
 
     values: Mapping[str, Value]
     explicit: frozenset[str] = frozenset()
     generator_seed: int | None = None
     typed: frozenset[str] = frozenset()
+    piped: Mapping[str, PipedFile] = field(default_factory=dict)
+    picture_stream: BinaryIO | None = None
 
     def __getattr__(self, name: str) -> Any:
         try:

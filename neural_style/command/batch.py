@@ -14,6 +14,7 @@ from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.output_names import plain_name, suffixes, with_suffix
 from neural_style.command.report import DryRun
 from neural_style.command.run import run
+from neural_style.command.saving import STDOUT_NAMES
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import print_line, warn, write
 from neural_style.distributed import World
@@ -44,6 +45,10 @@ def batch_jobs(arguments: Arguments, world: World) -> list[Arguments]:
         warn(f'-content_image {path}: {pictures.remark()}')
     if not pictures.paths:
         raise ValueError(f'-content_image {path}: it contains no pictures')
+    if arguments.output_image in STDOUT_NAMES:
+        raise ValueError(
+            f'-output_image {arguments.output_image}: stdout takes a single picture; name a file'
+        )
     if arguments.resume != '':
         raise ValueError('-resume: continues a single picture; name it in -content_image')
     every, last = arguments.save_iter, arguments.num_iterations

@@ -20,7 +20,8 @@ MAX_NAME_BYTES = 245  # of an -output_image; file systems allow 255
 
 def check_arguments(arguments: Arguments, world: World) -> None:
     """Refuse bad flags before a file is read; warn of inputs that would be overwritten."""
-    check_output_image(arguments.output_image)
+    if arguments.picture_stream is None:
+        check_output_image(arguments.output_image)
     if arguments.checkpoint != '':
         check_writable('-checkpoint', arguments.checkpoint)
         check_checkpoint(arguments, world)
@@ -84,6 +85,8 @@ def check_checkpoint(arguments: Arguments, world: World) -> None:
 def overwritten_inputs(arguments: Arguments) -> list[tuple[str, str]]:
     """Return flag, without dash, and path of the inputs that the run writes its pictures over."""
     output = arguments.output_image
+    if arguments.picture_stream is not None:
+        return []
     return [
         (flag, path)
         for flag, path in input_files(arguments)
@@ -127,7 +130,8 @@ def check_extension_flags(arguments: Arguments) -> None:
         if getattr(arguments, flag) not in (0, 1):
             raise ValueError(f'-{flag} {getattr(arguments, flag)}: give 0 or 1')
     output = arguments.output_image
-    if arguments.keep_alpha == 1 and not output.lower().endswith('.png'):
+    is_png = arguments.picture_stream is not None or output.lower().endswith('.png')
+    if arguments.keep_alpha == 1 and not is_png:
         raise ValueError(
             f'-keep_alpha 1: -output_image {output} holds no transparency; name a .png'
         )

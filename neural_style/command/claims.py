@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.saving import STDOUT_NAMES
 from neural_style.distributed import World
 from neural_style.files.locks import LockedError, locked
 
@@ -28,7 +29,7 @@ def _claim(arguments: Arguments, stack: contextlib.ExitStack) -> str:
     """Claim the files until the stack is closed; says why one cannot be claimed, or ''."""
     for flag in ('output_image', 'checkpoint'):
         path = getattr(arguments, flag)
-        if path == '':
+        if path == '' or path in STDOUT_NAMES:
             continue
         try:
             stack.enter_context(locked(path))

@@ -55,8 +55,8 @@ def command_line() -> FlagTable:
     cmd.describe('Weight of each style image, such as `3,7`; `nil` weighs them equally.')
     cmd.option('-content_image', 'examples/inputs/tubingen.jpg', 'Content target image')
     cmd.describe(
-        'The content image; a folder, or a `.txt` file with a path per line, is a batch, which'
-        ' `docs/many.md` describes.'
+        'The content image; `-` is stdin; a folder, or a `.txt` file with a path per line, is a'
+        ' batch, which `docs/many.md` describes.'
     )
     cmd.option('-image_size', 512, 'Maximum height / width of generated image')
     cmd.describe('Longer side of the generated image, in pixels.')
@@ -104,7 +104,7 @@ def command_line() -> FlagTable:
         'Save the image every this many iterations, as `out_100.png`; 0 saves it only at the end.'
     )
     cmd.option('-output_image', 'out.png')
-    cmd.describe('Name of the output image: `.png`, `.jpg` or `.ppm`.')
+    cmd.describe('Name of the output image: `.png`, `.jpg` or `.ppm`; `-` is stdout, as a PNG.')
 
     cmd.group('Other options')
     cmd.option('-style_scale', 1.0)

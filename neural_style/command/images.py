@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from neural_style.command import image_files, places
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_sides
 from neural_style.command.paths import missing_file_hint
-from neural_style.files.pillow import decoded_bytes
+from neural_style.files.pillow import PipedFile, decoded_bytes
 from neural_style.files.raster import Raster, mapped
 from neural_style.memory import heap
 from neural_style.memory.limits import format_bytes
@@ -56,6 +56,7 @@ def read_images(arguments: Arguments, memory: float = math.inf) -> InputImages:
         exif_orientation=arguments.exif_orientation,
         icc_profile=arguments.icc_profile,
         budget=budget,
+        piped=arguments.piped,
     )
     size = arguments.image_size
     source = load(
@@ -139,10 +140,12 @@ def load_raster(
     keep_alpha: float = 0,
     needed: float = math.inf,
     budget: ReadingBudget | None = None,
+    piped: Mapping[str, PipedFile] | None = None,
 ) -> Raster:
     """Decode an image file; errors name the flag.
 
-    exif_orientation, icc_profile, keep_alpha: the flags.  needed: as image.decode has it.
+    exif_orientation, icc_profile, keep_alpha: the flags.  needed: as image.decode has it.  piped:
+    contents of files that came through pipes.
     """
     budget = budget or ReadingBudget(math.inf)
     stored = image_files.as_stored(path)
@@ -155,7 +158,7 @@ def load_raster(
 
     try:
         return image_files.read_raster(
-            stored,
+            (piped or {}).get(stored, stored),
             exif_orientation=exif_orientation == 1,
             icc_profile=icc_profile == 1,
             alpha=keep_alpha == 1,

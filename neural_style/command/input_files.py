@@ -1,5 +1,7 @@
 """The input files of a run: flags that name them, the paths that they give, their checksums."""
 
+import hashlib
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from neural_style.command.arguments import Arguments
@@ -7,8 +9,10 @@ from neural_style.command.image_files import as_stored, split_paths
 from neural_style.command.networks import locate_network
 from neural_style.command.places import find_named
 from neural_style.files.checksum import sha256
+from neural_style.files.pillow import PipedFile
 
-INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', 'proto_file', 'model_file')
+IMAGE_INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask')
+INPUTS = (*IMAGE_INPUTS, 'proto_file', 'model_file')
 
 Checksums = dict[str, list[str | None]]  # SHA-256 of the files of every flag of INPUTS
 
@@ -51,13 +55,21 @@ def input_files(arguments: Arguments) -> list[tuple[str, str]]:
 class InputChecksums:
     """SHA-256 of the input files at the start of a run, computed in the background.
 
-    files: flag, without dash, and path of each.
+    files: flag, without dash, and path of each.  names: of those that exist, and of those that came
+    through a pipe, without folder; None for the others.
     """
 
     def __init__(self, arguments: Arguments):
         pool = ThreadPoolExecutor(1)
         self.files = input_files(arguments)
-        self._sums: list[Future] = [pool.submit(_sha256, path) for _, path in self.files]
+        sources = [arguments.piped.get(path, path) for _, path in self.files]
+        self.names = [
+            os.path.basename(str(source))
+            if isinstance(source, PipedFile) or os.path.isfile(source)
+            else None
+            for source in sources
+        ]
+        self._sums: list[Future] = [pool.submit(_sha256, source) for source in sources]
         pool.shutdown(wait=False)
 
     def all(self) -> list[str | None]:
@@ -70,7 +82,9 @@ class InputChecksums:
         return {name: [value for (flag, _), value in sums if flag == name] for name in INPUTS}
 
 
-def _sha256(path: str) -> str | None:
+def _sha256(path: str | PipedFile) -> str | None:
+    if isinstance(path, PipedFile):
+        return hashlib.sha256(path.content).hexdigest()
     try:
         return sha256(path)
     except OSError:

@@ -77,8 +77,9 @@ def program_and_version() -> str:
 
 def record(arguments: Arguments, checksums: InputChecksums) -> Callable[[int], str] | None:
     """Return a function that gives the recipe at an iteration, or None if it would be too long."""
-    existing = [os.path.isfile(path) for _, path in checksums.files]
-    names = [(flag, os.path.basename(path)) for flag, path in compress(checksums.files, existing)]
+    existing = [name is not None for name in checksums.names]
+    flags = [flag for flag, _ in checksums.files]
+    names = list(compress(zip(flags, checksums.names, strict=True), existing))
 
     def text(iteration: int, sums: Iterable[str | None]) -> str:
         inputs = zip(names, sums, strict=True)

@@ -151,7 +151,8 @@ class Report:
             path = self.arguments.output_image
             replaced = os.path.exists(path) and self.arguments.resume == ''
             save_final(path, write)
-            self.final_picture = FinalPicture(path, replaced)
+            if self.arguments.picture_stream is None:
+                self.final_picture = FinalPicture(path, replaced)
             return
         try:
             write(build_filename(self.arguments.output_image, iterate.iteration))

@@ -1,5 +1,6 @@
 """One run: main(params) of neural_style.lua.  Flags → images → stylize → image."""
 
+import contextlib
 import functools
 import math
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from neural_style.command.images import InputImages, read_images
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.networks import load_network
 from neural_style.command.out_of_memory import is_out_of_memory
+from neural_style.command.pipes import connected_pipes
 from neural_style.command.remarks import make_remarks
 from neural_style.command.report import Report
 from neural_style.command.saving import FinalPicture, OutputImage, StateFile
@@ -45,8 +47,10 @@ def run(
     checkpoint = recorded_checksums = None
     if arguments.resume != '':
         arguments, recorded_checksums, checkpoint = resume(arguments, world)
-    check_arguments(arguments, world)
-    with claimed_files(arguments, world):
+    with contextlib.ExitStack() as stack:
+        arguments = stack.enter_context(connected_pipes(arguments, world))
+        check_arguments(arguments, world)
+        stack.enter_context(claimed_files(arguments, world))
         checksums = InputChecksums(arguments)
         if recorded_checksums is not None:
             check_inputs(arguments, checksums.by_flag(), recorded_checksums)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from torch import Tensor
 
@@ -22,6 +23,8 @@ from neural_style.torch7 import image
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.color import original_colors, style_tint
 from neural_style.transfer.preprocessing import deprocess
+
+STDOUT_NAMES = ('-', '/dev/stdout')  # as -output_image
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class OutputImage:
     def writer(self, iteration: int, x: Tensor) -> Callable[[str], None]:
         """Return a function that writes the picture of an x under a name."""
         return functools.partial(
-            image.save,
+            write_picture,
+            stream=self.arguments.picture_stream,
             image=self.from_iterate(x),
             jpeg_quality=self.arguments.jpeg_quality,
             alpha=self.alpha,
@@ -97,7 +101,8 @@ class StateFile:
         """Write the state of a run that ends, elsewhere if need be; returns how to continue it."""
         arguments = self.arguments
         path: str | None
-        path = arguments.checkpoint or os.path.splitext(arguments.output_image)[0] + '.checkpoint'
+        stem = os.path.splitext(file_name(arguments.output_image))[0]
+        path = arguments.checkpoint or stem + '.checkpoint'
         resumed = arguments.resume
         begun_with = resumed != '' and os.path.realpath(resumed) == os.path.realpath(path)
         if arguments.checkpoint == '' and self.world.size == 1 and not begun_with:
@@ -115,6 +120,26 @@ class StateFile:
     def _write(self, path: str, checkpoint: Checkpoint) -> None:
         checksums = self.checksums.by_flag()
         checkpoints.write(path, self.arguments, checksums, checkpoint, self.world)
+
+
+def write_picture(path: str, stream: BinaryIO | None, **options: Any) -> None:
+    """Save a picture; under a name of stdout write it into the stream, as a PNG."""
+    if stream is None or path not in STDOUT_NAMES:
+        image.save(path, **options)
+        return
+    content = image.encode(file_name(path), **options)
+    try:
+        stream.flush()
+        raw = getattr(stream, 'raw', stream)  # what is left in a buffer would fail again at exit
+        while content:
+            content = content[raw.write(content) or 0 :]
+    except OSError as error:
+        raise type(error)(f'{path}: cannot write the image: {error.strerror}') from error
+
+
+def file_name(path: str) -> str:
+    """Return the name of the file that stands for stdout where there must be one."""
+    return 'out.png' if path in STDOUT_NAMES else path
 
 
 def save_final(path: str, write: Callable[[str], None]) -> None:
@@ -137,14 +162,14 @@ def save_or_report(path: str, write: Callable[[str], None]) -> str:
         save_final(path, write)
     except OSError as error:
         return str(error)
-    return f'the picture is in {path}'
+    return 'the picture is ' + ('on stdout' if path in STDOUT_NAMES else f'in {path}')
 
 
 def save_in_fallback_folder(path: str, write: Callable[[str], None]) -> str | None:
     """Write in the current or the temporary directory, over no other file: the path, or None."""
     for folder in (os.getcwd, tempfile.gettempdir):
         with contextlib.suppress(OSError):
-            fallback = unused_path(os.path.join(folder(), os.path.basename(path)))
+            fallback = unused_path(os.path.join(folder(), os.path.basename(file_name(path))))
             write(fallback)
             return fallback
     return None

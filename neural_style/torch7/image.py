@@ -196,12 +196,28 @@ def save(
 ) -> None:
     """Write an image in the format of the path's extension (see is_supported).
 
+    The arguments are those of encode.  The file appears whole or, if an error occurs, not at all.
+    Raises ValueError for an extension or image that cannot be written, OSError if the disk refuses.
+    Source: image/init.lua: save, clampImage.
+    """
+    try:
+        write_whole(path, encode(path, image, jpeg_quality, alpha, comment))
+    except OSError as error:
+        raise type(error)(f'{path}: cannot write the image: {error.strerror}') from error
+
+
+def encode(
+    path: str | Path,
+    image: Tensor,
+    jpeg_quality: int = 75,
+    alpha: Tensor | None = None,
+    comment: str | None = None,
+) -> memoryview:
+    """Return the bytes of an image file in the format of a path's extension.
+
     image: (3, H, W), RGB; cut to [0, 1], times 255, truncated; nan becomes 0. jpeg_quality: 1 to
     100, for JPEG alone. alpha: (1, H, W) in [0, 1], for PNG alone. comment: ASCII, below 64 KB,
-    kept beside the pixels, not in PPM. The file appears whole or, if an error occurs, not at
-    all. Raises ValueError for an extension or image that cannot be written, OSError if the disk
-    refuses.
-    Source: image/init.lua: save, clampImage.
+    kept beside the pixels, not in PPM. Raises ValueError for what cannot be encoded.
     """
     options = _save_options(path, jpeg_quality, comment)
     if image.ndim != 3 or len(image) != 3:
@@ -213,10 +229,7 @@ def save(
         PIL.Image.fromarray(_to_bytes(image, alpha)).save(encoded, **options)
     except (OSError, ValueError) as error:  # more pixels a side than the format can count
         raise ValueError(f'{path}: cannot encode the image: {error}') from error
-    try:
-        write_whole(path, encoded.getbuffer())
-    except OSError as error:
-        raise type(error)(f'{path}: cannot write the image: {error.strerror}') from error
+    return encoded.getbuffer()
 
 
 def _save_options(path: str | Path, jpeg_quality: int, comment: str | None) -> dict[str, Any]:
