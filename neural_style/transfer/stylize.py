@@ -60,7 +60,8 @@ def stylize(
         tenth; style is compared over what is painted, in the style images as well.
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which the
-    command saves last (the original takes one more L-BFGS step and drops it).  Raises SettingError, a ValueError, for values that make no sense, TypeError for unknown
+    command saves last (the original takes one more L-BFGS step and drops it).
+    Raises SettingError, a ValueError, for values that make no sense, TypeError for unknown
     keywords, RankLostError if another process of the session's world has ended.
     """
     with default_modes():
