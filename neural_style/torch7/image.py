@@ -77,10 +77,10 @@ def decode(path: Source, file: BinaryIO, needed: float = math.inf, turn: int = 1
         draft(image, needed)
         load_pixels(image)
         image.info.pop('transparency', None)
-        return raster(turned(image, turn), 255, _to_8_bits)
+        return raster(turned(image, turn), 255, to_8_bits)
 
 
-def _to_8_bits(image: PIL.Image.Image) -> np.ndarray:
+def to_8_bits(image: PIL.Image.Image) -> np.ndarray:
     """Convert decoded pixels as Torch7 does: (H, W, 3) uint8, or (H, W)."""
     if image.mode == 'CMYK':
         # libjpeg hands out the ink as stored, Pillow inverts it. The first three channels are

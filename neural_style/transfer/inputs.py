@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from neural_style.errors import SettingError
-from neural_style.modes import free_tensor
 from neural_style.transfer.color import grey, recolor
+from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
 from neural_style.transfer.paper import paper_color, resolve_paper_mask
 from neural_style.transfer.settings import Settings, parse_layers, parse_paper_range
 
@@ -41,66 +42,63 @@ class Inputs:
 
 def prepare(
     settings: Settings,
-    content_image: Tensor | Callable[[], Tensor],
-    style_images: Sequence[Tensor] | Callable[[], Sequence[Tensor]],
-    init_image: Tensor | None = None,
-    paper_mask: Tensor | None = None,
+    content_image: Image | Callable[[], Image],
+    style_images: Sequence[Image] | Callable[[], Sequence[Image]],
+    init_image: Image | None = None,
+    paper_mask: Image | None = None,
     style_blend_weights: Sequence[float] | None = None,
 ) -> Inputs:
     """Check the images given to stylize, and recolour and mask them as the settings ask.
 
-    Raises SettingError for images that do not fit each other or the settings.
+    Raises SettingError for images that do not fit each other or the settings, TypeError for what is
+    no image.
     """
     released_bytes = 0
+    content = as_image('content_image', called(content_image))
     if callable(content_image):
-        content_image = content_image()
-        released_bytes += content_image.nbytes
+        released_bytes += content.nbytes
+    styles = as_images('style_images', called(style_images))
     if callable(style_images):
-        style_images = style_images()
-        released_bytes += sum(image.nbytes for image in style_images)
-    content_image = free_tensor(content_image)
-    style_images = [free_tensor(style) for style in style_images]
-    init_image, paper_mask = (
-        None if image is None else free_tensor(image) for image in (init_image, paper_mask)
-    )
-    _check_images(settings, content_image, style_images, init_image)
+        released_bytes += sum(style.nbytes for style in styles)
+    init = None if init_image is None else as_image('init_image', init_image, UNCLAMPED)
+    _check_images(settings, content, init)
     needs_style = parse_layers('style_layers', settings.style_layers).names
-    has_paper = settings.paper_mask or paper_mask is not None
-    if not style_images and (needs_style or settings.recolor_content or has_paper):
+    has_paper = paper_mask is not None or settings.paper_mask
+    if not styles and (needs_style or settings.recolor_content or has_paper):
         raise SettingError('style_image', 'give at least one')
-    blend_weights = normalize_weights(style_blend_weights, len(style_images))
+    blend_weights = normalize_weights(style_blend_weights, len(styles))
     if settings.luminance_only:
-        content_image = grey(content_image)
-        style_images = [grey(image) for image in style_images]
-        init_image = None if init_image is None else grey(init_image)
-    contents = [content_image]
+        content, styles = grey(content), [grey(image) for image in styles]
+        init = None if init is None else grey(init)
+    contents = [content]
     if settings.recolor_content:
-        content_image = recolor(content_image, style_images, settings.recolor_content)
-        contents.append(content_image)
+        content = recolor(content, styles, settings.recolor_content)
+        contents.append(content)
+    paper_range = parse_paper_range(settings.paper_range)
     mask, guides = resolve_paper_mask(
-        settings.paper_mask if paper_mask is None else paper_mask,
-        parse_paper_range(settings.paper_range),
+        settings.paper_mask if paper_mask is None else as_mask('paper_mask', paper_mask),
+        paper_range,
         contents,
-        style_images,
+        styles,
     )
     return Inputs(
-        content=content_image,
-        styles=list(style_images),
+        content=content,
+        styles=styles,
         blend_weights=blend_weights,
-        init=init_image,
+        init=init,
         mask=mask,
-        paper=None if mask is None else paper_color(style_images, blend_weights),
+        paper=None if mask is None else paper_color(styles, blend_weights),
         guides=guides,
         released_bytes=released_bytes,
     )
 
 
-def _check_images(
-    settings: Settings, content: Tensor, styles: Sequence[Tensor], init: Tensor | None
-) -> None:
-    _check_image('content_image', content)
-    for number, style in enumerate(styles):
-        _check_image(f'style_images[{number}]', style)
+def called(image: Any) -> Any:
+    """Return an image, or images, that a function may return."""
+    return image() if callable(image) else image
+
+
+def _check_images(settings: Settings, content: Tensor, init: Tensor | None) -> None:
     height, width = content.shape[1:]
     if settings.tv_weight > 0 and min(height, width) < 2:
         raise SettingError(
@@ -114,12 +112,6 @@ def _check_images(
             f'its shape is {tuple(init.shape)}, that of the content image'
             f' {tuple(content.shape)}: scale it',
         )
-
-
-def _check_image(name: str, image: Tensor) -> None:
-    if image.dim() != 3 or len(image) != 3 or not image.is_floating_point():
-        shape = tuple(image.shape)
-        raise SettingError(name, f'{image.dtype} of shape {shape}; give floats (3, H, W), RGB')
 
 
 def normalize_weights(style_blend_weights: Sequence[float] | None, count: int) -> list[float]:

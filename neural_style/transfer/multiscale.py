@@ -15,6 +15,8 @@ from neural_style.errors import SettingError
 from neural_style.modes import default_modes
 from neural_style.torch7 import image
 from neural_style.transfer.checkpoint import Checkpoint
+from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
+from neural_style.transfer.inputs import called
 from neural_style.transfer.session import Iterate, Session
 from neural_style.transfer.settings import Settings, make_settings, parse_scales
 from neural_style.transfer.stylize import stylize
@@ -59,12 +61,12 @@ def iterations(sizes: Sequence[int], num_iterations: float) -> list[float]:
 @default_modes()
 def stylize_multiscale(
     cnn: nn.Sequential | Callable[[], nn.Sequential],
-    content_image: Tensor | Callable[[], Tensor],
-    style_images: Sequence[Tensor] | Callable[[], Sequence[Tensor]],
+    content_image: Image | Callable[[], Image],
+    style_images: Sequence[Image] | Callable[[], Sequence[Image]],
     *,
     multiscale: str | int | Sequence[int],
     style_blend_weights: Sequence[float] | None = None,
-    init_image: Tensor | None = None,
+    init_image: Image | None = None,
     devices: Sequence[torch.device | str] = ('cpu',),
     callback: Callable[[Iterate], None] | None = None,
     session: Session | None = None,
@@ -82,11 +84,14 @@ def stylize_multiscale(
     session = session or Session()
     settings, mask = make_settings(settings, keywords)
     cnn = cnn if isinstance(cnn, nn.Sequential) else functools.cache(cnn)
-    content = content_image() if callable(content_image) else content_image
-    styles = style_images() if callable(style_images) else style_images
+    content = as_image('content_image', called(content_image))
+    styles = as_images('style_images', called(style_images))
+    mask = None if mask is None else as_mask('paper_mask', mask)
     sizes = scales(multiscale, max(content.shape[1:]))
     counts = iterations(sizes, settings.num_iterations)
-    start = init_image if settings.init == 'image' else None
+    start = None
+    if settings.init == 'image' and init_image is not None:
+        start = as_image('init_image', init_image, UNCLAMPED)
     coarser: Tensor | None = None
     first = 0 if session.resume_from is None else session.resume_from.scale
     for scale in range(first, len(sizes)):

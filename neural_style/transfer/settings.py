@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
 from neural_style.errors import SettingError
 from neural_style.memory.limits import parse_memory
@@ -109,12 +108,10 @@ class Settings:
         parse_memory_limit(self.memory)
 
 
-def make_settings(
-    settings: Settings | None, keywords: Mapping[str, Any]
-) -> tuple[Settings, Tensor | None]:
+def make_settings(settings: Settings | None, keywords: Mapping[str, Any]) -> tuple[Settings, Any]:
     """Return the settings, or the defaults, with those of the keywords in their place.
 
-    A paper_mask that is a tensor is returned beside them.  Raises TypeError for a keyword that is
+    A paper_mask that is an image is returned beside them.  Raises TypeError for a keyword that is
     no setting, naming the nearest.
     """
     names = [field.name for field in fields(Settings)]
@@ -124,7 +121,7 @@ def make_settings(
             hint = f'; did you mean `{nearest[0]}`?' if nearest else ''
             raise TypeError(f'there is no setting `{name}`{hint}')
     mask = keywords.get('paper_mask')
-    if not isinstance(mask, Tensor):
+    if mask is None or isinstance(mask, str):
         return replace(settings or Settings(), **keywords), None
     others = {name: value for name, value in keywords.items() if name != 'paper_mask'}
     return replace(settings or Settings(), **others), mask
@@ -156,6 +153,8 @@ def parse_layers(name: str, layers: Layers) -> LayerChoice:
         choice = LayerChoice([layer for layer, _ in pairs], weights)
     else:
         choice = LayerChoice(list(layers), {})
+    if not all(isinstance(layer, str) for layer in choice.names):
+        raise SettingError(name, 'give names of layers, or weights by name', layers)
     for layer, weight in choice.weights.items():
         if not math.isfinite(weight):
             raise SettingError(name, 'give a finite weight', f'{layer}:{weight}')

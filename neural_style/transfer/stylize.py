@@ -18,6 +18,7 @@ from neural_style.planning.prediction import saving_bytes
 from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
+from neural_style.transfer.images import Image
 from neural_style.transfer.inputs import Inputs, prepare
 from neural_style.transfer.objective import Objective
 from neural_style.transfer.optimization import history_pairs, optimize
@@ -34,11 +35,11 @@ from neural_style.transfer.targets import capture_targets
 
 def stylize(
     cnn: nn.Sequential | Callable[[], nn.Sequential],
-    content_image: Tensor | Callable[[], Tensor],
-    style_images: Sequence[Tensor] | Callable[[], Sequence[Tensor]],
+    content_image: Image | Callable[[], Image],
+    style_images: Sequence[Image] | Callable[[], Sequence[Image]],
     *,
     style_blend_weights: Sequence[float] | None = None,
-    init_image: Tensor | None = None,
+    init_image: Image | None = None,
     devices: Sequence[torch.device | str] = ('cpu',),
     callback: Callable[[Iterate], None] | None = None,
     session: Session | None = None,
@@ -49,7 +50,7 @@ def stylize(
 
     cnn: what loadcaffe.load returns, or a function that loads it, called once the settings have
         been checked.  Its layers are used, not copied: they are moved to the devices.
-    content_image: (3, H, W), RGB in [0, 1].  style_images: likewise, of any sizes.  Either may be a
+    content_image: RGB, see images.Image.  style_images: any number, of any sizes.  Either may be a
         function that returns it; then its memory is released once the targets are captured.
     style_blend_weights: one for each style image; equal by default.
     init_image: the start when init is 'image', of the content's size; by default the content.
@@ -61,8 +62,7 @@ def stylize(
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which the
     command saves last (the original takes one more L-BFGS step and drops it).
-    Raises SettingError, a ValueError, for values that make no sense, TypeError for unknown
-    keywords, RankLostError if another process of the session's world has ended.
+    Raises SettingError or TypeError for arguments that make no sense; RankLostError.
     """
     with default_modes():
         # Refuse at once what the original would only notice after the long captures.

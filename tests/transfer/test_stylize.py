@@ -74,6 +74,7 @@ def test_keywords_that_are_no_settings_are_refused_with_the_nearest():
         ({'init_image': noise(3, 16, 40)}, 'init_image', r'\(3, 16, 40\).*: scale it'),
         ({'style_blend_weights': [1.0, 2.0]}, 'style_blend_weights', '2 weights for 1 style'),
         ({'paper_mask': torch.ones(1, 9, 9)}, 'paper_mask', 'scale it'),
+        ({'style_layers': ['relu1_1', 2]}, 'style_layers', 'give names of layers'),
         ({'num_iterations': float('nan')}, 'num_iterations', 'give a finite number'),
     ],
 )
