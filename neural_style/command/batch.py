@@ -1,5 +1,6 @@
 """Batches: -content_image may be a folder, or a list of pictures in a .txt file."""
 
+import contextlib
 import os
 import sys
 from collections import Counter
@@ -14,9 +15,10 @@ from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.output_names import plain_name, suffixes, with_suffix
 from neural_style.command.report import DryRun
 from neural_style.command.run import run
-from neural_style.command.saving import STDOUT_NAMES
+from neural_style.command.saving import STDOUT_NAMES, FinalPicture
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import print_line, warn, write
+from neural_style.command.unfinished import continued, state_of
 from neural_style.distributed import World
 from neural_style.network.devices import gpu_of_rank, parse_gpus
 
@@ -111,8 +113,7 @@ def run_job(
         if path := finished.path(job, names):
             print_line(f'{job.content_image} -> {path}: already there, painted with these settings')
             return FINISHED
-        print_line(f'{job.content_image} -> {job.output_image}')
-        picture = run(job, interruption)
+        picture = run_or_continue(job, interruption)
         if picture is not None and picture.replaced:
             warn(picture.remark())
     except DryRun as plan:
@@ -129,6 +130,21 @@ def run_job(
         warn(f'{job.content_image}: out of memory ({job.output_image} was not painted)')
         return FAILED
     return PAINTED
+
+
+def run_or_continue(job: Arguments, interruption: Interruption) -> FinalPicture | None:
+    """Paint a picture, from the state of an interrupted run if there is one."""
+    unfinished = continued(job)
+    if unfinished is None:
+        print_line(f'{job.content_image} -> {job.output_image}')
+        return run(job, interruption)
+    state = state_of(job)
+    print_line(f'{job.content_image} -> {job.output_image}: continued from {state}')
+    picture = run(unfinished, interruption)
+    if job.checkpoint == '':  # nobody asked for it
+        with contextlib.suppress(OSError):
+            os.remove(state)
+    return picture
 
 
 def summary(outcomes: Sequence[str], number: int, world: World) -> str:

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from samples import DATA, ROOT
 from small_runs import send
+from written import pixels
 
 from neural_style.command import images
 from neural_style.command.process import main
@@ -128,6 +130,35 @@ def test_an_interrupted_batch_says_what_is_left(folder, capsys, at_evaluation):
     captured = capsys.readouterr()
     assert '1 more pictures are left, from in/strokes.JPG on' in captured.err
     assert '2 pictures: 0 painted, 0 already there, 0 not painted, 2 not finished' in captured.out
+
+
+@pytest.mark.parametrize('flags', [[], ['-checkpoint', 'c', '-checkpoint_iter', '1']])
+def test_an_interrupted_batch_is_continued(folder, capsys, at_evaluation, flags):
+    flags = [*FLAGS, '-content_image', 'in', '-num_iterations', '4', '-optimizer', 'adam', *flags]
+    assert main([*flags, '-output_image', 'whole.png']) == 0
+    for state in folder.glob('c_*'):
+        state.unlink()
+    at_evaluation(2, send(signal.SIGINT))
+    assert main(flags) == 130
+    capsys.readouterr()
+    assert main(flags) == 0
+    out = capsys.readouterr().out
+    state = 'c_scene' if '-checkpoint' in flags else 'out_scene.checkpoint'
+    assert f'in/scene.jpg -> out_scene.png: continued from {state}' in out
+    assert '2 pictures: 2 painted' in out
+    for name in ('scene', 'strokes'):
+        assert np.array_equal(pixels(f'out_{name}.png'), pixels(f'whole_{name}.png'))
+    assert list(folder.glob('*.checkpoint')) == []
+
+
+def test_a_state_of_other_settings_is_not_continued(folder, capsys, at_evaluation):
+    flags = [*FLAGS, '-content_image', 'in', '-num_iterations', '4']
+    at_evaluation(2, send(signal.SIGINT))
+    assert main(flags) == 130
+    assert main([*flags, '-tv_weight', '1']) == 0
+    out = capsys.readouterr().out
+    assert 'continued from' not in out and '2 pictures: 2 painted' in out
+    assert (folder / 'out_scene.checkpoint').exists()
 
 
 def test_a_picture_too_large_for_memory_does_not_stop_the_others(folder, capsys, monkeypatch):
