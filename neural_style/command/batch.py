@@ -17,7 +17,7 @@ from neural_style.command.report import DryRun
 from neural_style.command.run import run
 from neural_style.command.saving import STDOUT_NAMES, FinalPicture
 from neural_style.command.signals import Interrupted, Interruption
-from neural_style.command.terminal import print_line, warn, write
+from neural_style.command.terminal import one_line, print_line, warn, write
 from neural_style.command.unfinished import continued, state_of
 from neural_style.distributed import World
 from neural_style.network.devices import gpu_of_rank, parse_gpus
@@ -111,7 +111,11 @@ def run_job(
             run(job, interruption)
         names = [job.output_image, plain_name(job.content_image, batch.output_image)]
         if path := finished.path(job, names):
-            print_line(f'{job.content_image} -> {path}: already there, painted with these settings')
+            print_line(
+                one_line(
+                    f'{job.content_image} -> {path}: already there, painted with these settings'
+                )
+            )
             return FINISHED
         picture = run_or_continue(job, interruption)
         if picture is not None and picture.replaced:
@@ -122,7 +126,7 @@ def run_job(
         warn(f'{error} ({job.content_image} is left to it)')
         return CLAIMED
     except (ValueError, OSError) as error:
-        warn(f'{error} ({job.output_image} was not painted)')
+        warn(one_line(f'{error} ({job.output_image} was not painted)'))
         return FAILED
     except (MemoryError, RuntimeError, SystemError) as error:
         if not is_out_of_memory(error):
@@ -136,10 +140,10 @@ def run_or_continue(job: Arguments, interruption: Interruption) -> FinalPicture 
     """Paint a picture, from the state of an interrupted run if there is one."""
     unfinished = continued(job)
     if unfinished is None:
-        print_line(f'{job.content_image} -> {job.output_image}')
+        print_line(one_line(f'{job.content_image} -> {job.output_image}'))
         return run(job, interruption)
     state = state_of(job)
-    print_line(f'{job.content_image} -> {job.output_image}: continued from {state}')
+    print_line(one_line(f'{job.content_image} -> {job.output_image}: continued from {state}'))
     picture = run(unfinished, interruption)
     if job.checkpoint == '':  # nobody asked for it
         with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from neural_style.command import recipe as recipes
 from neural_style.command.paths import intended_path
+from neural_style.command.terminal import one_line
 from neural_style.files.image_formats import has_image_extension, is_image
 
 SYSTEM_FILES = {'thumbs.db', 'desktop.ini', 'icon\r'}  # that no person has put there
@@ -20,7 +21,7 @@ UNREADABLE = {
     **dict.fromkeys('.svg .svgz .eps .ps .ai .pdf .wmf .emf .cdr'.split(), 'vector graphics'),
     **dict.fromkeys('.jxl .jxr .exr .hdr .xcf .kra .ora .djvu'.split(), 'a format not read'),
 }
-MAX_NAMES = 10  # of files that are no pictures
+MAX_NAMES = 10  # of results, and of files that are no pictures
 
 
 @dataclass
@@ -29,16 +30,24 @@ class Pictures:
 
     paths: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    results: list[str] = field(default_factory=list)  # names of pictures made by earlier runs
     others: list[str] = field(default_factory=list)  # names of files that are no pictures
 
     def remark(self) -> str:
         """Say what is left out; '' for nothing."""
         parts = [f'{name} ({reason})' for name, reason in self.left_out.items()]
-        if self.others:
-            names = ', '.join(self.others[:MAX_NAMES])
-            number = len(self.others) - MAX_NAMES
-            parts.append(names + (f' and {number} more' if number > 0 else '') + ' (no pictures)')
-        return f'left out: {", ".join(parts)}' if parts else ''
+        parts += _counted(self.results, 'results of earlier runs')
+        parts += _counted(self.others, 'no pictures')
+        return one_line(f'left out: {", ".join(parts)}') if parts else ''
+
+
+def _counted(names: Sequence[str], reason: str) -> list[str]:
+    """Name a few files, and count the others."""
+    if not names:
+        return []
+    number = len(names) - MAX_NAMES
+    more = f' and {number} more' if number > 0 else ''
+    return [f'{", ".join(names[:MAX_NAMES])}{more} ({reason})']
 
 
 def batch_pictures(path: str, output_image: str) -> Pictures:
@@ -67,7 +76,7 @@ def _of_folder(folder: str, output_image: str) -> Pictures:
             pictures.left_out[name] = reason
     for path in _results(pictures.paths, output_image):
         pictures.paths.remove(path)
-        pictures.left_out[os.path.basename(path)] = 'result of an earlier run'
+        pictures.results.append(os.path.basename(path))
     return pictures
 
 

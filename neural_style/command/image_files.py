@@ -154,7 +154,9 @@ def _open(path: Source, file: BinaryIO, torch7_format: str | None) -> PIL.Image.
     except ValueError as error:
         is_unknown = isinstance(error.__cause__, PIL.UnidentifiedImageError)
         if torch7_format is None and is_unknown:
-            remedy = missing_decoder(file) or 'convert it to PNG or JPEG'
+            is_empty = file.seek(0, os.SEEK_END) == 0
+            remedy = 'the file is empty; copy it again, or ' if is_empty else ''
+            remedy += missing_decoder(file) or 'convert it to PNG or JPEG'
             raise ValueError(f'{path}: not a picture that can be read: {remedy}') from error
         raise
 

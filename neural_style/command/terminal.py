@@ -60,6 +60,11 @@ def write(text: str, stream: TextIO, end: str = '\n') -> None:
         give_up(stream, error)
 
 
+def one_line(text: str) -> str:
+    """Write control characters of a file name as \\n or \\x1b."""
+    return re.sub(r'[\x00-\x1f\x7f]', lambda match: repr(match[0])[1:-1], text)
+
+
 def escaped(text: str, stream: TextIO) -> str:
     """Write characters that a stream's encoding lacks as \\xf1 or \\u6c34."""
     encoding = getattr(stream, 'encoding', None) or 'ascii'

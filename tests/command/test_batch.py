@@ -120,7 +120,8 @@ def test_results_among_the_photographs_are_not_painted(folder, capsys):
     names = {'scene.jpg', 'strokes.JPG', 'o_scene.png', 'o_scene_1.png'}
     assert set(os.listdir('in')) == names | {'o_strokes.png', 'o_strokes_1.png'}
     captured = capsys.readouterr()
-    assert 'o_scene.png (result of an earlier run)' in captured.err
+    results = 'o_scene.png, o_scene_1.png, o_strokes.png, o_strokes_1.png'
+    assert f'left out: {results} (results of earlier runs)' in captured.err
     assert captured.out.count('already there, painted') == 2
 
 

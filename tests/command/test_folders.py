@@ -63,6 +63,10 @@ def test_other_files_are_counted_when_there_are_many(in_folder):
     assert pictures.remark().endswith('08.xmp, 09.xmp and 2 more (no pictures)')
 
 
+def test_remarks_are_one_line_whatever_the_names(in_folder):
+    assert in_folder(**{'a\nb.xmp': b''}).remark() == 'left out: a\\nb.xmp (no pictures)'
+
+
 def test_links_are_followed_and_folders_are_not(in_folder, tmp_path):
     stored(tmp_path, random_image(), name='target.png')
     os.symlink(tmp_path / 'target.png', 'in/link.png')
