@@ -32,7 +32,7 @@ FLOORS = [
 ]
 FLOOR = {package: height for height, line in enumerate(reversed(FLOORS)) for package in line}
 # What loadcaffe may need besides the standard library.
-FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'safetensors', 'onnx'}  # onnx: an extra
+FORMAT_LIBRARIES = {'torch', 'numpy', 'google', 'safetensors', 'h5py', 'onnx'}  # onnx: an extra
 
 MODULES = sorted(
     path

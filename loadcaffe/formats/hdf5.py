@@ -2,9 +2,8 @@
 
 Caffe writes the classic HDF5 of 1998: superblock 0, groups as B-trees of symbol tables, contiguous
 numbers. That much is read here, every offset and length checked against the file, and each number
-once; newer layouts are refused. The HDF5 library (2.0) does not return from 7 of 10,000 damaged
-files, whose lists of names contain each other. In a process of its own it could be stopped, half a
-second later, and what is refused would depend on the machine.
+once; newer layouts by hdf5_newer.py. The HDF5 library (2.0) does not return from 7 of 10,000
+damaged classic files, whose lists of names contain each other.
 
 Sources: support.hdfgroup.org, "HDF5 File Format Specification Version 3.0"; caffe: net.cpp, ToHDF5;
 hdf5.cpp.
@@ -16,16 +15,15 @@ from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from loadcaffe.formats.blob import AXES, float_tensor
-from loadcaffe.formats.netparameter import MAX_BLOBS, Weights, open_file
-from loadcaffe.formats.schema import CaffeFormatError, shorten
+from loadcaffe.formats.blob import AXES
+from loadcaffe.formats.hdf5_blobs import MAX_DEPTH, BlobReader, check_is_caffes
+from loadcaffe.formats.hdf5_newer import NewerReader
+from loadcaffe.formats.netparameter import Weights, open_file
+from loadcaffe.formats.schema import shorten
 
 MAGIC = b'\x89HDF\r\n\x1a\n'
-MAX_DEPTH = 8  # of groups: a layer 'a/b' is a group in a group
-MAX_READS = 200_000  # of parts of the file; a network takes a few thousand
 MAX_NAME = 512
 DATASPACE, DATATYPE, LAYOUT, CONTINUATION, SYMBOL_TABLE = 1, 3, 8, 16, 17
 
@@ -38,45 +36,22 @@ def read_hdf5(path: str | Path) -> Weights:
     Raises FileNotFoundError, CaffeFormatError.
     """
     with open_file(path) as file:
-        return _Reader(path, file).weights()
+        reader = _Reader(path, file)
+        newer = reader.number(8, 1) > 1
+        layers = NewerReader(reader).layers() if newer else reader.all_layers()
+        return Weights({name: blobs for name, blobs in layers if blobs}, path)
 
 
-class _Reader:
+class _Reader(BlobReader):
     """A file of superblock 0 or 1. Addresses count from its start, lengths are in bytes."""
 
     def __init__(self, path: str | Path, file: BufferedReader):
-        self.path, self.file = path, file
-        self.size = file.seek(0, 2)
-        self.reads_left = MAX_READS
-        self.blobs_left = MAX_BLOBS
-        self.bytes_left = self.size  # of blobs that are still to be read
+        super().__init__(path, file)
         self.tensors: dict[tuple[int, np.dtype, tuple[int, ...]], Tensor] = {}
 
-    def error(self, text: str) -> CaffeFormatError:
-        return CaffeFormatError(f'{self.path}: damaged HDF5: {text}')
-
-    def newer(self) -> CaffeFormatError:
-        return CaffeFormatError(
-            f'{self.path}: HDF5 of a newer layout than Caffe writes; write its datasets to a new'
-            " h5py.File(..., 'w', libver='earliest')"
-        )
-
-    def bytes(self, start: int, length: int) -> bytes:
-        self.reads_left -= 1
-        if self.reads_left < 0:
-            raise self.error('it has too many parts')
-        if not 0 <= start <= start + length <= self.size:
-            raise self.error(f'{length} bytes at {start} are beyond its end')
-        self.file.seek(start)
-        return self.file.read(length)
-
-    def number(self, start: int, length: int = 8) -> int:
-        return int.from_bytes(self.bytes(start, length), 'little')
-
-    def weights(self) -> Weights:
+    def all_layers(self) -> Iterator[tuple[str, dict[int, Tensor]]]:
+        """Iterate over the layers of the file: names, and blobs by number."""
         version = self.number(8, 1)
-        if version > 1:
-            raise self.newer()
         if self.bytes(13, 2) != b'\x08\x08':
             raise self.error('its addresses are not 8 bytes long')
         addresses = 24 + 4 * version
@@ -85,10 +60,8 @@ class _Reader:
             raise self.error(f'it should have {end} bytes, it has {self.size}')
         root = addresses + 32  # the root group's symbol table entry
         names = self.children(self.messages(self.number(root + 8)))
-        if 'data' not in names:
-            raise CaffeFormatError(f'{self.path}: not a caffemodel: {_other_kind(set(names))}')
-        blobs = dict(self.layers('', self.messages(names['data']), 0))
-        return Weights({name: layer for name, layer in blobs.items() if layer}, self.path)
+        check_is_caffes(self.path, names)
+        yield from self.layers('', self.messages(names['data']), 0)
 
     def layers(
         self, name: str, messages: Messages, depth: int
@@ -116,8 +89,6 @@ class _Reader:
 
     def messages(self, header: int) -> Messages:
         """Return the messages of an object, the last of each type."""
-        if self.bytes(header, 4) == b'OHDR':
-            raise self.newer()
         if self.number(header, 1) != 1:
             raise self.error(f'the object at byte {header} is of no known version')
         left, messages = self.number(header + 2, 2), {}
@@ -178,9 +149,7 @@ class _Reader:
         shape = tuple(self.number(space + 8 + 8 * i) for i in range(axes))
         dtype = self.dtype(where, messages[DATATYPE])
         if self.number(layout, 1) != 3 or self.number(layout + 1, 1) != 1:
-            raise CaffeFormatError(
-                f'{self.path}: {where} is compressed or in pieces; store it contiguously, as Caffe'
-            )
+            raise self.not_contiguous(where)
         start, length = self.number(layout + 2), self.number(layout + 10)
         count = math.prod(shape)
         if count and count * dtype.itemsize != length:
@@ -189,35 +158,9 @@ class _Reader:
             self.tensors[start, dtype, shape] = self.tensor(where, start, dtype, shape)
         return self.tensors[start, dtype, shape]
 
-    def tensor(self, where: str, start: int, dtype: np.dtype, shape: tuple[int, ...]) -> Tensor:
-        """Read the numbers of a blob into memory of its own; those of overlapping blobs once."""
-        count = math.prod(shape)
-        if not count:
-            return torch.empty([min(size, 1) for size in shape])
-        self.blobs_left -= 1
-        self.bytes_left -= count * dtype.itemsize
-        if max(shape) >= 1 << 40 or start + count * dtype.itemsize > self.size:
-            raise self.error(f'{where} is beyond its end')
-        if self.blobs_left < 0 or self.bytes_left < 0:
-            raise self.error(f'{where}: its blobs are more than {MAX_BLOBS}, or overlap')
-        array = np.empty(count, dtype)
-        self.file.seek(start)
-        if self.file.readinto(array.view(np.uint8).data) < array.nbytes:
-            raise self.error('it became shorter while it was read')
-        return float_tensor(array, list(shape))
-
     def dtype(self, where: str, address: int) -> np.dtype:
         """Return the type of little- or big-endian IEEE floats of 2, 4 or 8 bytes."""
         head, size = self.number(address, 1), self.number(address + 4, 4)
         if head & 15 != 1 or size not in (2, 4, 8):
             raise self.error(f'{where} does not hold floats')
         return np.dtype(f'{">" if self.number(address + 1, 1) & 1 else "<"}f{size}')
-
-
-def _other_kind(names: set[str]) -> str:
-    """Describe an HDF5 file of another program by the names of its groups."""
-    if 'learned_net' in names:
-        return 'it is a training state (.solverstate.h5); the weights are in a .caffemodel.h5'
-    if names & {'model_weights', 'layers', 'layer_names'}:
-        return "it is a network of Keras; only Caffe's are read"
-    return "the group 'data' is missing"

@@ -43,6 +43,22 @@ def newer_layers_in_hdf5():
     return layers_in_hdf5(libver='latest')
 
 
+def newer_layers_within_the_limit():
+    return layers_in_hdf5(5_900, libver='latest')
+
+
+def newer_groups_within_the_limit():
+    def write(file):
+        for i in range(11_900):
+            file.create_group(f'data/a{i}')
+
+    return hdf5(write, libver='latest')
+
+
+def too_many_newer_layers():
+    return layers_in_hdf5(20_000, libver='latest')
+
+
 def blobs_of_a_layer():
     def write(file):
         for i in range(4000):
@@ -168,6 +184,7 @@ def layers_in_mat():
 MAKERS = {
     'caffemodel.h5': [
         links_to_one_blob, newer_links_to_one_blob, layers_in_hdf5, newer_layers_in_hdf5,
+        newer_layers_within_the_limit, newer_groups_within_the_limit, too_many_newer_layers,
         blobs_of_a_layer, groups_in_circles, overlapping_blobs,
     ],
     'mat': [
