@@ -9,6 +9,7 @@ import torch
 import loadcaffe
 from neural_style.command import places
 from neural_style.command.arguments import Arguments
+from neural_style.transfer.multiscale import SAFE_MAX_STEP
 
 MODELS = str(resources.files('neural_style') / 'models')
 VGG19_PROTO = 'models/VGG_ILSVRC_19_layers_deploy.prototxt'
@@ -41,7 +42,11 @@ def locate_network(arguments: Arguments) -> tuple[Arguments, str]:
         model_file, remark = places.find_named(arguments.model_file)
         proto_file, proto_remark = places.find_named(arguments.proto_file)
         remark = remark or proto_remark
-    return arguments.with_values(proto_file=proto_file, model_file=model_file), remark
+    arguments = arguments.with_values(proto_file=proto_file, model_file=model_file)
+    is_unlimited = arguments.optimizer == 'lbfgs' and 'lbfgs_max_step' not in arguments.explicit
+    if model_file == embedded_network()[1] and is_unlimited:
+        arguments = arguments.with_values(lbfgs_max_step=SAFE_MAX_STEP)
+    return arguments, remark
 
 
 def find_network(proto_file: str, model_files: Sequence[str]) -> tuple[str, str, str]:

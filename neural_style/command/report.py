@@ -58,6 +58,7 @@ class Report:
         self.reading_peak = reading_peak
         self.monitor = DivergenceMonitor()
         self.has_evaluated = False
+        self.has_leapt = False
         self.saved = ''  # where the picture is, once a signal has come
         self.final_picture: FinalPicture | None = None
         self.latest: Checkpoint | None = None  # the run before the current evaluation
@@ -102,6 +103,7 @@ class Report:
             self.latest = None  # the step that follows changes it, and nothing replaces it
         should_save = self._should_save(iterate)
         self.monitor(iterate, now=should_save or interruption.signal != 0)
+        self._maybe_warn_of_leap()
         self._maybe_print(iterate)
         if should_save and self.world.rank == 0:
             self._save(iterate)
@@ -125,6 +127,19 @@ class Report:
             if self.latest is not None and self.world.size == 1:
                 text += '; ' + self.states.save_resume_point(self.latest)
         return text
+
+    def _maybe_warn_of_leap(self) -> None:
+        """Say once that an unlimited step of L-BFGS has thrown the loss up."""
+        arguments = self.arguments
+        is_limited = arguments.lbfgs_max_step > 0 or arguments.multiscale != ''
+        if not self.monitor.leap or self.has_leapt or is_limited:
+            return
+        self.has_leapt = True
+        if self.world.rank == 0 and arguments.optimizer == 'lbfgs':
+            warn(
+                f'iteration {self.monitor.leap}: a step of L-BFGS went too far, and the loss rose a'
+                ' hundredfold, from where it may not come back; -lbfgs_max_step 10 prevents it'
+            )
 
     def _maybe_print(self, iterate: Iterate) -> None:
         t = iterate.iteration

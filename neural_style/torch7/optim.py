@@ -1,5 +1,6 @@
 """Torch7's optim.lbfgs, over feval(x) → (loss, gradient)."""
 
+import functools
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 # Vectors of more elements (an image of 128 x 128) take the compact history: Torch7's order of
 # operations, many passes over the memory, would take a fifth of a run's time there.
 LONG_VECTOR = 3 << 14
+# A step that multiplies the loss by this factor is undone, where steps are limited.
+LEAP = 10
 EPSILON = 1e-30  # instead of the length of a direction that vanishes
 
 Feval = Callable[[Tensor], tuple[Any, Tensor]]
@@ -47,7 +50,9 @@ def lbfgs(
     n_correction: how many pairs of step and gradient change are kept, 1 or more.
     max_step: the longest step, root mean square over x; until the first pair is kept, every step
         has this length.  0 sets no limit, as in the original, whose step along a direction of
-        little curvature may throw x far away.
+        little curvature may throw x far away.  With a limit, a step that multiplies the loss by
+        LEAP is undone: the history starts anew there, with a quarter of the limit, which then
+        doubles from step to step.
     reduce_sum: where x is one shard of several, each with a call of its own: turns a sum over this
         shard into that over all, the same to the last bit for every shard.
     history_dtype, history_device: those of the history of long vectors; x's own by default.
@@ -81,19 +86,20 @@ def lbfgs(
             return x, losses
         log('creating recyclable direction/step/history buffers')
 
-    history = make_history(
-        g,
-        n_correction,
-        state.get('history'),
+    new_history = functools.partial(
+        make_history,
+        n_correction=n_correction,
         reduce_sum=reduce_sum,
         dtype=history_dtype,
         device=history_device,
         max_steps=max_iter,
     )
+    history = new_history(g, state=state.get('history'))
     d: Any = state.get('d')
     g_old: Any = state.get('g_old')
     t: float = state.get('t', learning_rate)  # length of the step taken last
     loss_old: Any = state.get('loss')
+    limit: float = state.get('limit', max_step)
 
     def stop_reason() -> str | None:
         """Say why to stop after a step, if at all."""
@@ -114,10 +120,16 @@ def lbfgs(
         return x, losses
 
     while n_iter < max_iter:
+        leapt = max_step > 0 and n_iter > 0 and _is_leap(loss, loss_old)
         n_iter += 1
+        limit = limit / 4 if leapt else min(2 * limit, max_step)
 
         # descent direction: inverse Hessian times -g
-        if n_iter == 1:
+        if leapt:
+            point.add_(d.view(x.shape), alpha=-t)
+            loss, g, d = loss_old, g_old, -g_old
+            history = new_history(g)
+        elif n_iter == 1:
             d = -g
             g_old = g.clone()
         else:
@@ -136,13 +148,15 @@ def lbfgs(
             norm = torch.linalg.vector_norm(d).to(double_dtype(d))
             sums = reduce(torch.stack((norm.square(), torch.full_like(norm, d.numel()))))
             squares, count = sums.tolist()
-            longest = max_step * math.sqrt(count) / max(math.sqrt(squares), EPSILON)
+            longest = limit * math.sqrt(count) / max(math.sqrt(squares), EPSILON)
             t = min(t, longest) if history.has_pairs else longest
         elif n_iter == 1:
             t *= min(1.0, (1 / reduce(_norm(g))).item())
         point.add_(d.view(x.shape), alpha=t)
         if n_iter != max_iter:  # the point after the last step is not evaluated
             state.update(n_iter=n_iter, d=d, g_old=g_old, t=t, loss=loss, history=history.state())
+            if max_step > 0:
+                state['limit'] = limit
             state['evaluations'] = evaluations_before + len(losses)
             loss, g = evaluate_flat(feval, x)
             losses.append(loss)
@@ -182,6 +196,11 @@ def evaluate_flat(feval: Feval, x: Tensor) -> tuple[Any, Tensor]:
     """Return the loss, and the gradient as a vector."""
     loss, gradient = feval(x)
     return loss, gradient.detach().reshape(-1)
+
+
+def _is_leap(loss: Any, loss_old: Any) -> bool:
+    """Tell whether a step has thrown the loss up; NaN counts."""
+    return float(loss_old) > 0 and not float(loss) <= LEAP * float(loss_old)
 
 
 def _norm(a: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from torch import Tensor
 from neural_style.transfer.evaluation import is_finite
 from neural_style.transfer.session import Iterate
 
+# A step that raises the loss by this factor above the lowest is a leap.
+LEAP = 100
 # Evaluations from check to check on a GPU, which would have to wait for each.
 CHECK_INTERVAL = 10
 
@@ -37,6 +39,7 @@ class DivergenceMonitor:
         self.best_image: Tensor | None = None
         self.loss = math.inf
         self.iteration = 0
+        self.leap = 0  # the number of the first evaluation after a leap
         self._evaluations = 0
 
     def __call__(self, iterate: Iterate, now: bool = False) -> None:
@@ -61,6 +64,8 @@ class DivergenceMonitor:
         loss = float(iterate.loss)
         if self.best_image is None or self.best_image.shape != iterate.x.shape:
             self.best_image, self.loss = iterate.x.clone(), math.inf
+        if not self.leap and loss > LEAP * self.loss > 0:
+            self.leap = iterate.iteration
         if loss <= self.loss:
             self.best_image.copy_(iterate.x)
             self.loss, self.iteration = loss, iterate.iteration

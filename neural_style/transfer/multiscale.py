@@ -28,6 +28,8 @@ COARSER = 2
 # A single number up to this is a number of scales, a larger one a size.
 MAX_SCALES = 8
 MIN_SIZE = 16
+# L-BFGS without a limit may leap out of the picture that the last scale has left.
+SAFE_MAX_STEP = 10
 
 
 def scales(multiscale: str | int | Sequence[int], size: int) -> list[int]:
@@ -89,6 +91,8 @@ def stylize_multiscale(
     mask = None if mask is None else as_mask('paper_mask', mask)
     sizes = scales(multiscale, max(content.shape[1:]))
     counts = iterations(sizes, settings.num_iterations)
+    if len(sizes) > 1 and settings.lbfgs_max_step == 0:
+        settings = replace(settings, lbfgs_max_step=SAFE_MAX_STEP)
     start = None
     if settings.init == 'image' and init_image is not None:
         start = as_image('init_image', init_image, UNCLAMPED)

@@ -14,7 +14,9 @@ from neural_style.command.networks import (
     find_network,
     load_network,
 )
+from neural_style.command.parsing import parse_arguments
 from neural_style.command.process import main
+from neural_style.transfer.multiscale import SAFE_MAX_STEP
 
 VGG19 = 'models/VGG_ILSVRC_19_layers'
 
@@ -167,3 +169,18 @@ def test_layers_that_no_loss_needs_may_be_unreadable(command, tmp_path, capsys):
     assert "left out: 'attention', 'conv2', 'relu2': layer 'attention'" in capsys.readouterr().err
     assert command(f'{flags} relu2') != 0
     assert "'attention' has the type 'Attention'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('flags', 'limit'),
+    [
+        ([], SAFE_MAX_STEP),
+        (['-lbfgs_max_step', '0'], 0),
+        (['-optimizer', 'adam'], 0),
+        (['-model_file', embedded_network()[1]], SAFE_MAX_STEP),
+        (['-model_file', 'other.caffemodel'], 0),
+    ],
+)
+def test_embedded_network_limits_the_steps_of_lbfgs(elsewhere, flags, limit):
+    arguments, _ = networks.locate_network(parse_arguments(flags))
+    assert arguments.lbfgs_max_step == limit

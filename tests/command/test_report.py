@@ -8,6 +8,7 @@ import torch
 from written import files, pixels
 
 from neural_style.losses.style import StyleLoss
+from neural_style.transfer import objective
 
 
 def test_intermediate_pictures_are_named_after_their_evaluation(command):
@@ -50,6 +51,23 @@ def test_likely_cause_of_divergence_is_named(command, capsys, flags, cause):
     captured = capsys.readouterr()
     assert cause in captured.err
     assert files() == ['out.png']
+
+
+def test_leap_of_lbfgs_is_told_once_with_the_remedy(command, capsys, monkeypatch):
+    losses = iter([1e3, 1.0, 500.0, 1e3, 0.5])
+    real = objective.evaluate
+    monkeypatch.setattr(
+        objective, 'evaluate', lambda *args: (torch.tensor(next(losses)), real(*args)[1])
+    )
+    assert command('-num_iterations 5 -lbfgs_max_step 0') == 0
+    err = capsys.readouterr().err
+    assert 'iteration 3: a step of L-BFGS went too far' in err
+    assert err.count('-lbfgs_max_step 10') == 1
+
+
+def test_loss_that_falls_is_no_leap(command, capsys):
+    assert command('-num_iterations 5 -init image') == 0
+    assert 'L-BFGS' not in capsys.readouterr().err
 
 
 def test_run_whose_losses_were_never_finite_goes_on(command, data, capsys):

@@ -227,6 +227,28 @@ def test_lbfgs_max_step_limits_every_step():
     assert torch.allclose(visited[-1], torch.ones(50), atol=1e-3)
 
 
+def leaping(number):
+    """Return a feval of |x - 1|² that throws the loss up in one evaluation, and its points."""
+    visited = []
+
+    def feval(x):
+        visited.append(x.clone())
+        factor = 1e6 if len(visited) == number else 1
+        return (x - 1).square().sum() * factor + 1e-3, 2 * (x - 1) * factor
+
+    return feval, visited
+
+
+@pytest.mark.usefixtures('history')
+def test_leap_is_undone_where_steps_are_limited():
+    feval, visited = leaping(4)
+    _, losses = lbfgs(feval, torch.zeros(50), max_iter=30, max_step=0.04, **NEVER)
+    assert losses[3] > 1e4 * losses[2]
+    assert torch.allclose(visited[4] - visited[2], torch.full((50,), 0.01), atol=1e-4)
+    assert torch.allclose(visited[5] - visited[4], torch.full((50,), 0.02), atol=1e-4)
+    assert torch.allclose(visited[-1], torch.ones(50), atol=1e-3)
+
+
 class Stop(Exception):
     pass
 

@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from samples import DATA
+from samples import DATA, ROOT
 
 import loadcaffe
+from neural_style import stylize
+from neural_style.command.image_files import read as load
+from neural_style.command.networks import embedded_network
 from neural_style.command.process import main
 from neural_style.network import execution
 from neural_style.torch7 import image
 from neural_style.transfer import multiscale
-from neural_style.transfer.multiscale import iterations, scales, stylize_multiscale
+from neural_style.transfer.multiscale import SAFE_MAX_STEP, iterations, scales, stylize_multiscale
 
+EXAMPLES = ROOT / 'examples' / 'inputs'
+PICTURES = ('harbour.jpg', 'swirls.jpg')
 STEM = DATA / 'models' / 'mini_vgg19_conv'
 
 
@@ -187,3 +192,33 @@ def test_bad_scales_are_refused_at_the_start(tmp_path, monkeypatch, capsys, flag
     captured = capsys.readouterr()
     assert captured.err.startswith(f'neural_style: -multiscale {flag}: ')
     assert list(tmp_path.iterdir()) == []
+
+
+def test_scales_limit_the_steps_of_lbfgs(calls):
+    arguments = (cnn(), picture(1), [picture(2)])
+    stylize_multiscale(*arguments, multiscale='2', num_iterations=1)
+    stylize_multiscale(*arguments, multiscale='2', num_iterations=1, lbfgs_max_step=3)
+    stylize_multiscale(*arguments, multiscale='1', num_iterations=1)
+    limits = [settings['settings'].lbfgs_max_step for *_, settings, _ in calls]
+    assert limits == [10, 10, 3, 3, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('size', [48, 96])
+@pytest.mark.parametrize('init', ['random', 'image'])
+def test_no_run_with_the_embedded_network_ends_where_it_began(size, init):
+    network = loadcaffe.load(*embedded_network())
+    content, style = (image.scale(load(EXAMPLES / name), size) for name in PICTURES)
+    for seed in range(1, 9):
+        losses = []
+        stylize(
+            network,
+            content,
+            [style],
+            init=init,
+            seed=seed,
+            num_iterations=40,
+            lbfgs_max_step=SAFE_MAX_STEP,
+            callback=lambda iterate, losses=losses: losses.append(float(iterate.loss)),
+        )
+        assert losses[-1] < 0.9 * losses[0]
