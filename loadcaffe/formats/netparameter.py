@@ -14,8 +14,8 @@ from loadcaffe.formats.messages import LAYER_PARAMETERS
 from loadcaffe.formats.schema import CaffeFormatError, as_str
 from loadcaffe.formats.upgrade import from_v0, from_v1, merge_padding
 
-# The deepest real networks have some 1500 of both; more would take seconds.
-MAX_LAYERS, MAX_BLOBS = 10_000, 5_000
+# ResNet-1001, the deepest known network, has 4,330 layers and 5,995 blobs; more would take seconds.
+MAX_LAYERS, MAX_BLOBS = 10_000, 6_500
 
 PARAMETERS = {name for name, *_ in LAYER_PARAMETERS}
 # Type of a layer -> its own parameters, where the names differ.

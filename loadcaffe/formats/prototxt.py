@@ -26,7 +26,7 @@ from loadcaffe.formats.other_kinds import other_kind
 from loadcaffe.formats.schema import CaffeFormatError, as_str
 from loadcaffe.formats.tokens import UnknownField, unknown_fields
 
-MAX_BYTES = 600_000  # the longest real ones have a few hundred thousand; the parser is slow
+MAX_BYTES = 1_000_000  # ResNet-1001's has 700,000; the parser is slow
 
 SOLVER = re.compile(r'^[ \t]*(base_lr|lr_policy|max_iter|solver_mode|test_iter|train_net)\b', re.M)
 

@@ -10,7 +10,6 @@ import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
@@ -37,11 +36,12 @@ GLOBALS = {
 STORAGE = re.compile(r'torch\.(\w+Storage|storage\.(Untyped|Typed)Storage)')
 # What names or calls in another way than torch.save's protocol 2.
 CALLS = {'STACK_GLOBAL', 'INST', 'OBJ', 'NEWOBJ', 'NEWOBJ_EX', 'EXT1', 'EXT2', 'EXT4'}
-MAX_OPERATIONS = 150_000  # of a pickle; a tensor takes some 25, real networks have up to 2000
+DTYPES = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+MAX_OPERATIONS = 230_000  # of a pickle; a tensor takes some 25
 MAX_PICKLE = 1 << 24  # bytes
 MAX_DIRECTORY = 1 << 21  # bytes of an archive's list of its files, 60 to 100 each
 MAX_HEADER = 1 << 22  # bytes of a .safetensors file's header, some 100 for a tensor
-WIDENING = 4  # the most by which numbers grow that become float32; the smallest have a byte
+WIDENING = 2  # the most by which numbers grow that become float32; the smallest have two bytes
 
 
 def read_torch(path: str | Path) -> NetParameter | Weights:
@@ -81,6 +81,7 @@ def _state_dict(path: str | Path, content: Any) -> list[tuple[str, Tensor]]:
             raise CaffeFormatError(
                 f'{path}: not a state dict of tensors: {shorten(str(name), 60)!r}'
             )
+        _check_dtype(path, name, tensor)
         bytes_left -= 4 * tensor.numel()
         stored = tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
         if not stored or bytes_left < 0:
@@ -168,12 +169,16 @@ def read_safetensors(path: str | Path) -> NetParameter | Weights:
             names = list(file.keys())
             if len(names) > MAX_BLOBS:
                 raise CaffeFormatError(f'{path}: it has more than {MAX_BLOBS} tensors')
-            tensors = {name: file.get_tensor(name) for name in names}
+            tensors = {}
+            for name in names:
+                tensor = file.get_tensor(name)
+                _check_dtype(path, name, tensor)
+                tensors[name] = tensor.float()
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
         if isinstance(error, CaffeFormatError):
             raise
         raise CaffeFormatError(f'{path}: damaged safetensors: {error}') from error
-    weights = _by_layer(path, dict(_floats(path, tensors)))
+    weights = _by_layer(path, tensors)
     if 'prototxt' not in metadata:
         return weights
     net = parse_prototxt(metadata['prototxt'], path)
@@ -184,11 +189,12 @@ def read_safetensors(path: str | Path) -> NetParameter | Weights:
     return net
 
 
-def _floats(path: str | Path, tensors: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    for name, tensor in tensors.items():
-        if tensor.is_complex():
-            raise CaffeFormatError(f'{path}: {shorten(name, 60)!r} has complex numbers')
-        yield name, tensor.float()
+def _check_dtype(path: str | Path, name: str, tensor: Tensor) -> None:
+    """Raise CaffeFormatError unless a tensor holds floats of 2, 4 or 8 bytes."""
+    if tensor.dtype not in DTYPES:
+        raise CaffeFormatError(
+            f'{path}: {shorten(name, 60)!r} holds numbers of type {tensor.dtype}, no floats'
+        )
 
 
 def _by_layer(path: str | Path, tensors: dict[str, Tensor]) -> Weights:

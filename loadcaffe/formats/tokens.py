@@ -12,7 +12,7 @@ from loadcaffe.formats import schema
 from loadcaffe.formats.schema import CaffeFormatError
 
 MAX_LINE = 1 << 16  # for a long line the parser's time grows with the square of the length
-MAX_TOKENS = 150_000  # the longest real prototxts have some 25,000; more would take seconds
+MAX_TOKENS = 150_000  # ResNet-1001's prototxt has some 96,000; more would take seconds
 MAX_DEPTH = 50  # of messages in each other, for the parser is recursive; real ones have 4
 TOKEN = re.compile(
     r'(?P<space>\s+|#[^\n]*)'

@@ -28,19 +28,19 @@ def unterminated_quotes():
 
 
 def unterminated_quotes_in_lines():
-    return b'\n'.join([b'\\"' * 32_000] * 9)
+    return b'\n'.join([b'\\"' * 32_000] * 15)
 
 
 def unknown_fields():
-    return b'a: 1\n' * 119_000
+    return b'a: 1\n' * 199_000
 
 
 def empty_layers():
-    return b'layer{}' * 85_000
+    return b'layer{}' * 142_000
 
 
 def numbers_in_text():
-    return b'input_dim: [' + b'1,\n' * 190_000 + b'1]'
+    return b'input_dim: [' + b'1,\n' * 330_000 + b'1]'
 
 
 def long_name_in_text():
@@ -53,7 +53,7 @@ def bottoms_in_text():
 
 def layers_without_weights():
     layers = (
-        f'layer{{type:"Scale" name:"{i}" bottom:"{i}" top:"{i + 1}"}}\n' for i in range(9_000)
+        f'layer{{type:"Scale" name:"{i}" bottom:"{i}" top:"{i + 1}"}}\n' for i in range(9_900)
     )
     return ''.join(layers).encode()
 
@@ -61,7 +61,7 @@ def layers_without_weights():
 def shared_names():
     layers = (
         f'layer{{type:"PReLU" param{{name:"w"}} bottom:"{i}" top:"{i + 1}"}}\n'
-        for i in range(8_000)
+        for i in range(9_900)
     )
     return ''.join(layers).encode()
 
@@ -69,7 +69,7 @@ def shared_names():
 def shared_convolutions():
     shared = 'type:"Convolution" param{name:"w"} param{name:"b"} convolution_param{kernel_size:1}'
     named = 'layer{name:"conv1" ' + shared + 'bottom:"a" top:"a"}\n'
-    return (named + named.replace('name:"conv1" ', '') * 4_600).encode()
+    return (named + named.replace('name:"conv1" ', '') * 6_000).encode()
 
 
 def bilinear_deconvolutions():
@@ -79,7 +79,7 @@ def bilinear_deconvolutions():
 
 
 def blank_lines():
-    return b' \n' * 290_000
+    return b' \n' * 490_000
 
 
 def batch_norms():
@@ -91,15 +91,20 @@ def convolutions():
 
 
 def convolutions_within_the_limit():
-    return chain('Convolution', 2_500, 2, convolution_param={'kernel_size': [1]})
+    return chain('Convolution', 3_250, 2, convolution_param={'kernel_size': [1]})
+
+
+def convolutions_without_bias():
+    param = {'kernel_size': [1], 'bias_term': False}
+    return chain('Convolution', 6_500, 1, convolution_param=param)
 
 
 def batch_norms_within_the_limit():
-    return chain('BatchNorm', 1_666, 3)
+    return chain('BatchNorm', 2_166, 3)
 
 
 def scales_within_the_limit():
-    return chain('Scale', 5_000, 1)
+    return chain('Scale', 6_500, 1)
 
 
 def layers_within_the_limit():
@@ -107,7 +112,7 @@ def layers_within_the_limit():
 
 
 def inner_products():
-    return chain('InnerProduct', 2_500, 2)
+    return chain('InnerProduct', 3_250, 2)
 
 
 def layers_of_one_name():
@@ -208,7 +213,8 @@ MAKERS = {
         shared_convolutions, bilinear_deconvolutions, blank_lines,
     ],
     'caffemodel': [
-        batch_norms, convolutions, convolutions_within_the_limit, batch_norms_within_the_limit,
+        batch_norms, convolutions, convolutions_within_the_limit, convolutions_without_bias,
+        batch_norms_within_the_limit,
         scales_within_the_limit, layers_within_the_limit, inner_products, layers_of_one_name,
         v1_layers, v0_paddings, many_bottoms, many_tops, shape_of_the_input, many_pads,
         many_slice_points, shapes_of_a_blob, numbers_of_a_parameter_as_fields, many_fields,

@@ -28,7 +28,7 @@ def tensors_of_one_storage_old():
 
 
 def tensors_in_pth():
-    return pickled({f'a{i}.weight': torch.zeros(1) for i in range(4_900)})
+    return pickled({f'a{i}.weight': torch.zeros(1) for i in range(6_500)})
 
 
 def too_many_tensors_in_pth():
@@ -51,6 +51,14 @@ def attributes_of_a_dictionary():
 def tensors_without_dimensions():
     names = [f'features.{i}.{kind}' for i in range(16) for kind in ('weight', 'bias')]
     return pickled({name: torch.tensor(1.0) for name in names})
+
+
+def bytes_in_pth():
+    return pickled({'conv1.weight': torch.zeros(4, 15 * MILLION, dtype=torch.uint8)})
+
+
+def half_floats_in_pth():
+    return pickled({'conv1.weight': torch.zeros(4, 15 * MILLION // 2, dtype=torch.float16)})
 
 
 def long_string_in_pth():
@@ -94,7 +102,19 @@ def tensors_in_safetensors(count=199_000):
 
 
 def tensors_within_the_limit():
-    return tensors_in_safetensors(4_900)
+    return tensors_in_safetensors(6_500)
+
+
+def bytes_in_safetensors():
+    size = 60 * MILLION
+    tensor = {'dtype': 'U8', 'shape': [4, size // 4], 'data_offsets': [0, size]}
+    return safetensors({'conv1.weight': tensor}, data=bytes(size))
+
+
+def half_floats_in_safetensors():
+    size = 60 * MILLION
+    tensor = {'dtype': 'F16', 'shape': [4, size // 8], 'data_offsets': [0, size]}
+    return safetensors({'conv1.weight': tensor}, data=bytes(size))
 
 
 def long_header():
@@ -118,10 +138,12 @@ MAKERS = {
     'pth': [
         tensors_of_one_storage, tensors_of_one_storage_old, tensors_in_pth,
         too_many_tensors_in_pth, attributes_of_a_dictionary, tensors_without_dimensions,
-        long_string_in_pth, nested_lists, operations, entries_of_an_archive,
+        bytes_in_pth, half_floats_in_pth, long_string_in_pth, nested_lists, operations,
+        entries_of_an_archive,
     ],
     'safetensors': [
-        tensors_in_safetensors, tensors_within_the_limit, long_header, quotes_in_metadata,
+        tensors_in_safetensors, tensors_within_the_limit, bytes_in_safetensors,
+        half_floats_in_safetensors, long_header, quotes_in_metadata,
         layers_in_metadata, nested_header,
     ],
 }  # fmt: skip

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from caffe_networks import field, layer, v2_net, write_message
+from caffe_networks import blob_of, field, layer, step, v2_net, write_message
 
 import loadcaffe
 from loadcaffe.formats import schema, wire
@@ -81,3 +81,16 @@ def test_network_of_many_layers_loads_quickly(tmp_path):
     layers = [layer('AbsVal', name=f'a{i}', bottom=['a'], top=['a']) for i in range(3000)]
     write_message(tmp_path / 'net.caffemodel', v2_net(*layers))
     assert len(loadcaffe.load('no', tmp_path / 'net.caffemodel')) == 3000
+
+
+def test_network_as_deep_as_resnet_1001_is_read(tmp_path):
+    """Its 333 blocks of three convolutions have 4,330 layers and 5,995 blobs."""
+    number = [blob_of([1.0])]
+    layers = [
+        step(layer_type, 'a', 'a', number * blobs)
+        for _ in range(333 * 3)
+        for layer_type, blobs in (('Convolution', 1), ('BatchNorm', 3), ('Scale', 2), ('ReLU', 0))
+    ]
+    layers += [step('Eltwise', 'a a', 'a')] * 333 + [step('Convolution', 'a', 'a', number)]
+    net = loadcaffe.read(write_message(tmp_path / 'net.caffemodel', v2_net(*layers)))
+    assert len(net.layers) == 4330 and sum(len(layer.blobs) for layer in net.layers) == 5995

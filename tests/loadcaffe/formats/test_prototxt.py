@@ -16,7 +16,7 @@ import loadcaffe
         (b'layer { blobs { shape { dim: 3 } data: 1 } }', 'is 3 values, it holds 1'),
         (b'a { ' * 5000, 'line 1, column 203: messages nested deeper than 50'),
         (b'a: 1 ' * 20_000, 'line 1, column 65536: longer'),
-        (b'a: 1\n' * 200_000, 'longer than 600000 bytes'),
+        (b'a: 1\n' * 200_001, 'longer than 1000000 bytes'),
         (b'layer {}\n' * 10_001, 'more than 10000 layers'),
         (b'', 'has no layers'),
         (b'<!DOCTYPE html>', 'not a prototxt'),

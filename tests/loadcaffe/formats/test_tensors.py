@@ -5,8 +5,10 @@ import pickle
 import pytest
 import torch
 from caffe_networks import DEPLOY, VGG, same_networks
+from safetensors.torch import save_file
 
 import loadcaffe
+from loadcaffe.formats.detection import read_model
 
 
 @pytest.fixture(scope='module')
@@ -91,3 +93,15 @@ def test_pth_without_a_state_dict_is_refused(tmp_path, content, words):
     torch.save(content, tmp_path / 'x.pth')
     with pytest.raises(loadcaffe.CaffeFormatError, match=f'x.pth: .*{words}'):
         loadcaffe.load('no', tmp_path / 'x.pth')
+
+
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int64, torch.bool])
+def test_tensors_that_are_no_floats_are_refused(tmp_path, dtype):
+    tensors = {'conv1.weight': torch.ones(4, 3, 1, 1).to(dtype)}
+    torch.save(tensors, tmp_path / 'net.pth')
+    save_file(tensors, tmp_path / 'net.safetensors')
+    for name in ('net.pth', 'net.safetensors'):
+        with pytest.raises(
+            loadcaffe.CaffeFormatError, match=rf"{name}: 'conv1.weight' .*no floats"
+        ):
+            read_model(tmp_path / name)
