@@ -23,17 +23,22 @@ def layers(painting: Painting, loss_type: str) -> list[str]:
     return split(painting.settings[f'{loss_type}_layers'])
 
 
-def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) -> nn.Sequential:
-    """Return the network up to the last layer that a loss of any painting needs.
-
-    Raises ValueError, naming -model_file, if it lacks one.
-    """
-    needed = {
+def required_layers(paintings: Iterable[Painting]) -> set[str]:
+    """Return the layers of the losses of all paintings."""
+    return {
         name
         for painting in paintings
         for loss_type in ('content', 'style')
         for name in layers(painting, loss_type)
     }
+
+
+def shorten(cnn: nn.Sequential, paintings: Sequence[Painting], model_file: str) -> nn.Sequential:
+    """Return the network up to the last layer that a loss of any painting needs.
+
+    Raises ValueError, naming -model_file, if it lacks one.
+    """
+    needed = required_layers(paintings)
     names = layer_names(cnn)
     missing = sorted(needed - set(names))
     if missing:

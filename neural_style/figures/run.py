@@ -19,7 +19,12 @@ from neural_style.figures.inputs import Input, choose_inputs
 from neural_style.figures.page import page
 from neural_style.figures.paper import Reading
 from neural_style.figures.plan import Plan
-from neural_style.figures.preparation import check_sizes, normalize_if_needed, shorten
+from neural_style.figures.preparation import (
+    check_sizes,
+    normalize_if_needed,
+    required_layers,
+    shorten,
+)
 from neural_style.figures.rendering import (
     Record,
     RenderContext,
@@ -128,7 +133,8 @@ def prepare_network(
     name: str, plan: Plan, inputs: FigureInputs, arguments: Arguments
 ) -> tuple[nn.Sequential, dict[str, Any]]:
     """Load, shorten, check and normalise the network; returns it and what settings say of it."""
-    cnn = load_network(arguments.proto_file, arguments.model_file)
+    layers = required_layers(plan.paintings)
+    cnn = load_network(arguments.proto_file, arguments.model_file, layers)
     cnn = shorten(cnn, plan.paintings, arguments.model_file)
     sizes = {style_size(painting, arguments.image_size) for painting in plan.paintings}
     shapes = {inputs.images[inputs.content.path].shape}

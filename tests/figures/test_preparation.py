@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from loadcaffe.formats import schema
 from loadcaffe.graph import Graph
 from loadcaffe.layers.branching import Concat
 from neural_style.figures.inputs import Input
@@ -20,3 +21,13 @@ def test_branches_are_kept_when_a_network_is_shortened():
     assert [name for name, _ in shortened.named_children()] == ['a', 'b', 'c']
     x = torch.randn(1, 2, 3, 3)
     assert torch.equal(shortened(x), torch.cat((x.relu(), x.sigmoid()), 1))
+
+
+def test_network_may_be_unreadable_beyond_the_layers_of_a_figure(command, calls, data, tmp_path):
+    model = data / 'models' / 'mini_vgg19_conv.caffemodel'
+    net = schema.NetParameter.FromString(model.read_bytes())
+    top = net.layers[-1].top[0]
+    net.layers.add(name='fc6', type=14, bottom=[top], top=['fc6'])  # lacks its weights
+    (tmp_path / 'net.caffemodel').write_bytes(net.SerializeToString())
+    assert command('2', '-model_file net.caffemodel -proto_file none.prototxt') == 0
+    assert calls
