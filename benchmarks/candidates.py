@@ -172,9 +172,9 @@ def neural_style_pt(checkout: Path, size: int, threads: int, device: torch.devic
         """.split()
         times = []
         for iterations in (3, 13):
-            words = [sys.executable, 'neural_style.py', *flags, '-num_iterations', str(iterations)]
+            argv = [sys.executable, 'neural_style.py', *flags, '-num_iterations', str(iterations)]
             environment = os.environ | {'OMP_NUM_THREADS': str(threads)}
             start = time.perf_counter()
-            subprocess.run(words, cwd=checkout, env=environment, check=True, capture_output=True)
+            subprocess.run(argv, cwd=checkout, env=environment, check=True, capture_output=True)
             times.append(time.perf_counter() - start)
     return (times[1] - times[0]) / 10

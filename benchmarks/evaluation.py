@@ -44,12 +44,12 @@ def work(name: str, size: int, threads: int, device: str, tf32: bool) -> None:
     """Run a candidate: answer the questions on stdin."""
     torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
-    place = torch.device(device)
+    target = torch.device(device)
     who, _, precision = name.partition(' ')
     if who == 'ours':
         configure_malloc()
-    candidate = Ours(size, precision, place) if who == 'ours' else Tutorial(size, place)
-    for _ in range(WARM_UP if place.type == 'cuda' else 1):
+    candidate = Ours(size, precision, target) if who == 'ours' else Tutorial(size, target)
+    for _ in range(WARM_UP if target.type == 'cuda' else 1):
         candidate.evaluation()
     print(json.dumps('ready'), flush=True)
     for line in sys.stdin:

@@ -56,9 +56,9 @@ class Worker:
     """
 
     def __init__(self, module: str, **settings: Any):
-        words = [sys.executable, '-m', f'benchmarks.{module}', '--work', json.dumps(settings)]
+        command = [sys.executable, '-m', f'benchmarks.{module}', '--work', json.dumps(settings)]
         pipes = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE}
-        self.process = subprocess.Popen(words, cwd=ROOT, text=True, **pipes)
+        self.process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
 
     def ask(self, question: str) -> Any:
         """Send a line, and wait for the answer."""

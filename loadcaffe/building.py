@@ -151,11 +151,11 @@ def _module(node: Node) -> nn.Module:
             f'layer {layer.name!r} of type {layer.type} has parameters that only the fork of Caffe'
             ' that wrote them understands: name its deploy prototxt, which spells them out'
         )
-    fewest, most = INPUTS.get(layer.type, (1, 1))
-    if not fewest <= len(node.sources) <= most:
+    lower_limit, upper_limit = INPUTS.get(layer.type, (1, 1))
+    if not lower_limit <= len(node.sources) <= upper_limit:
         raise CaffeFormatError(
             f'layer {layer.name!r} of type {layer.type} has {len(node.sources)} bottoms; it takes'
-            f' {fewest}' + (f' to {most}' if most > fewest else '')
+            f' {lower_limit}' + (f' to {upper_limit}' if upper_limit > lower_limit else '')
         )
     if layer.type not in ('Slice', 'Pooling') and len(param.top) > 1:
         raise CaffeFormatError(

@@ -13,7 +13,7 @@ def message(layers):
 
 
 def chain(layer_type, count, blobs=0, **param):
-    """A chain of layers, each with blobs of one number."""
+    """Return a chain of layers, each with blobs of one number."""
     layer_blobs = [blob_of(np.ones((1, 1, 1, 1)))] * blobs
     return message(
         step(layer_type, f'b{i}', f'b{i + 1}', layer_blobs, **param) for i in range(count)

@@ -92,12 +92,12 @@ def overlapping_blobs():
     return content.replace(b'\3\1' + b'\xff' * 8, b'\3\1' + struct.pack('<Q', start))
 
 
-def element(kind, data):
-    return struct.pack('<II', kind, len(data)) + data + b'\0' * (-len(data) % 8)
+def element(data_type, data):
+    return struct.pack('<II', data_type, len(data)) + data + b'\0' * (-len(data) % 8)
 
 
-def array(kind, shape, content, name=b''):
-    head = element(6, struct.pack('<II', kind, 0)) + element(
+def array(data_type, shape, content, name=b''):
+    head = element(6, struct.pack('<II', data_type, 0)) + element(
         5, struct.pack(f'<{len(shape)}i', *shape)
     )
     return element(14, head + element(1, name) + content)

@@ -49,7 +49,7 @@ def attributes_of_a_dictionary():
 
 
 def tensors_without_dimensions():
-    names = [f'features.{i}.{kind}' for i in range(16) for kind in ('weight', 'bias')]
+    names = [f'features.{i}.{blob}' for i in range(16) for blob in ('weight', 'bias')]
     return pickled({name: torch.tensor(1.0) for name in names})
 
 

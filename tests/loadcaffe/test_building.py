@@ -152,13 +152,13 @@ def test_prototxt_counts_if_it_has_the_weights_that_are_used(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    'content, words',
+    'content, problem',
     [
         (b'\x08\x07', 'pooling_param: pool 7'),  # a value that the enumeration lacks
         (b'\xa0\x06\x01', 'pooling_param: field 100'),
     ],
 )
-def test_parameters_of_a_fork_in_a_caffemodel_are_refused(tmp_path, content, words):
+def test_parameters_of_a_fork_in_a_caffemodel_are_refused(tmp_path, content, problem):
     pooling = step('Pooling', 'data', 'pool', pooling_param={'kernel_size': 2})
     message = field(
         100,
@@ -166,7 +166,7 @@ def test_parameters_of_a_fork_in_a_caffemodel_are_refused(tmp_path, content, wor
         + field(121, pooling.pooling_param.SerializeToString() + content),
     )  # fmt: skip
     (tmp_path / 'net.caffemodel').write_bytes(message)
-    with pytest.raises(loadcaffe.CaffeFormatError, match=f"layer 'pool'.*does not know: {words}"):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=f"layer 'pool'.*does not know: {problem}"):
         loadcaffe.load('no', tmp_path / 'net.caffemodel')
 
 

@@ -53,13 +53,13 @@ def worst(network, golden, letter):
     computed = outputs(network, torch.from_numpy(golden[f'{letter}/input']))
     errors = {}
     for key in golden.files:
-        input_letter, kind, *names = key.split('/', 2)
-        if input_letter != letter or not (kind == 'layer' or kind.startswith('strided')):
+        input_letter, content, *names = key.split('/', 2)
+        if input_letter != letter or not (content == 'layer' or content.startswith('strided')):
             continue
         ours, recorded = computed[names[0]].numpy().ravel(), golden[key].ravel()
         largest = np.abs(recorded).max()
-        if kind != 'layer':
-            ours = ours[:: int(kind.removeprefix('strided'))]
+        if content != 'layer':
+            ours = ours[:: int(content.removeprefix('strided'))]
             largest = np.abs(golden[f'{letter}/stats/{names[0]}'][2:]).max()
         assert ours.shape == recorded.shape
         errors[names[0]] = np.abs(ours - recorded).max() / largest
@@ -72,14 +72,14 @@ def test_published_network_gives_the_recorded_activations(name, caplog):
     folder = CORPUS / 'models' / name
     (weights,) = folder.glob('weights.*')
     with np.load(folder / 'golden.npz') as golden:
-        for kind in ('deploy', 'deploy_golden', 'deploy_matching'):
-            prototxt = folder / f'{kind}.prototxt'
+        for stem in ('deploy', 'deploy_golden', 'deploy_matching'):
+            prototxt = folder / f'{stem}.prototxt'
             if not prototxt.exists():
                 continue
-            if (name, kind) in REFUSED:
+            if (name, stem) in REFUSED:
                 with pytest.raises(loadcaffe.CaffeFormatError) as refusal:
                     loadcaffe.load(prototxt, weights)
-                assert REFUSED[name, kind] in str(refusal.value)
+                assert REFUSED[name, stem] in str(refusal.value)
                 continue
             network = loadcaffe.load(prototxt, weights)
             # 2.3e-6 seen: another order of float32 sums.
@@ -94,8 +94,8 @@ def test_published_weights_load_without_their_prototxt_or_say_what_lacks(name):
     try:
         assert len(loadcaffe.load('none.prototxt', weights)) > 0
     except loadcaffe.CaffeFormatError as error:
-        words = 'the deploy prototxt', 'its deploy prototxt', 'a deploy prototxt'
-        assert weights.name in str(error) and any(word in str(error) for word in words)
+        remedies = 'the deploy prototxt', 'its deploy prototxt', 'a deploy prototxt'
+        assert weights.name in str(error) and any(remedy in str(error) for remedy in remedies)
 
 
 def test_published_prototxts_parse_or_are_refused_with_a_place():

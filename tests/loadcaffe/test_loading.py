@@ -269,7 +269,7 @@ def test_fork_specific_layer_needs_its_prototxt(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'layers, words',
+    'layers, problem',
     [
         ([step('ROIPooling', 'data', 'pool5')], "type 'ROIPooling', which loadcaffe does not read"),
         ([step('LSTM', 'data', 'lstm')], "type 'LSTM', which"),
@@ -291,6 +291,6 @@ def test_fork_specific_layer_needs_its_prototxt(tmp_path):
         ([step('Input', '', 'data'), step('Accuracy', 'data', 'a')], 'no layer works on an image'),
     ],
 )  # fmt: skip
-def test_layer_that_cannot_run_is_refused_by_name(tmp_path, layers, words):
-    with pytest.raises(loadcaffe.CaffeFormatError, match=f'net.caffemodel: .*{words}'):
+def test_layer_that_cannot_run_is_refused_by_name(tmp_path, layers, problem):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=f'net.caffemodel: .*{problem}'):
         load_net(tmp_path, *layers)

@@ -30,7 +30,7 @@ def test_command_shows_a_table(capsys):
 
 
 @pytest.mark.parametrize(
-    'arguments, words',
+    'arguments, problem',
     [
         (['no', 'nowhere.caffemodel'], 'nowhere.caffemodel: No such file'),
         (['no', VGG, '--input', '0x4'], '--input 0x4'),
@@ -39,10 +39,10 @@ def test_command_shows_a_table(capsys):
         (['no', VGG, '--net', 'prototxt'], 'no: No such file'),
     ],
 )
-def test_command_refuses_with_one_line(capsys, arguments, words):
+def test_command_refuses_with_one_line(capsys, arguments, problem):
     assert run(*arguments) == 1
     error = capsys.readouterr().err
-    assert words in error.splitlines()[-1] and 'Traceback' not in error
+    assert problem in error.splitlines()[-1] and 'Traceback' not in error
 
 
 def test_module_runs_as_a_command():

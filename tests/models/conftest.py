@@ -19,14 +19,14 @@ def running_server():
 
 @pytest.fixture
 def server(running_server):
-    """The server, with no request yet in its list of (fault, Range)."""
+    """Return the server, with no request yet in its list of (fault, Range)."""
     running_server.requests = []
     return running_server
 
 
 @pytest.fixture
 def bare_folder(tmp_path):
-    """A folder where nothing can load, and only sha256sum sums."""
+    """Return a folder where nothing can load, and only sha256sum sums."""
     folder = Folder(tmp_path)
     folder.install('sha256sum')
     return folder
@@ -34,6 +34,6 @@ def bare_folder(tmp_path):
 
 @pytest.fixture(params=LOADERS)
 def folder(request, bare_folder):
-    """A folder where one of the loaders is all that can load."""
+    """Return a folder where one of the loaders is all that can load."""
     bare_folder.install(request.param)
     return bare_folder

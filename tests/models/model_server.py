@@ -88,10 +88,10 @@ class Folder:
 
     def install(self, *tools):
         for tool in tools:
-            found = shutil.which(tool)
-            if not found:
+            program = shutil.which(tool)
+            if not program:
                 pytest.skip(f'{tool} is not installed')
-            (self.bin / tool).symlink_to(found)
+            (self.bin / tool).symlink_to(program)
 
     def table(self, *addresses, name=NAME, size=None, sums=None, optional=None, more=()):
         """Add an entry to the table that the script is given.  more: lines of other kinds."""
@@ -104,7 +104,7 @@ class Folder:
             table.write('\n'.join(lines) + '\n\n')
 
     def command(self, *arguments, shell='sh'):
-        """What to run and how: from the folder above, as the README says."""
+        """Return what to run and how: from the folder above, as the README says."""
         command = [*shell.split(), 'models/download_models.sh', '--timeout', '1']
         command += ['--table', 'table', *arguments]
         command[0] = shutil.which(command[0])
@@ -116,7 +116,7 @@ class Folder:
         return subprocess.run(command, **how, capture_output=True, text=True, timeout=30)
 
     def files(self):
-        """The contents of the folder, but for the script."""
+        """Return the contents of the folder, but for the script."""
         return {p.name: p.read_bytes() for p in self.path.iterdir() if p.name != SCRIPT.name}
 
 

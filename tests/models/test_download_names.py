@@ -17,7 +17,7 @@ def add(folder, server, name, *more, fault='right'):
 
 @pytest.fixture
 def sets(bare_folder, server):
-    """A folder with a table of two sets that share a file, and a file that has to be named."""
+    """Return a folder with a table of two sets that share a file, and a file to be named."""
     bare_folder.install('curl' if shutil.which('curl') else 'wget')
     add(bare_folder, server, 'net.prototxt', 'set plain', 'set normalised')
     add(bare_folder, server, 'normalised.caffemodel', 'set normalised')

@@ -57,7 +57,7 @@ def test_weights_are_no_accident():
 
 
 def test_most_filters_answer_to_some_picture():
-    """Of relu5_1's, 58 % did when the network was made; of the other layers', more."""
+    """58 % of relu5_1's did when the network was made, and more of the other layers'."""
     cnn = load()
     seen = {}
     for name in ('harbour', 'swirls', 'ink_landscape', 'waves'):
@@ -73,7 +73,7 @@ def test_most_filters_answer_to_some_picture():
 
 def losses(seed, iterations):
     content, style = picture('harbour', 64), picture('swirls', 64)
-    found = []
+    values = []
     stylize(
         load(),
         content,
@@ -81,16 +81,16 @@ def losses(seed, iterations):
         num_iterations=iterations,
         seed=seed,
         lbfgs_max_step=10,  # without, some leap too far: which ones, the last digits decide
-        callback=lambda iterate: found.append(iterate.loss.item()),
+        callback=lambda iterate: values.append(iterate.loss.item()),
     )
-    return found
+    return values
 
 
 def test_a_short_run_is_deterministic_and_lowers_the_loss_tenfold():
-    one, other = losses(1, 60), losses(1, 60)
-    assert one == other
-    assert math.isfinite(one[-1])
-    assert one[-1] < one[0] / 10
+    first, second = losses(1, 60), losses(1, 60)
+    assert first == second
+    assert math.isfinite(first[-1])
+    assert first[-1] < first[0] / 10
 
 
 FLAGS = [

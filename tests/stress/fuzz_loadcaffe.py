@@ -31,8 +31,8 @@ SMALL = ('lenet_v1', 'lenet_v2', 'lenet_v2_legacyblobs')
 
 def seeds(folder):
     """Write a small file of each format; return paths, each with its prototxt."""
-    found = [(MODELS / f'{name}.caffemodel', MODELS / 'none.prototxt') for name in SMALL]
-    found += [(MODELS / f'{name}.prototxt', None) for name in SMALL]
+    files = [(MODELS / f'{name}.caffemodel', MODELS / 'none.prototxt') for name in SMALL]
+    files += [(MODELS / f'{name}.prototxt', None) for name in SMALL]
     network = loadcaffe.load(MODELS / 'lenet_v2.prototxt', MODELS / 'lenet_v2.caffemodel')
     deploy = folder / 'deploy.prototxt'
     deploy.write_text('input: "data" ' + (MODELS / 'lenet_v2.prototxt').read_text())
@@ -40,9 +40,9 @@ def seeds(folder):
         module.name: [module.weight, module.bias] for module in network if hasattr(module, 'weight')
     }
     tensors = {
-        f'{name}.{kind}': blob.detach().clone()
+        f'{name}.{blob_name}': blob.detach().clone()
         for name, blobs in weights.items()
-        for kind, blob in zip(('weight', 'bias'), blobs, strict=True)
+        for blob_name, blob in zip(('weight', 'bias'), blobs, strict=True)
     }
     torch.save(tensors, folder / 'new.pth')
     torch.save(tensors, folder / 'old.pth', _use_new_zipfile_serialization=False)
@@ -52,7 +52,7 @@ def seeds(folder):
 
     save_file(tensors, folder / 'net.safetensors')
     names = ['new.pth', 'old.pth', 'net.safetensors', 'net.caffemodel.h5', 'net.mat', 'packed.mat']
-    return found + [(folder / name, deploy) for name in names]
+    return files + [(folder / name, deploy) for name in names]
 
 
 def write_hdf5(path, weights):
@@ -89,12 +89,12 @@ def damage(content, random):
         at = random.integers(size) if where == 0 else random.integers(min(600, size))
         if where == 3:
             at = size - 1 - at
-        kind = random.integers(6)
-        if kind <= 2:
-            content[at] = random.integers(256) if kind else content[at] ^ 1 << random.integers(8)
-        elif kind == 3:
+        choice = random.integers(6)
+        if choice <= 2:
+            content[at] = random.integers(256) if choice else content[at] ^ 1 << random.integers(8)
+        elif choice == 3:
             content[at : at + 4] = random.choice([b'\xff' * 4, b'\0' * 4, b'\xff\xff\xff\x7f'])
-        elif kind == 4:
+        elif choice == 4:
             del content[at : at + random.integers(1, 40)]
         else:
             content[at:at] = content[at : at + random.integers(1, 40)]
@@ -132,8 +132,8 @@ def work(cases, folder, seed, progress):
         mutant = folder / f'mutant_{path.name}'
         mutant.write_bytes(content)
         start = time.perf_counter()
-        words = outcome(mutant, prototxt)
-        progress.put((case, words, time.perf_counter() - start, peak()))
+        result = outcome(mutant, prototxt)
+        progress.put((case, result, time.perf_counter() - start, peak()))
 
 
 EXTRA: list = []
@@ -158,7 +158,7 @@ def run(cases, seed):
             current = cases[0]
             while cases:
                 try:
-                    case, words, seconds, megabytes = progress.get(timeout=30)
+                    case, result, seconds, megabytes = progress.get(timeout=30)
                 except Exception:
                     state = 'hangs' if worker.is_alive() else f'crash {worker.exitcode}'
                     worker.kill()
@@ -166,8 +166,8 @@ def run(cases, seed):
                     cases = cases[cases.index(current) + 1 :]
                     break
                 current = case
-                if words is not None:
-                    yield case, words, seconds, megabytes
+                if result is not None:
+                    yield case, result, seconds, megabytes
                     cases.pop(0)
             worker.join(1)
 
@@ -182,21 +182,23 @@ def main():
     EXTRA.extend((path, MODELS / 'none.prototxt') for path in args.files)
     with tempfile.TemporaryDirectory() as folder:
         count = len(seeds(Path(folder))) + len(EXTRA)
-    total, worst, most, faults = Counter(), 0.0, 0.0, 0
-    for case, words, seconds, megabytes in run(
+    total, worst, largest, faults = Counter(), 0.0, 0.0, 0
+    for case, result, seconds, megabytes in run(
         range(args.first, 64 * count + args.mutants), args.seed
     ):
-        kind = 'cut' if case < 64 * count else 'damaged'
-        bad = words not in ('loaded', 'refused') or seconds > SECONDS or megabytes > MEGABYTES
+        change = 'cut' if case < 64 * count else 'damaged'
+        bad = result not in ('loaded', 'refused') or seconds > SECONDS or megabytes > MEGABYTES
         # An empty file is case 0 of each; no cut file may load, but for one cut between two layers.
-        total[kind, words if words in ('loaded', 'refused') else 'fault'] += 1
-        worst, most = max(worst, seconds), max(most, megabytes)
+        total[change, result if result in ('loaded', 'refused') else 'fault'] += 1
+        worst, largest = max(worst, seconds), max(largest, megabytes)
         if bad:
             faults += 1
-            print(f'case {case}: {words} after {seconds:.1f} s, {megabytes:.0f} MB', flush=True)
-    for (kind, words), number in sorted(total.items()):
-        print(f'{kind} and {words}: {number}')
-    print(f'slowest {worst:.2f} s, most memory {most:.0f} MB (the whole process), {faults} faults')
+            print(f'case {case}: {result} after {seconds:.1f} s, {megabytes:.0f} MB', flush=True)
+    for (change, result), number in sorted(total.items()):
+        print(f'{change} and {result}: {number}')
+    print(
+        f'slowest {worst:.2f} s, most memory {largest:.0f} MB (the whole process), {faults} faults'
+    )
     return 1 if faults else 0
 
 

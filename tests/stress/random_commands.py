@@ -108,7 +108,7 @@ class Draw:
             'recolor_content': rng.random,
             'jpeg_quality': lambda: rng.randint(1, 100),
         }
-        words: dict[str, Callable[[], str]] = {
+        texts: dict[str, Callable[[], str]] = {
             'content_image': self.picture,
             'init_image': self.picture,
             'style_image': lambda: ','.join(self.picture() for _ in range(choose((1, 1, 2, 3)))),
@@ -137,7 +137,7 @@ class Draw:
                 ('out.png', 'out.jpg', 'o.u.t.jpeg', 'out.ppm', 'OUT.PNG', 'ö ü.png', 'out.gif')
             ),
         }
-        self.known = number | words
+        self.known = number | texts
 
     def picture(self) -> str:
         return self.pictures[self.rng.choice(list(self.pictures))]
@@ -168,18 +168,18 @@ class Draw:
         usual = {'-gpu': '-1', '-image_size': '40', '-num_iterations': '3'}
         usual['-content_image'] = self.pictures['rgb.jpg']
         usual['-style_image'] = self.pictures['rgb.png']
-        words = [word for pair in usual.items() for word in pair]
+        argv = [word for pair in usual.items() for word in pair]
         rare = {'preset': 0.3, 'rerun': 0.15}
         names = self.rng.sample(list(defaults), self.rng.randint(0, 12))
         for name in names:
             if self.rng.random() > rare.get(name, 1):
                 continue
             dashes = '--' if self.rng.random() < 0.1 else '-'
-            words.append(dashes + name)
+            argv.append(dashes + name)
             if not isinstance(defaults[name], bool):
-                words.append(self.value(name, defaults[name]))
-        if '-preset' in words or '-rerun' in words:  # their own numbers would take long
-            words += ['-num_iterations', '2', '-image_size', '40']
+                argv.append(self.value(name, defaults[name]))
+        if '-preset' in argv or '-rerun' in argv:  # their own numbers would take long
+            argv += ['-num_iterations', '2', '-image_size', '40']
         if self.rng.random() < 0.03:
-            words.append(self.rng.choice(['-help', '-nosuch', 'positional', '-image_size']))
-        return words
+            argv.append(self.rng.choice(['-help', '-nosuch', 'positional', '-image_size']))
+        return argv

@@ -31,8 +31,10 @@ class Replay:
 
 def replay(recordings: Path, name: str, work: Path, gpu: str | None = None) -> Replay:
     """Run the recorded command of a run in a scratch folder, perhaps on another device."""
-    words = shlex.split((recordings / 'runs' / name / 'cmd.txt').read_text(), comments=True)
-    argv = words[2:]  # after `th neural_style.lua`
+    recorded_command = shlex.split(
+        (recordings / 'runs' / name / 'cmd.txt').read_text(), comments=True
+    )
+    argv = recorded_command[2:]  # after `th neural_style.lua`
     if gpu is not None and '-1' in argv:
         argv[argv.index('-1')] = gpu
     for folder in ('models', 'inputs'):
@@ -93,8 +95,8 @@ def comparable(line: str, plain: bool) -> str:
 
 def reproducible(recorded: Path) -> bool:
     """Return whether the start of a run does not depend on an unknown seed."""
-    words = shlex.split((recorded / 'cmd.txt').read_text(), comments=True)
-    params = command_line().parse(words[2:])
+    recorded_command = shlex.split((recorded / 'cmd.txt').read_text(), comments=True)
+    params = command_line().parse(recorded_command[2:])
     return params.init == 'image' or params.seed >= 0
 
 

@@ -23,8 +23,8 @@ def test_every_flag_is_drawn(tmp_path):
     pictures = random_commands.folder_of_pictures(tmp_path / 'pictures')
     draw = random_commands.Draw(random.Random(1), pictures, 'out.png')
     assert set(draw.known) <= set(flags)
-    words = {word.lstrip('-') for _ in range(400) for word in draw.command()}
-    assert set(flags) <= words
+    drawn_flags = {word.lstrip('-') for _ in range(400) for word in draw.command()}
+    assert set(flags) <= drawn_flags
 
 
 def broken(*args):

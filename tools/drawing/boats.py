@@ -22,11 +22,11 @@ def boats():
     return fleet
 
 
-def boat(layer, x, y, size, kind):
+def boat(layer, x, y, size, variant):
     """A fishing boat with cabin, mast, rigging and, on some, a furled or open sail."""
     polygon = brush(layer)
     hulls = [(42, 92, 138), (196, 58, 48), (236, 232, 222), (44, 112, 96), (222, 150, 52)]
-    hull = hulls[kind % 5]
+    hull = hulls[variant % 5]
 
     def at(*points):
         return [(x + size * u, y - size * v) for u, v in points]
@@ -37,13 +37,13 @@ def boat(layer, x, y, size, kind):
         across = np.array([-along[1], along[0]]) * width * size / 2
         polygon([*(line - across), *(line + across)[::-1]], colour)
 
-    tall = 88 + 10 * (kind % 3)
+    tall = 88 + 10 * (variant % 3)
     rope(4, 8, 4, tall, 1.9, WOOD)
     rope(5, 8, 5, tall, 0.7, (50, 34, 30, 255))
     for u0, u1 in ((-44, 4), (50, 4), (-20, 4), (24, 4)):
         rope(u0, 14, u1, tall - 4, 0.55, (50, 44, 44, 210))
-    if kind in (8, 10):  # a sail, with the shade of its folds
-        sail = (232, 214, 180) if kind == 8 else (186, 78, 50)
+    if variant in (8, 10):  # a sail, with the shade of its folds
+        sail = (232, 214, 180) if variant == 8 else (186, 78, 50)
         cut = np.linspace(0, 1, 10)
         for a, b in zip(cut[:-1], cut[1:], strict=True):
             low, high = (3 - 42 * b, 23 + 2 * b), (3 - 42 * a, 23 + 2 * a)

@@ -9,7 +9,7 @@ from .town import HAZE, HEIGHT, SHORE, WIDTH, hill, town
 
 
 def harbour():
-    """The whole scene, as a Pillow image."""
+    """Draw the whole scene, as a Pillow image."""
     rng = np.random.default_rng(11)
     scene = sky(rng)
     scene = mountains(scene, rng)
@@ -104,33 +104,33 @@ def calm(scene, fleet):
     for layer, line in fleet:
         mirror = np.clip(2 * line * SCALE - 1 - rows, 0, rows[-1])
         mirrored = np.asarray(layer, np.float32)[mirror] / 255
-        below = (rows >= line * SCALE)[:, None]
-        still = mix(still, mirrored[..., :3] * 0.9, mirrored[..., 3] * below)
+        is_water = (rows >= line * SCALE)[:, None]
+        still = mix(still, mirrored[..., :3] * 0.9, mirrored[..., 3] * is_water)
     return still
 
 
 def water(scene, fleet, rng):
     """Mirror everything in water whose ripples grow towards the viewer."""
     y, x = grid(HEIGHT, WIDTH)
-    below = np.maximum(y - SHORE, 0.5)
-    far = 60 / (below + 10)  # distance on the plane of the water
+    depth_on_screen = np.maximum(y - SHORE, 0.5)
+    far = 60 / (depth_on_screen + 10)  # distance on the plane of the water
     waves = noise(1024, 1024, rng, (24, 14), 6, 0.62)
     at = [far * 560, 512 + (x - 512) * far * 0.55]
     swell = map_coordinates(gaussian_filter(waves, 1.2), at, order=1, mode='reflect') - 0.5
     fine = noise(*y.shape, rng, (260, 36), 3, 0.7) - 0.5
-    swell = swell + 0.35 * fine * step(0, 120, below)
-    reach = 5 + below * 0.30
+    swell = swell + 0.35 * fine * step(0, 120, depth_on_screen)
+    reach = 5 + depth_on_screen * 0.30
     still = calm(scene, fleet)
     at = [np.clip(y + swell * reach, SHORE, HEIGHT - 1) * SCALE, (x + swell * reach * 0.3) * SCALE]
     image = np.stack(
         [map_coordinates(still[..., c], at, order=1, mode='nearest') for c in range(3)], -1
     )
-    near = step(0, 250, below)
+    near = step(0, 250, depth_on_screen)
     deep = mix((0.10, 0.25, 0.32), (0.04, 0.13, 0.20), near)
     image = mix(image * 0.92, deep, np.clip(0.20 + 0.30 * near - 0.9 * swell, 0, 0.85))
     glint = step(0.16, 0.34, swell + 0.10 * np.exp(-(((x - 120) / 200) ** 2)))
     image = mix(image, (0.98, 0.90, 0.76), 0.42 * glint)
-    image = mix(image, (0.06, 0.09, 0.12), 0.5 * np.exp(-below / 3))
+    image = mix(image, (0.06, 0.09, 0.12), 0.5 * np.exp(-depth_on_screen / 3))
     return mix(scene, image, step(-0.5, 0.5, y - SHORE))
 
 

@@ -31,7 +31,7 @@ POINTS = [
 
 
 def horse():
-    """The whole picture, as a Pillow image."""
+    """Draw the whole picture, as a Pillow image."""
     rng = np.random.default_rng(52)
     y, x = grid(HEIGHT, WIDTH)
     scene = sky(y)
@@ -106,13 +106,13 @@ def shade(colour, relief, lit):
     half = sun + np.array([0, 0, 1.0])
     half /= np.linalg.norm(half)
     direct = np.clip(normal @ sun, 0, 1)
-    above = 0.5 - 0.5 * normal[..., 1]
+    upwards = 0.5 - 0.5 * normal[..., 1]
     hollow = np.clip((gaussian_filter(relief, 26) - relief) / 40, 0, 0.5)
-    light = (0.20 + 0.34 * above**1.5)[..., None] * np.array([0.92, 0.98, 1.08])
+    light = (0.20 + 0.34 * upwards**1.5)[..., None] * np.array([0.92, 0.98, 1.08])
     light = light + (1.02 * direct)[..., None] * np.array([1.06, 1.0, 0.92])
-    light = light + (0.27 * (1 - above) ** 2)[..., None] * np.array([0.9, 1.0, 0.5])
+    light = light + (0.27 * (1 - upwards) ** 2)[..., None] * np.array([0.9, 1.0, 0.5])
     shine = np.clip(normal @ half, 0, 1)
-    gloss = 0.20 * shine**40 + 0.16 * shine**9 + 0.10 * above**4 * direct
+    gloss = 0.20 * shine**40 + 0.16 * shine**9 + 0.10 * upwards**4 * direct
     picture = colour * light * (1 - hollow)[..., None] + gloss[..., None] * np.array([1, 0.96, 0.9])
     return np.clip(picture * lit, 0, 1)
 

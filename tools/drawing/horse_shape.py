@@ -144,7 +144,7 @@ def merge(first, second, soft):
 
 
 def muscles():
-    """What every muscle adds to the relief of the near side."""
+    """Return what every muscle adds to the relief of the near side."""
     total = np.zeros((HEIGHT, WIDTH), np.float32)
     for points, blur, height in MUSCLES:
         path = fit(curve(points, 60)) if len(points) > 2 else fit(np.linspace(*points, 40))

@@ -123,11 +123,11 @@ class Paper:
         self.seals.append(gaussian_filter(np.asarray(image, np.float32) / 255, 0.8))
 
     def ground(self, sheet):
-        """What lies below the ink; here the bare sheet."""
+        """Draw what is under the ink; here the bare sheet."""
         return sheet
 
     def image(self):
-        """The finished sheet, as a Pillow image."""
+        """Return the finished sheet, as a Pillow image."""
         rng = self.rng
         fibres = noise(*self.y.shape, rng, (90, 500), 2, 0.8) + noise(
             *self.y.shape, rng, (500, 90), 2, 0.8

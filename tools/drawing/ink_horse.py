@@ -29,7 +29,7 @@ HOOVES = [(672, 540, -2.8), (494, 602, 0.2), (898, 524, 0.75), (228, 582, 2.5)]
 
 
 def ink_horse():
-    """The whole sheet, as a Pillow image."""
+    """Draw the whole sheet, as a Pillow image."""
     paper = Paper(1024, 768, 33)
     dust(paper)
     for leg in FAR_LEGS:

@@ -42,8 +42,8 @@ def mountain(paper, summits, dark, depth, rough):
     ridge = np.interp(paper.x[0], line[:, 0], line[:, 1], left=5000, right=5000)
     first, last = line[0, 0], line[-1, 0]
     ends = step(first, first + 80, paper.x[0]) * step(last, last - 80, paper.x[0])
-    below = paper.y - ridge
-    fade = np.exp(-np.clip(below, 0, None) / depth * 1.5) * step(-0.6, 0.9, below)
+    distance = paper.y - ridge
+    fade = np.exp(-np.clip(distance, 0, None) / depth * 1.5) * step(-0.6, 0.9, distance)
     mist = noise(*paper.y.shape, rng, (7, 3), 5)
     paper.wash(dark * fade * ends * (0.35 + 1.1 * mist))
     faces = noise(*paper.y.shape, rng, (9, 12), 6, 0.6, ridged=True)  # planes of the rock

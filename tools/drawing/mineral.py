@@ -96,20 +96,20 @@ def peak(paper, cx, top, foot, half, stops, lean=0.0, ink=1.0, cover=0.93, mist=
         return
     x, tall = paper.x[at][0], foot - top
     line = profile(x, cx, top, foot, half, lean, paper.rng)
-    below = paper.y[at] - line
-    inside = step(-0.6, 0.7, below)
+    distance = paper.y[at] - line
+    inside = step(-0.6, 0.7, distance)
     drop = np.clip((paper.y[at] - top) / tall, 0, 1)
-    depth = np.clip(below / tall, 0, 1)
+    depth = np.clip(distance / tall, 0, 1)
     sway = 0.16 * (paper.clouds[at] - 0.5)
     fade = inside * step(1, 1 - mist, drop + sway)
     paper.ink[at] *= 1 - fade
     paper.cover[at] *= 1 - fade * step(0.1, 0.3, mist)
-    folds = noise(*below.shape, paper.rng, (max(2, tall / 60), max(3, half / 13)), 4, 0.6)
+    folds = noise(*distance.shape, paper.rng, (max(2, tall / 60), max(3, half / 13)), 4, 0.6)
     colour = gradient(0.50 * drop + 0.80 * depth + 2.2 * sway + 0.25 * (folds - 0.5), stops)
     colour = colour * (0.82 + 0.36 * folds)[..., None]
     paper.paint(at, colour, cover * fade)
     paper.ink[at] += 0.28 * ink * fade * step(0.42, 0.15, folds) * step(0.95, 0.3, drop)
-    paper.ink[at] += 0.20 * ink * fade * step(9, 0, below)
+    paper.ink[at] += 0.20 * ink * fade * step(9, 0, distance)
     ridge = np.column_stack([x, line])
     outline(paper, ridge, foot, tall, ink, mist)
     paper.mask = np.zeros_like(paper.ink)

@@ -24,7 +24,7 @@ MASSIFS = [
 
 
 def qinglu():
-    """The whole sheet, as a Pillow image."""
+    """Draw the whole sheet, as a Pillow image."""
     paper = Mineral(WIDTH, HEIGHT, 41)
     distance(paper)
     for massif in MASSIFS:

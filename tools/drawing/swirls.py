@@ -27,7 +27,7 @@ GOLD = [
 
 
 def swirls():
-    """The whole painting, as a Pillow image."""
+    """Draw the whole painting, as a Pillow image."""
     rng = np.random.default_rng(5)
     y, x = grid(HEIGHT, WIDTH)
     scene = paint_sky(y, x, rng)

@@ -21,7 +21,7 @@ NEAR_HOLLOW = [(520, 720), (440, 696), (370, 660), (320, 622), (288, 590), (276,
 
 
 def waves():
-    """The whole print, as a Pillow image."""
+    """Draw the whole print, as a Pillow image."""
     rng = np.random.default_rng(8)
     image = Image.new('RGB', (WIDTH * SCALE, HEIGHT * SCALE), SKY)
     pen = ImageDraw.Draw(image)

@@ -89,7 +89,7 @@ def test_values_beyond_float32_become_infinite(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'content, words',
+    'content, problem',
     [
         (SHAPE + packed(FLOATS[:5]), r'shape \[2, 3\] is 6 values, it holds 5'),
         (SHAPE + packed(FLOATS + [7.0]), 'is 6 values, it holds 7'),
@@ -125,14 +125,14 @@ def test_values_beyond_float32_become_infinite(tmp_path):
         (b'\x0c', 'stray end of group'),
     ],
 )
-def test_inconsistent_blob_is_refused(tmp_path, content, words):
+def test_inconsistent_blob_is_refused(tmp_path, content, problem):
     path = write_blob(tmp_path, content)
-    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'net\.caffemodel: .*{words}'):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'net\.caffemodel: .*{problem}'):
         loadcaffe.read(path)
 
 
 def test_missing_values_are_not_allocated(tmp_path, monkeypatch):
-    def allocate(*size, **kind):
+    def allocate(*size, **options):
         raise AssertionError(f'allocated {size}')
 
     monkeypatch.setattr(torch, 'empty', allocate)

@@ -84,7 +84,7 @@ def test_network_of_many_layers_loads_quickly(tmp_path):
 
 
 def test_network_as_deep_as_resnet_1001_is_read(tmp_path):
-    """Its 333 blocks of three convolutions have 4,330 layers and 5,995 blobs."""
+    """ResNet-1001 has 333 blocks of three convolutions: 4,330 layers, 5,995 blobs."""
     number = [blob_of([1.0])]
     layers = [
         step(layer_type, 'a', 'a', number * blobs)

@@ -12,7 +12,7 @@ GZIP = b'\x1f\x8b\x08\0\0\0\0\0'
 
 
 @pytest.mark.parametrize(
-    'content, words',
+    'content, problem',
     [
         (b'', 'empty'),
         (b'<!DOCTYPE html>\n<html><title>404</title></html>', 'a web page'),
@@ -31,10 +31,10 @@ GZIP = b'\x1f\x8b\x08\0\0\0\0\0'
         ),
     ],
 )
-def test_file_that_is_no_caffemodel_is_named(tmp_path, content, words):
+def test_file_that_is_no_caffemodel_is_named(tmp_path, content, problem):
     path = tmp_path / 'VGG.caffemodel'
     path.write_bytes(content)
-    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'VGG\.caffemodel: .*{words}'):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'VGG\.caffemodel: .*{problem}'):
         loadcaffe.load('VGG.prototxt', path)
 
 

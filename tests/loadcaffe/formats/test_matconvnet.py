@@ -74,7 +74,7 @@ def test_mat_bomb_is_not_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'variables, words',
+    'variables, problem',
     [
         ({'x': 1.0}, 'no cell of layers'),
         ({'layers': cell([{'name': 'a', 'type': 'custom'}])}, "type 'custom'"),
@@ -82,8 +82,8 @@ def test_mat_bomb_is_not_unpacked(tmp_path):
         ({'layers': cell([{'name': 'a', 'type': 'pool', 'method': 'sum'}])}, "pools by 'sum'"),
     ],
 )
-def test_mat_refuses_other_networks(tmp_path, variables, words):
+def test_mat_refuses_other_networks(tmp_path, variables, problem):
     io = pytest.importorskip('scipy.io')
     io.savemat(tmp_path / 'x.mat', variables)
-    with pytest.raises(loadcaffe.CaffeFormatError, match=f'x.mat: .*{words}'):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=f'x.mat: .*{problem}'):
         loadcaffe.load('no', tmp_path / 'x.mat')

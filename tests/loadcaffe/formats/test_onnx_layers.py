@@ -108,8 +108,8 @@ UNSUPPORTED = {
 
 @pytest.mark.parametrize('name', UNSUPPORTED)
 def test_onnx_node_that_is_not_supported_is_named(tmp_path, name):
-    node, words = UNSUPPORTED[name]
+    node, problem = UNSUPPORTED[name]
     path = save_onnx(tmp_path, [node, ('Conv', 'y w', 'z', {})], {'w': CONV, 'm': random(8, 8)})
-    match = rf"net\.onnx: layer 'n_y' has the type '{words}.*', which loadcaffe does not read"
+    match = rf"net\.onnx: layer 'n_y' has the type '{problem}.*', which loadcaffe does not read"
     with pytest.raises(loadcaffe.CaffeFormatError, match=match):
         loadcaffe.load('no', path)

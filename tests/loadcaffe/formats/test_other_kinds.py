@@ -100,20 +100,20 @@ INNER_KINDS = {
 }
 
 
-@pytest.mark.parametrize('kind', [*KINDS, *INNER_KINDS])
-def test_file_of_another_kind_is_named_as_that(tmp_path, kind):
-    make, words = (KINDS | INNER_KINDS)[kind]
+@pytest.mark.parametrize('format_name', [*KINDS, *INNER_KINDS])
+def test_file_of_another_kind_is_named_as_that(tmp_path, format_name):
+    make, problem = (KINDS | INNER_KINDS)[format_name]
     (tmp_path / 'VGG.caffemodel').write_bytes(make())
-    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'VGG\.caffemodel: .*{words}'):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'VGG\.caffemodel: .*{problem}'):
         loadcaffe.load('no', tmp_path / 'VGG.caffemodel')
 
 
-@pytest.mark.parametrize('kind', [*KINDS, *NETWORKS])
-def test_file_of_another_kind_is_named_in_the_place_of_a_prototxt(tmp_path, kind):
-    make, words = (KINDS | NETWORKS)[kind]
+@pytest.mark.parametrize('format_name', [*KINDS, *NETWORKS])
+def test_file_of_another_kind_is_named_in_the_place_of_a_prototxt(tmp_path, format_name):
+    make, problem = (KINDS | NETWORKS)[format_name]
     (tmp_path / 'VGG.prototxt').write_bytes(make())
     (tmp_path / 'net.caffemodel').write_bytes(v2_net(*FIRE).SerializeToString())
-    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'VGG\.prototxt: .*{words}'):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'VGG\.prototxt: .*{problem}'):
         loadcaffe.load(tmp_path / 'VGG.prototxt', tmp_path / 'net.caffemodel', net='prototxt')
 
 

@@ -6,7 +6,7 @@ import loadcaffe
 
 
 @pytest.mark.parametrize(
-    'content, words',
+    'content, problem',
     [
         (b'layer { name: "a"', 'Expected'),
         (b'layer { type: 3 }', 'string'),
@@ -22,10 +22,10 @@ import loadcaffe
         (b'<!DOCTYPE html>', 'not a prototxt'),
     ],
 )
-def test_invalid_prototxt_is_refused_with_a_place(tmp_path, content, words):
+def test_invalid_prototxt_is_refused_with_a_place(tmp_path, content, problem):
     path = tmp_path / 'net.prototxt'
     path.write_bytes(content)
-    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'net\.prototxt: .*{words}'):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=rf'net\.prototxt: .*{problem}'):
         loadcaffe.read(path)
 
 

@@ -17,7 +17,7 @@ def vgg():
 
 
 def state_dict(network):
-    """Names as in jcjohnson's vgg19-d01eb7cb.pth."""
+    """Return the weights under the names of jcjohnson's vgg19-d01eb7cb.pth."""
     convolutions = [module for module in network if isinstance(module, torch.nn.Conv2d)]
     linear = [module for module in network if isinstance(module, torch.nn.Linear)]
     modules = {f'features.{2 * i}': module for i, module in enumerate(convolutions)}
@@ -76,7 +76,7 @@ def test_pth_weights_go_to_the_layers_of_the_prototxt(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'content, words',
+    'content, problem',
     [
         ({}, 'not a state dict'),
         ([1], 'not a state dict'),
@@ -89,9 +89,9 @@ def test_pth_weights_go_to_the_layers_of_the_prototxt(tmp_path):
         ({'a.²': torch.ones(1)}, 'is not a tensor LAYER.weight'),
     ],
 )
-def test_pth_without_a_state_dict_is_refused(tmp_path, content, words):
+def test_pth_without_a_state_dict_is_refused(tmp_path, content, problem):
     torch.save(content, tmp_path / 'x.pth')
-    with pytest.raises(loadcaffe.CaffeFormatError, match=f'x.pth: .*{words}'):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=f'x.pth: .*{problem}'):
         loadcaffe.load('no', tmp_path / 'x.pth')
 
 

@@ -24,7 +24,7 @@ def test_fields_that_the_schema_lacks_are_named_with_their_layers():
 
 
 @pytest.mark.parametrize(
-    'content, words',
+    'content, problem',
     [
         ('layer {\n name: "a', 'line 2, column 8: a string that does not end'),
         ("name: 'a\n'", 'line 1, column 7: a string that does not end'),
@@ -34,6 +34,6 @@ def test_fields_that_the_schema_lacks_are_named_with_their_layers():
         ('a: 1\n' * 70_000, 'line 50001, column 1: more than 150000 words'),
     ],
 )
-def test_what_would_take_long_to_parse_is_refused_with_its_place(content, words):
-    with pytest.raises(loadcaffe.CaffeFormatError, match=f'net.prototxt: not .*{words}'):
+def test_what_would_take_long_to_parse_is_refused_with_its_place(content, problem):
+    with pytest.raises(loadcaffe.CaffeFormatError, match=f'net.prototxt: not .*{problem}'):
         tokens.unknown_fields(content, 'net.prototxt')

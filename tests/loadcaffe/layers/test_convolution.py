@@ -70,7 +70,7 @@ def test_layers_without_bias_have_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'faulty, words',
+    'faulty, problem',
     [
         (conv_layer((4, 3, 3, 3), kernel_size=[5]), 'should be 4 x 3 x 5 x 5, is 4 x 3 x 3 x 3'),
         (conv_layer((4, 3, 3, 3), kernel_size=[3], num_output=5), 'should be 5 x 3 x 3 x 3'),
@@ -99,9 +99,9 @@ def test_layers_without_bias_have_none(tmp_path):
         (layer('Dropout', dropout_param={'dropout_ratio': 1.5}), 'dropout_ratio 1.5'),
     ],
 )  # fmt: skip
-def test_load_refuses_a_layer_naming_it_and_the_file(tmp_path, faulty, words):
+def test_load_refuses_a_layer_naming_it_and_the_file(tmp_path, faulty, problem):
     with pytest.raises(
-        loadcaffe.CaffeFormatError, match=rf"net\.caffemodel: layer 'layer1'.*{words}"
+        loadcaffe.CaffeFormatError, match=rf"net\.caffemodel: layer 'layer1'.*{problem}"
     ):
         load_net(tmp_path, faulty)
 
