@@ -23,7 +23,7 @@ def boats():
 
 
 def boat(layer, x, y, size, variant):
-    """A fishing boat with cabin, mast, rigging and, on some, a furled or open sail."""
+    """Draw a fishing boat with cabin, mast, rigging and, on some, a furled or open sail."""
     polygon = brush(layer)
     hulls = [(42, 92, 138), (196, 58, 48), (236, 232, 222), (44, 112, 96), (222, 150, 52)]
     hull = hulls[variant % 5]
@@ -57,7 +57,7 @@ def boat(layer, x, y, size, variant):
 
 
 def hull_and_cabin(polygon, at, rope, hull):
-    """The cabin behind the mast, then the hull before it, with rail, fenders and a net."""
+    """Draw the cabin behind the mast, then the hull before it, with rail, fenders and a net."""
     deck = [(-46, 15), (-30, 11.5), (0, 10), (30, 12), (52, 19)]
     keel = [(44, 4), (38, 0), (-38, 0), (-44, 3)]
     polygon(at((-34, 10), (-34, 22), (-14, 22), (-14, 10)), (240, 234, 220))

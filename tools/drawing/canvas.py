@@ -75,7 +75,7 @@ def grid(height, width):
 
 
 def brush(image):
-    """A drawing pen that mixes translucent colours, in pixels of the saved size."""
+    """Return a drawing pen that mixes translucent colours, in pixels of the saved size."""
     pen = ImageDraw.Draw(image, 'RGBA')
 
     def polygon(points, colour):
@@ -90,7 +90,7 @@ def box(x0, y0, x1, y1):
 
 
 def tone(colour, factor, alpha=255):
-    """A colour made lighter or darker."""
+    """Return a colour made lighter or darker."""
     return (*(int(min(255, c * factor)) for c in colour), alpha)
 
 

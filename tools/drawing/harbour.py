@@ -97,7 +97,7 @@ def paste(scene, layer):
 
 
 def calm(scene, fleet):
-    """The scene with everything mirrored in still water, each boat at its own waterline."""
+    """Return the scene with everything mirrored in still water, each boat at its own waterline."""
     rows = np.arange(HEIGHT * SCALE)
     shore = np.where(rows < SHORE * SCALE, rows, np.maximum(2 * SHORE * SCALE - 1 - rows, 0))
     still = scene[shore]
@@ -135,7 +135,7 @@ def water(scene, fleet, rng):
 
 
 def finish(scene, rng):
-    """A photograph's bloom, contrast, falling light at the corners and grain."""
+    """Add a photograph's bloom, contrast, falling light at the corners and grain."""
     y, x = grid(HEIGHT, WIDTH)
     bloom = np.stack([gaussian_filter(scene[..., c], 14) for c in range(3)], -1)
     scene = mix(scene, np.maximum(scene, bloom), 0.35)

@@ -54,7 +54,7 @@ def horse():
 
 
 def soft(mask):
-    """A mask with the slightly unsharp edge of a lens."""
+    """Return a mask with the slightly unsharp edge of a lens."""
     return gaussian_filter(mask, 1.3)
 
 

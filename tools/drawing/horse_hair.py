@@ -38,7 +38,7 @@ class Strands:
                 self.pen.line(piece, fill=colour, width=width)
 
     def over(self, scene, blur=0.7):
-        """The scene with the sheet on top of it."""
+        """Return the scene with the sheet on top of it."""
         layer = np.asarray(self.image, np.float32) / 255
         alpha = gaussian_filter(layer[..., 3], blur)[..., None]
         colour = gaussian_filter(layer[..., :3] * layer[..., 3:], (blur, blur, 0))
@@ -77,7 +77,7 @@ def mane(scene, rng):
 
 
 def grass(scene, rng, near):
-    """A strip of meadow: dim far blades, then the sharp near ones; the shadow of the horse."""
+    """Draw a strip of meadow: dim far blades, then the sharp near ones; the shadow of the horse."""
     y, x = grid(HEIGHT, WIDTH)
     if not near:
         field = noise(*y.shape, rng, (40, 16), 6, 0.6)
@@ -93,7 +93,7 @@ def grass(scene, rng, near):
 
 
 def blades(pen, depth, rng):
-    """One row of blades; depth: 0 for the farthest, 1 for the nearest."""
+    """Draw one row of blades; depth: 0 for the farthest, 1 for the nearest."""
     foot = GROUND + 6 + (HEIGHT + 26 - GROUND) * depth**1.2
     tall = 10 + 34 * depth
     for _ in range(int(2600 - 1500 * depth)):

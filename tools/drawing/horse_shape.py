@@ -103,7 +103,7 @@ def fit(points):
 
 
 def contour(outline):
-    """The closed curve through an outline; the sole of a hoof stays straight."""
+    """Return the closed curve through an outline; the sole of a hoof stays straight."""
     toe = TOES.get(outline[0])
     if toe:
         return curve([*outline[toe + 1 :], *outline[: toe + 1]], 600)

@@ -112,7 +112,7 @@ class Paper:
             self.stroke(path, dark * self.rng.uniform(0.4, 1), bristle=0.1)
 
     def seal(self, x, y, size, strokes):
-        """A red seal; strokes are white lines of its carving, in a unit square."""
+        """Draw a red seal; strokes are white lines of its carving, in a unit square."""
         image = Image.new('L', (self.ink.shape[1], self.ink.shape[0]))
         pen = ImageDraw.Draw(image)
         corners = [v * SCALE for v in (x, y, x + size, y + size)]

@@ -52,7 +52,7 @@ def ink_horse():
 
 
 def limb(paper, leg, dark):
-    """A leg: a wet stroke for the muscle, a sharper one for tendon and bone."""
+    """Draw a leg: a wet stroke for the muscle, a sharper one for tendon and bone."""
     paper.stroke([(*leg[0][:2], 2), *leg[1:]], dark * 0.75, 0.15, 0.5, 0.4, 1.2)
     lower = leg[len(leg) // 2 - 1 :]
     paper.stroke([(x, y, w * 0.72) for x, y, w in lower], dark * 0.8, 0.2, 0.6, 0.4)
@@ -61,14 +61,14 @@ def limb(paper, leg, dark):
 
 
 def hoof(paper, x, y, angle):
-    """A hoof, one short press of the brush."""
+    """Draw a hoof, one short press of the brush."""
     dx, dy = np.cos(angle), np.sin(angle)
     path = [(x + u * dx, y + u * dy, width) for u, width in ((-4, 12), (6, 18), (16, 18))]
     paper.stroke(path, 1.9, 0.05, 0.2, 0.2)
 
 
 def muscles(paper):
-    """The dark masses: neck, shoulder, belly, haunch; the back stays light."""
+    """Draw the dark masses: neck, shoulder, belly, haunch; the back stays light."""
     strokes = [
         # points, dark, dry
         ([(742, 250, 14), (722, 300, 46), (700, 350, 58), (676, 404, 42), (650, 438, 16)], 1, 0.25),
@@ -92,7 +92,7 @@ def muscles(paper):
 
 
 def contour(paper):
-    """A broken line, now wet, now dry, around chest, back, croup and belly."""
+    """Draw a broken line, now wet, now dry, around chest, back, croup and belly."""
     for first, last, wide in ((1, 6, 5), (5, 10, 5), (9, 14, 9), (15, 21, 6), (19, 26, 6)):
         points = np.array(BODY[first:last], float)
         width = wide * np.sin(np.linspace(0.15, 2.9, len(points)))

@@ -34,7 +34,7 @@ def ink_landscape():
 
 
 def mountain(paper, summits, dark, depth, rough):
-    """A ridge line, a wash that fades into mist below it, and the folds of the rock."""
+    """Draw a ridge line, a wash that fades into mist below it, and the folds of the rock."""
     rng = paper.rng
     line = curve(summits, 700)
     crags = (noise(700, 700, rng, (9, 9), 6, 0.55)[350] - 0.5) * rough * 2.4
@@ -84,7 +84,7 @@ def distant_trees(paper):
 
 
 def shore(paper):
-    """The edge of the lake and a few lines of water."""
+    """Draw the edge of the lake and a few lines of water."""
     rng = paper.rng
     for x0, y0, long, dark in ((470, 590, 300, 0.7), (-20, 575, 260, 0.5), (590, 612, 190, 0.6)):
         for k in range(5):
@@ -101,7 +101,7 @@ def shore(paper):
 
 
 def hut(paper, x, y, size):
-    """A thatched pavilion on posts."""
+    """Draw a thatched pavilion on posts."""
 
     def line(points, width, dark=1.2, dry=0.15):
         paper.stroke([(x + u * size, y + v * size, width) for u, v in points], dark, dry)
@@ -121,7 +121,7 @@ def hut(paper, x, y, size):
 
 
 def boat(paper, x, y, size):
-    """A fisherman's boat with a mat roof, its pole and its shade on the water."""
+    """Draw a fisherman's boat with a mat roof, its pole and its shade on the water."""
 
     def line(points, dark=1.4, dry=0.1):
         paper.stroke([(x + u * size, y + v * size, w * size) for u, v, w in points], dark, dry)
@@ -142,7 +142,7 @@ def boat(paper, x, y, size):
 
 
 def pine(paper):
-    """An old pine that leans in from the lower left, on a rock."""
+    """Draw an old pine that leans in from the lower left, on a rock."""
     rng = paper.rng
     rocks(paper)
     trunk = [(58, 924, 46), (76, 880, 42), (60, 815, 38), (92, 745, 36), (80, 680, 31),
@@ -201,7 +201,7 @@ def rocks(paper):
 
 
 def needles(paper, x, y, size):
-    """A fan of pine needles over a pale wash."""
+    """Draw a fan of pine needles over a pale wash."""
     rng = paper.rng
     outline = [(x + 1.1 * size * np.cos(a), y - 4 + 0.55 * size * np.sin(a))
                for a in np.linspace(0, 5.5, 8)]  # fmt: skip

@@ -50,7 +50,7 @@ class Mineral(Paper):
         self.cover[at] *= 1 - amount
 
     def dab(self, x, y, r, colour, cover=0.9):
-        """A round dab of pigment."""
+        """Draw a round dab of pigment."""
         at = self.window(x - r - 2, y - r - 2, x + r + 2, y + r + 2)
         far = np.hypot(self.x[at] - x, (self.y[at] - y) * 1.15)
         self.paint(at, np.array(colour), cover * step(r + 0.6, r - 0.9, far))
@@ -69,7 +69,7 @@ class Mineral(Paper):
 
 
 def crags(count, rng):
-    """A rough line of so many points, mean near 0, within about 0.5 of it."""
+    """Return a rough line of so many points, mean near 0, within about 0.5 of it."""
     at = np.linspace(0, 1, count)
     bumps = (6, 13, 27, 55, 110)
     return sum(np.interp(at, np.linspace(0, 1, n), rng.normal(0, 1.6 / n**0.9, n)) for n in bumps)
@@ -90,7 +90,7 @@ def profile(x, cx, top, foot, half, lean, rng):
 
 
 def peak(paper, cx, top, foot, half, stops, lean=0.0, ink=1.0, cover=0.93, mist=0.35):
-    """One rock or peak: colours that change downwards, an outline, folds; its foot in mist."""
+    """Draw one rock or peak: colours that change downwards, an outline, folds; its foot in mist."""
     at = paper.window(cx - half, top - 30, cx + half, foot)
     if paper.x[at].size < 400:
         return
@@ -119,7 +119,7 @@ def peak(paper, cx, top, foot, half, stops, lean=0.0, ink=1.0, cover=0.93, mist=
 
 
 def outline(paper, ridge, foot, tall, ink, mist):
-    """The contour in separate strokes, thinner and paler towards the foot."""
+    """Draw the contour in separate strokes, thinner and paler towards the foot."""
     rng = paper.rng
     path = ridge[:: max(3, len(ridge) // 90)]
     path = path[path[:, 1] < foot - tall * (0.10 + 0.5 * mist)]

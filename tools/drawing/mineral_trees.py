@@ -7,7 +7,7 @@ from .mineral import DEEP_MALACHITE, MALACHITE
 
 
 def trees(paper, cx, top, half, tall):
-    """A row of dotted trees on the slope of a rock."""
+    """Draw a row of dotted trees on the slope of a rock."""
     rng = paper.rng
     for _ in range(rng.integers(4, 11)):
         u = rng.normal(0, 0.4)
@@ -24,7 +24,7 @@ def trees(paper, cx, top, half, tall):
 
 
 def pine(paper, x, y, size):
-    """A pine with a bent trunk and flat clouds of needles."""
+    """Draw a pine with a bent trunk and flat clouds of needles."""
     rng = paper.rng
     bend = rng.choice([-1, 1]) * rng.uniform(6, 16)
     trunk = [(x, y, 9), (x + bend * 0.3, y - 30, 7.5), (x - bend * 0.2, y - 62, 6),
@@ -43,7 +43,7 @@ def pine(paper, x, y, size):
 
 
 def needles(paper, x, y, size):
-    """A flat cloud of needles: malachite below, fans of ink on it."""
+    """Draw a flat cloud of needles: malachite below, fans of ink on it."""
     rng = paper.rng
     for _ in range(9):
         at = x + rng.normal(0, size * 0.36), y - size * 0.1 + rng.normal(0, size * 0.12)

@@ -54,7 +54,7 @@ def distance(paper):
 
 
 def mountain(paper, cx, top, foot, half, count):
-    """A main peak, shoulders beside it, rocks stacked in front of it down to its foot."""
+    """Draw a main peak, shoulders beside it, rocks stacked in front of it down to its foot."""
     rng = paper.rng
     tall = foot - top
     for side in (-1, 1):
@@ -78,7 +78,7 @@ def mountain(paper, cx, top, foot, half, count):
 
 
 def waterfall(paper):
-    """A thin fall between two peaks: bare paper, a few lines, spray at its foot."""
+    """Draw a thin fall between two peaks: bare paper, a few lines, spray at its foot."""
     rng = paper.rng
     for x, top, half, lean in ((270, 226, 48, -0.2), (346, 238, 56, 0.2)):
         peak(paper, x, top, 430, half, UPPER, lean)
@@ -120,7 +120,7 @@ def mist(paper):
 
 
 def river(paper):
-    """A thin green wash that deepens towards us, and fine ripples in groups."""
+    """Draw a thin green wash that deepens towards us, and fine ripples in groups."""
     rng = paper.rng
     calm = noise(*paper.y.shape, rng, (14, 4), 4)
     deep = step(622, 715, paper.y) * (0.38 + 0.42 * calm)
@@ -138,7 +138,7 @@ def river(paper):
 
 
 def shore(paper, cx, y, half, tall):
-    """A bank in ochre and green with rocks on it."""
+    """Draw a bank in ochre and green with rocks on it."""
     rng = paper.rng
     t = np.linspace(-1, 1, 40)
     edge = y + tall * 0.14 * np.abs(t) ** 3 + 2.5 * np.sin(9 * t) + 6 * crags(40, rng)
@@ -160,7 +160,7 @@ def shore(paper, cx, y, half, tall):
 
 
 def pavilion(paper, x, y, size):
-    """A small open pavilion with a red-brown frame and a tiled roof."""
+    """Draw a small open pavilion with a red-brown frame and a tiled roof."""
 
     def place(points):
         return [(x + u * size, y + v * size) for u, v in points]
@@ -186,7 +186,7 @@ def pavilion(paper, x, y, size):
 
 
 def boat(paper, x, y):
-    """A fishing boat, small."""
+    """Draw a fishing boat, small."""
     hull = [(x - 40, y - 6), (x - 20, y + 3), (x + 20, y + 3), (x + 42, y - 7), (x + 18, y - 3),
             (x - 18, y - 3)]  # fmt: skip
     paper.area(hull, [(0, OCHRE), (1, (0.50, 0.36, 0.22))])

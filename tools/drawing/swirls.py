@@ -150,7 +150,7 @@ def paint_village(scene, angle, rng):
 
 
 def paint_cypress(scene, angle, y, x):
-    """A dark tree like a flame, taller than the hills; the brush climbs it in waves."""
+    """Draw a dark tree like a flame, taller than the hills; the brush climbs it in waves."""
     height = np.clip((800 - y) / 770, 0, 1)
     tree = np.zeros(y.shape, bool)
     for cx, half, top in ((128, 92, 1.0), (222, 46, 0.56)):
@@ -212,7 +212,7 @@ def strokes(canvas, relief, scene, angle, size, rng, only=None):
 
 
 def bundle(canvas, relief, path, colour, width, rng):
-    """One stroke: bristles side by side, each with its own shade and thickness of paint."""
+    """Draw one stroke: bristles side by side, each with its own shade and thickness of paint."""
     pens = ImageDraw.Draw(canvas), ImageDraw.Draw(relief)
     bristles = max(3, round(width * SCALE / 3.2))
     hair = 4 if width > 3 else 3

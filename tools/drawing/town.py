@@ -21,7 +21,7 @@ def hill_top(x):
 
 
 def hill(scene, rng):
-    """The wooded hill behind the houses."""
+    """Draw the wooded hill behind the houses."""
     y, x = grid(HEIGHT, WIDTH)
     top = hill_top(x) - 16 + 5 * np.sin(x / 23) + 3 * np.sin(x / 9)
     leaves = noise(*y.shape, rng, (40, 54), 5, 0.75)
@@ -63,7 +63,7 @@ def town(scene, rng):
 
 
 def house(polygon, x, base, width, height, size, rng):
-    """A house seen a little from the right: lit front, shaded side, tiled roof, windows."""
+    """Draw a house seen a little from the right: lit front, shaded side, tiled roof, windows."""
     wall = np.array(WALLS[rng.integers(len(WALLS))]) * rng.uniform(0.9, 1.05)
     tiles = np.array(ROOFS[rng.integers(len(ROOFS))]) * rng.uniform(0.85, 1.2)
     top, side, rise = base - height, width * rng.uniform(0.18, 0.32), 11 * size
@@ -124,7 +124,7 @@ def windows(polygon, x, top, right, base, side, size, rng):
 
 
 def tree(polygon, x, base, height, rng):
-    """A cypress or a round crown, built from many dabs, lighter towards the sun."""
+    """Draw a cypress or a round crown, built from many dabs, lighter towards the sun."""
     slim = rng.random() < 0.45
     half = height * (0.14 if slim else 0.45)
     hue = np.array([rng.uniform(50, 90), rng.uniform(74, 98), rng.uniform(36, 52)])
@@ -140,7 +140,7 @@ def tree(polygon, x, base, height, rng):
 
 
 def church(polygon, x, base):
-    """A bell tower with a copper spire beside a long nave."""
+    """Draw a bell tower with a copper spire beside a long nave."""
     stone, dark = (226, 208, 176), (128, 116, 122)
     polygon(box(x + 22, base - 52, x + 92, base), stone)
     polygon([(x + 18, base - 52), (x + 30, base - 76), (x + 92, base - 76), (x + 97, base - 52)],
@@ -163,7 +163,7 @@ def church(polygon, x, base):
 
 
 def quay(polygon, rng):
-    """The stone quay, its people and its wall."""
+    """Draw the stone quay, its people and its wall."""
     polygon(box(0, 503, WIDTH, SHORE), (176, 158, 136))
     polygon(box(0, 503, WIDTH, 507.5), (222, 202, 172))
     for course in range(3):

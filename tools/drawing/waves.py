@@ -52,7 +52,7 @@ def scaled(points):
 
 
 def shape(pen, points, fill, outline=INDIGO, width=2.0):
-    """A flat colour with an even line around it."""
+    """Draw a flat colour with an even line around it."""
     at = scaled(points)
     pen.polygon(at, fill=fill)
     if outline:
@@ -60,7 +60,7 @@ def shape(pen, points, fill, outline=INDIGO, width=2.0):
 
 
 def mountain(pen):
-    """The far snow-capped peak below a darker band of sky."""
+    """Draw the far snow-capped peak below a darker band of sky."""
     slope = curve([(480, 540), (600, 500), (690, 462), (760, 410), (806, 372), (838, 372),
                    (884, 412), (960, 462), (1060, 502)], 120)  # fmt: skip
     shape(pen, [*slope, (1060, 560), (480, 560)], (96, 116, 138), INDIGO, 1.6)
@@ -71,7 +71,7 @@ def mountain(pen):
 
 
 def swell(pen, top, stripes, gap):
-    """A band of sea below the line top, striped along it."""
+    """Draw a band of sea below the line top, striped along it."""
     top = np.array(top, float)
     bottom = [(top[-1, 0], HEIGHT + 40), (top[0, 0], HEIGHT + 40)]
     shape(pen, [*top, *bottom], DEEP)
@@ -85,7 +85,7 @@ def swell(pen, top, stripes, gap):
 
 
 def breaker(pen, back, hollow, stripes):
-    """The body of a wave: colours sweep from its foot to its crest between back and hollow."""
+    """Draw the body of a wave: colours sweep from its foot to its crest between back and hollow."""
     count = 160
     back, hollow = curve(back, count), curve(hollow, count)
     shape(pen, [*back, *hollow[::-1], (back[0, 0], HEIGHT + 40)], DEEP, None)
@@ -161,7 +161,7 @@ def spray(pen, rng):
 
 
 def skiff(pen, x, y, long, tilt, rng):
-    """A long boat that rides the swell, its rowers crouched."""
+    """Draw a long boat that rides the swell, its rowers crouched."""
 
     def at(u, v):
         v = v - 16 * (2 * u) ** 2  # the ends rise
@@ -185,7 +185,7 @@ def skiff(pen, x, y, long, tilt, rng):
 
 
 def cartouche(pen):
-    """A title block: a few plain signs and a seal."""
+    """Draw a title block: a few plain signs and a seal."""
     left, right = 940, 982
     shape(pen, [(left, 42), (right, 42), (right, 172), (left, 172)], (236, 222, 180), INDIGO, 1.6)
     signs = [
