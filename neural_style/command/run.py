@@ -97,6 +97,7 @@ def paint(
             resume_from=checkpoint,
             generator=generator,
             world=world,
+            monitored=False,  # report does
         )
         out_of_memory = False
         try:
