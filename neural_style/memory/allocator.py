@@ -27,6 +27,10 @@ FRAGMENTATION = 1.1
 # Bytes that are allocated at a time for pooled tensors.
 BLOCK_BYTES = 16 << 20
 
+# Linux's, which mmap names from Python 3.13 on.  Without it, the addresses count as memory, as much
+# as the machine has, and a fork of the process may be refused.
+MAP_NORESERVE = 0x4000
+
 # A range of addresses that is free: start, stop, whether it is resident.
 Free = tuple[int, int, bool]
 
@@ -39,7 +43,7 @@ class CachingAllocator:
     """
 
     def __init__(self, size: int):
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, 'MAP_NORESERVE', 0)
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE
         self.memory = mmap.mmap(-1, size, flags=flags)
         self.size = size
         self.peak_allocated = 0

@@ -1,9 +1,12 @@
 """The caching allocator: freed memory is used again, and not much more is kept than was in use."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from samples import ROOT
 
 from neural_style.memory import heap
 from neural_style.memory.allocator import (
@@ -16,6 +19,7 @@ from neural_style.memory.allocator import (
 
 MIB = 1 << 20
 CPU = torch.device('cpu')
+OVERCOMMIT = Path('/proc/sys/vm/overcommit_memory')
 on_linux = pytest.mark.skipif(sys.platform != 'linux', reason='the allocator is for Linux')
 
 
@@ -70,6 +74,20 @@ def test_freed_memory_is_allocated_before_new():
     assert cache.allocate(49 * MIB) is None
     with pytest.raises(OSError):
         CachingAllocator(1 << 60)
+
+
+@pytest.mark.skipif(
+    not OVERCOMMIT.exists() or OVERCOMMIT.read_text().strip() == '2', reason='needs overcommit'
+)
+def test_addresses_do_not_count_as_memory_in_forks():
+    code = (
+        'import mmap, os; from neural_style.memory.allocator import CachingAllocator;'
+        ' cache = CachingAllocator(2 * os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE);'
+        ' process = os.fork();'
+        ' process or os._exit(0);'
+        ' os.waitpid(process, 0)'
+    )
+    subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True)
 
 
 @on_linux
