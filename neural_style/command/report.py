@@ -23,7 +23,7 @@ from neural_style.planning.planner import Plan
 from neural_style.planning.prediction import saving_bytes
 from neural_style.torch7.cmdline import format_d, format_f, modulo
 from neural_style.transfer.checkpoint import Checkpoint
-from neural_style.transfer.divergence import DivergenceError, DivergenceMonitor, likely_cause
+from neural_style.transfer.divergence import DivergenceError, DivergenceMonitor
 from neural_style.transfer.session import Iterate
 
 
@@ -114,10 +114,8 @@ class Report:
     def diverged(self, error: DivergenceError) -> str:
         """Save the picture of the lowest loss; returns the message."""
         self.saved = self._save_last(error.iteration, error.best_image)
-        arguments = self.arguments
-        cause = likely_cause(arguments.precision, arguments.optimizer, arguments.learning_rate)
         return (
-            f'{error}; {cause}; {self.saved}: the one with'
+            f'{error}; {likely_cause(self.arguments)}; {self.saved}: the one with'
             f' the lowest loss, of iteration {error.iteration}'
         )
 
@@ -187,3 +185,12 @@ class Report:
         """Make room for the tensors that saving needs."""
         if self.plan is not None:
             self.plan.reserve(saving_bytes(self.output.size))
+
+
+def likely_cause(arguments: Arguments) -> str:
+    """Return why a run may have diverged, and what to do about it."""
+    if arguments.precision == 'fp16':
+        return 'float16 overflows at 65504: give -precision bf16 or fp32, or smaller weights'
+    if arguments.optimizer == 'adam':
+        return f'-learning_rate {arguments.learning_rate:g} or the weights are too large'
+    return 'a step of L-BFGS went too far: give -lbfgs_max_step 10, or smaller weights'

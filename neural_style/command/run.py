@@ -97,7 +97,6 @@ def paint(
             resume_from=checkpoint,
             generator=generator,
             world=world,
-            monitored=False,  # report does
         )
         out_of_memory = False
         try:

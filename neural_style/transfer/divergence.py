@@ -1,14 +1,11 @@
 """Divergence: NaN or infinity after finite values."""
 
 import math
-from collections.abc import Callable
 
 from torch import Tensor
 
 from neural_style.transfer.evaluation import is_finite
-from neural_style.transfer.preprocessing import deprocess
 from neural_style.transfer.session import Iterate
-from neural_style.transfer.settings import Settings
 
 # A step that raises the loss by this factor above the lowest is a leap.
 LEAP = 100
@@ -17,7 +14,7 @@ CHECK_INTERVAL = 10
 
 
 class DivergenceError(ArithmeticError):
-    """Raised by DivergenceMonitor, and so by stylize.
+    """Raised by DivergenceMonitor.
 
     best_image: the Iterate.x of the lowest loss seen, that of evaluation number iteration.
     """
@@ -26,37 +23,6 @@ class DivergenceError(ArithmeticError):
         super().__init__(problem)
         self.best_image = best_image
         self.iteration = iteration
-
-    @property
-    def image(self) -> Tensor:
-        """Return the best image as stylize would: (3, H, W), RGB, float64, not clamped."""
-        return deprocess(self.best_image.cpu().double())
-
-
-def likely_cause(precision: str, optimizer: str, learning_rate: float) -> str:
-    """Return why a run may have diverged, and what to do about it."""
-    if precision == 'fp16':
-        return 'float16 overflows at 65504: give `precision` bf16 or fp32, or smaller weights'
-    if optimizer == 'adam':
-        return f'`learning_rate` {learning_rate:g} or the weights are too large'
-    return 'a step of L-BFGS went too far: give `lbfgs_max_step` 10, or smaller weights'
-
-
-def monitored(callback: Callable[[Iterate], None], settings: Settings) -> Callable[[Iterate], None]:
-    """Return a callback that first raises DivergenceError, with the likely cause."""
-    monitor = DivergenceMonitor()
-
-    def check(iterate: Iterate) -> None:
-        try:
-            # L-BFGS may end one evaluation earlier
-            monitor(iterate, now=iterate.iteration >= iterate.num_iterations - 1)
-        except DivergenceError as error:
-            cause = likely_cause(settings.precision, settings.optimizer, settings.learning_rate)
-            error.args = (f'{error}; {cause}',)
-            raise
-        callback(iterate)
-
-    return check
 
 
 class DivergenceMonitor:

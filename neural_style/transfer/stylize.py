@@ -18,7 +18,6 @@ from neural_style.planning.prediction import saving_bytes
 from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
-from neural_style.transfer.divergence import monitored
 from neural_style.transfer.images import Image
 from neural_style.transfer.inputs import Inputs, prepare
 from neural_style.transfer.objective import Objective
@@ -63,7 +62,7 @@ def stylize(
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which the
     command saves last (the original takes one more L-BFGS step and drops it).
-    Raises SettingError and TypeError for arguments, RankLostError, DivergenceError (has an image).
+    Raises SettingError or TypeError for arguments that make no sense; RankLostError.
     """
     with default_modes():
         # Refuse at once what the original would only notice after the long captures.
@@ -100,7 +99,7 @@ def stylize(
             plan=plan,
             settings=settings,
             session=session,
-            callback=run_callback(callback or ignore, settings, session),
+            callback=callback or ignore,
             generator=generator,
             initial_generator_state=initial_state,
         )
@@ -152,13 +151,6 @@ def resolve(settings: Settings, session: Session, device: torch.device) -> Setti
     if settings.losses == 'paper' or has_weights:
         changes['missing_layers'] = 'error'
     return replace(settings, **changes)
-
-
-def run_callback(
-    callback: Callable[[Iterate], None], settings: Settings, session: Session
-) -> Callable[[Iterate], None]:
-    """Return what is called after every evaluation."""
-    return monitored(callback, settings) if session.monitored else callback
 
 
 def build(
