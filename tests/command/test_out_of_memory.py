@@ -94,4 +94,6 @@ def test_size_named_within_an_address_space_limit_fits(data, tmp_path):
     )
     done = run(sizes[0])
     assert done.returncode == 0
-    assert re.fullmatch(r'neural_style: .* in tiles .*\n', done.stderr)
+    assert re.fullmatch(
+        r'neural_style: .* in tiles .*\nneural_style: the picture is in .*\n', done.stderr
+    )
