@@ -17,7 +17,6 @@ from documented import PAGES, fenced_blocks
 from PIL import Image
 from samples import DATA, ROOT
 
-from loadcaffe.formats import schema
 from tools import flags_page
 
 README = (ROOT / 'README.md').read_text()
@@ -40,10 +39,10 @@ def sandbox(tmp_path, monkeypatch):
     for stem, ending in (
         ('models/VGG_ILSVRC_19_layers', '_deploy.prototxt'),
         ('VGG19', '.prototxt'),
+        ('VGG_ILSVRC_16_conv', '_deploy.prototxt'),
     ):
         (tmp_path / f'{stem}{ending}').symlink_to(network.with_suffix('.prototxt'))
         (tmp_path / f'{stem}.caffemodel').symlink_to(network.with_suffix('.caffemodel'))
-    write_squeezenet(tmp_path / 'SQUEEZENET.caffemodel')
     for name in ('in.jpg', 'content.jpg', 'photos/scene.jpg', 'photos/harbour.jpg'):
         source = 'harbour.jpg' if 'harbour' in name else 'scene.jpg'
         shutil.copy(DATA / 'inputs' / source, tmp_path / name)
@@ -70,25 +69,6 @@ def serve(folder):
     (folder / 'table').write_text(f'{table}from {url}/tiny.caffemodel\n')
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
-
-
-def write_squeezenet(path):
-    """Write a narrow SqueezeNet of random weights."""
-    rng, net = np.random.default_rng(0), schema.NetParameter()
-
-    def add(name, outputs, inputs, side):
-        weight = rng.standard_normal((outputs, inputs, side, side), np.float32)
-        layer = net.layer.add(name=name, type='Convolution')
-        for values in (weight / np.sqrt(inputs * side * side), np.zeros(outputs, np.float32)):
-            blob = layer.blobs.add(data=values.ravel().tolist())
-            blob.shape.dim.extend(values.shape)
-
-    add('conv1', 8, 3, 7)
-    for number in range(2, 10):
-        add(f'fire{number}/conv1x1_1', 4, 8, 1)
-        add(f'fire{number}/conv1x1_2', 4, 4, 1)
-        add(f'fire{number}/conv3x3_2', 4, 4, 3)
-    path.write_bytes(net.SerializeToString())
 
 
 def run_blocks(page, slow):

@@ -1,7 +1,7 @@
 """Paint pairs of pictures with presets, and measure white, saturation and texture.
 
     python -m tools.judge_presets --pairs CONTENT,STYLE[,PUBLISHED] ... --presets ink ... \\
-        --networks embedded=neural_style/models/small_vgg19.caffemodel [--size 428] \\
+        --networks embedded=neural_style/models/small_vgg16.caffemodel [--size 428] \\
         [--evaluations 101] --output FOLDER [--sheet SHEET.jpg]
 
 Of the content, the style, a published result if one is named, and every picture painted:

@@ -19,7 +19,7 @@ VGG16 = ('models/VGG_ILSVRC_16_layers.caffemodel', 'models/VGG_ILSVRC_16_conv.ca
 
 def embedded_network() -> tuple[str, str]:
     """Return prototxt and caffemodel of the embedded network."""
-    stem = os.path.join(MODELS, 'small_vgg19')
+    stem = os.path.join(MODELS, 'small_vgg16')
     return stem + '.prototxt', stem + '.caffemodel'
 
 

@@ -87,7 +87,7 @@ def test_package_data_is_in_the_wheel(wheel):
     for name in ('page.html', 'section.html', 'curve.svg'):
         assert f'neural_style/figures/templates/{name}' in wheel
     for suffix in ('prototxt', 'caffemodel'):
-        assert f'neural_style/models/small_vgg19.{suffix}' in wheel
+        assert f'neural_style/models/small_vgg16.{suffix}' in wheel
 
 
 @pytest.fixture

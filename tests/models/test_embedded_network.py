@@ -28,16 +28,23 @@ def picture(name, size):
 
 def test_files_are_small():
     sizes = [ROOT.joinpath(path).stat().st_size for path in embedded_network()]
-    assert sum(sizes) < 6_000_000
+    assert sum(sizes) < 3_000_000
 
 
-def test_layers_are_vgg19s_up_to_relu5_1():
+def test_layers_are_vgg16s_up_to_relu5_1_with_pairs_of_convolutions():
     names = []
-    for block, convolutions in enumerate((2, 2, 4, 4, 1), start=1):
+    for block, convolutions in enumerate((2, 2, 3, 3, 1), start=1):
         for number in range(1, convolutions + 1):
-            names += [f'conv{block}_{number}', f'relu{block}_{number}']
+            convolution = f'conv{block}_{number}'
+            names += [f'{convolution}_v', convolution, f'relu{block}_{number}']
         names.append(f'pool{block}')
     assert [layer.name for layer in load()] == names[:-1]
+
+
+def test_layers_of_the_default_losses_are_as_wide_as_vgg16s():
+    widths = {layer.name: layer.out_channels for layer in load() if isinstance(layer, nn.Conv2d)}
+    names = ('conv1_1', 'conv2_1', 'conv3_1', 'conv4_1', 'conv4_2', 'conv5_1')
+    assert [widths[name] for name in names] == [64, 128, 256, 512, 512, 512]
 
 
 def test_prototxt_describes_the_caffemodel():
@@ -51,13 +58,12 @@ def test_weights_are_no_accident():
     """Finite, and not all of one size, as random ones of one scale are."""
     for layer in load():
         if isinstance(layer, nn.Conv2d):
-            assert layer.weight.isfinite().all() and layer.bias.isfinite().all()
+            assert all(values.isfinite().all() for values in layer.parameters())
             norms = layer.weight.flatten(1).norm(dim=1)
             assert norms.std() > 0.05 * norms.mean(), layer.name
 
 
-def test_most_filters_answer_to_some_picture():
-    """58 % of relu5_1's did when the network was made, and more of the other layers'."""
+def test_every_filter_answers_to_some_picture():
     cnn = load()
     seen = {}
     for name in ('harbour', 'swirls', 'ink_landscape', 'waves'):
@@ -68,29 +74,29 @@ def test_most_filters_answer_to_some_picture():
                 active = features.amax((0, 2, 3)) > 0
                 seen[layer.name] = seen.get(layer.name, active) | active
     for name, active in seen.items():
-        assert active.float().mean() > 0.5, name
+        assert active.all(), name
 
 
-def losses(seed, iterations):
-    content, style = picture('harbour', 64), picture('swirls', 64)
+def losses(size, **settings):
+    content, style = picture('harbour', size), picture('swirls', size)
     values = []
-    stylize(
-        load(),
-        content,
-        [style],
-        num_iterations=iterations,
-        seed=seed,
-        lbfgs_max_step=10,  # without, some leap too far: which ones, the last digits decide
-        callback=lambda iterate: values.append(iterate.loss.item()),
-    )
+    settings['callback'] = lambda iterate: values.append(iterate.loss.item())
+    stylize(load(), content, [style], **settings)
     return values
 
 
-def test_a_short_run_is_deterministic_and_lowers_the_loss_tenfold():
-    first, second = losses(1, 60), losses(1, 60)
+def test_run_is_deterministic():
+    first, second = (losses(48, seed=1, num_iterations=4) for _ in range(2))
     assert first == second
-    assert math.isfinite(first[-1])
-    assert first[-1] < first[0] / 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('size', [64, 128])
+@pytest.mark.parametrize('seed', range(1, 9))
+def test_loss_falls_from_any_noise(seed, size):
+    values = losses(size, seed=seed, num_iterations=60)
+    assert all(map(math.isfinite, values))
+    assert values[-1] < values[0] / 20
 
 
 FLAGS = [
@@ -133,15 +139,16 @@ def test_a_model_that_is_named_must_be_there(tmp_path, monkeypatch, capsys, flag
 
 def test_the_network_is_installed_with_the_package(wheel):
     for end in ('prototxt', 'caffemodel'):
-        assert f'neural_style/models/small_vgg19.{end}' in wheel
+        assert f'neural_style/models/small_vgg16.{end}' in wheel
 
 
 def test_another_size_needs_no_other_weights():
     """Gram matrices are means over positions: a style at two sizes has losses of one order."""
     cnn = load()
+    depth = [layer.name for layer in cnn].index('relu3_1') + 1
     means = []
     for size in (96, 192):
         features = preprocess(picture('swirls', size)).float().unsqueeze(0)
         with torch.no_grad():
-            means.append(cnn[:12](features).mean().item())
+            means.append(cnn[:depth](features).mean().item())
     assert means[0] == pytest.approx(means[1], rel=0.3)

@@ -6,7 +6,7 @@ import sys
 
 from samples import ROOT
 
-MODEL = ROOT / 'neural_style' / 'models' / 'small_vgg19'
+MODEL = ROOT / 'neural_style' / 'models' / 'small_vgg16'
 INPUTS = ROOT / 'examples' / 'inputs'
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from neural_style import preprocess
-from tools.small_vgg19.drawing import drawn, fractal_noise
+from tools.small_vgg16.drawing import drawn, fractal_noise
 
 log = logging.getLogger(__name__)
 
