@@ -40,7 +40,8 @@ def read_despite_metadata(path: Source, file: BinaryIO, reader: Callable[[Binary
     try:
         return reader(file)
     except ValueError as error:
-        stripped = without_metadata(file)
+        # one without a cause is a refusal, such as of too many pixels, and no decoder's
+        stripped = None if error.__cause__ is None else without_metadata(file)
         if stripped is None:
             raise
         try:

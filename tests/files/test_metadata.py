@@ -12,6 +12,7 @@ from PIL import ImageCms, PngImagePlugin
 from stored_images import bytes_of, expected, random_image, stored
 
 from neural_style.command.image_files import read
+from neural_style.files import metadata, pillow
 from neural_style.files.metadata import profile_of, without_metadata
 from neural_style.torch7.image import load
 
@@ -103,6 +104,14 @@ def test_damaged_pixels_are_refused_with_their_own_reason(tmp_path, caplog):
     with pytest.raises(ValueError, match='picture: damaged or unsupported PNG image'):
         read(path)
     assert caplog.text == ''
+
+
+def test_a_picture_that_is_refused_for_its_size_is_not_read_again(tmp_path, monkeypatch):
+    path = stored(tmp_path, random_image(), pnginfo=comment('text'))
+    monkeypatch.setattr(metadata, 'without_metadata', lambda file: pytest.fail('copied'))
+    monkeypatch.setattr(pillow, 'MAX_SOURCE_PIXELS', 9)
+    with pytest.raises(ValueError, match='too many pixels: 7 x 5'):
+        read(path)
 
 
 def comment(text):
