@@ -1,14 +1,11 @@
 """Commands in README and docs work, and what they say of files and flags is true."""
 
-import functools
 import hashlib
-import http.server
 import os
 import re
 import shlex
 import shutil
 import subprocess
-import threading
 
 import documented
 import numpy as np
@@ -16,16 +13,12 @@ import pytest
 from documented import PAGES, fenced_blocks
 from PIL import Image
 from samples import DATA, ROOT
+from servers import folder_server, running
 
 from tools import flags_page
 
 README = (ROOT / 'README.md').read_text()
 WORDS = 1000  # of the README
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
 
 
 @pytest.fixture
@@ -51,24 +44,20 @@ def sandbox(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    with serve(tmp_path):
+    with running(folder_server(tmp_path / 'served')) as url:
+        offer_network(tmp_path, url)
         yield tmp_path
 
 
-def serve(folder):
+def offer_network(folder, url):
     """Offer a small file to models/download_models.sh; the address goes into a file."""
     content = b'a network'
     (folder / 'served' / 'tiny.caffemodel').write_bytes(content)
     checksum = hashlib.sha256(content).hexdigest()
     table = f'file tiny.caffemodel\nset vgg19\nbytes {len(content)}\nsum sha256:{checksum}\n'
     shutil.copy(ROOT / 'models' / 'download_models.sh', folder / 'models')
-    handler = functools.partial(QuietHandler, directory=folder / 'served')
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
-    url = f'http://127.0.0.1:{server.server_port}'
     (folder / 'address').write_text(url)
     (folder / 'table').write_text(f'{table}from {url}/tiny.caffemodel\n')
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
 
 
 def run_blocks(page, slow):

@@ -1,18 +1,16 @@
 """The project's own pictures, and the script that fetches the original's."""
 
-import functools
-import http.server
 import io
 import re
 import shutil
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 from samples import ROOT
+from servers import folder_server, running
 
 from neural_style.torch7 import image
 
@@ -38,11 +36,6 @@ def test_the_pictures_are_what_the_script_draws(tmp_path):
     assert np.abs(drawn - kept).mean() < 1
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def script(tmp_path):
     """A copy of the script, so that it writes into a folder of the test."""
@@ -61,11 +54,8 @@ def server(tmp_path):
     script = (ROOT / 'examples' / 'fetch_inputs.sh').read_text()
     for name in re.search(r"^pictures='(.*?)'", script, re.M | re.S)[1].split():
         (folder / name).write_bytes(data.getvalue())
-    handler = functools.partial(QuietHandler, directory=folder)
-    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield folder, f'http://127.0.0.1:{running.server_port}'
-        running.shutdown()
+    with running(folder_server(folder)) as address:
+        yield folder, address
 
 
 def fetch(script, address):

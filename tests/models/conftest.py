@@ -1,20 +1,15 @@
 """The server of models, and folders with models/download_models.sh."""
 
-import threading
-
 import pytest
 from model_server import LOADERS, Folder, Handler, Server
+from servers import running
 
 
 @pytest.fixture(scope='module')
 def running_server():
-    with Server(('127.0.0.1', 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        server.url = f'http://127.0.0.1:{server.server_port}'
+    server = Server(('127.0.0.1', 0), Handler)
+    with running(server) as server.url:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

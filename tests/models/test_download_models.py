@@ -3,7 +3,6 @@
 import shutil
 import ssl
 import subprocess
-import threading
 
 import pytest
 from model_server import (
@@ -17,6 +16,7 @@ from model_server import (
     assert_right,
     last_line,
 )
+from servers import running
 
 
 def test_download_takes_every_file_of_the_table(folder, server):
@@ -118,19 +118,16 @@ def test_self_signed_certificate_is_refused(bare_folder, tmp_path):
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    with Server(('127.0.0.1', 0), Handler) as server:
-        server.requests = []
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    server = Server(('127.0.0.1', 0), Handler)
+    server.requests = []
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with running(server):
         bare_folder.table(f'https://127.0.0.1:{server.server_port}/right/{NAME}')
         results = []
         for loader in loaders:
             bare_folder.install(loader)
             results.append(bare_folder.run())
             (bare_folder.bin / loader).unlink()
-        server.shutdown()
-        thread.join()
     for result in results:
         assert_missing(result, bare_folder, 'certificate not accepted')
     assert server.requests == []
