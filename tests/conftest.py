@@ -15,10 +15,12 @@ from neural_style.command import places, process
 # threads wait for each other most of the time.
 torch.set_num_threads(1)
 
-# A shell starts what runs in the background with SIGINT ignored, and children inherit that.  Tests
-# that interrupt a run need it as a terminal leaves it.
+# A shell starts what runs in the background with SIGINT ignored, nohup with SIGHUP ignored, and
+# children inherit that.  Tests that interrupt a run need both as a terminal leaves them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, 'SIGHUP') and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope='session')
