@@ -8,10 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-try:
-    import fcntl
-except ImportError:  # Windows, where a file that is open cannot be removed anyway
-    fcntl = None  # type: ignore[assignment]
+from neural_style.files.locks import lock_file, remove_abandoned
 
 # The name of an unfinished file begins and ends with these.
 PREFIX, SUFFIX = '.neural_style-', '.tmp'
@@ -30,7 +27,7 @@ def write_whole(path: str | Path, content: Chunk | Iterable[Chunk]) -> None:
     chunks = [content] if isinstance(content, bytes | memoryview) else content
     mode = _existing_mode(path)
     directory = os.path.dirname(path)
-    _remove_abandoned(directory)
+    remove_abandoned(directory, PREFIX, SUFFIX)
     with _temporary_file(directory) as (file, temporary):
         for chunk in chunks:
             file.write(chunk)
@@ -39,7 +36,7 @@ def write_whole(path: str | Path, content: Chunk | Iterable[Chunk]) -> None:
         if mode is not None:
             with contextlib.suppress(OSError):  # not every file system has permissions
                 os.chmod(temporary, mode)
-        if fcntl is None:
+        if os.name == 'nt':
             file.close()  # Windows renames no open file
         os.replace(temporary, path)
 
@@ -62,7 +59,7 @@ def _temporary_file(directory: str) -> Iterator[tuple[BinaryIO, str]]:
         name = os.path.join(directory, PREFIX + secrets.token_hex(4) + SUFFIX)
         file = open(name, 'xb')  # noqa: SIM115
         # before it is locked, another process may remove it
-        if _lock(file.fileno()) is not False and os.path.exists(name):
+        if lock_file(file.fileno()) is not False and os.path.exists(name):
             break
         file.close()
     try:
@@ -71,34 +68,3 @@ def _temporary_file(directory: str) -> Iterator[tuple[BinaryIO, str]]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _remove_abandoned(directory: str) -> None:
-    """Remove the unfinished files of killed processes: nobody holds their lock."""
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        unfinished = [
-            entry.path
-            for entry in entries
-            if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX)
-        ]
-        for path in unfinished:
-            with contextlib.suppress(OSError):
-                if fcntl is None:
-                    os.unlink(path)
-                    continue
-                with open(path, 'rb') as file:
-                    if _lock(file.fileno()):
-                        os.unlink(path)
-
-
-def _lock(descriptor: int) -> bool | None:
-    """Lock an open file until it is closed; returns whether it could, None without locks."""
-    if fcntl is None:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return None
-    return True

@@ -34,7 +34,7 @@ def locked(path: str) -> Iterator[None]:
     descriptor = None
     with contextlib.suppress(OSError):  # there is no folder for temporary files
         folder = tempfile.gettempdir()
-        _remove_abandoned(folder)
+        remove_abandoned(folder, PREFIX, SUFFIX)
         name = os.path.join(folder, PREFIX + digest + SUFFIX)
         descriptor = _acquire(name)
     try:
@@ -55,35 +55,51 @@ def _acquire(name: str) -> int | None:
             descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError:
             return None
+        is_locked = lock_file(descriptor)
+        if is_locked is False:
+            process = os.read(descriptor, 20).decode('ascii', 'replace')
+            os.close(descriptor)
+            raise LockedError(process)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.stat(name).st_ino == os.fstat(descriptor).st_ino:
+            if is_locked and os.stat(name).st_ino == os.fstat(descriptor).st_ino:
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, str(os.getpid()).encode())
                 return descriptor
-        except BlockingIOError:
-            process = os.read(descriptor, 20).decode('ascii', 'replace')
-            os.close(descriptor)
-            raise LockedError(process) from None
         except FileNotFoundError:  # removed before it was locked
             pass
-        except OSError:  # a file system without locks
-            os.close(descriptor)
-            return None
+        except OSError:  # a full disk
+            is_locked = None
         os.close(descriptor)
+        if is_locked is None:
+            return None
 
 
-def _remove_abandoned(folder: str) -> None:
-    """Remove the files of killed processes: nobody holds their lock."""
+def lock_file(descriptor: int) -> bool | None:
+    """Lock an open file until it is closed; returns whether it could, None without locks."""
     if fcntl is None:
-        return
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return None
+    return True
+
+
+def remove_abandoned(folder: str, prefix: str, suffix: str) -> None:
+    """Remove the files of killed processes, known by their names: nobody holds their lock."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        names = [
+        abandoned = [
             entry.path
             for entry in entries
-            if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX)
+            if entry.name.startswith(prefix) and entry.name.endswith(suffix)
         ]
-        for name in names:
-            with contextlib.suppress(OSError), open(name, 'rb') as file:
-                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(name)
+        for path in abandoned:
+            with contextlib.suppress(OSError):
+                if fcntl is None:  # Windows removes no file that is open
+                    os.unlink(path)
+                    continue
+                with open(path, 'rb') as file:
+                    if lock_file(file.fileno()):
+                        os.unlink(path)
