@@ -15,10 +15,10 @@ from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.output_names import plain_name, suffixes, with_suffix
 from neural_style.command.report import DryRun
 from neural_style.command.run import run
-from neural_style.command.saving import STDOUT_NAMES, FinalPicture
+from neural_style.command.saving import STDOUT_NAMES, FinalPicture, state_path
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import one_line, print_line, warn, write
-from neural_style.command.unfinished import continued, state_of
+from neural_style.command.unfinished import continued
 from neural_style.distributed import World
 from neural_style.network.devices import gpu_of_rank, parse_gpus
 
@@ -142,7 +142,7 @@ def run_or_continue(job: Arguments, interruption: Interruption) -> FinalPicture 
     if unfinished is None:
         print_line(one_line(f'{job.content_image} -> {job.output_image}'))
         return run(job, interruption)
-    state = state_of(job)
+    state = state_path(job)
     print_line(one_line(f'{job.content_image} -> {job.output_image}: continued from {state}'))
     picture = run(unfinished, interruption)
     if job.checkpoint == '':  # nobody asked for it

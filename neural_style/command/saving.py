@@ -101,8 +101,7 @@ class StateFile:
         """Write the state of a run that ends, elsewhere if need be; returns how to continue it."""
         arguments = self.arguments
         path: str | None
-        stem = os.path.splitext(file_name(arguments.output_image))[0]
-        path = arguments.checkpoint or stem + '.checkpoint'
+        path = state_path(arguments)
         resumed = arguments.resume
         begun_with = resumed != '' and os.path.realpath(resumed) == os.path.realpath(path)
         if arguments.checkpoint == '' and self.world.size == 1 and not begun_with:
@@ -140,6 +139,12 @@ def write_picture(path: str, stream: BinaryIO | None, **options: Any) -> None:
 def file_name(path: str) -> str:
     """Return the name of the file that stands for stdout where there must be one."""
     return 'out.png' if path in STDOUT_NAMES else path
+
+
+def state_path(arguments: Arguments) -> str:
+    """Return the file in which an interrupted run leaves its state, if that is free."""
+    stem = os.path.splitext(file_name(arguments.output_image))[0]
+    return arguments.checkpoint or stem + '.checkpoint'
 
 
 def save_final(path: str, write: Callable[[str], None]) -> None:

@@ -6,11 +6,7 @@ from dataclasses import replace
 from neural_style.command.arguments import Arguments
 from neural_style.command.checkpoint import check_inputs, is_checkpoint, resume
 from neural_style.command.input_files import InputChecksums
-
-
-def state_of(job: Arguments) -> str:
-    """Return the file in which an interrupted run leaves its state."""
-    return job.checkpoint or os.path.splitext(job.output_image)[0] + '.checkpoint'
+from neural_style.command.saving import state_path
 
 
 def continued(job: Arguments) -> Arguments | None:
@@ -18,7 +14,7 @@ def continued(job: Arguments) -> Arguments | None:
 
     The state must be of the same settings and files.
     """
-    path = state_of(job)
+    path = state_path(job)
     names = frozenset(job.values) - {'resume'}  # so that none is taken from the state
     candidate = replace(job.with_values(resume=path), explicit=names)
     try:
