@@ -87,7 +87,7 @@ def read_raster(
             profile = picture.info.get('icc_profile') or profile_of(file)
         if torch7_format and not profile and not grey_with_alpha:
             pixels = image.decode(path, file, needed, turn)
-            picture = _open(path, file, torch7_format)
+            picture = _open(path, file, torch7_format) if alpha else picture
         else:
             pixels = _decode_with_pillow(path, file, picture, profile, needed, turn)
         if alpha and picture.has_transparency_data:
