@@ -116,6 +116,7 @@ SHORTER = {
     'tools.small_vgg16': '--crops 4 --side 48 --positions 300 --threads 1',
     'tools.judge_network': '--size 48 --evaluations 1 --weights 20',
     'tools.judge_presets': '--size 48 --evaluations 2',
+    'tools.measure_artefacts': '',
     'tests/stress/conformance.py': 'iters1_adam',
     'tests/stress/kill_checkpoint.py': '--times 2',
     'tests/stress/fuzz_loadcaffe.py': '--mutants 1',

@@ -36,7 +36,7 @@ def sandbox(tmp_path, monkeypatch):
     ):
         (tmp_path / f'{stem}{ending}').symlink_to(network.with_suffix('.prototxt'))
         (tmp_path / f'{stem}.caffemodel').symlink_to(network.with_suffix('.caffemodel'))
-    for name in ('in.jpg', 'content.jpg', 'photos/scene.jpg', 'photos/harbour.jpg'):
+    for name in ('in.jpg', 'content.jpg', 'photos/scene.jpg', 'photos/harbour.jpg', 'painted.png'):
         source = 'harbour.jpg' if 'harbour' in name else 'scene.jpg'
         shutil.copy(DATA / 'inputs' / source, tmp_path / name)
     for name in ('style.jpg', 'paintings/strokes.jpg'):
