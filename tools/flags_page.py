@@ -4,7 +4,8 @@ import re
 from itertools import groupby
 from pathlib import Path
 
-from neural_style.command.flags import Flag, command_line
+from neural_style.command.flag_table import Flag
+from neural_style.command.flags import command_line
 
 PAGE = Path(__file__).resolve().parents[1] / 'docs' / 'flags.md'
 HEAD = """# Flags

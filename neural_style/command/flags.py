@@ -4,44 +4,8 @@ An option's help is the text that -help prints, the original's if it has one; de
 text of docs/flags.md.
 """
 
-from dataclasses import dataclass, replace
-
-from neural_style.torch7.cmdline import CmdLine, Value
-
-
-@dataclass(frozen=True)
-class Flag:
-    """A flag of the command.
-
-    name: without dash.  default: its type is the flag's; a flag that is off takes no value.
-    group: the heading it stands under.  description: whole sentences, in Markdown.
-    """
-
-    name: str
-    default: Value
-    group: str
-    description: str = ''
-
-
-class FlagTable(CmdLine):
-    """CmdLine that keeps what the documentation needs: groups and descriptions."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flags: list[Flag] = []
-        self._group = ''
-
-    def group(self, title: str) -> None:
-        """Begin a group: the options that follow belong to it."""
-        self._group = title
-
-    def option(self, key: str, default: Value, help: str | None = None) -> None:
-        super().option(key, default, help)
-        self.flags.append(Flag(key.lstrip('-'), default, self._group))
-
-    def describe(self, text: str) -> None:
-        """Describe the option that was declared last."""
-        self.flags[-1] = replace(self.flags[-1], description=text)
+from neural_style.command.control_flags import describe_colour_and_paper
+from neural_style.command.flag_table import FlagTable
 
 
 def command_line() -> FlagTable:
@@ -225,32 +189,7 @@ def describe_extensions(cmd: FlagTable) -> None:
         ' processes.'
     )
 
-    cmd.group('Colour and paper')
-    cmd.option('-style_size_by', 'side', 'side|width')
-    cmd.describe(
-        '`side` scales the longer side of a style image to `-style_scale` times `-image_size`;'
-        ' `width` scales its width to that of the content.'
-    )
-    cmd.option('-luminance_only', 0, '1: optimise the luminance alone')
-    cmd.describe(
-        '1 optimises the luminance alone; colours come back with `-original_colors 1` from the'
-        ' content, with `-style_tint 1` from the style.'
-    )
-    cmd.option('-recolor_content', 0, '0 to 1: content in the colours of the style')
-    cmd.describe(
-        'How far, from 0 to 1, the content is first matched to the colours of the style: to their'
-        ' mean and covariance, or with `-luminance_only 1` to the histogram of luminance.'
-    )
-    cmd.option('-style_tint', 0, '1: the colours of ink and paper')
-    cmd.describe('1 gives each luminance the colour that it has in the first style image.')
-    cmd.option('-paper_mask', '', 'auto, or an image: white stays paper')
-    cmd.describe(
-        'Leave paper bare where the content is bright (`auto`), or where this image is white; style'
-        ' is compared over the painted area. The paper has the colour of the brightest tenth of the'
-        ' style.'
-    )
-    cmd.option('-paper_range', '0.7,0.9', 'luminances of -paper_mask auto')
-    cmd.describe('Luminances between which `-paper_mask auto` goes from painted to bare.')
+    describe_colour_and_paper(cmd)
 
     cmd.group('Image files')
     cmd.option('-jpeg_quality', 75, '1 to 100')
