@@ -18,6 +18,7 @@ FLOORS = [
     ['neural_style.__main__'],
     ['neural_style.figures'],
     ['neural_style.command'],
+    ['neural_style.video'],
     ['neural_style.transfer'],
     ['neural_style.planning'],
     ['neural_style.network'],

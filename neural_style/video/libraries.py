@@ -1,0 +1,29 @@
+"""The libraries of the extra [video]: PyAV for video files, OpenCV for optical flow."""
+
+from types import ModuleType
+
+from neural_style.errors import SettingError
+
+EXTRA = "pip install 'neural-style-caffe[video]'"
+
+
+def pyav() -> ModuleType:
+    """Import PyAV, quiet: its errors are reported, not printed.  Raises SettingError."""
+    try:
+        import av
+        import av.logging
+    except ImportError:
+        raise SettingError('content_image', f'videos need PyAV: {EXTRA}') from None
+    av.logging.set_level(av.logging.PANIC)
+    return av
+
+
+def opencv() -> ModuleType:
+    """Import OpenCV.  Raises SettingError."""
+    try:
+        import cv2
+    except ImportError:
+        raise SettingError(
+            'content_image', f'optical flow needs OpenCV: {EXTRA}, or give `flow_pattern`'
+        ) from None
+    return cv2
