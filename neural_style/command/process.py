@@ -10,23 +10,20 @@ from collections.abc import Callable
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.batch import batch_jobs, is_batch, run_batch
-from neural_style.command.flags import command_line
 from neural_style.command.input_files import locate_inputs
 from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.parsing import parse_arguments
-from neural_style.command.presets import list_presets
 from neural_style.command.report import DryRun
 from neural_style.command.run import run
 from neural_style.command.signals import Interrupted, Interruption
-from neural_style.command.slips import hint
 from neural_style.command.terminal import (
     PROGRAM,
     log_printed,
     open_streams,
-    print_line,
     warn,
     write,
 )
+from neural_style.command.usage import answer, print_help, print_usage
 from neural_style.distributed import RankLostError, World, destroy_world, init_world, launch
 from neural_style.memory.heap import configure_malloc
 from neural_style.modes import default_modes
@@ -72,17 +69,17 @@ def exit_status(
 
 def run_command(argv: list[str]) -> int:
     """Run a command line, in this process or in several."""
+    status = answer(argv)
+    if status is not None:
+        return status
     try:
         arguments = parse_arguments(argv)
-    except HelpRequested:
+    except HelpRequested:  # by a preset
         print_help()
         return 0
-    except CommandLineError as error:
+    except CommandLineError as error:  # in a preset, or in a recipe
         print_usage(error)
         return 1
-    if arguments.preset == 'list':
-        list_presets()
-        return 0
     if arguments.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
         return launch([*starter(), *argv], max(len(split(arguments.gpu)), 1))
     world = init_world()
@@ -105,24 +102,6 @@ def starter() -> list[str]:
         ' runpy.run_module("neural_style", run_name="__main__", alter_sys=True)'
     )
     return [sys.executable, '-c', code]
-
-
-def print_help() -> None:
-    """Print the original's flags on stdout, as the original does, and the others on stderr."""
-    cmd = command_line()
-    write(cmd.help_text(os.path.basename(sys.argv[0])), sys.stdout, end='')
-    write('Options that the original does not have:', sys.stderr)
-    write(cmd.help_text(None, extensions=True), sys.stderr, end='')
-
-
-def print_usage(error: CommandLineError) -> None:
-    """Print the original's flags on stdout, as the original does, and the error below them."""
-    print_line('')
-    print_line('')
-    cmd = command_line()
-    write(cmd.help_text(None), sys.stdout, end='')
-    remedy = hint(error, cmd.defaults()) or 'see -help'
-    write(f'{error}; {remedy}', sys.stderr)
 
 
 def run_in_world(arguments: Arguments, world: World) -> int:

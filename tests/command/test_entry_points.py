@@ -151,3 +151,13 @@ def test_installed_program_runs_from_any_folder(data, tmp_path, environment, for
     assert re.search('using the small embedded network', done.stderr)
     done = run([binaries / 'neural_style-figures', 'list'], folder, clean)
     assert (done.returncode, done.stderr) == (0, '') and 'style_scale' in done.stdout
+
+
+@pytest.mark.parametrize('arguments', [['-help'], ['-bogus'], ['-preset', 'list']])
+def test_what_asks_for_no_run_is_answered_without_pytorch(arguments):
+    code = (
+        'import sys; from neural_style.__main__ import main; sys.argv[1:] = sys.argv[2:];'
+        ' main(); sys.exit("torch" in sys.modules or "numpy" in sys.modules)'
+    )
+    done = subprocess.run([sys.executable, '-c', code, '', *arguments], capture_output=True)
+    assert (done.returncode, done.stdout != b'') == (0, True), done.stderr
