@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from loadcaffe.layers.windows import window, window_count
 from neural_style.kernels.bitmask import INTEGERS, MASK_CHUNK, PACK_CHUNK, PackedMask
 from neural_style.kernels.relu import relu_backward_
 from neural_style.memory.allocator import large_empty
@@ -36,7 +37,11 @@ class _MaxPoolWithReLUBackward(torch.autograd.Function):
         ctx.arguments.append(layer.ceil_mode)
         pool = torch.ops.aten.max_pool2d_with_indices
         if features.device.type == 'cpu':
-            size = pool(features.to('meta'), *ctx.arguments)[0].shape
+            sides = [
+                window_count(window(layer, axis), side, layer.ceil_mode)
+                for axis, side in enumerate(features.shape[2:])
+            ]
+            size = torch.Size((*features.shape[:2], *sides))
             output, indices = (
                 large_empty(size, dtype, features.device, torch.channels_last)
                 for dtype in (features.dtype, torch.int64)

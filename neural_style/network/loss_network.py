@@ -13,6 +13,7 @@ from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.errors import SettingError
 from neural_style.kernels.options import ExecutionOptions
 from neural_style.kernels.precision import PRECISIONS
+from neural_style.losses.backward import run_backward
 from neural_style.losses.base import FeatureLoss
 from neural_style.losses.guide import Guide
 from neural_style.losses.passes import SKIP, Capture, Evaluate, LossPass
@@ -118,9 +119,7 @@ class LossNetwork(nn.Module):
             gradient = tiles.gradient(extended, evaluate)
         else:
             leaf = extended.requires_grad_()
-            features = self._run(leaf, options, evaluate)
-            # Every gradient comes from a loss, so that of the last layer's output is zero.
-            gradient = torch.autograd.grad(features, leaf, torch.zeros_like(features))[0]
+            gradient = run_backward(self._run(leaf, options, evaluate), leaf)
         batch, batch_gradient = _as_batch(extended.detach()), _as_batch(gradient)
         for loss in self.image_losses:
             loss.set_value(batch)

@@ -161,3 +161,15 @@ def test_what_asks_for_no_run_is_answered_without_pytorch(arguments):
     )
     done = subprocess.run([sys.executable, '-c', code, '', *arguments], capture_output=True)
     assert (done.returncode, done.stdout != b'') == (0, True), done.stderr
+
+
+@pytest.mark.parametrize('size', [64, 200])  # 200: not calculated as the small pictures are
+def test_run_does_not_import_sympy(data, tmp_path, size):
+    python, _, *flags = script(data)
+    code = (
+        'import sys; from neural_style.__main__ import main; sys.argv[1:] = sys.argv[2:];'
+        ' main(); sys.exit("sympy" in sys.modules)'
+    )
+    flags += ['-image_size', str(size)]
+    done = run([python, '-c', code, '', *flags], tmp_path)
+    assert (done.returncode, files(tmp_path)) == (0, ['out.png']), done.stderr
