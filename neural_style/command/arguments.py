@@ -27,6 +27,11 @@ class Arguments:
     piped: Mapping[str, PipedFile] = field(default_factory=dict)
     picture_stream: BinaryIO | None = None
 
+    @property
+    def keeps_content_colors(self) -> bool:
+        """Tell whether the picture gets the colours of the content image in the end."""
+        return self.original_colors == 1 or self.color in ('content', 'luminance')
+
     def __getattr__(self, name: str) -> Any:
         try:
             return self.__dict__['values'][name]

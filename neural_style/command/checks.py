@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.checkpoint import file_of_rank, is_checkpoint
@@ -15,6 +16,14 @@ from neural_style.files.pillow import MAX_PIXELS
 from neural_style.torch7 import image
 
 JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
+# What each value of -color means for the older flags of colours.
+KEEPS_CONTENT = {'style_tint': 0, 'recolor_content': 0}
+IMPLIED_BY_COLOR: Mapping[str, Mapping[str, int]] = {
+    'content': {'original_colors': 1, **KEEPS_CONTENT},
+    'style': {'original_colors': 0},
+    'luminance': {'luminance_only': 1, 'original_colors': 1, **KEEPS_CONTENT},
+    'match': {'luminance_only': 0, 'original_colors': 0, **KEEPS_CONTENT},
+}
 MAX_NAME_BYTES = 245  # of an -output_image; file systems allow 255
 
 
@@ -28,6 +37,7 @@ def check_arguments(arguments: Arguments, world: World) -> None:
     for flag, path in overwritten_inputs(arguments):
         warn(f'-output_image {arguments.output_image}: the run overwrites its -{flag} {path}')
     check_sizes(arguments.image_size, arguments.style_scale)
+    check_color(arguments)
     check_extension_flags(arguments)
 
 
@@ -115,6 +125,17 @@ def check_sides(output_image: str, height: int, width: int) -> None:
             f'-output_image {output_image}: {width} x {height} pixels; JPEG has {JPEG_SIDE} a side'
             ' at most; name a .png'
         )
+
+
+def check_color(arguments: Arguments) -> None:
+    """Refuse older flags of colours that contradict -color."""
+    for name, value in IMPLIED_BY_COLOR.get(arguments.color, {}).items():
+        given = getattr(arguments, name)
+        if name in arguments.explicit and given != value:
+            raise ValueError(
+                f'-color {arguments.color}: means -{name} {value}, and -{name} {given} is given as'
+                ' well; omit one of them'
+            )
 
 
 def check_extension_flags(arguments: Arguments) -> None:

@@ -11,6 +11,20 @@ def describe_colour_and_paper(cmd: FlagTable) -> None:
         '`side` scales the longer side of a style image to `-style_scale` times `-image_size`;'
         ' `width` scales its width to that of the content.'
     )
+    cmd.option('-color', '', 'content|style|luminance|match: whose colours the picture has')
+    cmd.describe(
+        'Whose colours the picture has: `content` gives it those of the content in the end, as'
+        ' `-original_colors 1` does; `luminance` paints in grey, the style matched to the mean and'
+        ' spread of the luminance of the content, whose colours come back; `match` recolours the'
+        ' style to the content before painting, as `-color_transfer` says; `style` leaves those of'
+        ' the style, as the empty default does. `docs/control.md` compares them.'
+    )
+    cmd.option('-color_transfer', 'linear', 'mean|linear|cholesky|pca|histogram')
+    cmd.describe(
+        'How `-color match` recolours the style: `mean` shifts it to the mean of the content,'
+        ' `linear`, `cholesky` and `pca` map it to the mean and covariance of the colours (`linear`'
+        ' moves them least), `histogram` matches the distribution of each of R, G, B.'
+    )
     cmd.option('-luminance_only', 0, '1: optimise the luminance alone')
     cmd.describe(
         '1 optimises the luminance alone; colours come back with `-original_colors 1` from the'

@@ -85,7 +85,7 @@ def read_images(arguments: Arguments, memory: float = math.inf) -> InputImages:
     if mask not in ('', 'auto'):
         mask = image.scale_to(mapped(load('-paper_mask', mask), luminance, 1), width, height)
     colors = None
-    if arguments.original_colors == 1:
+    if arguments.keeps_content_colors:
         colors = content
     elif arguments.style_tint == 1:
         colors = styles[0]

@@ -84,6 +84,11 @@ def image_rules() -> list[Rule]:
             lambda a: a.recolor_content != 0 and not uses_content(a),
             'without a content loss and with -init random; name layers in -content_layers',
         ),
+        (
+            'color_transfer',
+            lambda a: a.color != 'match',
+            'on a style that is not recoloured; add -color match',
+        ),
         ('paper_range', lambda a: a.paper_mask == '', 'without a mask; add -paper_mask auto'),
         (
             'jpeg_quality',

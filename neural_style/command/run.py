@@ -97,6 +97,7 @@ def paint(
             resume_from=checkpoint,
             generator=generator,
             world=world,
+            restores_colors=False,  # the picture that is saved gets them
         )
         out_of_memory = False
         try:

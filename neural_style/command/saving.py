@@ -51,7 +51,7 @@ class OutputImage:
         # Maybe perform postprocessing for color-independent style transfer
         if self.colors is None:
             return disp
-        recolor = original_colors if self.arguments.original_colors == 1 else style_tint
+        recolor = original_colors if self.arguments.keeps_content_colors else style_tint
         return recolor(self.colors, disp)
 
     def writer(self, iteration: int, x: Tensor) -> Callable[[str], None]:

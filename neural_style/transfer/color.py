@@ -7,6 +7,11 @@ import torch
 from torch import Tensor
 
 from neural_style.torch7.image import rgb2yuv, yuv2rgb
+from neural_style.transfer.color_transfer import (
+    MIN_VARIANCE,
+    match_distribution,
+    monge_kantorovich,
+)
 
 TINT_LEVELS = 64  # of luminance, at which the style's colour is measured
 ROW_CHUNK = 256  # rows that are converted at a time, to keep temporaries small
@@ -48,19 +53,10 @@ def recolor(content: Tensor, styles: Sequence[Tensor], strength: float) -> Tenso
     """
     pixels = torch.cat([style.flatten(1) for style in styles], 1)
     if all(bool((image == image[:1]).all()) for image in (content, *styles)):
-        matched = _match_distribution(content[0], pixels[0]).expand_as(content)
+        matched = match_distribution(content[0], pixels[0]).expand_as(content)
     else:
         matched = _match_covariance(content, pixels)
     return (strength * matched + (1 - strength) * content).clamp(0, 1)
-
-
-def _match_distribution(plane: Tensor, values: Tensor) -> Tensor:
-    """Give a plane (H, W) the distribution of the values; equal pixels stay equal."""
-    _, inverse, counts = torch.unique(plane.flatten(), return_inverse=True, return_counts=True)
-    quantiles = (counts.cumsum(0) - counts / 2) / counts.sum()  # in the middle of equal pixels
-    position = quantiles.numpy() * (values.numel() - 1)
-    matched = np.interp(position, np.arange(values.numel()), values.sort().values.numpy())
-    return torch.from_numpy(matched).to(plane)[inverse].view_as(plane)
 
 
 def _match_covariance(content: Tensor, pixels: Tensor) -> Tensor:
@@ -69,11 +65,9 @@ def _match_covariance(content: Tensor, pixels: Tensor) -> Tensor:
     content: (3, H, W).  pixels: (3, N).
     """
     flat = content.flatten(1).double()
-    noise = 1e-6 * torch.eye(3, dtype=torch.float64)  # an image may have one colour
+    noise = MIN_VARIANCE * torch.eye(3, dtype=torch.float64)  # an image may have one colour
     source, target = _covariance(flat) + noise, _covariance(pixels.double()) + noise
-    root = _square_root(source)
-    inverse = torch.linalg.inv(root)
-    mapping = inverse @ _square_root(root @ target @ root) @ inverse
+    mapping = monge_kantorovich(source, target)
     mean = pixels.double().mean(1, keepdim=True)
     matched = mapping @ (flat - flat.mean(1, keepdim=True)) + mean
     return matched.view_as(content).to(content)
@@ -82,11 +76,6 @@ def _match_covariance(content: Tensor, pixels: Tensor) -> Tensor:
 def _covariance(pixels: Tensor) -> Tensor:
     """Return the covariance of (3, N); 0 for a single pixel."""
     return pixels.cov(correction=min(1, pixels.shape[1] - 1))
-
-
-def _square_root(matrix: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.t()
 
 
 def style_tint(style: Tensor, generated: Tensor) -> Tensor:

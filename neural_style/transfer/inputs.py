@@ -9,6 +9,7 @@ from torch import Tensor
 
 from neural_style.errors import SettingError
 from neural_style.transfer.color import grey, recolor
+from neural_style.transfer.color_transfer import match_colors, match_luminance
 from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
 from neural_style.transfer.paper import paper_color, resolve_paper_mask
 from neural_style.transfer.settings import Settings, parse_layers, parse_paper_range
@@ -22,6 +23,7 @@ class Inputs:
     init: the image to start from, or None.
     mask: (1, H, W), 1 where paper is left, or None; paper: its colour, (3, 1, 1).
     guides: for each style image None, or (1, H, W): how much of it is painted.
+    colors: the image whose colours come back in the end, (3, H, W), or None.
     released_bytes: of images that only this object refers to.
     """
 
@@ -32,6 +34,7 @@ class Inputs:
     mask: Tensor | None
     paper: Tensor | None
     guides: list[Tensor | None]
+    colors: Tensor | None
     released_bytes: int
 
     @property
@@ -55,7 +58,8 @@ def prepare(
     """
     released_bytes = 0
     content = as_image('content_image', called(content_image))
-    if callable(content_image):
+    colors = content if settings.keeps_content_colors else None
+    if callable(content_image) and colors is None:
         released_bytes += content.nbytes
     styles = as_images('style_images', called(style_images))
     if callable(style_images):
@@ -67,9 +71,10 @@ def prepare(
     if not styles and (needs_style or settings.recolor_content or has_paper):
         raise SettingError('style_image', 'give at least one')
     blend_weights = normalize_weights(style_blend_weights, len(styles))
-    if settings.luminance_only:
+    if settings.paints_grey:
         content, styles = grey(content), [grey(image) for image in styles]
         init = None if init is None else grey(init)
+    styles = [recolored_style(style, content, settings) for style in styles]
     contents = [content]
     if settings.recolor_content:
         content = recolor(content, styles, settings.recolor_content)
@@ -89,8 +94,18 @@ def prepare(
         mask=mask,
         paper=None if mask is None else paper_color(styles, blend_weights),
         guides=guides,
+        colors=colors,
         released_bytes=released_bytes,
     )
+
+
+def recolored_style(style: Tensor, content: Tensor, settings: Settings) -> Tensor:
+    """Return a style image in the colours, or the luminances, that the settings take."""
+    if settings.color == 'match':
+        return match_colors(style, content, settings.color_transfer)
+    if settings.color == 'luminance':
+        return match_luminance(style[:1], content[:1]).expand(3, -1, -1)
+    return style
 
 
 def called(image: Any) -> Any:

@@ -15,6 +15,7 @@ from neural_style.errors import SettingError
 from neural_style.modes import default_modes
 from neural_style.torch7 import image
 from neural_style.transfer.checkpoint import Checkpoint
+from neural_style.transfer.color import original_colors
 from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
 from neural_style.transfer.inputs import called
 from neural_style.transfer.session import Iterate, Session
@@ -120,7 +121,14 @@ def stylize_multiscale(
         coarser = scaled
         session = replace(session, resume_from=None)
     assert start is not None
-    return start
+    return _finished(start, content, settings, session)
+
+
+def _finished(result: Tensor, content: Tensor, settings: Settings, session: Session) -> Tensor:
+    """Return the result of the last scale, with the colours of the content if it gets them."""
+    if settings.keeps_content_colors and session.restores_colors:
+        return original_colors(content, result)
+    return result
 
 
 def _resized(picture: Tensor, factor: float) -> Tensor:
@@ -165,4 +173,9 @@ def _session_at(session: Session, scale: int, exact: bool) -> Session:
     def on_evaluation_start(checkpoint: Checkpoint) -> None:
         session.on_evaluation_start(replace(checkpoint, scale=scale))
 
-    return replace(session, on_evaluation_start=on_evaluation_start, exact=exact)
+    return replace(
+        session,
+        on_evaluation_start=on_evaluation_start,
+        exact=exact,
+        restores_colors=False,
+    )

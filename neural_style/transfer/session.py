@@ -77,6 +77,7 @@ class Session:
         settings; images too small to share are evaluated by all of them.  The hooks are called
         everywhere; a Checkpoint holds one process's shard of the optimiser's vectors.
     exact: whether small images are rounded as Torch7 does, on a CPU.
+    restores_colors: whether the result of stylize gets the colours back that `color` keeps.
     """
 
     on_plan: Callable[[Plan], None] = log_plan
@@ -86,6 +87,7 @@ class Session:
     generator: Generator | None = None
     world: World = SINGLE_PROCESS
     exact: bool = True
+    restores_colors: bool = True
 
     def make_generator(self) -> Generator:
         """Return the generator as it was when the run began."""

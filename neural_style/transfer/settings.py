@@ -14,6 +14,7 @@ from neural_style.memory.limits import parse_memory
 from neural_style.network.building import LOSSES
 from neural_style.network.padding import PADDINGS
 from neural_style.torch7.cmdline import split
+from neural_style.transfer.color_transfer import METHODS
 
 FLOAT32_MAX = torch.finfo(torch.float32).max
 
@@ -26,6 +27,8 @@ CHOICES = {
     'losses': tuple(LOSSES),
     'missing_layers': ('warn', 'error'),
     'padding': PADDINGS,
+    'color': ('', 'content', 'style', 'luminance', 'match'),
+    'color_transfer': METHODS,
 }
 Range = tuple[str, Callable[[float], bool]]
 FINITE: Range = ('a finite number', math.isfinite)
@@ -81,6 +84,8 @@ class Settings:
     fourier_decay: float = 0  # from 0 to 1: optimise Fourier coefficients, times frequency^-this
 
     # Colours and paper
+    color: str = ''  # or 'content', 'style', 'luminance', 'match': whose colours the image has
+    color_transfer: str = 'linear'  # or another of METHODS, for color 'match'
     luminance_only: float = 0  # 0 or 1: paint in grey
     recolor_content: float = 0  # from 0 to 1: how far the content takes on the style's colours
     paper_mask: str = ''  # or 'auto': leave bare paper where the content is bright
@@ -98,14 +103,26 @@ class Settings:
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
-                raise SettingError(name, f'choose {" or ".join(choices)}', getattr(self, name))
+                values = ' or '.join(filter(None, choices))
+                raise SettingError(name, f'choose {values}', getattr(self, name))
         _check_numbers(self)
+        _check_color(self)
         parse_layers('content_layers', self.content_layers)
         parse_layers('style_layers', self.style_layers)
         parse_paper_range(self.paper_range)
         if self.paper_mask not in ('', 'auto'):
             raise SettingError('paper_mask', 'give auto, or a picture', self.paper_mask)
         parse_memory_limit(self.memory)
+
+    @property
+    def paints_grey(self) -> bool:
+        """Tell whether the luminance alone is painted."""
+        return bool(self.luminance_only) or self.color == 'luminance'
+
+    @property
+    def keeps_content_colors(self) -> bool:
+        """Tell whether the image gets the colours of the content in the end."""
+        return self.color in ('content', 'luminance')
 
 
 def make_settings(settings: Settings | None, keywords: Mapping[str, Any]) -> tuple[Settings, Any]:
@@ -134,6 +151,19 @@ def _check_numbers(settings: Settings) -> None:
         number = getattr(settings, name)
         if name != unused and not is_valid(number):
             raise SettingError(name, f'give {description}', number)
+
+
+def _check_color(settings: Settings) -> None:
+    """Raise SettingError for settings of colours that contradict each other."""
+    color = settings.color
+    if color in ('content', 'luminance', 'match') and settings.recolor_content:
+        raise SettingError(
+            'color', 'the content keeps its colours then; give `recolor_content` 0', color
+        )
+    if color == 'match' and settings.luminance_only:
+        raise SettingError(
+            'color', 'grey images have no colours to match; give `color` luminance', color
+        )
 
 
 class LayerChoice(NamedTuple):

@@ -18,6 +18,7 @@ from neural_style.planning.prediction import saving_bytes
 from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
+from neural_style.transfer.color import original_colors
 from neural_style.transfer.images import Image
 from neural_style.transfer.inputs import Inputs, prepare
 from neural_style.transfer.objective import Objective
@@ -60,8 +61,8 @@ def stylize(
         [0, 1]: where it is 1 the image is bare paper, of the mean colour of the style's brightest
         tenth; style is compared over what is painted, in the style images as well.
 
-    Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation, which the
-    command saves last (the original takes one more L-BFGS step and drops it).
+    Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation (the original
+    takes one more L-BFGS step), in the content's colours with color 'content' or 'luminance'.
     Raises SettingError or TypeError for arguments that make no sense; RankLostError.
     """
     with default_modes():
@@ -72,7 +73,7 @@ def stylize(
             settings, content_image, style_images, init_image, mask, style_blend_weights
         )
         del content_image, style_images, init_image, mask
-        shape = (1 if settings.luminance_only else 3, *inputs.size)
+        shape = (1 if settings.paints_grey else 3, *inputs.size)
         check_resumption(session, settings, shape)
         settings = resolve(settings, session, torch.device(devices[0]))
 
@@ -104,14 +105,21 @@ def stylize(
             initial_generator_state=initial_state,
         )
         z = initialize(objective, inputs)
+        colors = inputs.colors if session.restores_colors else None
         del inputs
 
         # Minimise.
         if network.devices[0].type == 'cpu':
             release_free_memory()  # free memory is too fragmented for the backward pass
         optimize(objective, z, objective.optimizer_state, settings, plan, objective.world)
-        plan.reserve(saving_bytes(shape[1:]))
-        return deprocess(objective.result(z).cpu().double())
+        return finish(objective, z, colors)
+
+
+def finish(objective: Objective, z: Tensor, colors: Tensor | None) -> Tensor:
+    """Return the result as an RGB image, in the colours of another image (3, H, W) if given."""
+    objective.plan.reserve(saving_bytes(objective.shape[1:]))
+    result = deprocess(objective.result(z).cpu().double())
+    return result if colors is None else original_colors(colors, result)
 
 
 def check_resumption(session: Session, settings: Settings, shape: tuple[int, int, int]) -> None:
@@ -191,7 +199,7 @@ def build(
 
 def make_plan(network: LossNetwork, inputs: Inputs, settings: Settings) -> Plan:
     """Choose the stages, tiles and history that fit in memory."""
-    reparametrized = bool(settings.luminance_only) or inputs.mask is not None
+    reparametrized = settings.paints_grey or inputs.mask is not None
     return choose_plan(
         network,
         inputs.size,
@@ -209,7 +217,7 @@ def parametrize(inputs: Inputs, settings: Settings, device: torch.device) -> Ima
     if inputs.mask is not None and inputs.paper is not None:
         mask = inputs.mask.float().to(device)
         paper = preprocess(inputs.paper).float().to(device)
-    return ImageParametrization(bool(settings.luminance_only), mask, paper, settings.fourier_decay)
+    return ImageParametrization(settings.paints_grey, mask, paper, settings.fourier_decay)
 
 
 def initialize(objective: Objective, inputs: Inputs) -> Tensor:

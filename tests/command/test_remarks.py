@@ -19,6 +19,7 @@ VAIN = [
     ('-noise_scale 1 -init image', 'add -init random'),
     ('-style_tint 1 -original_colors 1', 'give one of them'),
     ('-recolor_content 1 -content_weight 0', 'name layers in -content_layers'),
+    ('-color_transfer pca', 'add -color match'),
     ('-paper_range 0.5,0.6', 'add -paper_mask auto'),
     ('-jpeg_quality 90', 'name a .jpg'),
     ('-style_blend_weights 1', 'name several in -style_image'),
@@ -53,6 +54,7 @@ USEFUL = [
     '-style_layers , -style_image a.jpg -style_tint 1 -style_size_by width',
     '-recolor_content 1 -paper_mask auto -paper_range 0.5,0.6 -content_weight 0',
     '-style_image a.jpg,b.jpg -style_blend_weights 1,2 -jpeg_quality 90 -output_image o.JPG',
+    '-color match -color_transfer pca',
     '-gpu 0,1 -multigpu_strategy 3 -backend cudnn -cudnn_autotune',
     '-preset chinese_horse -optimizer lbfgs',
 ]

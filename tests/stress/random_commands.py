@@ -127,6 +127,8 @@ class Draw:
             'missing_layers': lambda: choose(('warn', 'error')),
             'multiscale': lambda: choose(('', '1', '2', '3', '16', '20,30')),
             'precision': lambda: choose(('fp32', 'bf16', 'fp16', 'auto')),
+            'color': lambda: choose(('content', 'style', 'luminance', 'match')),
+            'color_transfer': lambda: choose(('mean', 'linear', 'cholesky', 'pca', 'histogram')),
             'style_size_by': lambda: choose(('side', 'width')),
             'memory': lambda: choose(('', '8G', '600M', '200M')),
             'parallel': lambda: 'layers',
