@@ -102,6 +102,10 @@ class FeatureLoss(nn.Module):
         """Count the bytes of a gradient that is not at once added to the next layer's."""
         return feature_bytes if self.normalize else 0.0
 
+    def guide_bytes(self, channels: int, positions: int) -> float:
+        """Count the bytes of guides for a layer, and of the Gram matrices of further terms."""
+        return 0.0
+
     def set_value(self, statistic: Tensor, shape: torch.Size) -> None:
         """Weight the value, sum it over the images of a batch, and keep it as `loss`."""
         # The original's criterion answers in the features' precision, and the strength is

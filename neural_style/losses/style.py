@@ -13,6 +13,9 @@ from neural_style.losses.gram import add_multiplied, gram_matrix, multiply, mult
 from neural_style.losses.guide import Guide
 from neural_style.losses.layer import LossLayer
 
+# Its target, its statistic, and their difference.
+GRAMS_OF_A_TERM = 3
+
 
 @dataclass
 class StyleTerm:
@@ -83,6 +86,15 @@ class StyleLoss(LossLayer):
 
     def _add_terms(self, count: int) -> None:
         self.terms += [StyleTerm() for _ in range(len(self.terms), count)]
+
+    def gradient_bytes(self, feature_bytes: float) -> float:
+        copies = 1 if self.guides == [None] else 3  # T F, the product of a term, and the sum
+        return copies * super().gradient_bytes(feature_bytes)
+
+    def guide_bytes(self, channels: int, positions: int) -> float:
+        gram_bytes = 4 * channels**2 * (len(self.terms) - 1)
+        guides = sum(guide is not None for guide in self.guides)
+        return GRAMS_OF_A_TERM * gram_bytes + guides * Guide.bytes_of(positions)
 
     def check(self, features: Tensor) -> None:
         if features.dim() != 4:

@@ -15,11 +15,11 @@ from neural_style.kernels.options import ExecutionOptions
 from neural_style.kernels.precision import PRECISIONS
 from neural_style.losses.backward import run_backward
 from neural_style.losses.base import FeatureLoss
-from neural_style.losses.guide import Guide
 from neural_style.losses.passes import SKIP, Capture, Evaluate, LossPass
 from neural_style.losses.targets import Targets
 from neural_style.network.building import LossSettings, insert_losses
 from neural_style.network.execution import LayerRunner, join_ends
+from neural_style.network.guides import guides_of_losses
 from neural_style.network.multi_gpu import cut
 from neural_style.network.printing import describe_chunks
 from neural_style.network.windows import layer_windows, strips
@@ -150,15 +150,16 @@ class LossNetwork(nn.Module):
         image: Tensor,
         blend_weight: float | Sequence[float],
         guide: Tensor | None | Sequence[Tensor | None] = None,
+        by_cells: bool = False,
     ) -> None:
         """Add the Gram matrices of a style image, weighted, to the style targets.
 
         image: (3, H, W), preprocessed.  guide: (1, H, W) in [0, 1]: how much each of its positions
-        counts.  Both the weight and the guide may be one for each style term.
+        counts.  Weight and guide may be one for each style term.  by_cells: as in guide_style.
         """
         image = self.edges.extend(image)
         former = [loss.guides for loss in self.style_losses]
-        self.guide_style(guide)
+        self.guide_style(guide, by_cells=by_cells)
         for loss in self.style_losses:
             loss.blend_weight = blend_weight
         options = self._options(image, is_style=True)
@@ -171,16 +172,18 @@ class LossNetwork(nn.Module):
         self,
         guide: Tensor | None | Sequence[Tensor | None],
         weights: Sequence[float] | None = None,
+        by_cells: bool = False,
     ) -> None:
         """Set how much each position of the generated image counts for the style: (1, H, W).
 
         With several guides, each layer has one style term for each, with a target of its own.
         weights: of the terms, beside the layers' weights; 1 by default.
+        by_cells: average guides over the cells of a layer's positions (see Guide).
         """
-        maps = guide if isinstance(guide, Sequence) else [guide]
-        guides = [None if image is None else Guide(image) for image in maps]
-        for loss in self.style_losses:
-            loss.set_guides(guides, weights)
+        sides = self.edges.sides if by_cells else None
+        guides = guides_of_losses(guide, self.style_losses, list(self.chunks), sides)
+        for loss, layer_guides in zip(self.style_losses, guides, strict=True):
+            loss.set_guides(layer_guides, weights)
 
     @property
     def targets(self) -> Targets:

@@ -12,6 +12,7 @@ from loadcaffe.layers.normalization import BatchNorm, Scale
 from loadcaffe.layers.pooling import Pooling
 from neural_style.kernels.convolution import has_same_padding
 from neural_style.losses.base import FeatureLoss
+from neural_style.losses.guide import Cells
 from neural_style.tiling.geometry import Window, Windows
 from neural_style.tiling.stages import Stage, Tiling
 
@@ -21,6 +22,7 @@ POINTWISE = (
     nn.LocalResponseNorm, Pointwise, FeatureLoss,
 )  # fmt: skip
 POINT = (Window(), Window())
+LayerCells = tuple[Cells, Cells] | None  # along rows and columns
 
 
 def layer_windows(layer: nn.Module) -> Windows | None:
@@ -58,6 +60,27 @@ def _spatial_windows(layer: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d | Pooling) -
         for axis in (0, 1)
     )
     return rows, columns
+
+
+def output_cells(layers: Sequence[nn.Module], sides: tuple[int, int] = (0, 0)) -> list[LayerCells]:
+    """Return which pixels the positions of each layer's output stand for, along rows and columns.
+
+    They are as far apart as the product of the strides, around the middle of a receptive field.
+    sides: rows and columns by which the image is extended before the first layer.
+    None from the first layer on that tiles cannot go through.
+    """
+    middles, step = [0.5 - side for side in sides], [1, 1]
+    cells: list[LayerCells] = []
+    for layer in layers:
+        pair = layer_windows(layer)
+        if pair is None:
+            break
+        for axis, window in enumerate(pair):
+            middles[axis] += ((window.size - 1) / 2 - window.padding) * step[axis]
+            step[axis] *= window.stride
+        rows, columns = (Cells(m - s / 2, s) for m, s in zip(middles, step, strict=True))
+        cells.append((rows, columns))
+    return cells + [None] * (len(layers) - len(cells))
 
 
 def stage_boundaries(layers: Sequence[nn.Module]) -> tuple[list[int], int]:

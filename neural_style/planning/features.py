@@ -56,6 +56,14 @@ def target_elements(network: LossNetwork, loss: FeatureLoss, size: tuple[int, in
     return channel_counts(network)[index] * math.prod(feature_sizes(layers[:index], size)[-1])
 
 
+def guide_bytes(network: LossNetwork, loss: FeatureLoss, size: tuple[int, int]) -> float:
+    """Count the bytes of a loss's guides for an image of H x W pixels."""
+    layers = layers_of(network)
+    index = layers.index(loss)
+    positions = math.prod(feature_sizes(layers[:index], size)[-1])
+    return loss.guide_bytes(channel_counts(network)[index], positions)
+
+
 def any_winograd(network: LossNetwork, size: tuple[int, int]) -> bool:
     """Tell whether any of the convolutions is Winograd's."""
     layers, kernels = layers_of(network), footprint(network)

@@ -14,6 +14,7 @@ from neural_style.planning.features import (
     channel_counts,
     feature_sizes,
     footprint,
+    guide_bytes,
     layers_of,
     target_elements,
 )
@@ -45,11 +46,12 @@ def predict(
     phases = [lasting + _total_bytes(job, evaluation)]
     phases.append((24 * job.on_cpu + 12) * math.prod(job.size))  # the content in float64, and not
     phases += [_capture_bytes(job, tiling, size) for size in job.style_sizes]
+    guides = _guide_bytes(job, job.size)
     overhead = 0.0
     if job.on_cpu:
         phases.append(lasting + saving_bytes(job.size))
         overhead = OVERHEAD if tiling is None else OVERHEAD + _tile_overhead(evaluation)
-    return int(job.used + overhead + _target_bytes(job) + max(phases))
+    return int(job.used + overhead + guides + _target_bytes(job) + max(phases))
 
 
 def saving_bytes(size: tuple[int, int]) -> float:
@@ -114,11 +116,17 @@ def _target_bytes(job: Workload) -> float:
     return targets / (job.network.world.size if job.on_cpu else 1)
 
 
+def _guide_bytes(job: Workload, size: tuple[int, int]) -> float:
+    """Count the bytes of the guides of all style losses; every process has all of them."""
+    return sum(job.cached(guide_bytes, loss, size) for loss in job.network.style_losses)
+
+
 def _capture_bytes(job: Workload, tiling: Tiling | None, size: tuple[int, int]) -> float:
     """Count the bytes for capturing the targets of a style image of H x W pixels."""
     image = (36.0 if job.on_cpu else 12.0) * math.prod(size)
     if _is_exact(job, tiling) and math.prod(size) <= EXACT_STYLE:
         image += job.cached(_max_unfolded_bytes, size)
+    image += _guide_bytes(job, size)
     return image + _total_bytes(job, _forward_memory(job, tiling, size))
 
 
