@@ -41,7 +41,9 @@ def is_finite(tensor: Tensor) -> bool:
 def _total(network: LossNetwork, image: Tensor) -> Tensor:
     # mps has no float64
     device = torch.device('cpu') if image.device.type == 'mps' else image.device
-    losses = [loss.loss.to(device) for loss in network.losses]
+    values = [loss.loss for loss in network.losses]
+    values += [loss.loss for loss in network.image_losses if loss.loss is not None]
+    losses = [value.to(device) for value in values]
     if not losses:
         return torch.zeros((), dtype=torch.float64)
     return torch.stack(losses).cumsum(0)[-1]  # one after the other

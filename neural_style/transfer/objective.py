@@ -104,6 +104,9 @@ class Objective:
             gradient=gradient,
             content_terms=[layer.loss for layer in self.network.content_losses],
             style_terms=[layer.loss for layer in self.network.style_losses],
+            temporal_terms=[
+                layer.loss for layer in self.network.image_losses if layer.loss is not None
+            ],
         )
 
     def _last_evaluation(self) -> float:

@@ -24,7 +24,7 @@ class Iterate:
     x: the image evaluated, (3, H, W), preprocessed; changed in place once the callback returns.
     loss: the total loss, TV left out, 0-dim float64.
     gradient: of all losses and TV with respect to x, (3, H, W).
-    content_terms, style_terms: the single losses, 0-dim tensors on the device.
+    content_terms, style_terms, temporal_terms: the single losses, 0-dim tensors on the device.
     """
 
     iteration: int
@@ -34,6 +34,7 @@ class Iterate:
     gradient: Tensor
     content_terms: Sequence[Tensor] = ()
     style_terms: Sequence[Tensor] = ()
+    temporal_terms: Sequence[Tensor] = ()
 
     @property
     def content_losses(self) -> list[float]:
@@ -44,6 +45,11 @@ class Iterate:
     def style_losses(self) -> list[float]:
         """Return the weighted style losses in the network's order; waits for the device."""
         return [float(term) for term in self.style_terms]
+
+    @property
+    def temporal_losses(self) -> list[float]:
+        """Return the weighted temporal losses, the latest frame's first; waits for the device."""
+        return [float(term) for term in self.temporal_terms]
 
     @property
     def image(self) -> Tensor:

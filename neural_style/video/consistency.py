@@ -1,0 +1,85 @@
+"""Warping along a flow, and where a flow can be trusted."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """Fetch every pixel from where a flow leads: (C, H, W), bilinear.
+
+    flow: (2, H, W), x before y, in pixels.  Positions beyond the image mean its nearest pixels.
+    """
+    height, width = image.shape[1:]
+    x, y = _positions(flow.to(image.dtype))
+    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    left, top = x.floor().long(), y.floor().long()
+    right, bottom = (left + 1).clamp(max=width - 1), (top + 1).clamp(max=height - 1)
+    across, down = x - left, y - top
+    upper = image[:, top, left] * (1 - across) + image[:, top, right] * across
+    lower = image[:, bottom, left] * (1 - across) + image[:, bottom, right] * across
+    return upper * (1 - down) + lower * down
+
+
+def reliability(backward: Tensor, forward: Tensor) -> Tensor:
+    """Return 1 where a flow leads to what is the same point, 0 elsewhere: (1, H, W).
+
+    backward: of the frame, to an earlier one; forward: of that one, to the frame; (2, H, W).
+    Not to be trusted are points that were hidden, or beyond the image, and the boundaries of what
+    moves.  Source: Ruder et al. 2016, section 4.2.
+    """
+    unreliable = disoccluded(backward, forward) | motion_boundary(backward) | leaves(backward)
+    return (~unreliable).to(backward.dtype)[None]
+
+
+def disoccluded(backward: Tensor, forward: Tensor) -> Tensor:
+    """Tell where the way back and forth does not end where it began: (H, W).
+
+    |w̃ + ŵ|² > 0.01 (|w̃|² + |ŵ|²) + 0.5, with w̃ the forward flow where the backward flow ŵ leads.
+    """
+    returned = warp(forward, backward)
+    error = (returned + backward).square().sum(0)
+    lengths = returned.square().sum(0) + backward.square().sum(0)
+    return error > 0.01 * lengths + 0.5
+
+
+def motion_boundary(backward: Tensor) -> Tensor:
+    """Tell where the flow changes abruptly: |∇û|² + |∇v̂|² > 0.01 |ŵ|² + 0.002: (H, W)."""
+    change = _derivative(backward, 1).square() + _derivative(backward, 2).square()
+    return change.sum(0) > 0.01 * backward.square().sum(0) + 0.002
+
+
+def leaves(flow: Tensor) -> Tensor:
+    """Tell where a flow leads beyond the image: (H, W)."""
+    height, width = flow.shape[1:]
+    x, y = _positions(flow)
+    return (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)
+
+
+def long_term_weights(reliabilities: Sequence[Tensor]) -> list[Tensor]:
+    """Return how much each of several earlier frames counts, the latest first.
+
+    c_long = max(c − Σ c of the later ones, 0).  Source: Ruder et al. 2016, section 4.3.
+    """
+    weights = []
+    later = torch.zeros_like(reliabilities[0])
+    for weight in reliabilities:
+        weights.append((weight - later).clamp(min=0))
+        later = later + weight
+    return weights
+
+
+def _positions(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Return x and y of where a flow leads, in pixels from the first one's centre."""
+    height, width = flow.shape[1:]
+    x = torch.arange(width, dtype=flow.dtype, device=flow.device)
+    y = torch.arange(height, dtype=flow.dtype, device=flow.device)
+    return x + flow[0], y[:, None] + flow[1]
+
+
+def _derivative(flow: Tensor, axis: int) -> Tensor:
+    """Return central differences, one-sided at the ends."""
+    if flow.shape[axis] < 2:
+        return torch.zeros_like(flow)
+    return torch.gradient(flow, dim=axis)[0]

@@ -1,0 +1,68 @@
+"""What a frame takes over from those before it."""
+
+import pytest
+import torch
+
+from neural_style.video.continuity import Continuity
+from neural_style.video.flow import Motion, View, view
+from tools.drawing.sequences import sequence
+
+
+def still(reliabilities):
+    """Find no motion, with a reliability by distance."""
+
+    def find(current, previous):
+        shape = current.grey.shape
+        share = reliabilities[current.number - previous.number]
+        return Motion(torch.zeros(2, *shape), torch.full((1, *shape), share))
+
+    return find
+
+
+def painted(number):
+    return torch.full((3, 4, 5), number / 10, dtype=torch.float64)
+
+
+def follow(continuity, count):
+    takeovers = []
+    for number in range(1, count + 1):
+        current = view(number, torch.zeros(3, 4, 5))
+        takeovers.append(continuity.follow(current))
+        continuity.add(current, painted(number))
+    return takeovers
+
+
+def test_frames_are_compared_with_as_many_as_there_are():
+    takeovers = follow(Continuity(still({1: 0.5, 2: 1.0, 4: 1.0}), [4, 1, 2]), 6)
+    assert [takeover.begins_scene for takeover in takeovers] == [True] + [False] * 5
+    assert [len(takeover.terms) for takeover in takeovers] == [0, 1, 2, 2, 3, 3]
+    last = takeovers[-1]
+    assert [round(float(term.warped[0, 0, 0]), 6) for term in last.terms] == [0.5, 0.4, 0.2]
+    assert [float(term.reliability[0, 0, 0]) for term in last.terms] == [0.5, 0.5, 0]
+    assert torch.equal(last.previous, painted(5)) and torch.equal(last.warped, painted(5))
+
+
+def test_first_frame_takes_over_nothing():
+    takeover = Continuity(still({}), [1]).follow(view(1, torch.zeros(3, 4, 5)))
+    assert takeover.begins_scene and takeover.warped is None and takeover.terms == []
+
+
+def test_memory_is_bounded_by_the_farthest_frame():
+    continuity = Continuity(still({1: 1.0, 3: 1.0}), [1, 3])
+    assert len(follow(continuity, 9)[-1].terms) == 2
+    assert len(continuity) == 3
+
+
+def test_scene_after_a_cut_takes_over_nothing_from_before():
+    pytest.importorskip('cv2', reason='needs OpenCV, of the extra [video]')
+    from neural_style.video.flow import find_motion
+
+    picture = sequence('cut')
+    continuity = Continuity(find_motion, [1, 2])
+    terms = []
+    for time in range(7):
+        current = view(time, picture.frame(time))
+        assert isinstance(current, View)
+        terms.append(len(continuity.follow(current).terms))
+        continuity.add(current, picture.frame(time))
+    assert terms == [0, 1, 2, 2, 0, 1, 2]
