@@ -11,6 +11,7 @@ from typing import Any
 
 _MODULES = {
     'ContentLoss': 'neural_style.losses.content',
+    'DivergenceError': 'neural_style.transfer.divergence',
     'Iterate': 'neural_style.transfer.session',
     'LossNetwork': 'neural_style.network.loss_network',
     'Settings': 'neural_style.transfer.settings',

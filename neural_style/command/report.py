@@ -23,7 +23,12 @@ from neural_style.planning.planner import Plan
 from neural_style.planning.prediction import saving_bytes
 from neural_style.torch7.cmdline import format_d, format_f, modulo
 from neural_style.transfer.checkpoint import Checkpoint
-from neural_style.transfer.divergence import DivergenceError, DivergenceMonitor
+from neural_style.transfer.divergence import (
+    DivergenceError,
+    DivergenceMonitor,
+    leap_warning,
+    likely_cause,
+)
 from neural_style.transfer.session import Iterate
 
 
@@ -114,8 +119,10 @@ class Report:
     def diverged(self, error: DivergenceError) -> str:
         """Save the picture of the lowest loss; returns the message."""
         self.saved = self._save_last(error.iteration, error.best_image)
+        arguments = self.arguments
+        cause = likely_cause(arguments.precision, arguments.optimizer, arguments.learning_rate)
         return (
-            f'{error}; {likely_cause(self.arguments)}; {self.saved}: the one with'
+            f'{error}; {cause}; {self.saved}: the one with'
             f' the lowest loss, of iteration {error.iteration}'
         )
 
@@ -136,10 +143,7 @@ class Report:
             return
         self.has_leapt = True
         if self.world.rank == 0 and arguments.optimizer == 'lbfgs':
-            warn(
-                f'iteration {self.monitor.leap}: a step of L-BFGS went too far, and the loss rose a'
-                ' hundredfold, from where it may not come back; -lbfgs_max_step 10 prevents it'
-            )
+            warn(leap_warning(self.monitor.leap))
 
     def _maybe_print(self, iterate: Iterate) -> None:
         t = iterate.iteration
@@ -185,12 +189,3 @@ class Report:
         """Make room for the tensors that saving needs."""
         if self.plan is not None:
             self.plan.reserve(saving_bytes(self.output.size))
-
-
-def likely_cause(arguments: Arguments) -> str:
-    """Return why a run may have diverged, and what to do about it."""
-    if arguments.precision == 'fp16':
-        return 'float16 overflows at 65504: give -precision bf16 or fp32, or smaller weights'
-    if arguments.optimizer == 'adam':
-        return f'-learning_rate {arguments.learning_rate:g} or the weights are too large'
-    return 'a step of L-BFGS went too far: give -lbfgs_max_step 10, or smaller weights'

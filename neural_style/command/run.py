@@ -98,6 +98,7 @@ def paint(
             generator=generator,
             world=world,
             restores_colors=False,  # the picture that is saved gets them
+            monitored=False,  # report does
         )
         out_of_memory = False
         try:

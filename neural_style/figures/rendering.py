@@ -25,7 +25,7 @@ from neural_style.files.atomic import write_whole
 from neural_style.torch7 import image
 from neural_style.transfer.color import original_colors
 from neural_style.transfer.preprocessing import deprocess
-from neural_style.transfer.session import Iterate
+from neural_style.transfer.session import Iterate, Session
 from neural_style.transfer.stylize import stylize
 
 Record = dict[str, Any]
@@ -132,6 +132,7 @@ def render(
         devices=context.devices,
         backend=context.backend,
         callback=progress,
+        session=Session(monitored=False),  # its curve shows what is not a number
         **painting.settings,
     )
     if progress.image is not None:

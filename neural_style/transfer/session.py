@@ -82,6 +82,7 @@ class Session:
     world: the processes that share the run.  Each of them calls stylize with the same images and
         settings; images too small to share are evaluated by all of them.  The hooks are called
         everywhere; a Checkpoint holds one process's shard of the optimiser's vectors.
+    monitored: whether the run ends with a DivergenceError once its numbers are no longer finite.
     exact: whether small images are rounded as Torch7 does, on a CPU.
     restores_colors: whether the result of stylize gets the colours back that `color` keeps.
     """
@@ -92,6 +93,7 @@ class Session:
     resume_from: Checkpoint | None = None
     generator: Generator | None = None
     world: World = SINGLE_PROCESS
+    monitored: bool = True
     exact: bool = True
     restores_colors: bool = True
 

@@ -19,6 +19,7 @@ from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
 from neural_style.transfer.color import original_colors
+from neural_style.transfer.divergence import MonitoredCallback
 from neural_style.transfer.images import Image
 from neural_style.transfer.inputs import Inputs, prepare
 from neural_style.transfer.objective import Objective
@@ -63,7 +64,7 @@ def stylize(
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation (the original
     takes one more L-BFGS step), in the content's colours with color 'content' or 'luminance'.
-    Raises SettingError or TypeError for arguments that make no sense; RankLostError.
+    Raises SettingError and TypeError for arguments, RankLostError, DivergenceError (has an image).
     """
     with default_modes():
         # Refuse at once what the original would only notice after the long captures.
@@ -100,7 +101,7 @@ def stylize(
             plan=plan,
             settings=settings,
             session=session,
-            callback=callback or ignore,
+            callback=run_callback(callback or ignore, settings, session),
             generator=generator,
             initial_generator_state=initial_state,
         )
@@ -113,13 +114,6 @@ def stylize(
             release_free_memory()  # free memory is too fragmented for the backward pass
         optimize(objective, z, objective.optimizer_state, settings, plan, objective.world)
         return finish(objective, z, colors)
-
-
-def finish(objective: Objective, z: Tensor, colors: Tensor | None) -> Tensor:
-    """Return the result as an RGB image, in the colours of another image (3, H, W) if given."""
-    objective.plan.reserve(saving_bytes(objective.shape[1:]))
-    result = deprocess(objective.result(z).cpu().double())
-    return result if colors is None else original_colors(colors, result)
 
 
 def check_resumption(session: Session, settings: Settings, shape: tuple[int, int, int]) -> None:
@@ -159,6 +153,25 @@ def resolve(settings: Settings, session: Session, device: torch.device) -> Setti
     if settings.losses == 'paper' or has_weights:
         changes['missing_layers'] = 'error'
     return replace(settings, **changes)
+
+
+def run_callback(
+    callback: Callable[[Iterate], None], settings: Settings, session: Session
+) -> Callable[[Iterate], None]:
+    """Return what is called after every evaluation."""
+    return MonitoredCallback(callback, settings) if session.monitored else callback
+
+
+def finish(objective: Objective, z: Tensor, colors: Tensor | None) -> Tensor:
+    """Return the result as an RGB image, in the colours of another image (3, H, W) if given.
+
+    Raises DivergenceError.
+    """
+    objective.plan.reserve(saving_bytes(objective.shape[1:]))
+    result = deprocess(objective.result(z).cpu().double())
+    if isinstance(objective.callback, MonitoredCallback):
+        objective.callback.finish(result)
+    return result if colors is None else original_colors(colors, result)
 
 
 def build(
