@@ -10,16 +10,17 @@ from typing import Any
 import PIL.Image
 from torch import Tensor
 
-from neural_style.command import image_files, places
+from neural_style.command import places
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_sides
-from neural_style.command.paths import missing_file_hint
+from neural_style.command.paths import as_stored, missing_file_hint, split_paths
 from neural_style.files.pillow import PipedFile, decoded_bytes
 from neural_style.files.raster import Raster, mapped
 from neural_style.memory import heap
 from neural_style.memory.limits import format_bytes
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split
+from neural_style.transfer import image_files
 from neural_style.transfer.color import luminance
 
 UNCHECKED_BYTES = 64 << 20  # of a picture that is read whatever the limit
@@ -70,7 +71,7 @@ def read_images(arguments: Arguments, memory: float = math.inf) -> InputImages:
     alpha = content[3:].clone() if len(content) > 3 else None
     content = content[:3]
 
-    paths = image_files.split_paths(arguments.style_image)
+    paths = split_paths(arguments.style_image)
     if not paths and (split(arguments.style_layers) or arguments.style_tint == 1):
         raise ValueError(f'-style_image {arguments.style_image}: name at least one picture')
     needed = arguments.style_scale * size if arguments.style_size_by == 'side' else math.inf
@@ -148,7 +149,7 @@ def load_raster(
     contents of files that came through pipes.
     """
     budget = budget or ReadingBudget(math.inf)
-    stored = image_files.as_stored(path)
+    stored = as_stored(path)
 
     def check(picture: PIL.Image.Image) -> None:
         try:

@@ -5,8 +5,8 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from neural_style.command.arguments import Arguments
-from neural_style.command.image_files import as_stored, split_paths
 from neural_style.command.networks import locate_network
+from neural_style.command.paths import as_stored, split_paths
 from neural_style.command.places import find_named
 from neural_style.files.checksum import sha256
 from neural_style.files.pillow import PipedFile

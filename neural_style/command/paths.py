@@ -2,13 +2,14 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
 from neural_style.command.slips import QUOTES
-from neural_style.torch7.cmdline import Value
+from neural_style.torch7.cmdline import Value, split
 
-# Flags whose value is one path; -style_image is a list, which image_files.split_paths reads.
+# Flags whose value is one path; -style_image is a list, which split_paths reads.
 PATH_FLAGS = (
     *('content_image', 'init_image', 'paper_mask', 'proto_file', 'model_file', 'output_image'),
     *('checkpoint', 'resume', 'rerun', 'preset'),
@@ -32,6 +33,27 @@ def with_intended_paths(values: Mapping[str, Value]) -> dict[str, Value]:
         name: intended_path(str(value)) if name in PATH_FLAGS else value
         for name, value in values.items()
     }
+
+
+def as_stored(path: str) -> str:
+    """Return the name that a file has on disk, where ü may be one character, or u and its dots."""
+    forms = [path, *(unicodedata.normalize(form, path) for form in ('NFC', 'NFD'))]
+    return next((form for form in forms if os.path.exists(form)), path)
+
+
+def split_paths(text: str) -> list[str]:
+    r"""Split a list of files such as -style_image: a,b is two, a\,b one with a comma in its name.
+
+    What the original splits into files that all exist is split so; else a file of the whole name
+    wins, commas included.  Each path is the one that is meant: blanks around it do not count.
+    """
+    paths = split(text)
+    if not all(os.path.exists(as_stored(path)) for path in paths):
+        if os.path.exists(as_stored(text)):
+            return [text]
+        items = split(text.strip().replace('\\,', '\0'))
+        paths = [intended_path(item.replace('\0', ',')) for item in items]
+    return paths
 
 
 def missing_file_hint(path: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from neural_style.command.arguments import Arguments
-from neural_style.command.image_files import as_stored
 from neural_style.command.input_files import IMAGE_INPUTS, named_paths
+from neural_style.command.paths import as_stored
 from neural_style.command.saving import STDOUT_NAMES
 from neural_style.distributed import World
 from neural_style.files.pillow import PipedFile

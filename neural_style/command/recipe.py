@@ -22,9 +22,9 @@ import torch
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.flags import command_line
-from neural_style.command.image_files import comment
 from neural_style.command.input_files import INPUTS, InputChecksums
 from neural_style.torch7.cmdline import CommandLineError, HelpRequested, Value
+from neural_style.transfer.image_files import comment
 
 PROGRAM = 'neural_style'
 DISTRIBUTION = 'neural-style-caffe'  # on the package index

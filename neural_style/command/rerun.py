@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from neural_style.command import places
-from neural_style.command.image_files import as_stored
 from neural_style.command.input_files import named_paths
 from neural_style.command.networks import MODELS
+from neural_style.command.paths import as_stored
 from neural_style.command.recipe import Input, Recipe, program_and_version, read
 from neural_style.command.terminal import warn
 from neural_style.files.checksum import sha256

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from neural_style.errors import SettingError
-from neural_style.files.pillow import decoder_errors, detect_format, open_image, to_tensor
+from neural_style.files.pillow import to_tensor
 from neural_style.modes import free_tensor
 from neural_style.torch7 import image as torch7_image
+from neural_style.transfer import image_files
 from neural_style.transfer.color import luminance
 
 # One image: a tensor or an array (3, H, W) or (H, W, 3), an image of Pillow, or a path.
@@ -37,7 +38,7 @@ def as_image(name: str, image: Any, tolerance: float = TOLERANCE) -> Tensor:
     elif isinstance(image, PIL.Image.Image):
         tensor = from_pillow(name, image)
     elif isinstance(image, Tensor):
-        tensor = free_tensor(image).cpu()
+        tensor = from_tensor(free_tensor(image).cpu())
     elif hasattr(image, '__array__'):
         tensor = from_array(name, np.asarray(image))
     else:
@@ -70,33 +71,30 @@ def as_mask(name: str, mask: Any) -> Tensor:
 
 def read(name: str, path: str | os.PathLike) -> Tensor:
     """Read an image file: (3, H, W); errors name the argument."""
-    path = Path(path)
     try:
-        with open_image(path) as file:
-            if detect_format(file) is not None:
-                return torch7_image.load(path)
-        with decoder_errors(path, None), PIL.Image.open(path) as image:
-            image.load()
-            return from_pillow(name, image)
+        return image_files.read(Path(path).expanduser())
     except OSError as error:
         raise type(error)(f'`{name}`: {error}') from None
-    except SettingError:
-        raise
     except ValueError as error:
         raise SettingError(name, str(error)) from error
 
 
 def from_pillow(name: str, image: PIL.Image.Image) -> Tensor:
     """Return (3, H, W) of an image of Pillow: without its transparency, at 8 or 16 bits."""
-    if image.mode.startswith('I;16'):
-        return to_tensor(np.asarray(image), 65535)
-    if image.mode == 'F':
-        return to_tensor(np.asarray(image, np.float64), 1)
-    if image.mode == 'I':
-        raise SettingError(name, '32-bit integers: convert it to 8 or 16 bits')
+    try:
+        numbers = image_files.deep_numbers(image)
+    except ValueError as error:
+        raise SettingError(name, str(error)) from None
+    if numbers is not None:
+        return to_tensor(*numbers)
     image = image.copy()
     image.info.pop('transparency', None)
     return to_tensor(torch7_image.to_8_bits(image), 255)
+
+
+def from_tensor(image: Tensor) -> Tensor:
+    """Return floats as they are, and bytes, as torchvision reads them, scaled to [0, 1]."""
+    return image.double() * (1.0 / 255) if image.dtype == torch.uint8 else image
 
 
 def from_array(name: str, array: np.ndarray) -> Tensor:

@@ -1,10 +1,32 @@
 """Images made for a test, and what a reader should make of them."""
 
+import json
+import os
 import struct
+import unicodedata
 import zlib
 
 import numpy as np
 import PIL.Image
+import pytest
+from samples import SHARED
+
+NASTY = SHARED / 'corpus' / 'images' / 'nasty'
+
+
+def nasty():
+    """Return parameters for the images of the corpus: a name and what to expect."""
+    if not NASTY.is_dir():
+        return [
+            pytest.param('', {}, marks=pytest.mark.skip('needs the corpus beside the checkout'))
+        ]
+    lines = (SHARED / 'corpus' / 'index.jsonl').read_text().splitlines()
+    entries = [entry for entry in map(json.loads, lines) if entry.get('category') == 'nasty']
+    names = {unicodedata.normalize('NFC', name): name for name in os.listdir(NASTY)}
+    return [
+        pytest.param(names[unicodedata.normalize('NFC', entry['name'])], entry, id=entry['name'])
+        for entry in entries
+    ]
 
 
 def stored(tmp_path, image, image_format='PNG', name='picture', **options):

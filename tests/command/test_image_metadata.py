@@ -7,7 +7,7 @@ import torch
 from PIL import ImageCms, ImageOps
 from stored_images import bytes_of, expected, random_image, stored
 
-from neural_style.command.image_files import ORIENTATION, read
+from neural_style.transfer.image_files import ORIENTATION, read
 
 
 @pytest.mark.parametrize('image_format', ['JPEG', 'PNG', 'WEBP'])

@@ -1,16 +1,17 @@
 """The images of a run, read and scaled as flags say."""
 
+import os
 import unicodedata
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from stored_images import opened, random_image, stored
+from stored_images import NASTY, nasty, opened, random_image, stored
 from written import files, pixels
 
-from neural_style.command.image_files import read
 from neural_style.command.images import load_image
+from neural_style.transfer.image_files import read
 
 
 def test_style_image_is_optional_without_style_layers(command, capsys):
@@ -72,3 +73,23 @@ def test_accented_names_are_found_however_they_are_stored(tmp_path, typed, kept)
     path = stored(tmp_path, random_image(), name=unicodedata.normalize(kept, 'tübingen.png'))
     name = unicodedata.normalize(typed, str(path))
     assert torch.equal(load_image('-content_image', name), read(path))
+
+
+@pytest.mark.parametrize('name, entry', nasty())
+def test_command_treats_the_corpus_as_expected(small_command, capsys, name, entry):
+    def succeeds(*flags):
+        status = small_command(*flags)
+        stderr = capsys.readouterr().err
+        written = os.listdir()
+        assert written == ['out.png'] if status == 0 else written == []
+        assert status == 0 or stderr.startswith('neural_style: -')
+        if status == 0:
+            os.remove('out.png')
+        return status == 0
+
+    path, expect = NASTY / name, entry.get('expect', 'ok')
+    if expect.startswith('ok') and 'refusal' not in expect:
+        assert succeeds('-content_image', path, '-style_image', path)
+    else:
+        results = [succeeds('-content_image', path), succeeds('-style_image', path)]
+        assert expect != 'error' or not any(results)

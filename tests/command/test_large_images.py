@@ -7,9 +7,9 @@ import torch
 from stored_images import bytes_of, random_image, stored
 
 from neural_style.command import images
-from neural_style.command.image_files import read, read_raster
 from neural_style.files import pillow
 from neural_style.torch7 import image
+from neural_style.transfer.image_files import read, read_raster
 
 
 @pytest.fixture

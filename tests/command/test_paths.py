@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from written import files
 
-from neural_style.command.image_files import split_paths
 from neural_style.command.parsing import parse_arguments
-from neural_style.command.paths import PATH_FLAGS, intended_path, missing_file_hint
+from neural_style.command.paths import PATH_FLAGS, intended_path, missing_file_hint, split_paths
 
 
 @pytest.fixture
@@ -88,3 +87,15 @@ def test_picture_is_written_into_the_home_folder(command, monkeypatch):
 def test_hint_is_in_the_message(command, capsys):
     assert command("-style_image 'http://a.b/c.jpg'") == 1
     assert 'http://a.b/c.jpg: no such file; this is an address' in capsys.readouterr().err
+
+
+def test_split_paths_knows_commas_in_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('a.jpg', 'b.jpg', 'c,d.jpg'):
+        (tmp_path / name).touch()
+    assert split_paths('a.jpg,b.jpg') == ['a.jpg', 'b.jpg']
+    assert split_paths('c,d.jpg') == ['c,d.jpg']
+    assert split_paths(r'a.jpg,c\,d.jpg,') == ['a.jpg', 'c,d.jpg']
+    assert split_paths('a.jpg,,b.jpg') == ['a.jpg', '', 'b.jpg']
+    (tmp_path / 'a.jpg,b.jpg').touch()
+    assert split_paths('a.jpg,b.jpg') == ['a.jpg', 'b.jpg']

@@ -5,12 +5,12 @@ import pytest
 import torch
 from written import content_of, pixels, recipe_of
 
-from neural_style.command import image_files
 from neural_style.command.flags import command_line
 from neural_style.command.input_files import INPUTS
 from neural_style.command.recipe import FLAGS_NOT_RECORDED
 from neural_style.files.checksum import sha256
 from neural_style.torch7 import image
+from neural_style.transfer import image_files
 
 # Flags with strings that are no names of files.  One that is neither here nor in INPUTS or
 # FLAGS_NOT_RECORDED would put whatever it holds into every picture.

@@ -6,7 +6,7 @@ import os
 import numpy as np
 from PIL import Image
 
-from neural_style.command import image_files
+from neural_style.transfer import image_files
 
 
 def files(folder='.'):

@@ -11,10 +11,10 @@ import pytest
 from PIL import ImageCms, PngImagePlugin
 from stored_images import bytes_of, expected, random_image, stored
 
-from neural_style.command.image_files import read
 from neural_style.files import metadata, pillow
 from neural_style.files.metadata import profile_of, without_metadata
 from neural_style.torch7.image import load
+from neural_style.transfer.image_files import read
 
 MEGABYTE = 1 << 20
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import ImageOps
 
-from neural_style.command.image_files import ORIENTATION, read_raster
 from neural_style.files import raster as rasters
 from neural_style.torch7 import image
+from neural_style.transfer.image_files import ORIENTATION, read_raster
 
 NAMES = ['scene.jpg', 'harbour_cmyk.jpg', 'harbour_palette.png', 'grey_gray16.png']
 NAMES += [

@@ -8,6 +8,7 @@ import PIL.Image
 import pytest
 import torch
 from samples import mini_vgg19, noise
+from stored_images import tiff
 
 from neural_style import load, stylize, stylize_multiscale
 from neural_style.errors import SettingError
@@ -29,6 +30,7 @@ def forms(path):
         'array': tensor.numpy(),
         'array of pixels': tensor.permute(1, 2, 0).numpy(),
         'bytes': np.asarray(image),
+        'tensor of bytes': torch.from_numpy(np.array(image)),
         'mirrored twice': np.asarray(image)[:, ::-1][:, ::-1],
         'big-endian': tensor.numpy().astype('>f8'),
         'Pillow': image,
@@ -57,6 +59,19 @@ def test_formats_that_load_does_not_read_are_read(picture, tmp_path):
     image = PIL.Image.open(picture)
     image.save(tmp_path / 'a.bmp')
     assert torch.equal(as_image('x', tmp_path / 'a.bmp'), load(picture))
+
+
+def test_files_have_all_the_bits_that_the_command_reads(tmp_path):
+    values = np.random.default_rng(1).integers(0, 65536, (4, 5, 3))
+    (tmp_path / 'a.tif').write_bytes(tiff(values, '<', compressed=False))
+    assert (as_image('x', tmp_path / 'a.tif') * 65535).permute(1, 2, 0).numpy() == pytest.approx(
+        values
+    )
+
+
+def test_home_folder_of_a_path_is_found(picture, monkeypatch):
+    monkeypatch.setenv('HOME', str(picture.parent))
+    assert torch.equal(as_image('x', f'~/{picture.name}'), load(picture))
 
 
 @pytest.mark.parametrize('mode', ['I;16', 'F', 'L', '1', 'P', 'CMYK'])
@@ -114,10 +129,10 @@ def test_mask_of_pillow_is_that_of_its_numbers():
         (np.zeros((4, 5, 3), np.int64), SettingError, 'int64'),
         (np.zeros((4, 5, 3), complex), SettingError, 'complex128'),
         (np.full((4, 5, 3), 'a'), SettingError, '<U1'),
-        (torch.zeros(3, 4, 5, dtype=torch.uint8), SettingError, 'uint8'),
+        (torch.zeros(3, 4, 5, dtype=torch.int16), SettingError, 'int16'),
         (PIL.Image.new('I', (5, 4)), SettingError, '32-bit integers'),
         ('no_such_file.png', FileNotFoundError, 'no such image file'),
-        (__file__, SettingError, 'unsupported image'),
+        (__file__, SettingError, 'not a picture that can be read'),
     ],
 )
 def test_what_is_no_image_is_refused_by_the_argument(image, error, message):

@@ -8,12 +8,12 @@ from samples import DATA, ROOT
 
 import loadcaffe
 from neural_style import stylize
-from neural_style.command.image_files import read as load
 from neural_style.command.networks import embedded_network
 from neural_style.command.process import main
 from neural_style.network import execution
 from neural_style.torch7 import image
 from neural_style.transfer import multiscale
+from neural_style.transfer.image_files import read as load
 from neural_style.transfer.multiscale import SAFE_MAX_STEP, iterations, scales, stylize_multiscale
 
 EXAMPLES = ROOT / 'examples' / 'inputs'

@@ -9,7 +9,6 @@ import logging
 import math
 import os
 import re
-import unicodedata
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -18,7 +17,6 @@ import PIL.Image
 from PIL import ImageCms
 from torch import Tensor
 
-from neural_style.command.paths import intended_path
 from neural_style.files.image_formats import missing_decoder, pillow_formats
 from neural_style.files.metadata import profile_of, read_despite_metadata
 from neural_style.files.pillow import (
@@ -35,7 +33,6 @@ from neural_style.files.pillow import (
 )
 from neural_style.files.raster import Raster, raster, stacked, turned
 from neural_style.torch7 import image
-from neural_style.torch7.cmdline import split
 
 logger = logging.getLogger(__name__)
 
@@ -124,27 +121,6 @@ def comment(path: Source) -> str | None:
     return text.decode('latin-1') if isinstance(text, bytes) else text
 
 
-def as_stored(path: str) -> str:
-    """Return the name that a file has on disk, where ü may be one character, or u and its dots."""
-    forms = [path, *(unicodedata.normalize(form, path) for form in ('NFC', 'NFD'))]
-    return next((form for form in forms if os.path.exists(form)), path)
-
-
-def split_paths(text: str) -> list[str]:
-    r"""Split a list of files such as -style_image: a,b is two, a\,b one with a comma in its name.
-
-    What the original splits into files that all exist is split so; else a file of the whole name
-    wins, commas included.  Each path is the one that is meant: blanks around it do not count.
-    """
-    paths = split(text)
-    if not all(os.path.exists(as_stored(path)) for path in paths):
-        if os.path.exists(as_stored(text)):
-            return [text]
-        items = split(text.strip().replace('\\,', '\0'))
-        paths = [intended_path(item.replace('\0', ',')) for item in items]
-    return paths
-
-
 def _open(path: Source, file: BinaryIO, torch7_format: str | None) -> PIL.Image.Image:
     """Open an image with Pillow, not yet decoded.  torch7_format: as detect_format says."""
     formats = pillow_formats(file) if torch7_format is None else (torch7_format,)
@@ -189,21 +165,35 @@ def _loses_bits(tile: Any) -> bool:
 
 def _to_rgb(path: Source, picture: PIL.Image.Image, turn: int) -> Raster:
     """Convert a decoded image of any mode."""
-    if picture.mode.startswith('I;16'):
-        return raster(turned(np.asarray(picture), turn), 65535)
-    if picture.mode == 'F':
-        values = np.asarray(picture, np.float64)
-        if not (values.min() >= 0 and values.max() <= 1):
+    try:
+        numbers = deep_numbers(picture)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from None
+    if numbers is not None:
+        values, maximum = numbers
+        if picture.mode == 'F' and not (values.min() >= 0 and values.max() <= 1):
             raise ValueError(
                 f'{path}: numbers from {values.min():g} to {values.max():g}: scale them to 0 to 1,'
                 ' or convert the picture to PNG'
             )
-        return raster(turned(values, turn), 1)
-    if picture.mode == 'I':
-        raise ValueError(f'{path}: 32-bit integers: convert it to PNG, with 8 or 16 bits')
+        return raster(turned(values, turn), maximum)
     with decoder_errors(path, picture.format):
         opaque = turned(_opaque(picture), turn)
         return raster(opaque, 255, lambda rows: np.asarray(rows.convert('RGB')))
+
+
+def deep_numbers(picture: PIL.Image.Image) -> tuple[np.ndarray, int] | None:
+    """Return the numbers of a grey image of more than 8 bits, (H, W), and that which is white.
+
+    None for images of 8 bits.  Raises ValueError for numbers of unknown scale.
+    """
+    if picture.mode.startswith('I;16'):
+        return np.asarray(picture), 65535
+    if picture.mode == 'F':
+        return np.asarray(picture, np.float64), 1
+    if picture.mode == 'I':
+        raise ValueError('32-bit integers: convert it to PNG, with 8 or 16 bits')
+    return None
 
 
 def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:

@@ -1,57 +1,16 @@
 """Image files: the formats, and lists of names."""
 
-import json
-import os
 import struct
-import unicodedata
 
 import numpy as np
 import PIL.Image
 import pytest
 import torch
 from image_bytes import png
-from samples import SHARED
-from stored_images import bytes_of, expected, random_image, stored, tiff
+from stored_images import NASTY, bytes_of, expected, nasty, random_image, stored, tiff
 
-from neural_style.command.image_files import read, split_paths
 from neural_style.torch7.image import load
-
-NASTY = SHARED / 'corpus' / 'images' / 'nasty'
-
-
-def nasty():
-    """Return parameters for the images of the corpus: a name and what to expect."""
-    if not NASTY.is_dir():
-        return [
-            pytest.param('', {}, marks=pytest.mark.skip('needs the corpus beside the checkout'))
-        ]
-    lines = (SHARED / 'corpus' / 'index.jsonl').read_text().splitlines()
-    entries = [entry for entry in map(json.loads, lines) if entry.get('category') == 'nasty']
-    names = {unicodedata.normalize('NFC', name): name for name in os.listdir(NASTY)}
-    return [
-        pytest.param(names[unicodedata.normalize('NFC', entry['name'])], entry, id=entry['name'])
-        for entry in entries
-    ]
-
-
-@pytest.mark.parametrize('name, entry', nasty())
-def test_command_treats_the_corpus_as_expected(small_command, capsys, name, entry):
-    def succeeds(*flags):
-        status = small_command(*flags)
-        stderr = capsys.readouterr().err
-        written = os.listdir()
-        assert written == ['out.png'] if status == 0 else written == []
-        assert status == 0 or stderr.startswith('neural_style: -')
-        if status == 0:
-            os.remove('out.png')
-        return status == 0
-
-    path, expect = NASTY / name, entry.get('expect', 'ok')
-    if expect.startswith('ok') and 'refusal' not in expect:
-        assert succeeds('-content_image', path, '-style_image', path)
-    else:
-        results = [succeeds('-content_image', path), succeeds('-style_image', path)]
-        assert expect != 'error' or not any(results)
+from neural_style.transfer.image_files import read
 
 
 @pytest.mark.parametrize(
@@ -189,15 +148,3 @@ def test_read_refuses_other_files(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r'picture\.jpg: .*convert it to PNG or JPEG'):
         read(path)
-
-
-def test_split_paths_knows_commas_in_names(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ('a.jpg', 'b.jpg', 'c,d.jpg'):
-        (tmp_path / name).touch()
-    assert split_paths('a.jpg,b.jpg') == ['a.jpg', 'b.jpg']
-    assert split_paths('c,d.jpg') == ['c,d.jpg']
-    assert split_paths(r'a.jpg,c\,d.jpg,') == ['a.jpg', 'c,d.jpg']
-    assert split_paths('a.jpg,,b.jpg') == ['a.jpg', '', 'b.jpg']
-    (tmp_path / 'a.jpg,b.jpg').touch()
-    assert split_paths('a.jpg,b.jpg') == ['a.jpg', 'b.jpg']
