@@ -6,6 +6,7 @@ small networks under the names of large ones.  Nothing is fetched from elsewhere
 
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -64,7 +65,16 @@ def shrunk(words):
         short = ['-gpu', '-1']
     else:
         short += ['-image_size', '64']
+    if '-preview' in words:
+        short += ['-preview', str(free_port())]
     return [*words, *short]
+
+
+def free_port():
+    """Return a port of this machine that nothing uses."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        return free.getsockname()[1]
 
 
 def run_figure(words):

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from neural_style.files.pillow import PipedFile
 from neural_style.torch7.cmdline import Value
+
+if TYPE_CHECKING:
+    from neural_style.command.preview import Preview
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Arguments:
     generator_seed: seeds the random numbers when -seed does not; None until it is drawn.
     piped: contents of the input pictures that are no regular files, by path.
     picture_stream: where the picture goes if -output_image is stdout.
+    page: the page of -preview; None without one, and in all processes but the first.
     """
 
     values: Mapping[str, Value]
@@ -26,6 +30,7 @@ class Arguments:
     typed: frozenset[str] = frozenset()
     piped: Mapping[str, PipedFile] = field(default_factory=dict)
     picture_stream: BinaryIO | None = None
+    page: 'Preview | None' = None
 
     @property
     def keeps_content_colors(self) -> bool:

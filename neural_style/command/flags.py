@@ -180,6 +180,11 @@ def describe_extensions(cmd: FlagTable) -> None:
         'Memory limit of the process, or of the GPU, such as `4G` or `500M`; an image that does not'
         ' fit is evaluated in tiles, with the same result. Empty means what is free.'
     )
+    cmd.option('-preview', 0, 'port of a page that shows the picture as it grows')
+    cmd.describe(
+        'Port of a page on this machine that shows the picture as it grows, such as `8080` for'
+        ' `http://127.0.0.1:8080/`; `docs/preview.md` describes it. 0 shows none.'
+    )
     cmd.option('-dry_run', False, 'print the memory plan and exit')
     cmd.describe('Print the memory plan with the predicted peak, and exit.')
     cmd.option('-parallel', 'layers', 'layers|tiles: how several GPUs share the work')

@@ -13,6 +13,7 @@ from neural_style.command.batch import batch_jobs, is_batch, run_batch
 from neural_style.command.input_files import locate_inputs
 from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.parsing import parse_arguments
+from neural_style.command.preview_server import preview_page
 from neural_style.command.report import DryRun
 from neural_style.command.run import run
 from neural_style.command.signals import Interrupted, Interruption
@@ -136,7 +137,11 @@ def run_jobs(arguments: Arguments, world: World) -> int:
     level = logging.WARNING if arguments.dry_run else logging.INFO  # a dry run shows its plan alone
     if world.rank and jobs is None:
         level = logging.ERROR
-    with log_printed(level), Interruption() as interruption:
+    with (
+        log_printed(level),
+        Interruption() as interruption,
+        preview_page(arguments, world) as arguments,
+    ):
         if jobs is None:
             picture = run(arguments, interruption, world)
             if picture is not None:

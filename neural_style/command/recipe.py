@@ -29,7 +29,7 @@ from neural_style.transfer.image_files import comment
 PROGRAM = 'neural_style'
 DISTRIBUTION = 'neural-style-caffe'  # on the package index
 # Flags that say nothing about the picture.
-FLAGS_NOT_RECORDED = {'output_image', 'preset', 'rerun', 'checkpoint', 'resume'}
+FLAGS_NOT_RECORDED = {'output_image', 'preset', 'rerun', 'checkpoint', 'resume', 'preview'}
 # Flags that change nothing of it, or no more than the last bits.
 FLAGS_WITHOUT_EFFECT = {
     *('print_iter', 'save_iter', 'checkpoint_iter', 'memory', 'dry_run', 'parallel', 'gpu'),

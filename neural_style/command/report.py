@@ -110,6 +110,8 @@ class Report:
         self.monitor(iterate, now=should_save or interruption.signal != 0)
         self._maybe_warn_of_leap()
         self._maybe_print(iterate)
+        if self.arguments.page is not None:
+            should_save |= self._show(iterate)
         if should_save and self.world.rank == 0:
             self._save(iterate)
         if interruption.signal:
@@ -154,6 +156,13 @@ class Report:
             for i, loss in enumerate(iterate.style_losses, start=1):
                 print_line(f'  Style {i} loss: {format_f(loss)}')
             print_line(f'  Total loss: {format_f(float(iterate.loss))}')
+
+    def _show(self, iterate: Iterate) -> bool:
+        """Show the evaluation on the page; tells whether its picture is to be saved."""
+        page = self.arguments.page
+        assert page is not None
+        page.show(iterate)
+        return page.take_save_request()
 
     def _should_save(self, iterate: Iterate) -> bool:
         t = iterate.iteration

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import math
+import os
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
@@ -22,6 +23,7 @@ from neural_style.command.pipes import connected_pipes
 from neural_style.command.remarks import make_remarks
 from neural_style.command.report import Report
 from neural_style.command.saving import FinalPicture, OutputImage, StateFile
+from neural_style.command.schedule import make_schedule
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import progress_bar, warn
 from neural_style.distributed import SINGLE_PROCESS, World
@@ -31,7 +33,7 @@ from neural_style.torch7.cmdline import split, tonumber
 from neural_style.torch7.random import Generator
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.divergence import DivergenceError
-from neural_style.transfer.multiscale import iterations, scales, stylize_multiscale
+from neural_style.transfer.multiscale import stylize_multiscale
 from neural_style.transfer.session import Session
 from neural_style.transfer.settings import Settings, parse_layers
 from neural_style.transfer.stylize import stylize
@@ -58,6 +60,9 @@ def run(
     if interruption.signal:
         text = f'interrupted, but {arguments.output_image} is complete'
         raise Interrupted(text, interruption.signal)
+    if arguments.page is not None:
+        name = os.path.basename(arguments.output_image)
+        arguments.page.end(f'finished; the picture is in {name}')
     return picture
 
 
@@ -77,17 +82,18 @@ def paint(
     output = output_image(arguments, images, checksums)
     settings = stylize_settings(arguments, images, devices)
     warn_of_missing_output(arguments)
+    schedule = make_schedule(arguments, output.size, checkpoint)
+    if arguments.page is not None:
+        arguments.page.begin(arguments, output, images.content, schedule, interruption)
     content, styles = released_images(images)
     reading_peak = images.reading_peak
     del images
 
-    sizes = scales(arguments.multiscale, max(output.size))
-    counts = iterations(sizes, arguments.num_iterations)
-    with progress_bar(sum(counts), world.rank > 0) as bar:
-        if checkpoint is not None:
-            bar.update(int(sum(counts[: checkpoint.scale]) + checkpoint.iteration))
+    with progress_bar(schedule.total, world.rank > 0) as bar:
+        bar.update(schedule.done)
         states = StateFile(arguments, checksums, world)
-        report = Report(arguments, output, states, interruption, len(sizes) - 1, bar, reading_peak)
+        last_scale = len(schedule.sides) - 1
+        report = Report(arguments, output, states, interruption, last_scale, bar, reading_peak)
         method: Callable[..., Any] = stylize
         if arguments.multiscale != '' and not arguments.dry_run:  # the last size needs the most
             method = functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
