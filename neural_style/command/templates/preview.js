@@ -112,7 +112,7 @@ function draw() {
     context.moveTo(left, y(power));
     context.lineTo(right, y(power));
     context.stroke();
-    context.fillText(power < 6 && power > -3 ? (10 ** power).toLocaleString('en') : `1e${power}`,
+    context.fillText(power < 5 && power > -3 ? (10 ** power).toLocaleString('en') : `1e${power}`,
       left - 6, y(power));
   }
   context.textBaseline = 'top';
