@@ -19,11 +19,13 @@ from neural_style.torch7 import image
 from neural_style.torch7.optim import lbfgs
 
 MODEL = DATA / 'models' / 'mini_vgg19_conv'
+LAYERS_OF_STYLES = {'relu1_1': 1.0, 'relu2_1': 0.7}, {'relu2_1': 0.3, 'relu3_1': 1.0}
 CASES = [
     ((160, 131), {}),
     ((97, 64), {'normalize_gradients': True, 'pooling': 'avg'}),
     ((97, 64), {'padding': 'reflect'}),
     ((113, 40), {'losses': 'paper', 'content_layers': ['conv3_2'], 'style_layers': ['pool1']}),
+    ((97, 64), {'style_layers': ['relu1_1', 'relu2_1', 'relu3_1']}, LAYERS_OF_STYLES),
 ]
 
 
@@ -32,13 +34,14 @@ def noise(height, width, seed):
     return torch.randn(3, height, width, generator=generator, dtype=torch.float64) * 50
 
 
-def evaluated(world, size, settings):
+def evaluated(world, size, settings, layer_weights=None):
     """Return loss and gradient, and whether the processes shared the evaluation."""
     cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel').double()
     network = loss_network(cnn, world=world, **settings)
     network.capture_content(noise(*size, 1))
-    network.capture_style(noise(90, 120, 2), 0.7)
-    network.capture_style(noise(20, 120, 3), 0.3)  # too few rows to share
+    fine, coarse = (0.7, 0.3) if layer_weights is None else layer_weights
+    network.capture_style(noise(90, 120, 2), fine)
+    network.capture_style(noise(20, 120, 3), coarse)  # too few rows to share
     x = noise(*size, 4)
     tiles = network.tiles(x)
     return *evaluate(network, x), tiles is not None and tiles.world.size == world.size
@@ -67,7 +70,7 @@ def work(folder):
     """Do what every process of the test below does."""
     torch.set_num_threads(1)
     world = init_world()
-    evaluations = [evaluated(world, size, settings) for size, settings in CASES]
+    evaluations = [evaluated(world, *case) for case in CASES]
     sums = minimised(world), world.max(world.rank), world.broadcast(f'of {world.rank}')
     torch.save((evaluations, sums), f'{folder}/{world.rank}.pt')
     destroy_world(world)
@@ -84,8 +87,8 @@ def test_several_processes_compute_what_one_computes(tmp_path, one_thread, count
     assert launch([sys.executable, __file__, str(tmp_path)], count) == 0
     results = [torch.load(path) for path in sorted(tmp_path.iterdir())]
     assert len(results) == count
-    for number, (size, settings) in enumerate(CASES):
-        total, gradient, _ = evaluated(SINGLE_PROCESS, size, settings)
+    for number, case in enumerate(CASES):
+        total, gradient, _ = evaluated(SINGLE_PROCESS, *case)
         for evaluations, _ in results:
             loss, shared_gradient, shared = evaluations[number]
             assert shared

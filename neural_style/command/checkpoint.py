@@ -26,7 +26,7 @@ from neural_style.command.flags import command_line
 from neural_style.command.input_files import INPUTS, Checksums, paths_of
 from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.files.tensors import read_tensors, write_tensors
-from neural_style.torch7.cmdline import Value
+from neural_style.torch7.cmdline import Value, is_number_list
 from neural_style.transfer.checkpoint import Checkpoint, flatten, unflatten
 
 logger = logging.getLogger(__name__)
@@ -168,7 +168,8 @@ def _progress(content: dict[str, Any]) -> int:
 
 
 def _read(path: str) -> dict[str, Any]:
-    defaults = command_line().defaults()
+    cmd = command_line()
+    defaults = cmd.defaults()
     try:
         tensors, metadata = read_tensors(path)
         content = json.loads(metadata['neural_style'])
@@ -176,7 +177,7 @@ def _read(path: str) -> dict[str, Any]:
         if content['format'] not in READABLE_FORMATS or not content['settings'].keys() <= known:
             raise ValueError(f'{path}: written by another version of the program; use that version')
         content['checkpoint'] = Checkpoint.from_state(unflatten(tensors, content['state']))
-        _check_types(content, defaults)
+        _check_types(content, defaults, cmd.lists)
     except OSError as error:
         raise ValueError(f'-resume {path}: {error.strerror}; name a checkpoint') from error
     except (AttributeError, KeyError, TypeError) as error:
@@ -186,8 +187,11 @@ def _read(path: str) -> dict[str, Any]:
     return content
 
 
-def _check_types(content: dict[str, Any], defaults: dict[str, Value]) -> None:
-    """Raise TypeError or KeyError where a value has another type than the program writes."""
+def _check_types(content: dict[str, Any], defaults: dict[str, Value], lists: set[str]) -> None:
+    """Raise TypeError or KeyError where a value has another type than the program writes.
+
+    lists: names of flags that may be lists of numbers.
+    """
     checkpoint, settings = content['checkpoint'], content['settings']
     expected: list[tuple[Any, Any]] = [
         (content['torch'], str),
@@ -203,6 +207,8 @@ def _check_types(content: dict[str, Any], defaults: dict[str, Value]) -> None:
         (settings['generator_seed'], int),
     ]
     for name in defaults.keys() & settings.keys():
+        if name in lists and isinstance(settings[name], str) and is_number_list(settings[name]):
+            continue
         default = defaults[name]
         is_number = isinstance(default, float | int) and not isinstance(default, bool)
         expected.append((settings[name], float | int if is_number else type(default)))

@@ -4,16 +4,18 @@ import contextlib
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.checkpoint import file_of_rank, is_checkpoint
 from neural_style.command.input_files import input_files
+from neural_style.command.paths import split_paths
 from neural_style.command.saving import is_intermediate
 from neural_style.command.terminal import warn
 from neural_style.distributed import World
 from neural_style.files.pillow import MAX_PIXELS
 from neural_style.torch7 import image
+from neural_style.torch7.cmdline import split, tonumber
 
 JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
 # What each value of -color means for the older flags of colours.
@@ -36,7 +38,7 @@ def check_arguments(arguments: Arguments, world: World) -> None:
         check_checkpoint(arguments, world)
     for flag, path in overwritten_inputs(arguments):
         warn(f'-output_image {arguments.output_image}: the run overwrites its -{flag} {path}')
-    check_sizes(arguments.image_size, arguments.style_scale)
+    check_sizes(arguments.image_size, style_scales(arguments) or [arguments.style_scale])
     check_color(arguments)
     check_extension_flags(arguments)
 
@@ -105,14 +107,29 @@ def overwritten_inputs(arguments: Arguments) -> list[tuple[str, str]]:
     ]
 
 
-def check_sizes(image_size: float, style_scale: float) -> None:
+def style_scales(arguments: Arguments) -> list[float]:
+    """Return the -style_scale of each style image.  Raises ValueError if there are not as many."""
+    value, count = arguments.style_scale, len(split_paths(arguments.style_image))
+    if not isinstance(value, str):
+        return [value] * count
+    scales = [tonumber(item) for item in split(value)]
+    if len(scales) != count:
+        raise ValueError(
+            f'-style_scale {value}: {len(scales)} scales for {count} style images; give one, or one'
+            ' for each'
+        )
+    return [scale for scale in scales if scale is not None]
+
+
+def check_sizes(image_size: float, style_scales: Sequence[float]) -> None:
     """Refuse infinite and too large sizes; those below one pixel mean one, as in the original."""
-    for flag, value in (('-image_size', image_size), ('-style_scale', style_scale)):
+    scales = [('-style_scale', scale) for scale in style_scales]
+    for flag, value in (('-image_size', image_size), *scales):
         if not math.isfinite(value):
             raise ValueError(f'{flag} {value}: give a finite number')
     for flag, value, size in (
         ('-image_size', image_size, image_size),
-        ('-style_scale', style_scale, style_scale * image_size),
+        *(('-style_scale', scale, scale * image_size) for _, scale in scales),
     ):
         if not size <= MAX_PIXELS:
             raise ValueError(f'{flag} {value}: too large: {MAX_PIXELS:,} pixels are the limit')

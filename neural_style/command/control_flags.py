@@ -3,6 +3,19 @@
 from neural_style.command.flag_table import FlagTable
 
 
+def describe_scale(cmd: FlagTable) -> None:
+    """Add the flags of scales: which layers are whose."""
+    cmd.group('Scale')
+    cmd.option('-style_image_layers', '', 'layers that each style image serves')
+    cmd.describe(
+        'Layers of `-style_layers` that each style image serves, such as'
+        ' `relu1_1+relu2_1,relu3_1+relu4_1+relu5_1`: strokes of the first, shapes of the second;'
+        ' `all` stands for all of them. `-style_blend_weights` share out each layer among the'
+        ' images that serve it. Empty: all images serve all layers. It implies'
+        ' `-missing_layers error`.'
+    )
+
+
 def describe_colour_and_paper(cmd: FlagTable) -> None:
     """Add the flags of colours, and of the paper under the paint."""
     cmd.group('Colour and paper')

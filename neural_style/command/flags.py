@@ -4,7 +4,7 @@ An option's help is the text that -help prints, the original's if it has one; de
 text of docs/flags.md.
 """
 
-from neural_style.command.control_flags import describe_colour_and_paper
+from neural_style.command.control_flags import describe_colour_and_paper, describe_scale
 from neural_style.command.flag_table import FlagTable
 
 
@@ -72,7 +72,10 @@ def command_line() -> FlagTable:
 
     cmd.group('Other options')
     cmd.option('-style_scale', 1.0)
-    cmd.describe('Size of the style image, relative to `-image_size`.')
+    cmd.allow_list()
+    cmd.describe(
+        'Size of the style image, relative to `-image_size`; `1,0.5` are those of two style images.'
+    )
     cmd.option('-original_colors', 0)
     cmd.describe('1 keeps the colours of the content image.')
     cmd.option('-pooling', 'max', 'max|avg')
@@ -194,6 +197,7 @@ def describe_extensions(cmd: FlagTable) -> None:
         ' processes.'
     )
 
+    describe_scale(cmd)
     describe_colour_and_paper(cmd)
 
     cmd.group('Image files')

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neural_style.command import places
 from neural_style.command.arguments import Arguments
-from neural_style.command.checks import check_sides
+from neural_style.command.checks import check_sides, style_scales
 from neural_style.command.paths import as_stored, missing_file_hint, split_paths
 from neural_style.files.pillow import PipedFile, decoded_bytes
 from neural_style.files.raster import Raster, mapped
@@ -74,9 +74,15 @@ def read_images(arguments: Arguments, memory: float = math.inf) -> InputImages:
     paths = split_paths(arguments.style_image)
     if not paths and (split(arguments.style_layers) or arguments.style_tint == 1):
         raise ValueError(f'-style_image {arguments.style_image}: name at least one picture')
-    needed = arguments.style_scale * size if arguments.style_size_by == 'side' else math.inf
+    by_side = arguments.style_size_by == 'side'
     styles = [
-        scale_style(load('-style_image', path, needed=needed), arguments, width) for path in paths
+        scale_style(
+            load('-style_image', path, needed=scale * size if by_side else math.inf),
+            scale,
+            arguments,
+            width,
+        )
+        for path, scale in zip(paths, style_scales(arguments), strict=True)
     ]
 
     init: Tensor | None = None
@@ -93,9 +99,8 @@ def read_images(arguments: Arguments, memory: float = math.inf) -> InputImages:
     return InputImages(content, styles, init, alpha, mask, colors, budget.peak)
 
 
-def scale_style(style: Raster, arguments: Arguments, content_width: int) -> Tensor:
-    """Scale a style image as -style_scale and -style_size_by say."""
-    scale = arguments.style_scale
+def scale_style(style: Raster, scale: float, arguments: Arguments, content_width: int) -> Tensor:
+    """Scale a style image by its -style_scale, as -style_size_by says."""
     with errors_name_flag(f'-style_scale {scale}'):
         if arguments.style_size_by == 'width':
             width = int(max(scale * content_width, 1))

@@ -12,6 +12,7 @@ from neural_style.network.devices import CPU, parse_gpus
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.multiscale import iterations, scales
 from neural_style.transfer.settings import parse_layers
+from neural_style.transfer.style_layers import ALL
 
 Rule = tuple[str, Callable[[Arguments], bool], str]
 
@@ -113,6 +114,11 @@ def loss_rules() -> list[Rule]:
             'style_blend_weights',
             lambda a: len(split(a.style_blend_weights)) == 1 and a.style_blend_weights != 'nil',
             'on a single style image; name several in -style_image, separated by commas',
+        ),
+        (
+            'style_image_layers',
+            lambda a: set(split(a.style_image_layers)) <= {ALL},
+            'where all images serve all layers; omit it, or name layers',
         ),
         *(
             (name, lambda a: not split(a.style_layers), no_style)
@@ -220,7 +226,7 @@ def needs_layers(arguments: Arguments) -> bool:
     """Tell whether layers that the network lacks are refused in any case."""
     layers = ('content_layers', 'style_layers')
     has_weights = any(parse_layers(name, getattr(arguments, name)).weights for name in layers)
-    return arguments.losses == 'paper' or has_weights
+    return arguments.losses == 'paper' or has_weights or arguments.style_image_layers != ''
 
 
 def most_iterations(arguments: Arguments) -> float:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.checks import style_scales
 from neural_style.network.devices import CPU
 from neural_style.torch7.cmdline import tonumber
 
@@ -30,7 +31,7 @@ def replacements(arguments: Arguments) -> Iterator[tuple[str, str, str]]:
         yield 'lbfgs_num_correction', '100', 'give a number of steps, or 0 for 100'
     if arguments.image_size < 1:
         yield 'image_size', '1', 'give the longer side in pixels'
-    if arguments.style_scale <= 0:
+    if any(scale <= 0 for scale in style_scales(arguments)):
         yield 'style_scale', 'one pixel', 'give a factor above 0'
     seed = int(arguments.seed) % 2**32 if 0 <= arguments.seed < math.inf else arguments.seed
     if seed != arguments.seed and not math.isnan(seed):

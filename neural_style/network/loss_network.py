@@ -1,6 +1,6 @@
 """The loss network: the CNN up to its last loss layer, with the loss layers inserted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from neural_style.losses.backward import run_backward
 from neural_style.losses.base import FeatureLoss
 from neural_style.losses.passes import SKIP, Capture, Evaluate, LossPass
 from neural_style.losses.targets import Targets
+from neural_style.network.blending import Blend, weigh
 from neural_style.network.building import LossSettings, insert_losses
 from neural_style.network.execution import LayerRunner, join_ends
 from neural_style.network.guides import guides_of_losses
@@ -148,7 +149,7 @@ class LossNetwork(nn.Module):
     def capture_style(
         self,
         image: Tensor,
-        blend_weight: float | Sequence[float],
+        blend_weight: Blend | Mapping[str, Blend],
         guide: Tensor | None | Sequence[Tensor | None] = None,
         by_cells: bool = False,
     ) -> None:
@@ -156,15 +157,15 @@ class LossNetwork(nn.Module):
 
         image: (3, H, W), preprocessed.  guide: (1, H, W) in [0, 1]: how much each of its positions
         counts.  Weight and guide may be one for each style term.  by_cells: as in guide_style.
+        An image with weights by layer name serves these layers alone.
         """
         image = self.edges.extend(image)
         former = [loss.guides for loss in self.style_losses]
         self.guide_style(guide, by_cells=by_cells)
-        for loss in self.style_losses:
-            loss.blend_weight = blend_weight
+        served = weigh(dict(zip(self.style_names, self.style_losses, strict=True)), blend_weight)
         options = self._options(image, is_style=True)
-        capture = Capture(self.style_losses, options.exact)
-        self._run_without_gradient(image, options, capture, CaptureStyle(self.style_losses))
+        capture = Capture(served, options.exact)
+        self._run_without_gradient(image, options, capture, CaptureStyle(served))
         for loss, guides in zip(self.style_losses, former, strict=True):
             loss.set_guides(guides + [None] * (len(loss.terms) - len(guides)))
 

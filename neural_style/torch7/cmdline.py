@@ -54,6 +54,7 @@ class CmdLine:
     def __init__(self) -> None:
         self._options: dict[str, tuple[Value, str | None]] = {}
         self._original: int | None = None
+        self.lists: set[str] = set()  # names, without dashes, of those that may be lists
 
     def extensions(self) -> None:
         """End the original's options: those that follow are ours."""
@@ -64,6 +65,13 @@ class CmdLine:
         if not isinstance(default, str | int | float):
             raise TypeError(f'{key}: default {default!r} is no string, number or boolean')
         self._options[key] = (default, help)
+
+    def allow_list(self) -> None:
+        """Let the option declared last also take numbers separated by commas, as a string.
+
+        The original takes one number.
+        """
+        self.lists.add(list(self._options)[-1].lstrip('-'))
 
     def defaults(self) -> dict[str, Value]:
         """Return the default of every option, by its name without dashes."""
@@ -94,12 +102,13 @@ class CmdLine:
             if isinstance(default, bool):
                 explicit[key.lstrip('-')] = not default
                 continue
-            explicit[key.lstrip('-')] = self._value(default, argv, position)
+            is_list = key.lstrip('-') in self.lists
+            explicit[key.lstrip('-')] = self._value(default, argv, position, is_list)
             position += 1
         return explicit
 
     @staticmethod
-    def _value(default: Value, argv: list[str], position: int) -> Value:
+    def _value(default: Value, argv: list[str], position: int, is_list: bool) -> Value:
         """Read the value of the option before a position."""
         flag = argv[position - 1]
         if position == len(argv):
@@ -108,6 +117,8 @@ class CmdLine:
         if isinstance(default, str):
             return text
         number = tonumber(text)
+        if is_list and number is None and is_number_list(text):
+            return text
         if number is None:
             message = f'invalid type for option {flag} (should be number)'
             raise CommandLineError(message, argv, position, flag)
@@ -153,6 +164,12 @@ def tonumber(text: str) -> int | float | None:
     else:
         return None
     return int(number) if abs(number) < 2**53 and number.is_integer() else number
+
+
+def is_number_list(text: str) -> bool:
+    """Tell whether a text is several numbers, separated by commas."""
+    items = split(text)
+    return len(items) > 1 and None not in map(tonumber, items)
 
 
 def _fromhex(text: str) -> float:

@@ -1,6 +1,6 @@
 """The images of a run: checked, recoloured and masked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from neural_style.transfer.color_transfer import match_colors, match_luminance
 from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
 from neural_style.transfer.paper import paper_color, resolve_paper_mask
 from neural_style.transfer.settings import Settings, parse_layers, parse_paper_range
+from neural_style.transfer.style_layers import parse_image_layers, weights_by_layer
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Inputs:
     """The images of a run, RGB in [0, 1].
 
     content: (3, H, W).  styles: likewise, of any sizes; blend_weights sum to 1.
+    layer_weights: for each style image its weight at each layer that it serves; None if all serve
+        all with their blend_weights.
     init: the image to start from, or None.
     mask: (1, H, W), 1 where paper is left, or None; paper: its colour, (3, 1, 1).
     guides: for each style image None, or (1, H, W): how much of it is painted.
@@ -30,6 +33,7 @@ class Inputs:
     content: Tensor
     styles: list[Tensor]
     blend_weights: list[float]
+    layer_weights: list[Mapping[str, float]] | None
     init: Tensor | None
     mask: Tensor | None
     paper: Tensor | None
@@ -71,6 +75,7 @@ def prepare(
     if not styles and (needs_style or settings.recolor_content or has_paper):
         raise SettingError('style_image', 'give at least one')
     blend_weights = normalize_weights(style_blend_weights, len(styles))
+    layer_weights = style_layer_weights(settings, blend_weights)
     if settings.paints_grey:
         content, styles = grey(content), [grey(image) for image in styles]
         init = None if init is None else grey(init)
@@ -90,6 +95,7 @@ def prepare(
         content=content,
         styles=styles,
         blend_weights=blend_weights,
+        layer_weights=layer_weights,
         init=init,
         mask=mask,
         paper=None if mask is None else paper_color(styles, blend_weights),
@@ -97,6 +103,17 @@ def prepare(
         colors=colors,
         released_bytes=released_bytes,
     )
+
+
+def style_layer_weights(
+    settings: Settings, blend_weights: Sequence[float]
+) -> list[Mapping[str, float]] | None:
+    """Return the blend weights by layer of each style image, if the settings tell layers apart."""
+    image_layers = parse_image_layers(settings.style_image_layers)
+    if not image_layers:
+        return None
+    style_layers = parse_layers('style_layers', settings.style_layers).names
+    return weights_by_layer(image_layers, blend_weights, [name.strip() for name in style_layers])
 
 
 def recolored_style(style: Tensor, content: Tensor, settings: Settings) -> Tensor:

@@ -15,6 +15,7 @@ from neural_style.network.building import LOSSES
 from neural_style.network.padding import PADDINGS
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.color_transfer import METHODS
+from neural_style.transfer.style_layers import ImageLayers, parse_image_layers
 
 FLOAT32_MAX = torch.finfo(torch.float32).max
 
@@ -66,6 +67,7 @@ class Settings:
     tv_weight: float = 1e-3  # there is no TV at 0 and below
     content_layers: Layers = 'relu4_2'  # each with or without a weight: see Layers
     style_layers: Layers = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'
+    style_image_layers: ImageLayers = ''  # for each style image 'relu1_1+relu2_1', or 'all'
     losses: str = 'neural_style'  # or 'paper': the formulas printed in Gatys et al. 2015
     normalize_gradients: bool = False  # divide each loss's gradient by its L1 norm
 
@@ -109,6 +111,7 @@ class Settings:
         _check_color(self)
         parse_layers('content_layers', self.content_layers)
         parse_layers('style_layers', self.style_layers)
+        parse_image_layers(self.style_image_layers)
         parse_paper_range(self.paper_range)
         if self.paper_mask not in ('', 'auto'):
             raise SettingError('paper_mask', 'give auto, or a picture', self.paper_mask)

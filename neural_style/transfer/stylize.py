@@ -150,7 +150,7 @@ def resolve(settings: Settings, session: Session, device: torch.device) -> Setti
         parse_layers(name, getattr(settings, name)).weights
         for name in ('content_layers', 'style_layers')
     )
-    if settings.losses == 'paper' or has_weights:
+    if settings.losses == 'paper' or has_weights or settings.style_image_layers:
         changes['missing_layers'] = 'error'
     return replace(settings, **changes)
 

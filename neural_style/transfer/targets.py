@@ -2,8 +2,10 @@
 
 import logging
 import math
+from collections.abc import Mapping, Sequence
 
 from neural_style.errors import SettingError
+from neural_style.network.blending import Blend
 from neural_style.network.loss_network import LossNetwork
 from neural_style.transfer.evaluation import is_finite
 from neural_style.transfer.inputs import Inputs
@@ -23,7 +25,8 @@ def capture_targets(network: LossNetwork, inputs: Inputs, settings: Settings) ->
     logger.info('Capturing content targets')
     logger.info(network.describe(settings.backend))
     network.capture_content(preprocess(inputs.content).float().to(device))
-    style_terms = zip(inputs.styles, inputs.blend_weights, inputs.guides, strict=True)
+    weights: Sequence[Blend | Mapping[str, Blend]] = inputs.layer_weights or inputs.blend_weights
+    style_terms = zip(inputs.styles, weights, inputs.guides, strict=True)
     for number, (style, weight, guide) in enumerate(style_terms, start=1):
         logger.info('Capturing style target %d', number)
         network.capture_style(preprocess(style).float().to(device), weight, guide)

@@ -23,6 +23,7 @@ VAIN = [
     ('-paper_range 0.5,0.6', 'add -paper_mask auto'),
     ('-jpeg_quality 90', 'name a .jpg'),
     ('-style_blend_weights 1', 'name several in -style_image'),
+    ('-style_image_layers all,all', 'omit it'),
     ('-style_weight 5 -style_layers ,', 'name layers in -style_layers'),
     ('-style_image a.jpg -style_layers ,', 'name layers in -style_layers'),
     ('-style_scale 2 -style_layers ,', 'name layers in -style_layers'),
@@ -54,7 +55,8 @@ USEFUL = [
     '-style_layers , -style_image a.jpg -style_tint 1 -style_size_by width',
     '-recolor_content 1 -paper_mask auto -paper_range 0.5,0.6 -content_weight 0',
     '-style_image a.jpg,b.jpg -style_blend_weights 1,2 -jpeg_quality 90 -output_image o.JPG',
-    '-color match -color_transfer pca',
+    '-color match -color_transfer pca -style_image_layers relu1_1,all',
+    '-missing_layers warn -style_scale 1,2 -style_image a.jpg,b.jpg',
     '-gpu 0,1 -multigpu_strategy 3 -backend cudnn -cudnn_autotune',
     '-preset chinese_horse -optimizer lbfgs',
 ]

@@ -51,14 +51,14 @@ def recomputing(tiling, recompute):
     return Tiling(tuple(replace(stage, recompute=recompute) for stage in tiling.stages))
 
 
-def results(net, tiling, size, guide=None):
+def results(net, tiling, size, guide=None, weights=(0.7, 0.3)):
     """Losses and gradient, targets captured the same way."""
     net.tiling = tiling
     for loss in net.losses:
         loss.target = torch.empty(0)
     net.capture_content(image(*size, seed=1))
-    net.capture_style(image(45, 52, seed=2), 0.7, None if guide is None else guide(45, 52))
-    net.capture_style(image(38, 61, seed=3), 0.3, None if guide is None else guide(38, 61))
+    net.capture_style(image(45, 52, seed=2), weights[0], None if guide is None else guide(45, 52))
+    net.capture_style(image(38, 61, seed=3), weights[1], None if guide is None else guide(38, 61))
     net.guide_style(None if guide is None else guide(*size))
     x = image(*size, seed=4)
     net.forward_only(x)
@@ -70,12 +70,12 @@ def results(net, tiling, size, guide=None):
     return values, float(total), gradient
 
 
-def check(net, tiling, size=(50, 67), guide=None, saving=('loss features',)):
+def check(net, tiling, size=(50, 67), guide=None, saving=('loss features',), weights=(0.7, 0.3)):
     """Compare tiles with the whole image, to 1e-12 in float64: recomputed, and with bitmasks."""
-    values, total, gradient = results(net, None, size, guide)
+    values, total, gradient = results(net, None, size, guide, weights)
     assert gradient.abs().sum() > 0
     for tiled in (tiling, *(recomputing(tiling, recompute) for recompute in saving)):
-        result = results(net, tiled, size, guide)
+        result = results(net, tiled, size, guide, weights)
         assert result[0] == pytest.approx(values, rel=1e-12)
         assert result[1] == pytest.approx(total, rel=1e-12)
         assert (result[2] - gradient).norm() <= 1e-12 * gradient.norm()
@@ -125,6 +125,13 @@ def test_tiles_equal_the_whole_image_for_any_losses(cnn, settings, single_last):
 def test_stages_may_begin_at_any_boundary(cnn, at):
     net = network(cnn)
     check(net, stages(net, 16, at))
+
+
+def test_tiles_equal_the_whole_image_with_layers_of_their_own_for_each_style_image(cnn):
+    fine, coarse = dict.fromkeys(STYLE_LAYERS[:3], 1.0), dict.fromkeys(STYLE_LAYERS[2:], 1.0)
+    fine['relu3_1'], coarse['relu3_1'] = 0.7, 0.3
+    net = network(cnn)
+    check(net, stages(net, 16), weights=(fine, coarse))
 
 
 def test_tiles_of_a_guided_style_equal_the_whole_image(cnn):

@@ -1,0 +1,71 @@
+"""The layers that each style image serves: strokes of one painting, shapes of another."""
+
+from collections.abc import Mapping, Sequence
+
+from neural_style.errors import SettingError
+from neural_style.torch7.cmdline import split
+
+SETTING = 'style_image_layers'
+ALL = 'all'
+# 'relu1_1+relu2_1,all', or for each image names, or ALL.
+ImageLayers = str | Sequence[str | Sequence[str]]
+
+
+def parse_image_layers(image_layers: ImageLayers) -> list[list[str]]:
+    """Return the names of the layers that each style image serves, [ALL] for all.
+
+    Raises SettingError for an image without layers.
+    """
+    items = split(image_layers) if isinstance(image_layers, str) else image_layers
+    lists = [
+        [name.strip() for name in item.split('+')] if isinstance(item, str) else list(item)
+        for item in items
+    ]
+    if any(not names or '' in names for names in lists):
+        raise SettingError(
+            SETTING, f'name layers for each image, such as relu1_1+relu2_1,{ALL}', image_layers
+        )
+    return lists
+
+
+def weights_by_layer(
+    image_layers: Sequence[Sequence[str]],
+    blend_weights: Sequence[float],
+    style_layers: Sequence[str],
+) -> list[Mapping[str, float]]:
+    """Return, for each style image, its blend weight at each layer that it serves.
+
+    At each layer the weights of the images that serve it are divided by their sum.
+    Raises SettingError for lists that fit neither the images nor the layers.
+    """
+    if len(image_layers) != len(blend_weights):
+        count = len(blend_weights)
+        raise SettingError(
+            SETTING, f'{len(image_layers)} lists for {count} style images; give one for each'
+        )
+    _check_names(image_layers, style_layers)
+    weights: list[dict[str, float]] = [{} for _ in image_layers]
+    for layer in style_layers:
+        serving = [n for n, names in enumerate(image_layers) if layer in names or ALL in names]
+        total = sum(blend_weights[number] for number in serving)
+        if not serving:
+            raise SettingError(
+                SETTING,
+                f'no style image serves {layer}; add it to one, or omit it in `style_layers`',
+            )
+        if total == 0:
+            raise SettingError(
+                'style_blend_weights', f'those of the style images that serve {layer} sum to 0'
+            )
+        for number in serving:
+            weights[number][layer] = blend_weights[number] / total
+    return list(weights)
+
+
+def _check_names(image_layers: Sequence[Sequence[str]], style_layers: Sequence[str]) -> None:
+    """Raise SettingError for a layer that has no style loss."""
+    for name in (name for names in image_layers for name in names):
+        if name != ALL and name not in style_layers:
+            raise SettingError(
+                SETTING, f'{name} is not among the `style_layers` {",".join(style_layers)}'
+            )
