@@ -195,6 +195,7 @@ def stylize_settings(
         'style_blend_weights': style_blend_weights,
         'init_image': images.init,
         'paper_mask': images.mask,
+        'pooling': 'avg' if arguments.pooling == 'avg' else 'max',  # as in the original
         'backend': arguments.backend if devices[0].type != 'cpu' else 'nn',
         'devices': devices,
     }

@@ -153,10 +153,15 @@ def normalize_weights(style_blend_weights: Sequence[float] | None, count: int) -
     """
     if style_blend_weights is None:
         style_blend_weights = [1.0] * count
-    if len(style_blend_weights) != count:
+    try:
+        weights = torch.tensor(style_blend_weights, dtype=torch.float64).reshape(-1)
+    except (TypeError, ValueError):
+        raise SettingError(
+            'style_blend_weights', 'give a number for each style image', style_blend_weights
+        ) from None
+    if len(weights) != count:
         raise SettingError(
             'style_blend_weights',
-            f'{len(style_blend_weights)} weights for {count} style images; give one for each',
+            f'{len(weights)} weights for {count} style images; give one for each',
         )
-    weights = torch.tensor(style_blend_weights, dtype=torch.float64)
     return (weights / weights.sum()).tolist()

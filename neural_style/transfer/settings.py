@@ -28,6 +28,8 @@ CHOICES = {
     'losses': tuple(LOSSES),
     'missing_layers': ('warn', 'error'),
     'padding': PADDINGS,
+    'pooling': ('max', 'avg'),
+    'backend': ('nn', 'cudnn', 'clnn'),
     'color': ('', 'content', 'style', 'luminance', 'match'),
     'color_transfer': METHODS,
 }
@@ -47,6 +49,7 @@ RANGES: Mapping[str, Range] = {
     'adam_beta1': ('a number from 0 to below 1', lambda x: 0 <= x < 1),
     'adam_beta2': ('a number from 0 to below 1', lambda x: 0 <= x < 1),
     'adam_epsilon': ('a number above 0', lambda x: 0 < x < math.inf),
+    'normalize_gradients': ('True or False', lambda x: x in (True, False)),
     'luminance_only': ('0 or 1', lambda x: x in (0, 1)),
     'recolor_content': ('a number from 0 to 1', lambda x: 0 <= x <= 1),
 }
@@ -140,11 +143,15 @@ def make_settings(settings: Settings | None, keywords: Mapping[str, Any]) -> tup
             nearest = difflib.get_close_matches(name, names, n=1)
             hint = f'; did you mean `{nearest[0]}`?' if nearest else ''
             raise TypeError(f'there is no setting `{name}`{hint}')
+    if settings is None:
+        settings = Settings()
+    elif not isinstance(settings, Settings):
+        raise TypeError(f'`settings`: {type(settings).__name__} is no Settings; give keywords')
     mask = keywords.get('paper_mask')
     if mask is None or isinstance(mask, str):
-        return replace(settings or Settings(), **keywords), None
+        return replace(settings, **keywords), None
     others = {name: value for name, value in keywords.items() if name != 'paper_mask'}
-    return replace(settings or Settings(), **others), mask
+    return replace(settings, **others), mask
 
 
 def _check_numbers(settings: Settings) -> None:
@@ -152,8 +159,16 @@ def _check_numbers(settings: Settings) -> None:
     unused = 'learning_rate' if settings.optimizer == 'lbfgs' else 'lbfgs_num_correction'
     for name, (description, is_valid) in RANGES.items():
         number = getattr(settings, name)
-        if name != unused and not is_valid(number):
+        if name != unused and not _holds(is_valid, number):
             raise SettingError(name, f'give {description}', number)
+
+
+def _holds(is_valid: Callable[[float], bool], value: Any) -> bool:
+    """Tell whether a value passes a check that is made for numbers."""
+    try:
+        return bool(is_valid(value))
+    except (TypeError, ValueError):  # of text, None, or several numbers
+        return False
 
 
 def _check_color(settings: Settings) -> None:
@@ -185,11 +200,11 @@ def parse_layers(name: str, layers: Layers) -> LayerChoice:
         weights = {layer: weight for layer, weight in pairs if weight is not None}
         choice = LayerChoice([layer for layer, _ in pairs], weights)
     else:
-        choice = LayerChoice(list(layers), {})
+        choice = LayerChoice(list(layers) if isinstance(layers, Sequence) else [layers], {})
     if not all(isinstance(layer, str) for layer in choice.names):
         raise SettingError(name, 'give names of layers, or weights by name', layers)
     for layer, weight in choice.weights.items():
-        if not math.isfinite(weight):
+        if not _holds(math.isfinite, weight):
             raise SettingError(name, 'give a finite weight', f'{layer}:{weight}')
     return choice
 

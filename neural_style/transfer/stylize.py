@@ -18,6 +18,7 @@ from neural_style.planning.prediction import saving_bytes
 from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
+from neural_style.transfer.checks import as_devices, check_functions, check_network
 from neural_style.transfer.color import original_colors
 from neural_style.transfer.divergence import MonitoredCallback
 from neural_style.transfer.images import Image
@@ -42,7 +43,7 @@ def stylize(
     *,
     style_blend_weights: Sequence[float] | None = None,
     init_image: Image | None = None,
-    devices: Sequence[torch.device | str] = ('cpu',),
+    devices: Sequence[torch.device | str] | torch.device | str = ('cpu',),
     callback: Callable[[Iterate], None] | None = None,
     session: Session | None = None,
     settings: Settings | None = None,
@@ -68,6 +69,8 @@ def stylize(
     """
     with default_modes():
         # Refuse at once what the original would only notice after the long captures.
+        check_functions(cnn, callback)
+        devices = as_devices(devices)
         session = session or Session()
         settings, mask = make_settings(settings, keywords)
         inputs = prepare(
@@ -76,7 +79,7 @@ def stylize(
         del content_image, style_images, init_image, mask
         shape = (1 if settings.paints_grey else 3, *inputs.size)
         check_resumption(session, settings, shape)
-        settings = resolve(settings, session, torch.device(devices[0]))
+        settings = resolve(settings, session, devices[0])
 
         # Set up the network, with style and content losses inserted.
         generator = session.make_generator()  # dropout draws from it for the targets already
@@ -186,6 +189,7 @@ def build(
     content = parse_layers('content_layers', settings.content_layers)
     style = parse_layers('style_layers', settings.style_layers)
     cnn = cnn if isinstance(cnn, nn.Sequential) else cnn()
+    check_network(cnn)
     without_inference_tensors(cnn)
     return LossNetwork(
         cnn,

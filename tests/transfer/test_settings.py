@@ -126,3 +126,21 @@ def test_settings_of_the_other_optimizer_are_not_checked(optimizer, settings):
 def test_settings_do_not_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().seed = 3
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        *((name, value) for name in ('num_iterations', 'style_weight', 'seed') for value in 'x5'),
+        *((name, None) for name in ('num_iterations', 'tv_weight', 'noise_scale', 'seed')),
+        ('content_weight', [1, 2]),
+        ('normalize_gradients', 'yes'),
+        ('pooling', 'average'),
+        ('backend', 'cuda'),
+        ('content_layers', None),
+        ('content_layers', {'relu1_1': '2'}),
+    ],
+)
+def test_values_of_other_types_are_refused_by_the_name(name, value):
+    with pytest.raises(SettingError, match=f'^`{name}`'):
+        Settings(**{name: value})
