@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from neural_style.figures.control import control
 from neural_style.figures.galleries import colors, interpolation, multiple, style_scales
 from neural_style.figures.inputs import (
     COMPOSITION_VII,
@@ -48,7 +49,7 @@ class PaperFigure(Figure):
 
 @dataclass(frozen=True)
 class Gallery(Figure):
-    """One of the original's galleries."""
+    """A gallery, of the original's README or of the project."""
 
     plan: Callable[[Input, Sequence[Input]], Plan]
 
@@ -87,6 +88,14 @@ FIGURES: dict[str, PaperFigure | Gallery] = {
     ),
     'colors': Gallery(
         'style without its colours (-original_colors 1)', TUBINGEN, FIVE, 1, 25, colors
+    ),
+    'control': Gallery(
+        'control of colour and scale (Gatys et al. 2017)',
+        TUBINGEN,
+        (STARRY_NIGHT, COMPOSITION_VII),
+        2,
+        2,
+        control,
     ),
     'multiple': Gallery('two styles at once', TUBINGEN, RING, 2, math.inf, multiple),
 }

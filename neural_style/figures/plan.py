@@ -15,6 +15,7 @@ class Painting:
 
     name: of its files, without extension.
     settings: keywords of stylize; sizes, seed and devices are those of the whole figure.
+    style_paintings: earlier paintings of the figure that are style images after styles.
     insets: inputs shown small in the corner of the painting.
     unit: losses are divided by this before they are shown.
     lowest: keep the evaluation of the lowest loss, not the last one: L-BFGS without line search
@@ -29,6 +30,7 @@ class Painting:
     settings: Mapping[str, Any]
     style_scale: float = 1
     original_colors: bool = False
+    style_paintings: tuple['Painting', ...] = ()
     insets: tuple[Input, ...] = ()
     unit: float = 1
     lowest: bool = False

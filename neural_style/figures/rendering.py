@@ -55,6 +55,10 @@ class RenderContext:
     def record_path(self, painting: Painting) -> str:
         return os.path.join(self.folder, painting.name + '.json')
 
+    def picture(self, painting: Painting) -> Input:
+        """Return the file of a painting as an input of another."""
+        return Input(self.image_path(painting), '-output_dir')
+
     def settings(self, painting: Painting) -> dict[str, Any]:
         """Return all that decides what a painting looks like, as JSON gives it back."""
         settings = {
@@ -69,6 +73,8 @@ class RenderContext:
             'lowest': painting.lowest,
             **painting.settings,
         }
+        if painting.style_paintings:
+            settings['style_paintings'] = list(map(self.settings, painting.style_paintings))
         return json.loads(json.dumps(settings))
 
 
@@ -120,7 +126,8 @@ def render(
     """Render a painting, and write the picture and its record, which is returned."""
     content = load_scaled(painting.content, context.image_size)
     size = style_size(painting, context.image_size)
-    styles = [load_scaled(style, size) for style in painting.styles]
+    files = [*painting.styles, *map(context.picture, painting.style_paintings)]
+    styles = [load_scaled(style, size) for style in files]
     progress = Progress(painting, on_evaluation)
     start = time.monotonic()
     rendered = stylize(
@@ -160,7 +167,10 @@ def make_record(
         'settings': context.settings(painting),
         'pictures': {
             'content_image': painting.content.name,
-            'style_images': [style.name for style in painting.styles],
+            'style_images': [
+                *(style.name for style in painting.styles),
+                *(style.name + '.png' for style in painting.style_paintings),
+            ],
         },
         'evaluation': progress.evaluation,
         'losses': [

@@ -12,12 +12,13 @@ COUNTS = {
     'style_scale': 3,
     'interpolation': 5,
     'colors': 5,
+    'control': 9,
     'multiple': 4,
 }
 
 
 @pytest.mark.parametrize('name', FIGURES)
-def test_plan_has_as_many_paintings_as_the_original(name):
+def test_plan_has_as_many_paintings_as_the_figure(name):
     paintings = plan_of(name).paintings
     assert len(paintings) == COUNTS[name]
     assert len({painting.name for painting in paintings}) == COUNTS[name]
