@@ -91,8 +91,6 @@ def stylize(
         plan = make_plan(network, inputs, settings)
         network.tiling = plan.tiling
         session.on_plan(plan)
-
-        # Capture the targets.
         capture_targets(network, inputs, settings)
         session.on_network(network)
 
