@@ -1,6 +1,6 @@
 """The images of a run: checked, recoloured and masked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 from neural_style.errors import SettingError
 from neural_style.transfer.color import grey, recolor
-from neural_style.transfer.color_transfer import match_colors, match_luminance
 from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
 from neural_style.transfer.paper import paper_color, resolve_paper_mask
 from neural_style.transfer.settings import Settings, parse_layers, parse_paper_range
+from neural_style.transfer.style_colors import recolored_style
 from neural_style.transfer.style_layers import parse_image_layers, weights_by_layer
 
 
@@ -21,8 +21,8 @@ class Inputs:
     """The images of a run, RGB in [0, 1].
 
     content: (3, H, W).  styles: likewise, of any sizes; blend_weights sum to 1.
-    layer_weights: for each style image its weight at each layer that it serves; None if all serve
-        all with their blend_weights.
+    layer_weights: for each style image its weights at each layer that it serves, one of each style
+        term; None if all images serve all layers with their blend_weights.
     init: the image to start from, or None.
     mask: (1, H, W), 1 where paper is left, or None; paper: its colour, (3, 1, 1).
     guides: for each style image None, or (1, H, W): how much of it is painted.
@@ -33,7 +33,7 @@ class Inputs:
     content: Tensor
     styles: list[Tensor]
     blend_weights: list[float]
-    layer_weights: list[Mapping[str, float]] | None
+    layer_weights: list[dict[str, list[float]]] | None
     init: Tensor | None
     mask: Tensor | None
     paper: Tensor | None
@@ -75,7 +75,7 @@ def prepare(
     if not styles and (needs_style or settings.recolor_content or has_paper):
         raise SettingError('style_image', 'give at least one')
     blend_weights = normalize_weights(style_blend_weights, len(styles))
-    layer_weights = style_layer_weights(settings, blend_weights)
+    layer_weights = style_layer_weights(settings, [[weight] for weight in blend_weights])
     if settings.paints_grey:
         content, styles = grey(content), [grey(image) for image in styles]
         init = None if init is None else grey(init)
@@ -106,23 +106,17 @@ def prepare(
 
 
 def style_layer_weights(
-    settings: Settings, blend_weights: Sequence[float]
-) -> list[Mapping[str, float]] | None:
-    """Return the blend weights by layer of each style image, if the settings tell layers apart."""
+    settings: Settings, blend_weights: Sequence[Sequence[float]]
+) -> list[dict[str, list[float]]] | None:
+    """Return the blend weights by layer of each style image, if the settings tell layers apart.
+
+    blend_weights: as weights_by_layer takes them.
+    """
     image_layers = parse_image_layers(settings.style_image_layers)
     if not image_layers:
         return None
     style_layers = parse_layers('style_layers', settings.style_layers).names
     return weights_by_layer(image_layers, blend_weights, [name.strip() for name in style_layers])
-
-
-def recolored_style(style: Tensor, content: Tensor, settings: Settings) -> Tensor:
-    """Return a style image in the colours, or the luminances, that the settings take."""
-    if settings.color == 'match':
-        return match_colors(style, content, settings.color_transfer)
-    if settings.color == 'luminance':
-        return match_luminance(style[:1], content[:1]).expand(3, -1, -1)
-    return style
 
 
 def called(image: Any) -> Any:

@@ -1,6 +1,6 @@
 """The layers that each style image serves: strokes of one painting, shapes of another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from neural_style.errors import SettingError
 from neural_style.torch7.cmdline import split
@@ -30,12 +30,13 @@ def parse_image_layers(image_layers: ImageLayers) -> list[list[str]]:
 
 def weights_by_layer(
     image_layers: Sequence[Sequence[str]],
-    blend_weights: Sequence[float],
+    blend_weights: Sequence[Sequence[float]],
     style_layers: Sequence[str],
-) -> list[Mapping[str, float]]:
-    """Return, for each style image, its blend weight at each layer that it serves.
+) -> list[dict[str, list[float]]]:
+    """Return, for each style image, its blend weights at each layer that it serves.
 
-    At each layer the weights of the images that serve it are divided by their sum.
+    blend_weights: for each style image one of every style term, 0 where it does not serve the term.
+    At each layer those of the images that serve it are divided by their sum.
     Raises SettingError for lists that fit neither the images nor the layers.
     """
     if len(image_layers) != len(blend_weights):
@@ -44,22 +45,25 @@ def weights_by_layer(
             SETTING, f'{len(image_layers)} lists for {count} style images; give one for each'
         )
     _check_names(image_layers, style_layers)
-    weights: list[dict[str, float]] = [{} for _ in image_layers]
+    weights: list[dict[str, list[float]]] = [{} for _ in image_layers]
     for layer in style_layers:
         serving = [n for n, names in enumerate(image_layers) if layer in names or ALL in names]
-        total = sum(blend_weights[number] for number in serving)
         if not serving:
             raise SettingError(
                 SETTING,
                 f'no style image serves {layer}; add it to one, or omit it in `style_layers`',
             )
-        if total == 0:
+        totals = [sum(terms) for terms in zip(*(blend_weights[n] for n in serving), strict=True)]
+        if 0 in totals:
+            region = f' in region {totals.index(0) + 1}' if len(totals) > 1 else ''
             raise SettingError(
-                'style_blend_weights', f'those of the style images that serve {layer} sum to 0'
+                'style_blend_weights',
+                f'those of the style images that serve {layer}{region} sum to 0',
             )
         for number in serving:
-            weights[number][layer] = blend_weights[number] / total
-    return list(weights)
+            terms = zip(blend_weights[number], totals, strict=True)
+            weights[number][layer] = [weight / total for weight, total in terms]
+    return weights
 
 
 def _check_names(image_layers: Sequence[Sequence[str]], style_layers: Sequence[str]) -> None:

@@ -45,17 +45,27 @@ def test_an_image_without_layers_is_refused(value):
 
 def test_weights_are_shared_out_among_the_images_that_serve_a_layer():
     weights = weights_by_layer(
-        [['all'], ['relu1_1'], ['relu2_1', 'relu1_1']], [0.5, 0.3, 0.2], LAYERS
+        [['all'], ['relu1_1'], ['relu2_1', 'relu1_1']], [[0.5], [0.3], [0.2]], LAYERS
     )
     assert weights == [
         {
-            'relu1_1': pytest.approx(0.5),
-            'relu2_1': pytest.approx(0.5 / 0.7),
-            'relu3_1': pytest.approx(1),
+            'relu1_1': pytest.approx([0.5]),
+            'relu2_1': pytest.approx([0.5 / 0.7]),
+            'relu3_1': pytest.approx([1]),
         },
-        {'relu1_1': pytest.approx(0.3)},
-        {'relu1_1': pytest.approx(0.2), 'relu2_1': pytest.approx(0.2 / 0.7)},
+        {'relu1_1': pytest.approx([0.3])},
+        {'relu1_1': pytest.approx([0.2]), 'relu2_1': pytest.approx([0.2 / 0.7])},
     ]
+
+
+def test_weights_are_shared_out_in_each_region():
+    first, second = weights_by_layer(
+        [['all'], ['relu1_1', 'relu3_1']], [[1.0, 0.4], [0.0, 0.6]], LAYERS
+    )
+    assert first['relu1_1'] == pytest.approx([1, 0.4]) and first['relu2_1'] == [1, 1]
+    assert second == {'relu1_1': pytest.approx([0, 0.6]), 'relu3_1': pytest.approx([0, 0.6])}
+    with pytest.raises(SettingError, match='serve relu2_1 in region 2 sum to 0'):
+        weights_by_layer([['all'], ['relu1_1']], [[1.0, 0.0], [0.0, 1.0]], LAYERS)
 
 
 @pytest.mark.parametrize(
