@@ -24,6 +24,7 @@ CASES = [
     ((160, 131), {}),
     ((97, 64), {'normalize_gradients': True, 'pooling': 'avg'}),
     ((97, 64), {'padding': 'reflect'}),
+    ((97, 64), {'style_statistic': 'gram,mean_std,wasserstein,histogram'}),
     ((113, 40), {'losses': 'paper', 'content_layers': ['conv3_2'], 'style_layers': ['pool1']}),
     ((97, 64), {'style_layers': ['relu1_1', 'relu2_1', 'relu3_1']}, LAYERS_OF_STYLES),
 ]

@@ -131,6 +131,13 @@ def describe_extensions(cmd: FlagTable) -> None:
         '`paper` uses the formulas printed in the paper: ½ Σ (F − P)² and w / (4 N² M²) Σ (G − A)²,'
         ' where w is 1 / number of style layers unless a weight is given.'
     )
+    cmd.option('-style_statistic', 'gram', 'gram|mean_std|covariance|wasserstein|histogram')
+    cmd.describe(
+        'What styles are compared by, in each layer: Gram matrices; mean and standard deviation of'
+        ' each channel; the covariance about the mean; the 2-Wasserstein distance of normal'
+        ' distributions; or histograms. It may be a sum, `gram:1,histogram:0.5`;'
+        ' `docs/statistics.md` compares them.'
+    )
     cmd.option('-missing_layers', 'warn', 'warn|error')
     cmd.describe(
         '`error` refuses layer names that the network lacks, and takes the others in any order; it'

@@ -122,7 +122,7 @@ def loss_rules() -> list[Rule]:
         ),
         *(
             (name, lambda a: not split(a.style_layers), no_style)
-            for name in ('style_weight', 'style_blend_weights')
+            for name in ('style_weight', 'style_blend_weights', 'style_statistic')
         ),
         *(
             (name, lambda a: not uses_styles(a), no_style)

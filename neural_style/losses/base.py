@@ -103,7 +103,15 @@ class FeatureLoss(nn.Module):
         return feature_bytes if self.normalize else 0.0
 
     def guide_bytes(self, channels: int, positions: int) -> float:
-        """Count the bytes of guides for a layer, and of the Gram matrices of further terms."""
+        """Count the bytes of guides for a layer, and of the statistics of further terms."""
+        return 0.0
+
+    def held_bytes(self, channels: int) -> float:
+        """Count the bytes that are kept beside features and gradients, where there are many."""
+        return 0.0
+
+    def workspace_bytes(self, channels: int) -> float:
+        """Count the bytes in use while the loss or its gradient is computed, likewise."""
         return 0.0
 
     def set_value(self, statistic: Tensor, shape: torch.Size) -> None:

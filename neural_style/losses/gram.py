@@ -9,6 +9,7 @@ from neural_style.losses.features import (
     as_hwc,
     at_least_float32,
     is_channels_last,
+    row_chunks,
 )
 from neural_style.torch7.blas import add_product, gemm_tn
 from neural_style.torch7.convolution import EXACT_STYLE
@@ -82,3 +83,31 @@ def add_multiplied(gradient: Tensor, matrix: Tensor, features: Tensor) -> None:
     else:
         rows = as_hwc(gradient)
         rows.baddbmm_(as_hwc(features), matrix.expand(len(rows), *matrix.shape))
+
+
+def guided_gram_matrix(features: Tensor, guide: Tensor | None, exact: bool = True) -> Tensor:
+    """Take the Gram matrix of T F.  guide: T, (1, 1, H, W); None: 1 everywhere."""
+    if guide is None:
+        return gram_matrix(features, exact)
+    if exact:
+        return gram_matrix(features * guide, exact)
+    chunks = zip(*row_chunks(features, guide), strict=True)
+    return torch.stack([gram_matrix(rows * t, exact=False) for rows, t in chunks]).sum(0)
+
+
+def guided_product(matrix: Tensor, features: Tensor, guide: Tensor | None) -> Tensor:
+    """Multiply T · matrix · T F, in the layout of the features."""
+    if guide is None:
+        return multiply(matrix, features)
+    return multiply(matrix, features * guide).mul_(guide)
+
+
+def add_guided_product(
+    total: Tensor, matrix: Tensor, features: Tensor, guide: Tensor | None
+) -> None:
+    """Add T · matrix · T F to a total, some rows at a time.  matrix: symmetric."""
+    if guide is None:
+        add_multiplied(total, matrix, features)
+        return
+    for rows, t, total_rows in zip(*row_chunks(features, guide, total), strict=True):
+        total_rows.add_(multiply(matrix, rows * t).mul_(t))

@@ -12,6 +12,11 @@ from loadcaffe.layers.pooling import Pooling
 from neural_style.errors import SettingError
 from neural_style.losses.base import FeatureLoss, ImageLoss
 from neural_style.losses.content import ContentLoss, PaperContentLoss
+from neural_style.losses.statistics.choice import (
+    StatisticChoice,
+    make_statistic,
+    parse_statistics,
+)
 from neural_style.losses.style import PaperStyleLoss, StyleLoss
 from neural_style.losses.tv import TVLoss
 from neural_style.network.layers import average_pooling, layer_names
@@ -22,10 +27,7 @@ from neural_style.torch7.random import Generator
 logger = logging.getLogger(__name__)
 
 # The formulas of neural_style.lua, and those printed in Gatys et al. 2015.
-LOSSES: dict[str, tuple[type[ContentLoss], type[StyleLoss]]] = {
-    'neural_style': (ContentLoss, StyleLoss),
-    'paper': (PaperContentLoss, PaperStyleLoss),
-}
+LOSSES = ('neural_style', 'paper')
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,10 @@ class LossSettings:
     """The losses that a network gets, and how its layers are changed.
 
     content_layers, style_layers: names, walked as loss_positions says.
-    losses: a key of LOSSES.
+    losses: one of LOSSES.
     content_layer_weights, style_layer_weights: factors of the losses' weights, by layer name;
         1 for others, but 1 / len(style_layers) for style losses of the paper, whose w_l it is.
+    style_statistic: what style losses compare, Gram matrices alone with those of the paper.
     missing_layers: 'warn' walks the lists as neural_style.lua does; 'error' refuses names that the
         network lacks or that are repeated, and takes the others in the network's order.
     pooling: 'avg' replaces max pooling by average pooling; anything else leaves it.
@@ -53,18 +56,24 @@ class LossSettings:
     losses: str = 'neural_style'
     content_layer_weights: Mapping[str, float] = field(default_factory=dict)
     style_layer_weights: Mapping[str, float] = field(default_factory=dict)
+    style_statistic: StatisticChoice = 'gram'
     missing_layers: str = 'warn'
 
     def content_loss(self, layer: str, precedes_relu: bool) -> ContentLoss:
         """Make the content loss of a layer."""
         weight = self.content_weight * self.content_layer_weights.get(layer, 1)
-        return LOSSES[self.losses][0](weight, self.normalize_gradients, precedes_relu)
+        loss_class = PaperContentLoss if self.losses == 'paper' else ContentLoss
+        return loss_class(weight, self.normalize_gradients, precedes_relu)
 
     def style_loss(self, layer: str, precedes_relu: bool) -> StyleLoss:
         """Make the style loss of a layer."""
         default = 1 / len(self.style_layers) if self.losses == 'paper' else 1
         weight = self.style_weight * self.style_layer_weights.get(layer, default)
-        return LOSSES[self.losses][1](weight, self.normalize_gradients, precedes_relu)
+        statistics = parse_statistics(self.style_statistic, self.losses)
+        if self.losses == 'paper':
+            return PaperStyleLoss(weight, self.normalize_gradients, precedes_relu)
+        compared, factor = make_statistic(statistics)
+        return StyleLoss(weight * factor, self.normalize_gradients, precedes_relu, compared)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from neural_style.kernels.precision import PRECISIONS
 from neural_style.losses.backward import run_backward
 from neural_style.losses.base import FeatureLoss
 from neural_style.losses.passes import SKIP, Capture, Evaluate, LossPass
-from neural_style.losses.targets import Targets
+from neural_style.losses.targets import Targets, targets_of
 from neural_style.network.blending import Blend, weigh
 from neural_style.network.building import LossSettings, insert_losses
 from neural_style.network.execution import LayerRunner, join_ends
@@ -153,7 +153,7 @@ class LossNetwork(nn.Module):
         guide: Tensor | None | Sequence[Tensor | None] = None,
         by_cells: bool = False,
     ) -> None:
-        """Add the Gram matrices of a style image, weighted, to the style targets.
+        """Add the statistics of a style image, weighted, to the style targets.
 
         image: (3, H, W), preprocessed.  guide: (1, H, W) in [0, 1]: how much each of its positions
         counts.  Weight and guide may be one for each style term.  by_cells: as in guide_style.
@@ -189,19 +189,17 @@ class LossNetwork(nn.Module):
     @property
     def targets(self) -> Targets:
         """What the losses compare with, to be saved, or put into a network of the same layers."""
-        content = (loss.target for loss in self.content_losses)
-        style = ([term.target for term in loss.terms] for loss in self.style_losses)
-        return Targets(
-            dict(zip(self.content_names, content, strict=True)),
-            dict(zip(self.style_names, style, strict=True)),
-        )
+        contents = zip(self.content_names, self.content_losses, strict=True)
+        styles = zip(self.style_names, self.style_losses, strict=True)
+        return targets_of(dict(contents), dict(styles))
 
     def set_targets(self, targets: Targets) -> None:
         """Compare with these targets from now on; those of content or style may be left out.
 
-        Raises ValueError for targets of other layers than the network's.
+        Raises ValueError for targets of other layers, or another statistic, than the network's.
         """
         targets.check_layers(self.content_names, self.style_names)
+        targets.check_statistics(loss.compared.name for loss in self.style_losses)
         for name, loss in zip(self.content_names, self.content_losses, strict=True):
             if targets.content:
                 loss.target = targets.content[name].to(self._device_of(loss))

@@ -64,6 +64,14 @@ def guide_bytes(network: LossNetwork, loss: FeatureLoss, size: tuple[int, int]) 
     return loss.guide_bytes(channel_counts(network)[index], positions)
 
 
+def statistic_bytes(network: LossNetwork) -> float:
+    """Count the bytes that losses keep beside features and gradients."""
+    pairs = zip(layers_of(network), channel_counts(network), strict=False)
+    return sum(
+        layer.held_bytes(channels) for layer, channels in pairs if isinstance(layer, FeatureLoss)
+    )
+
+
 def any_winograd(network: LossNetwork, size: tuple[int, int]) -> bool:
     """Tell whether any of the convolutions is Winograd's."""
     layers, kernels = layers_of(network), footprint(network)

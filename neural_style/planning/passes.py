@@ -74,7 +74,7 @@ def both_passes_memory(
             + workspace
         )
         if isinstance(layer, FeatureLoss):
-            peak |= saved + output + gradient_memory(layer, output)
+            peak |= saved + output + gradient_memory(layer, channels[number], output)
         elif not is_in_place(layer):
             gradient = kernels.output(
                 layer, channels[number - 1], sizes[number - 1], large_output_bytes
@@ -89,6 +89,7 @@ def _saved_memory(layer: Any, channels: int, size: tuple[int, int], bits: int | 
     return index_memory(layer, elements) if bits is None else MemoryUse(elements * bits / 8)
 
 
-def gradient_memory(loss: FeatureLoss, features: MemoryUse) -> MemoryUse:
-    """Return what a loss's gradient takes until it is added to the next layer's."""
-    return MemoryUse(heap=loss.gradient_bytes(features.total))
+def gradient_memory(loss: FeatureLoss, channels: int, features: MemoryUse) -> MemoryUse:
+    """Return what a loss takes until its gradient is added to the next layer's."""
+    size = loss.gradient_bytes(features.total) + loss.workspace_bytes(channels)
+    return MemoryUse(heap=size)

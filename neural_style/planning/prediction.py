@@ -16,6 +16,7 @@ from neural_style.planning.features import (
     footprint,
     guide_bytes,
     layers_of,
+    statistic_bytes,
     target_elements,
 )
 from neural_style.planning.passes import both_passes_memory, forward_memory
@@ -109,11 +110,12 @@ def _is_exact(job: Workload, tiling: Tiling | None) -> bool:
 
 
 def _target_bytes(job: Workload) -> float:
-    """Count the bytes of the content targets."""
+    """Count the bytes of the content targets, and of the statistics of styles."""
     losses = job.network.content_losses
     targets = sum(job.cached(target_elements, loss, job.size) * 4 for loss in losses)
     # memory that nobody writes to takes none
-    return targets / (job.network.world.size if job.on_cpu else 1)
+    targets /= job.network.world.size if job.on_cpu else 1
+    return targets + job.cached(statistic_bytes)
 
 
 def _guide_bytes(job: Workload, size: tuple[int, int]) -> float:

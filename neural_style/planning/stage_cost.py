@@ -198,7 +198,7 @@ def _tile_memory(
     recomputed_features = NOTHING
     for x in layers:
         if isinstance(x.layer, FeatureLoss):
-            backward |= features + gradient_memory(x.layer, features)
+            backward |= features + gradient_memory(x.layer, x.channels, features)
             if x.number <= recomputed:
                 recomputed_features += features
         elif not is_in_place(x.layer):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from neural_style.errors import SettingError
+from neural_style.losses.statistics.choice import StatisticChoice, parse_statistics
 from neural_style.memory.limits import parse_memory
 from neural_style.network.building import LOSSES
 from neural_style.network.padding import PADDINGS
@@ -25,7 +26,7 @@ Layers = str | Sequence[str] | Mapping[str, float]
 CHOICES = {
     'init': ('random', 'image'),
     'optimizer': ('lbfgs', 'adam'),
-    'losses': tuple(LOSSES),
+    'losses': LOSSES,
     'missing_layers': ('warn', 'error'),
     'padding': PADDINGS,
     'pooling': ('max', 'avg'),
@@ -72,6 +73,7 @@ class Settings:
     style_layers: Layers = 'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1'
     style_image_layers: ImageLayers = ''  # for each style image 'relu1_1+relu2_1', or 'all'
     losses: str = 'neural_style'  # or 'paper': the formulas printed in Gatys et al. 2015
+    style_statistic: StatisticChoice = 'gram'  # what styles are compared by; may be a weighted sum
     normalize_gradients: bool = False  # divide each loss's gradient by its L1 norm
 
     # Optimisation
@@ -115,6 +117,7 @@ class Settings:
         parse_layers('content_layers', self.content_layers)
         parse_layers('style_layers', self.style_layers)
         parse_image_layers(self.style_image_layers)
+        parse_statistics(self.style_statistic, self.losses)
         parse_paper_range(self.paper_range)
         if self.paper_mask not in ('', 'auto'):
             raise SettingError('paper_mask', 'give auto, or a picture', self.paper_mask)

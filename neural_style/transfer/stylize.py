@@ -203,6 +203,7 @@ def build(
         devices=devices,
         multigpu_strategy=cuts,
         losses=settings.losses,
+        style_statistic=settings.style_statistic,
         content_layer_weights=content.weights,
         style_layer_weights=style.weights,
         missing_layers=settings.missing_layers,

@@ -50,6 +50,14 @@ def test_resumed_run_has_the_padding_of_its_checkpoint(command):
     assert not np.array_equal(pixels('long.png'), pixels('zero.png'))
 
 
+def test_resumed_run_compares_the_statistics_of_its_checkpoint(command):
+    flags = '-style_statistic wasserstein:0.1,histogram -optimizer adam -noise_scale 20'
+    command(f'{SEVEN_ITERATIONS} {flags} -checkpoint state -checkpoint_iter 3')
+    assert main('-resume state -num_iterations 10 -output_image more.png'.split()) == 0
+    command(f'-num_iterations 10 {flags} -output_image long.png')
+    assert np.array_equal(pixels('more.png'), pixels('long.png'))
+
+
 def test_resuming_a_finished_run_makes_its_picture_again(half):
     want = pixels()
     os.remove('out.png')

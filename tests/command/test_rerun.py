@@ -20,13 +20,25 @@ from neural_style.command.process import main
         ('-seed', 7, '-optimizer', 'adam', '-output_image', 'out.jpg', '-jpeg_quality', 90),
         ('-multiscale', '32', '-image_size', 64, '-normalize_gradients', '-pooling', 'avg'),
         ('-padding', 'reflect', '-multiscale', '32', '-image_size', 64),
+        ('-style_statistic', 'gram:1,histogram:0.5', '-multiscale', '32', '-image_size', 64),
         ('-preset', 'ink', '-num_iterations', 3),
         ('-preset', 'gongbi', '-num_iterations', 3, '-image_size', 40),
         ('-keep_alpha', 1, '-content_image', '{}/harbour_alpha.png', '-noise_scale', 33.3),
         ('-paper_mask', '{}/grey_gray.png', '-init', 'image', '-init_image', '{}/waves.jpg'),
         ('-style_image', '{0}/strokes.jpg,{0}/waves.jpg', '-style_blend_weights', '3,7'),
     ],
-    ids=['plain', 'jpg', 'multiscale', 'padding', 'ink', 'gongbi', 'alpha', 'mask', 'styles'],
+    ids=[
+        'plain',
+        'jpg',
+        'multiscale',
+        'padding',
+        'statistics',
+        'ink',
+        'gongbi',
+        'alpha',
+        'mask',
+        'styles',
+    ],
 )
 def test_rerun_makes_the_same_file(private_command, rerun, flags):
     flags = [str(flag).format(private_command.private) for flag in flags]

@@ -9,6 +9,7 @@ from torch import nn
 import loadcaffe
 from neural_style import evaluate
 from neural_style.losses.base import ImageLoss
+from neural_style.losses.targets import Targets
 from neural_style.tiling.stages import Stage, Tiling
 from neural_style.torch7.convolution import convolve
 from neural_style.torch7.random import Generator
@@ -166,6 +167,19 @@ def test_guides_of_a_style_image_are_put_back():
     net.guide_style(guide)
     net.capture_style(image(29, 37, seed=2), 1.0, torch.rand(1, 29, 37))
     assert all(loss.guides[0].image is guide for loss in net.style_losses)
+
+
+@pytest.mark.parametrize('statistic', ['wasserstein', 'gram,histogram'])
+def test_style_targets_of_a_statistic_fit_networks_that_compare_it(statistic):
+    net, other = (
+        with_targets(network(style_statistic=statistic)),
+        network(style_statistic=statistic),
+    )
+    other.set_targets(Targets.from_tensors(net.targets.tensors()))
+    assert torch.equal(evaluate(net, image())[1], evaluate(other, image())[1])
+    name = statistic.replace(',', r'\+')
+    with pytest.raises(ValueError, match=f'those of {name}; the network compares gram'):
+        network().set_targets(net.targets)
 
 
 def test_network_without_targets_has_the_gradient_of_tv_alone():

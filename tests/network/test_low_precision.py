@@ -24,7 +24,15 @@ def network(**settings):
 
 
 @pytest.mark.parametrize('name', ['bf16', 'fp16'])
-@pytest.mark.parametrize('settings', [{}, {'normalize_gradients': True}, {'pooling': 'avg'}])
+@pytest.mark.parametrize(
+    'settings',
+    [
+        {},
+        {'normalize_gradients': True},
+        {'pooling': 'avg'},
+        {'style_statistic': 'mean_std,wasserstein,histogram'},
+    ],
+)
 @pytest.mark.parametrize('layer', ['relu3_1', 'conv3_1'])
 def test_low_precision_is_close_to_float32(name, settings, layer):
     x, results = picture(0), []

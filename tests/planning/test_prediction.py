@@ -5,8 +5,10 @@ import re
 import sys
 
 import pytest
-from planned_runs import idle_mebibytes, run
+from planned_runs import MODEL, idle_mebibytes, run
+from samples import loss_network
 
+import loadcaffe
 from neural_style.planning.planner import choose_plan
 
 
@@ -43,3 +45,18 @@ def test_predicted_peak_is_near_the_measured_one(tmp_path, tiled):
     match = re.search(r'predicted peak ([\d.]+)([GM])', done.stderr)
     predicted = float(match[1]) * (2**30 if match[2] == 'G' else 2**20)
     assert predicted == pytest.approx(int(done.stderr.split()[-1]), rel=0.15)
+
+
+@pytest.mark.usefixtures('used_memory')
+def test_memory_of_style_statistics_is_counted(network):
+    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel')
+    others = loss_network(cnn, style_statistic='wasserstein,histogram')
+    layers = 64, 128, 256, 512, 512
+    held = sum(others.style_losses[0].held_bytes(channels) for channels in layers)
+    size = (384, 512)
+    peaks = [
+        choose_plan(net, size, [size], pairs=0, memory='1000G').peak for net in (network, others)
+    ]
+    workspace = others.style_losses[0].workspace_bytes(512)
+    assert held > 30 << 20
+    assert held <= peaks[1] - peaks[0] <= held + 1.5 * workspace

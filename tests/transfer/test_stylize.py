@@ -41,6 +41,29 @@ def test_layers_may_be_lists_and_weights():
     assert torch.equal(short_run(**layers), want)
 
 
+def test_style_statistic_may_be_text_or_weights_by_name():
+    want = short_run(style_statistic='mean_std:2,histogram:0.5')
+    result = short_run(style_statistic={'mean_std': 2, 'histogram': 0.5})
+    assert torch.equal(result, want)
+    assert not torch.equal(short_run(style_statistic='gram'), want)
+
+
+def test_style_statistics_take_several_style_images():
+    styles = [noise(3, 30, 30, seed=2), noise(3, 20, 44, seed=3)]
+    for statistic in ('mean_std', 'covariance', 'wasserstein', 'histogram'):
+        result = stylize(
+            mini_vgg19(),
+            noise(3, 32, 40, seed=1),
+            styles,
+            style_blend_weights=[3, 1],
+            style_statistic=statistic,
+            optimizer='adam',
+            num_iterations=2,
+            seed=1,
+        )
+        assert result.isfinite().all() and result.std() > 0
+
+
 def test_losses_of_an_iterate_add_up_to_its_loss():
     iterates = []
     short_run(style_layers='relu1_1,relu2_1', callback=iterates.append)
