@@ -1,11 +1,13 @@
 """Commands in README and docs work, and what they say of files and flags is true."""
 
 import hashlib
+import importlib.util
 import os
 import re
 import shlex
 import shutil
 import subprocess
+from fractions import Fraction
 
 import documented
 import numpy as np
@@ -15,7 +17,11 @@ from PIL import Image
 from samples import DATA, ROOT
 from servers import folder_server, running
 
+from neural_style.torch7.image import to_bytes
+from neural_style.video.clip import ClipFormat
+from neural_style.video.encoding import encode_video
 from tools import flags_page
+from tools.drawing.sequences import sequence
 
 README = (ROOT / 'README.md').read_text()
 WORDS = 1000  # of the README
@@ -41,12 +47,23 @@ def sandbox(tmp_path, monkeypatch):
         shutil.copy(DATA / 'inputs' / source, tmp_path / name)
     for name in ('style.jpg', 'paintings/strokes.jpg'):
         shutil.copy(DATA / 'inputs' / 'strokes.jpg', tmp_path / name)
+    draw_clip(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     with running(folder_server(tmp_path / 'served')) as url:
         offer_network(tmp_path, url)
         yield tmp_path
+
+
+def draw_clip(folder):
+    """Write three frames as pictures, and as a video where PyAV is there."""
+    picture = sequence('pan', 36, 48)
+    frames = [(Fraction(time, 10), to_bytes(picture.frame(time))) for time in range(3)]
+    for number, (_, pixels) in enumerate(frames, start=1):
+        Image.fromarray(pixels).save(folder / f'frames_{number:04}.png')
+    if importlib.util.find_spec('av'):
+        encode_video(str(folder / 'clip.mp4'), frames, ClipFormat(Fraction(10)))
 
 
 def offer_network(folder, url):
@@ -93,6 +110,9 @@ def test_every_fenced_block_is_run(page):
 
 @pytest.mark.parametrize('page', [p for p in PAGES if fenced_blocks(p)], ids=lambda page: page.stem)
 def test_commands_run(page, sandbox):
+    if page.stem == 'video':
+        for module in ('av', 'cv2'):
+            pytest.importorskip(module, reason='needs the extra [video]')
     run_blocks(page, slow=False)
 
 

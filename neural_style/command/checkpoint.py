@@ -16,6 +16,7 @@ import contextlib
 import json
 import logging
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -107,7 +108,7 @@ def resume(
     path = file_of_rank(arguments.resume, world)
     content = _read_common(path, world)
     settings = content['settings']
-    _check_flags(path, arguments, settings)
+    check_flags(path, arguments, settings)
     if content['torch'] != torch.__version__:
         logger.warning(
             '-resume %s: started with PyTorch %s; the last digits may differ',
@@ -120,12 +121,17 @@ def resume(
     return arguments, content['sums'], content['checkpoint']
 
 
-def _check_flags(path: str, arguments: Arguments, settings: dict[str, Value]) -> None:
+def check_flags(
+    path: str,
+    arguments: Arguments,
+    settings: Mapping[str, Value],
+    changeable: Collection[str] = CHANGEABLE_FLAGS,
+) -> None:
     """Refuse explicit flags that would change the numbers of the run."""
     for name in sorted(arguments.explicit):
         changed = getattr(arguments, name) != settings.get(name)
         names_files = name in INPUTS and paths_of(arguments, name) != []  # compared by checksum
-        if changed and not names_files and name not in CHANGEABLE_FLAGS:
+        if changed and not names_files and name not in changeable:
             raise ValueError(
                 f'-resume {path}: the run started with -{name} {settings.get(name)}, not'
                 f' {getattr(arguments, name)}; omit the flag, or start a new run'

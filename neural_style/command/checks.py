@@ -38,6 +38,11 @@ def check_arguments(arguments: Arguments, world: World) -> None:
         check_checkpoint(arguments, world)
     for flag, path in overwritten_inputs(arguments):
         warn(f'-output_image {arguments.output_image}: the run overwrites its -{flag} {path}')
+    check_settings(arguments)
+
+
+def check_settings(arguments: Arguments) -> None:
+    """Refuse bad flags that name no files."""
     check_sizes(arguments.image_size, style_scales(arguments) or [arguments.style_scale])
     check_color(arguments)
     check_extension_flags(arguments)

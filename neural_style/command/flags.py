@@ -6,6 +6,7 @@ text of docs/flags.md.
 
 from neural_style.command.control_flags import describe_colour_and_paper, describe_scale
 from neural_style.command.flag_table import FlagTable
+from neural_style.command.video_flags import describe_video
 
 
 def command_line() -> FlagTable:
@@ -206,6 +207,8 @@ def describe_extensions(cmd: FlagTable) -> None:
 
     describe_scale(cmd)
     describe_colour_and_paper(cmd)
+
+    describe_video(cmd)
 
     cmd.group('Image files')
     cmd.option('-jpeg_quality', 75, '1 to 100')

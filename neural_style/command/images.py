@@ -46,10 +46,13 @@ class InputImages:
     reading_peak: float = 0
 
 
-def read_images(arguments: Arguments, memory: float = math.inf) -> InputImages:
+def read_images(
+    arguments: Arguments, memory: float = math.inf, frame: Tensor | None = None
+) -> InputImages:
     """Read and scale what -content_image, -style_image, -init_image and -paper_mask name.
 
-    memory: bytes that the process may use.  Raises OSError and ValueError, naming the flag.
+    memory: bytes that the process may use.  frame: of a video, (3, H, W), in the place of the
+    content image.  Raises OSError and ValueError, naming the flag.
     """
     budget = ReadingBudget(memory)
     load = functools.partial(
@@ -60,9 +63,12 @@ def read_images(arguments: Arguments, memory: float = math.inf) -> InputImages:
         piped=arguments.piped,
     )
     size = arguments.image_size
-    source = load(
-        '-content_image', arguments.content_image, keep_alpha=arguments.keep_alpha, needed=size
-    )
+    source: Raster | Tensor
+    if frame is not None:
+        source = frame
+    else:
+        keep_alpha = arguments.keep_alpha
+        source = load('-content_image', arguments.content_image, keep_alpha=keep_alpha, needed=size)
     with errors_name_flag(f'-image_size {size}'):
         content = image.scale(source, size)
     del source

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.batch import batch_jobs, is_batch, run_batch
+from neural_style.command.clips import is_clip
 from neural_style.command.input_files import locate_inputs
 from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.parsing import parse_arguments
@@ -25,6 +26,7 @@ from neural_style.command.terminal import (
     write,
 )
 from neural_style.command.usage import answer, print_help, print_usage
+from neural_style.command.video import run_video
 from neural_style.distributed import RankLostError, World, destroy_world, init_world, launch
 from neural_style.memory.heap import configure_malloc
 from neural_style.modes import default_modes
@@ -133,7 +135,8 @@ def run_jobs(arguments: Arguments, world: World) -> int:
     arguments, remarks = locate_inputs(arguments)
     for remark in remarks if world.rank == 0 else []:
         warn(remark)
-    jobs = batch_jobs(arguments, world) if is_batch(arguments) else None
+    is_video = is_clip(arguments)
+    jobs = batch_jobs(arguments, world) if is_batch(arguments) and not is_video else None
     level = logging.WARNING if arguments.dry_run else logging.INFO  # a dry run shows its plan alone
     if world.rank and jobs is None:
         level = logging.ERROR
@@ -142,6 +145,9 @@ def run_jobs(arguments: Arguments, world: World) -> int:
         Interruption() as interruption,
         preview_page(arguments, world) as arguments,
     ):
+        if is_video:
+            run_video(arguments, interruption, world)
+            return 0
         if jobs is None:
             picture = run(arguments, interruption, world)
             if picture is not None:

@@ -25,11 +25,16 @@ from neural_style.command.flags import command_line
 from neural_style.command.input_files import INPUTS, InputChecksums
 from neural_style.torch7.cmdline import CommandLineError, HelpRequested, Value
 from neural_style.transfer.image_files import comment
+from neural_style.video.decoding import video_comment
+from neural_style.video.opening import is_video
 
 PROGRAM = 'neural_style'
 DISTRIBUTION = 'neural-style-caffe'  # on the package index
 # Flags that say nothing about the picture.
-FLAGS_NOT_RECORDED = {'output_image', 'preset', 'rerun', 'checkpoint', 'resume', 'preview'}
+FLAGS_NOT_RECORDED = {
+    *('output_image', 'preset', 'rerun', 'checkpoint', 'resume', 'preview'),
+    *('flow_pattern', 'flowWeight_pattern'),
+}
 # Flags that change nothing of it, or no more than the last bits.
 FLAGS_WITHOUT_EFFECT = {
     *('print_iter', 'save_iter', 'checkpoint_iter', 'memory', 'dry_run', 'parallel', 'gpu'),
@@ -119,7 +124,7 @@ def effective(flags: Mapping[str, Value]) -> dict[str, Value]:
 
 def read(path: str) -> Recipe:
     """Read the recipe of a picture.  Raises ValueError if it has none, or a damaged one."""
-    text = comment(path)
+    text = video_comment(path) if is_video(path) else comment(path)
     if text is None or not text.startswith('{') or PROGRAM not in text:
         raise ValueError(
             f'{path}: has no recipe: {PROGRAM} writes one into every .png and .jpg, and editing a'

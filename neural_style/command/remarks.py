@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Iterator
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.clips import is_clip
 from neural_style.command.networks import embedded_network
 from neural_style.command.replacements import replaced_values
 from neural_style.command.terminal import warn
+from neural_style.command.video_flags import VIDEO_FLAGS
 from neural_style.distributed import World
 from neural_style.network.devices import CPU, parse_gpus
 from neural_style.torch7.cmdline import split
@@ -39,6 +41,7 @@ def rules(world: World) -> list[Rule]:
         *loss_rules(),
         *interval_rules(),
         *device_rules(world),
+        *video_rules(),
     ]
 
 
@@ -201,6 +204,15 @@ def device_rules(world: World) -> list[Rule]:
             lambda a: a.parallel == 'tiles' and world.size == 1,
             'on one device; name several in -gpu, such as 0,1',
         ),
+    ]
+
+
+def video_rules() -> list[Rule]:
+    """Return the rules of videos, and of pictures."""
+    no_video = 'on a picture; name a video in -content_image'
+    return [
+        *((name, lambda a: not is_clip(a), no_video) for name in VIDEO_FLAGS),
+        ('save_iter', lambda a: is_clip(a), 'on a video, whose frames are saved in the end'),
     ]
 
 

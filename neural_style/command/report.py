@@ -150,12 +150,7 @@ class Report:
     def _maybe_print(self, iterate: Iterate) -> None:
         t = iterate.iteration
         if self.arguments.print_iter > 0 and modulo(t, self.arguments.print_iter) == 0:
-            print_line(f'Iteration {format_d(t)} / {format_d(iterate.num_iterations)}')
-            for i, loss in enumerate(iterate.content_losses, start=1):
-                print_line(f'  Content {i} loss: {format_f(loss)}')
-            for i, loss in enumerate(iterate.style_losses, start=1):
-                print_line(f'  Style {i} loss: {format_f(loss)}')
-            print_line(f'  Total loss: {format_f(float(iterate.loss))}')
+            print_losses(iterate)
 
     def _show(self, iterate: Iterate) -> bool:
         """Show the evaluation on the page; tells whether its picture is to be saved."""
@@ -198,3 +193,15 @@ class Report:
         """Make room for the tensors that saving needs."""
         if self.plan is not None:
             self.plan.reserve(saving_bytes(self.output.size))
+
+
+def print_losses(iterate: Iterate) -> None:
+    """Print the losses of an evaluation.  Source: neural_style.lua: maybe_print."""
+    print_line(f'Iteration {format_d(iterate.iteration)} / {format_d(iterate.num_iterations)}')
+    for i, loss in enumerate(iterate.content_losses, start=1):
+        print_line(f'  Content {i} loss: {format_f(loss)}')
+    for i, loss in enumerate(iterate.temporal_losses, start=1):
+        print_line(f'  Temporal {i} loss: {format_f(loss)}')
+    for i, loss in enumerate(iterate.style_losses, start=1):
+        print_line(f'  Style {i} loss: {format_f(loss)}')
+    print_line(f'  Total loss: {format_f(float(iterate.loss))}')

@@ -16,6 +16,7 @@ from neural_style.files.checksum import sha256
 from neural_style.files.pillow import detect_format, open_image
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import Value
+from neural_style.video.opening import is_video
 
 
 def rerun_flags(explicit: Mapping[str, Value]) -> tuple[dict[str, Value], int | None]:
@@ -109,7 +110,7 @@ def _first_unchanged(file: Input, candidates: Sequence[str]) -> str:
 def output_name(path: str) -> str:
     """Return where a picture is repeated by default: dir/out.png → out_rerun.png, here."""
     stem, extension = os.path.splitext(os.path.basename(path))
-    if not image.is_supported(path):
+    if not image.is_supported(path) and not is_video(path):
         with open_image(path) as file:
             extension = '.png' if detect_format(file) == 'PNG' else '.jpg'
     return f'{stem}_rerun{extension}'

@@ -47,7 +47,10 @@ class OutputImage:
         if disp.shape[1:] != self.size:
             height, width = self.size
             disp = image.scale_to(disp, width, height)
+        return self.recolored(disp)
 
+    def recolored(self, disp: Tensor) -> Tensor:
+        """Return a picture (3, H, W), RGB, in the colours that it gets in the end."""
         # Maybe perform postprocessing for color-independent style transfer
         if self.colors is None:
             return disp

@@ -183,3 +183,17 @@ def log_printed(level: int = logging.INFO, program: str = PROGRAM) -> Iterator[N
         for logger, former_level in zip(loggers, levels, strict=True):
             logger.setLevel(former_level)
             logger.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def quiet(is_quiet: bool = True) -> Iterator[None]:
+    """Let the libraries log errors only, for a time: what they say has been said before."""
+    loggers = [logging.getLogger(name) for name in LOGGERS] if is_quiet else []
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, former_level in zip(loggers, levels, strict=True):
+            logger.setLevel(former_level)

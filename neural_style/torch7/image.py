@@ -226,7 +226,7 @@ def encode(
         raise ValueError(f'{path}: only a .png holds transparency')
     encoded = io.BytesIO()
     try:
-        PIL.Image.fromarray(_to_bytes(image, alpha)).save(encoded, **options)
+        PIL.Image.fromarray(to_bytes(image, alpha)).save(encoded, **options)
     except (OSError, ValueError) as error:  # more pixels a side than the format can count
         raise ValueError(f'{path}: cannot encode the image: {error}') from error
     return encoded.getbuffer()
@@ -249,7 +249,7 @@ def _save_options(path: str | Path, jpeg_quality: int, comment: str | None) -> d
     return options
 
 
-def _to_bytes(image: Tensor, alpha: Tensor | None) -> np.ndarray:
+def to_bytes(image: Tensor, alpha: Tensor | None = None) -> np.ndarray:
     """Convert (3, H, W), and (1, H, W), to (H, W, 3) or (H, W, 4) uint8."""
     pixels = np.empty((*image.shape[1:], 3 if alpha is None else 4), np.uint8)
     for row in range(0, len(pixels), ROW_CHUNK):

@@ -1,7 +1,7 @@
 """Continuity: what a frame takes over from those painted before it."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -39,50 +39,71 @@ class Takeover:
     terms: list[TemporalTerm] = field(default_factory=list)
 
 
-class Continuity:
-    """Follows a clip frame by frame, and keeps as many painted ones as are needed.
+class MotionTracker:
+    """Follows the frames of a clip, before any is painted.
 
     relative_indices: how many frames before each one it is compared with.
     """
 
     def __init__(self, find_motion: MotionFinder, relative_indices: Sequence[int]):
         self._find_motion = find_motion
-        self._indices = sorted(set(relative_indices))
-        self._painted: deque[tuple[View, Tensor]] = deque(maxlen=max(self._indices, default=1))
+        self._distances = sorted({1, *relative_indices})
+        self._views: deque[View] = deque(maxlen=self._distances[-1])
+
+    def follow(self, current: View) -> dict[int, Motion]:
+        """Return the motions of a frame by how far back they lead; none if it begins a scene."""
+        motions: dict[int, Motion] = {}
+        for distance in self._distances:
+            if distance > len(self._views):
+                break
+            motions[distance] = self._find_motion(current, self._views[-distance])
+            if distance == 1 and is_cut(current, self._views[-1], motions[1]):
+                motions.clear()
+                break
+        self.skip(current, begins_scene=not motions)
+        return motions
+
+    def skip(self, current: View, begins_scene: bool) -> None:
+        """Take note of a frame whose motion is of no interest."""
+        if begins_scene:
+            self._views.clear()
+        self._views.append(current)
+
+
+class Continuity:
+    """Keeps as many painted frames as later ones are compared with.
+
+    relative_indices: how many frames before each one those are.
+    """
+
+    def __init__(self, relative_indices: Sequence[int]):
+        self._distances = sorted(set(relative_indices))
+        self._painted: deque[Tensor] = deque(maxlen=max(self._distances, default=1))
 
     def __len__(self) -> int:
         return len(self._painted)
 
-    def follow(self, current: View) -> Takeover:
-        """Return what a frame takes over; nothing, from now on, if it begins a scene."""
-        if not self._painted:
-            return Takeover()
-        previous, picture = self._painted[-1]
-        motion = self._find_motion(current, previous)
-        if is_cut(current, previous, motion):
+    def takeover(self, motions: Mapping[int, Motion]) -> Takeover:
+        """Return what a frame takes over, given its motions; nothing if there are none."""
+        if not motions:
             self._painted.clear()
             return Takeover()
-        distances = [distance for distance in self._indices if distance <= len(self._painted)]
-        motions = {1: motion} | {
-            distance: self._find_motion(current, self._painted[-distance][0])
-            for distance in distances
-            if distance > 1
-        }
-        warped = warp(picture, motion.backward)
-        return Takeover(False, picture, warped, self._terms(distances, motions))
+        warped = warp(self._painted[-1], motions[1].backward)
+        return Takeover(False, self._painted[-1], warped, self._terms(motions))
 
-    def _terms(self, distances: Sequence[int], motions: dict[int, Motion]) -> list[TemporalTerm]:
+    def _terms(self, motions: Mapping[int, Motion]) -> list[TemporalTerm]:
+        distances = [distance for distance in self._distances if distance in motions]
         if not distances:
             return []
         weights = long_term_weights([motions[distance].reliability for distance in distances])
         return [
-            TemporalTerm(warp(self._painted[-distance][1], motions[distance].backward), weight)
+            TemporalTerm(warp(self._painted[-distance], motions[distance].backward), weight)
             for distance, weight in zip(distances, weights, strict=True)
         ]
 
-    def add(self, current: View, picture: Tensor) -> None:
+    def add(self, picture: Tensor) -> None:
         """Keep a frame that has been painted: (3, H, W), RGB."""
-        self._painted.append((current, picture))
+        self._painted.append(picture)
 
 
 def add_temporal_losses(

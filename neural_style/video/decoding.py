@@ -75,6 +75,13 @@ def decode_video(path: str, selection: Selection) -> Iterator[Frame]:
         logger.warning('%s: %d damaged packets left out', path, damaged)
 
 
+def video_comment(path: str) -> str | None:
+    """Return the comment that a video file holds, None for none."""
+    with _opened(path) as container:
+        tags = {name.lower(): text for name, text in container.metadata.items()}
+    return tags.get('comment')
+
+
 def pixels(decoded: Any) -> np.ndarray:
     """Return a decoded frame as (H, W, 3), RGB, upright: uint8, or uint16 above 8 bits."""
     av = pyav()

@@ -101,9 +101,10 @@ def motion_of_files(
 def _read(setting: str, path: str, read: Callable[[str], Tensor]) -> Tensor:
     try:
         return read(path)
+    except FileNotFoundError as error:
+        raise SettingError(setting, f'{path}: no such file') from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, 'strerror', None)
-        raise SettingError(setting, f'{path}: {reason}' if reason else str(error)) from error
+        raise SettingError(setting, str(error)) from error
 
 
 def _check_size(setting: str, path: str, values: Tensor, current: View) -> None:

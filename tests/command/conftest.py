@@ -1,13 +1,19 @@
 """Fixtures of the command: ways to run it, and to do something while it runs."""
 
 import shutil
+from fractions import Fraction
 
 import pytest
+from PIL import Image
 
 from neural_style import stylize
 from neural_style.command import run as run_module
 from neural_style.command.process import main
+from neural_style.torch7.image import to_bytes
 from neural_style.transfer import objective
+from neural_style.video.clip import ClipFormat
+from neural_style.video.encoding import encode_video
+from tools.drawing.sequences import sequence
 
 
 @pytest.fixture
@@ -114,3 +120,28 @@ def rerun(private_command):
         return main(['-rerun', str(path), *map(str, flags)])
 
     return run
+
+
+def drawn_frames(count, name='pan', size=(36, 48)):
+    picture = sequence(name, *size)
+    return [to_bytes(picture.frame(time)) for time in range(count)]
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Write a clip of four frames of a camera pan."""
+    frames = [(Fraction(number, 10), frame) for number, frame in enumerate(drawn_frames(4))]
+    encode_video(str(tmp_path / 'clip.mp4'), frames, ClipFormat(Fraction(10)), crf=5)
+    return 'clip.mp4'
+
+
+@pytest.fixture
+def numbered(tmp_path):
+    """Write the frames of a sequence as f1.png, f2.png and so on; returns their pattern."""
+
+    def write(count, name='pan'):
+        for number, frame in enumerate(drawn_frames(count, name), start=1):
+            Image.fromarray(frame).save(tmp_path / f'f{number}.png')
+        return 'f%d.png'
+
+    return write

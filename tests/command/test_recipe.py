@@ -26,7 +26,7 @@ STRING_FLAGS = {
         'multiscale',
         'precision',
     ),
-    *('style_size_by', 'paper_range'),
+    *('style_size_by', 'paper_range', 'start', 'end', 'flow_relative_indices'),
 }
 
 

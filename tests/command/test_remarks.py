@@ -5,6 +5,7 @@ import pytest
 from neural_style.command.networks import embedded_network
 from neural_style.command.parsing import parse_arguments
 from neural_style.command.remarks import flags_without_effect, rules
+from neural_style.command.video_flags import VIDEO_FLAGS
 from neural_style.distributed import SINGLE_PROCESS
 
 VAIN = [
@@ -44,6 +45,8 @@ VAIN = [
     ('-cudnn_autotune', 'add -backend cudnn'),
     ('-multigpu_strategy 3', 'name several GPUs'),
     ('-parallel tiles', 'name several in -gpu'),
+    *((f'-{name} 7', 'on a picture; name a video in -content_image') for name in VIDEO_FLAGS),
+    ('-save_iter 9 -content_image a.mp4', 'on a video, whose frames are saved in the end'),
 ]
 USEFUL = [
     '-gpu -1 -seed 1 -init image -style_weight 0 -content_weight 0 -backend nn -parallel layers',

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from neural_style.video.continuity import Continuity
-from neural_style.video.flow import Motion, View, view
+from neural_style.video.continuity import Continuity, MotionTracker
+from neural_style.video.flow import Motion, view
 from tools.drawing.sequences import sequence
 
 
@@ -23,17 +23,18 @@ def painted(number):
     return torch.full((3, 4, 5), number / 10, dtype=torch.float64)
 
 
-def follow(continuity, count):
+def follow(find_motion, indices, count):
+    tracker, continuity = MotionTracker(find_motion, indices), Continuity(indices)
     takeovers = []
     for number in range(1, count + 1):
-        current = view(number, torch.zeros(3, 4, 5))
-        takeovers.append(continuity.follow(current))
-        continuity.add(current, painted(number))
+        motions = tracker.follow(view(number, torch.zeros(3, 4, 5)))
+        takeovers.append(continuity.takeover(motions))
+        continuity.add(painted(number))
     return takeovers
 
 
 def test_frames_are_compared_with_as_many_as_there_are():
-    takeovers = follow(Continuity(still({1: 0.5, 2: 1.0, 4: 1.0}), [4, 1, 2]), 6)
+    takeovers = follow(still({1: 0.5, 2: 1.0, 4: 1.0}), [4, 1, 2], 6)
     assert [takeover.begins_scene for takeover in takeovers] == [True] + [False] * 5
     assert [len(takeover.terms) for takeover in takeovers] == [0, 1, 2, 2, 3, 3]
     last = takeovers[-1]
@@ -43,13 +44,19 @@ def test_frames_are_compared_with_as_many_as_there_are():
 
 
 def test_first_frame_takes_over_nothing():
-    takeover = Continuity(still({}), [1]).follow(view(1, torch.zeros(3, 4, 5)))
+    takeover = follow(still({}), [1], 1)[0]
     assert takeover.begins_scene and takeover.warped is None and takeover.terms == []
 
 
+def test_frame_starts_from_the_last_one_without_being_compared():
+    takeover = follow(still({1: 1.0}), [], 3)[2]
+    assert torch.equal(takeover.warped, painted(2)) and takeover.terms == []
+
+
 def test_memory_is_bounded_by_the_farthest_frame():
-    continuity = Continuity(still({1: 1.0, 3: 1.0}), [1, 3])
-    assert len(follow(continuity, 9)[-1].terms) == 2
+    continuity = Continuity([1, 3])
+    for number in range(9):
+        continuity.add(painted(number))
     assert len(continuity) == 3
 
 
@@ -58,11 +65,10 @@ def test_scene_after_a_cut_takes_over_nothing_from_before():
     from neural_style.video.flow import find_motion
 
     picture = sequence('cut')
-    continuity = Continuity(find_motion, [1, 2])
+    tracker, continuity = MotionTracker(find_motion, [1, 2]), Continuity([1, 2])
     terms = []
     for time in range(7):
-        current = view(time, picture.frame(time))
-        assert isinstance(current, View)
-        terms.append(len(continuity.follow(current).terms))
-        continuity.add(current, picture.frame(time))
+        takeover = continuity.takeover(tracker.follow(view(time, picture.frame(time))))
+        terms.append(len(takeover.terms))
+        continuity.add(picture.frame(time))
     assert terms == [0, 1, 2, 2, 0, 1, 2]

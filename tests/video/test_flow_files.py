@@ -77,7 +77,7 @@ def test_flow_of_another_size_is_refused(tmp_path):
 
 def test_missing_flow_is_named(tmp_path):
     find = motion_of_files(f'{tmp_path}/b_[%d]_{{%d}}.flo', '', None)
-    with pytest.raises(SettingError, match=r'`flow_pattern`: .*b_2_1\.flo: No such file'):
+    with pytest.raises(SettingError, match=r'`flow_pattern`: .*b_2_1\.flo: no such file'):
         find(frame(2), frame(1))
 
 

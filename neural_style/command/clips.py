@@ -1,0 +1,196 @@
+"""Clips on the command line: which flags name one, and what they say about it."""
+
+import functools
+import math
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from torch import Tensor
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.checks import check_settings, check_writable
+from neural_style.command.images import load_image
+from neural_style.command.saving import STDOUT_NAMES
+from neural_style.torch7 import image
+from neural_style.torch7.cmdline import split
+from neural_style.transfer.color import luminance
+from neural_style.video.animations import SUFFIXES
+from neural_style.video.clip import Clip, Selection
+from neural_style.video.encoding import CODECS, check_encoder
+from neural_style.video.flow import MotionFinder, find_motion
+from neural_style.video.flow_files import motion_of_files
+from neural_style.video.libraries import opencv
+from neural_style.video.opening import is_video, open_clip
+from neural_style.video.picture_files import is_animation, is_pattern, numbered
+
+FIRST_STARTS = ('random', 'image')
+LATER_STARTS = ('random', 'image', 'prev', 'prevWarped')
+OUTPUTS = f'{", ".join((*CODECS, *SUFFIXES))}, or pictures: out_%04d.png'
+
+
+@dataclass(frozen=True)
+class ClipOptions:
+    """What the flags of a video say.
+
+    starts: what the first frame of a scene begins with, and the others.
+    iterations: evaluations of these and those.  indices: frames before each one that it is compared
+    with; none without a temporal loss.
+    """
+
+    selection: Selection
+    rate: Fraction
+    starts: tuple[str, str]
+    iterations: tuple[float, float]
+    indices: list[int]
+
+
+def is_clip(arguments: Arguments) -> bool:
+    """Tell whether a run paints a video."""
+    if arguments.resume != '':
+        return os.path.isdir(arguments.resume)
+    content = arguments.content_image
+    if is_video(content) or (is_pattern(content) and not os.path.exists(content)):
+        return True
+    has_frames = os.path.isdir(content) or is_animation(content)
+    return has_frames and is_clip_name(arguments.output_image)
+
+
+def is_clip_name(path: str) -> bool:
+    """Tell whether an output is a video, an animation or numbered pictures."""
+    return os.path.splitext(path)[1].lower() in (*CODECS, *SUFFIXES) or is_pattern(path)
+
+
+def with_output_name(arguments: Arguments) -> Arguments:
+    """Return the arguments of a clip with a name for the result where none is given."""
+    if 'output_image' in arguments.explicit or arguments.resume != '':
+        return arguments
+    name = 'out_%04d.png' if is_pattern(arguments.content_image) else 'out.mp4'
+    return arguments.with_values(output_image=name)
+
+
+def check_clip(arguments: Arguments) -> ClipOptions:
+    """Refuse bad flags before a frame is read; returns what they say."""
+    _check_output(arguments)
+    if arguments.checkpoint != '':
+        raise ValueError(
+            '-checkpoint: a video keeps its finished frames by itself, and -resume continues with'
+            ' the next one; omit the flag'
+        )
+    if arguments.keep_alpha == 1:
+        raise ValueError('-keep_alpha 1: videos have no transparency; omit it')
+    if arguments.page is not None:
+        raise ValueError('-preview: shows pictures, not videos; omit it')
+    check_settings(arguments)
+    options = clip_options(arguments)
+    if arguments.flow_pattern == '' or arguments.flowWeight_pattern == '':
+        opencv()
+    return options
+
+
+def _check_output(arguments: Arguments) -> None:
+    path = arguments.output_image
+    suffix = os.path.splitext(path)[1].lower()
+    is_picture = is_pattern(path) and image.is_supported(path)
+    if path in STDOUT_NAMES or not (is_picture or suffix in (*CODECS, *SUFFIXES)):
+        raise ValueError(f'-output_image {path}: a video becomes a file: {OUTPUTS}')
+    if os.path.realpath(path) == os.path.realpath(arguments.content_image):
+        raise ValueError(f'-output_image {path}: this is the -content_image; name another')
+    check_writable('-output_image', numbered(path, 1) if is_picture else path)
+    if suffix in CODECS:
+        check_encoder(path)
+
+
+def clip_options(arguments: Arguments) -> ClipOptions:
+    """Return what the flags of a video say.  Raises ValueError."""
+    every, crf = arguments.every, arguments.video_crf
+    if not (float(every).is_integer() and every >= 1):
+        raise ValueError(f'-every {every}: give a whole number from 1')
+    if not 0 <= crf <= 51:
+        raise ValueError(f'-video_crf {crf}: give a number from 0, the best, to 51')
+    if not 0 < arguments.frame_rate <= 1000:
+        raise ValueError(f'-frame_rate {arguments.frame_rate}: give a number above 0, up to 1000')
+    if not math.isfinite(arguments.temporal_weight):
+        raise ValueError(f'-temporal_weight {arguments.temporal_weight}: give a finite number')
+    first, later = arguments.num_iterations, arguments.frame_iterations
+    if not (math.isfinite(first) and first >= 1):
+        raise ValueError(f'-num_iterations {first}: a video needs a number from 1')
+    if not (math.isfinite(later) and (later == 0 or later >= 1)):
+        raise ValueError(f'-frame_iterations {later}: give a number from 1, or 0 for half as many')
+    selection = Selection(
+        parse_time('-start', arguments.start) or Fraction(0),
+        parse_time('-end', arguments.end),
+        int(every),
+    )
+    indices = parse_indices(arguments.flow_relative_indices)
+    return ClipOptions(
+        selection,
+        Fraction(arguments.frame_rate).limit_denominator(1001),
+        parse_starts(arguments.init),
+        (first, later or max(first // 2, 1)),
+        indices if arguments.temporal_weight != 0 else [],
+    )
+
+
+def parse_time(flag: str, text: str) -> Fraction | None:
+    """Return the seconds of a time such as 90, 1:30 or 0:01:30.5; None for an empty one."""
+    if text == '':
+        return None
+    try:
+        *longer, seconds = [Fraction(part) for part in text.split(':')]
+        if len(longer) > 2 or seconds < 0 or any(part < 0 for part in longer):
+            raise ValueError
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f'{flag} {text}: give seconds, or minutes and seconds: 1:30') from None
+    for power, part in enumerate(reversed(longer), start=1):
+        seconds += part * 60**power
+    return seconds
+
+
+def parse_indices(text: str) -> list[int]:
+    """Return the numbers of -flow_relative_indices."""
+    numbers = split(text)
+    if not all(number.isdecimal() and 1 <= int(number) <= 100 for number in numbers):
+        raise ValueError(f'-flow_relative_indices {text}: give numbers from 1 to 100: 1,2,4')
+    return sorted({int(number) for number in numbers})
+
+
+def parse_starts(init: str) -> tuple[str, str]:
+    """Return what the first frame of a scene begins with, and the others: random,prevWarped."""
+    first, *others = split(init) or ['']
+    later = others[0] if others else 'prevWarped'
+    if first not in FIRST_STARTS or later not in LATER_STARTS or len(others) > 1:
+        raise ValueError(
+            f'-init {init}: choose {" or ".join(FIRST_STARTS)} for the first frame of a scene, and'
+            f' {", ".join(LATER_STARTS)} for the others: random,prevWarped'
+        )
+    return first, later
+
+
+def open_content(arguments: Arguments, options: ClipOptions) -> Clip:
+    """Open the clip that -content_image names."""
+    read = functools.partial(_read_pixels, arguments)
+    return open_clip(arguments.content_image, options.selection, options.rate, read)
+
+
+def motion_finder(arguments: Arguments) -> MotionFinder:
+    """Return what finds the motion between two frames: DIS, or files of another program."""
+    if arguments.flow_pattern == '':
+        return find_motion
+
+    def read_weight(path: str) -> Tensor:
+        return luminance(load_image('-flowWeight_pattern', path))
+
+    return motion_of_files(arguments.flow_pattern, arguments.flowWeight_pattern, read_weight)
+
+
+def _read_pixels(arguments: Arguments, path: str) -> np.ndarray:
+    """Read a picture of a folder or a pattern: (H, W, 3), uint16, of which 8 bits are a part."""
+    picture = load_image(
+        '-content_image',
+        path,
+        exif_orientation=arguments.exif_orientation,
+        icc_profile=arguments.icc_profile,
+    )
+    return picture.mul(65535).round().permute(1, 2, 0).numpy().astype(np.uint16)

@@ -1,0 +1,130 @@
+"""Painting of single frames: stylize, with what a frame takes over from earlier ones."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.clips import ClipOptions
+from neural_style.command.frame_report import FrameReport
+from neural_style.command.images import InputImages, read_images
+from neural_style.command.out_of_memory import is_out_of_memory
+from neural_style.command.run import (
+    choose_run_devices,
+    host_memory,
+    load_for_losses,
+    seed_generator,
+    stylize_settings,
+)
+from neural_style.command.saving import OutputImage
+from neural_style.command.terminal import quiet
+from neural_style.distributed import World
+from neural_style.network.loss_network import LossNetwork
+from neural_style.transfer.divergence import DivergenceError
+from neural_style.transfer.multiscale import stylize_multiscale
+from neural_style.transfer.session import Session
+from neural_style.transfer.stylize import stylize
+from neural_style.video.continuity import Takeover, add_temporal_losses
+
+
+class FramePainter:
+    """Paints frames of one size, with the network and the style images of the first.
+
+    report: sees every evaluation.
+    """
+
+    def __init__(
+        self, arguments: Arguments, options: ClipOptions, world: World, report: FrameReport
+    ):
+        # The first frame of a scene is started as a picture is.
+        self._arguments = arguments.with_values(init=options.starts[0])
+        self._options = options
+        self._world = world
+        self._report = report
+        self._devices = choose_run_devices(arguments, world)
+        self._load = functools.cache(functools.partial(load_for_losses, self._arguments, world))
+        self._images: InputImages | None = None
+
+    def paint(self, frame: Tensor, takeover: Takeover) -> Tensor:
+        """Return a frame (3, H, W), RGB in [0, 1], as it is painted, not clamped."""
+        is_first = self._images is None
+        images = self._images_with(frame)
+        generator, arguments = seed_generator(self._arguments)  # one seed for all frames
+        begins = takeover.begins_scene
+        settings = stylize_settings(arguments, images, self._devices)
+        settings |= self._start(images, takeover)
+        settings['num_iterations'] = self._options.iterations[0 if begins else 1]
+        self._report.begin()
+        session = Session(
+            on_plan=self._report.on_plan,
+            on_network=functools.partial(self._compare, takeover),
+            on_evaluation_start=self._report.before_evaluation,
+            generator=generator,
+            world=self._world,
+            restores_colors=False,
+        )
+        # the last size needs the most memory
+        coarse_to_fine = begins and arguments.multiscale != '' and not arguments.dry_run
+        with quiet(not is_first):
+            return self._stylize(images, session, settings, coarse_to_fine)
+
+    def final(self, frame: Tensor, painted: Tensor) -> Tensor | None:
+        """Return a painted frame in the colours that it gets in the end; None for its own."""
+        colors = self._images_with(frame).colors
+        if colors is None:
+            return None
+        size = (painted.shape[1], painted.shape[2])
+        return OutputImage(self._arguments, size, colors, None, None).recolored(painted)
+
+    def _images_with(self, frame: Tensor) -> InputImages:
+        """Return the images of a run whose content is a frame; the others are read once."""
+        if self._images is None:
+            memory = host_memory(self._arguments, self._devices[0])
+            self._images = read_images(self._arguments, memory, frame)
+        colors = frame if self._arguments.keeps_content_colors else self._images.colors
+        return replace(self._images, content=frame, colors=colors)
+
+    def _start(self, images: InputImages, takeover: Takeover) -> dict[str, Any]:
+        """Return the settings for what a frame begins with."""
+        if takeover.begins_scene:
+            return {}
+        start = self._options.starts[1]
+        earlier = {'prev': takeover.previous, 'prevWarped': takeover.warped}
+        if start in earlier:
+            return {'init': 'image', 'init_image': earlier[start]}
+        return {'init': start, 'init_image': images.init if start == 'image' else None}
+
+    def _compare(self, takeover: Takeover, network: LossNetwork) -> None:
+        weight = self._arguments.temporal_weight
+        normalize = self._arguments.normalize_gradients
+        add_temporal_losses(network, takeover.terms, weight, normalize)
+
+    def _stylize(
+        self,
+        images: InputImages,
+        session: Session,
+        settings: dict[str, Any],
+        coarse_to_fine: bool,
+    ) -> Tensor:
+        method: Callable[..., Tensor] = stylize
+        if coarse_to_fine:
+            method = functools.partial(stylize_multiscale, multiscale=self._arguments.multiscale)
+        try:
+            return method(
+                self._load,
+                images.content,
+                images.styles,
+                callback=self._report.after_evaluation,
+                session=session,
+                **settings,
+            )
+        except DivergenceError as error:
+            raise ValueError(str(error)) from error
+        except (MemoryError, RuntimeError, SystemError) as error:
+            if not is_out_of_memory(error):
+                raise
+        size = (images.content.shape[1], images.content.shape[2])
+        raise ValueError(self._report.out_of_memory(size, self._devices[0]))

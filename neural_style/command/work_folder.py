@@ -1,0 +1,156 @@
+"""The folder in which the finished frames of a video wait until all are painted: out.frames.
+
+state.json      settings, checksums of the inputs, versions
+frames.jsonl    a line for each finished frame: number, time, whether it begins a scene
+N.png           the frame as it was painted; N.final.png in the colours that it gets in the end
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.input_files import Checksums
+from neural_style.files.atomic import write_whole
+from neural_style.torch7 import image
+
+FORMAT = 1
+HALF_STEP = 0.5 / 255  # of what eight bits cut off, on average
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """A finished frame.  time: seconds on the clip's clock."""
+
+    number: int
+    time: Fraction
+    begins_scene: bool
+
+    def line(self) -> str:
+        """Return the record as a line of JSON."""
+        return json.dumps([self.number, str(self.time), self.begins_scene]) + '\n'
+
+
+def work_folder(output_image: str) -> str:
+    """Return the folder for the frames of an output: out.mp4 has out.frames."""
+    return os.path.splitext(output_image)[0] + '.frames'
+
+
+class WorkFolder:
+    """The finished frames of a video; it is made with the first of them."""
+
+    def __init__(self, path: str):
+        self.path = path
+        self.records: list[FrameRecord] = []
+
+    def exists(self) -> bool:
+        return os.path.isfile(self._file('state.json'))
+
+    def begin(self, arguments: Arguments, checksums: Checksums) -> None:
+        """Make the folder.  Raises OSError."""
+        content = {
+            'format': FORMAT,
+            'torch': torch.__version__,
+            'settings': dict(arguments.values) | {'generator_seed': arguments.generator_seed},
+            'sums': checksums,
+        }
+        try:
+            os.makedirs(self.path, exist_ok=True)
+            write_whole(self._file('state.json'), json.dumps(content).encode())
+        except OSError as error:
+            raise type(error)(f'{self.path}: cannot write the frames: {error.strerror}') from error
+
+    def read(self) -> dict[str, Any]:
+        """Read what an interrupted run has left: the state; the frames become the records.
+
+        Raises ValueError for another folder.
+        """
+        try:
+            with open(self._file('state.json'), encoding='utf-8') as file:
+                state = json.load(file)
+            if state['format'] != FORMAT or not isinstance(state['settings'], dict):
+                raise ValueError
+            self.records = list(self._read_records())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f'-resume {self.path}: these are not the frames of an interrupted run'
+            ) from error
+        return state
+
+    def _read_records(self) -> Iterator[FrameRecord]:
+        """Yield the finished frames; a line that was cut off does not count."""
+        with contextlib.suppress(FileNotFoundError), open(self._file('frames.jsonl')) as file:
+            for line in file:
+                if not line.endswith('\n'):
+                    return
+                number, time, begins_scene = json.loads(line)
+                yield FrameRecord(int(number), Fraction(time), bool(begins_scene))
+
+    def save(self, record: FrameRecord, painted: Tensor, final: Tensor | None) -> None:
+        """Add a finished frame, (3, H, W), RGB; final: in other colours, or None.
+
+        Raises OSError.
+        """
+        image.save(self._picture(record.number), painted)
+        if final is not None:
+            image.save(self._final(record.number), final)
+        try:
+            self._cut_off()
+            with open(self._file('frames.jsonl'), 'a') as file:
+                file.write(record.line())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise type(error)(f'{self.path}: cannot write the frames: {error.strerror}') from error
+        self.records.append(record)
+
+    def _cut_off(self) -> None:
+        """Remove a line that a killed run has left unfinished."""
+        length = sum(len(record.line()) for record in self.records)
+        if os.path.exists(self._file('frames.jsonl')):
+            os.truncate(self._file('frames.jsonl'), length)
+
+    def painted(self, number: int) -> Tensor:
+        """Return a frame as it was painted: (3, H, W), RGB."""
+        return dequantised(image.load(self._picture(number)))
+
+    def final(self, number: int) -> str:
+        """Return the path of the picture of a finished frame."""
+        path = self._final(number)
+        return path if os.path.exists(path) else self._picture(number)
+
+    def file(self, name: str) -> str:
+        """Return a path for a file that goes with the folder."""
+        return self._file(name)
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _picture(self, number: int) -> str:
+        return self._file(f'{number}.png')
+
+    def _final(self, number: int) -> str:
+        return self._file(f'{number}.final.png')
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+
+def quantised(picture: Tensor) -> Tensor:
+    """Return a painted frame as it comes back from its file, so that all runs go on alike."""
+    pixels = torch.from_numpy(image.to_bytes(picture)).permute(2, 0, 1)
+    return dequantised(pixels.double() / 255)
+
+
+def dequantised(picture: Tensor) -> Tensor:
+    """Return the middle of the values that eight bits stand for: they were cut off, not rounded."""
+    return picture + HALF_STEP

@@ -1,0 +1,122 @@
+"""A video that was stopped goes on at the frame, as if nothing had been."""
+
+import errno
+import json
+import os
+import re
+import signal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from small_runs import fail, send
+from written import files, pixels
+
+from neural_style.command import work_folder
+from neural_style.command.process import main
+from neural_style.video.clip import Selection
+from neural_style.video.opening import open_clip
+
+pytest.importorskip('av', reason='needs PyAV, of the extra [video]')
+pytest.importorskip('cv2', reason='needs OpenCV, of the extra [video]')
+SHORT = '-num_iterations 3,2 -print_iter 1'
+
+
+def read(path):
+    return list(open_clip(str(path), Selection(), Fraction(25), None).frames())
+
+
+def outputs():
+    return {name: pixels(name) for name in files() if name.startswith('out')}
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(
+        np.array_equal(picture, second[name]) for name, picture in first.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ('flags', 'at', 'done'),
+    [('', 4, 1), ('-optimizer adam', 8, 3), ('-flow_relative_indices 1,2 -color content', 8, 3)],
+)
+def test_interrupted_video_goes_on_to_the_same_frames(
+    command, capsys, at_evaluation, numbered, flags, at, done
+):
+    flags = f'-content_image {numbered(4)} -output_image out_%d.png {SHORT} {flags}'
+    assert command(flags) == 0
+    expected = outputs()
+    for name in expected:
+        os.remove(name)
+    at_evaluation(at, send(signal.SIGINT))
+    assert command(flags) == 128 + signal.SIGINT
+    message = rf'after frame {done} of 4; continue with: .*?(-resume \S+)$'
+    (resume,) = re.findall(message, capsys.readouterr().err, re.M)
+    assert main(resume.split()) == 0
+    assert same(outputs(), expected) and len(expected) == 4
+
+
+def test_drawn_seed_is_that_of_all_frames(command, at_evaluation, numbered):
+    flags = f'-content_image {numbered(2)} -output_image out_%d.png {SHORT} -noise_scale 50'
+    at_evaluation(4, send(signal.SIGINT))
+    command(f'{flags} -seed -1 -init random,random')
+    with open('out_%d.frames/state.json') as file:
+        seed = json.load(file)['settings']['generator_seed']
+    assert main(['-resume', 'out_%d.frames']) == 0
+    resumed = outputs()
+    assert command(f'{flags} -seed {seed} -init random,random') == 0
+    assert same(outputs(), resumed)
+
+
+def test_same_command_goes_on_and_another_is_refused(command, capsys, at_evaluation, clip):
+    flags = f'-content_image {clip} -output_image out.mp4 {SHORT}'
+    at_evaluation(6, send(signal.SIGTERM))
+    assert command(flags) == 128 + signal.SIGTERM
+    assert command(f'{flags} -style_weight 7') == 1
+    assert 'out.frames has frames of a run with other flags' in capsys.readouterr().err
+    assert command(flags) == 0
+    captured = capsys.readouterr().out
+    assert '4 frames, 2 of them finished' in captured and 'Frame 4 of 4' in captured
+    assert files() == ['clip.mp4', 'out.mp4'] and len(read('out.mp4')) == 4
+
+
+def test_interrupt_in_the_first_frame_leaves_nothing(command, capsys, at_evaluation, clip):
+    at_evaluation(2, send(signal.SIGINT))
+    assert command(f'-content_image {clip} {SHORT}') == 130
+    assert 'in the first frame; nothing to save' in capsys.readouterr().err
+    assert files() == ['clip.mp4']
+
+
+def test_killed_while_a_frame_was_noted_goes_on(command, at_evaluation, clip):
+    flags = f'-content_image {clip} {SHORT}'
+    at_evaluation(6, send(signal.SIGINT))
+    command(flags)
+    with open('out.frames/frames.jsonl', 'a') as file:
+        file.write('[3, "1/')
+    assert command(flags) == 0
+    assert len(read('out.mp4')) == 4
+
+
+def test_full_disk_keeps_the_finished_frames(command, capsys, clip, monkeypatch):
+    real, saved = work_folder.image.save, []
+
+    def save(path, *options):
+        saved.append(path)
+        if len(saved) == 3:
+            fail(OSError(errno.ENOSPC, 'No space left on device'))()
+        real(path, *options)
+
+    monkeypatch.setattr(work_folder.image, 'save', save)
+    assert command(f'-content_image {clip} {SHORT}') == 1
+    assert 'after frame 2 of 4; continue with' in capsys.readouterr().err
+    assert main('-resume out.frames'.split()) == 0
+    assert len(read('out.mp4')) == 4
+
+
+def test_other_flags_are_refused_with_resume(command, capsys, at_evaluation, clip):
+    at_evaluation(6, send(signal.SIGINT))
+    command(f'-content_image {clip} {SHORT}')
+    capsys.readouterr()
+    assert main('-resume out.frames -style_weight 3'.split()) == 1
+    assert 'the run started with -style_weight 100' in capsys.readouterr().err
+    assert main('-resume out.frames -video_crf 30'.split()) == 0
