@@ -120,8 +120,8 @@ def style_scales(arguments: Arguments) -> list[float]:
     scales = [tonumber(item) for item in split(value)]
     if len(scales) != count:
         raise ValueError(
-            f'-style_scale {value}: {len(scales)} scales for {count} style images; give one, or one'
-            ' for each'
+            f'-style_scale {value}: {len(scales)} scales for {count} style image(s); give one, or'
+            ' one for each; decimals come after a point, as in 0.5'
         )
     return [scale for scale in scales if scale is not None]
 

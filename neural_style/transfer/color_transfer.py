@@ -24,6 +24,7 @@ from torch import Tensor
 # Added to variances, which may be 0: the square of a quarter of a grey level, about the error of
 # rounding to 8 bits, which is not to be amplified.
 MIN_VARIANCE = 1e-6
+CHUNK = 1 << 20  # pixels that are mapped at a time, to keep temporaries small
 
 
 def match_colors(
@@ -50,7 +51,9 @@ def match_colors(
         mean, covariance = _moments(pixels, shares)
         target_mean, target_covariance = _moments(target, target_shares)
         mapping = MAPPINGS[method](covariance, target_covariance)
-        matched = (mapping @ (pixels - mean)).add_(target_mean)
+        matched = torch.empty_like(pixels)
+        for chunk, result in zip(_chunks(pixels), _chunks(matched), strict=True):
+            torch.add(mapping @ (chunk - mean), target_mean, out=result)
     return matched.clamp_(0, 1).view_as(image).to(image)
 
 
@@ -110,11 +113,19 @@ def _shares(pixels: Tensor, weights: Tensor | None) -> Tensor:
     return weights.flatten().to(pixels)
 
 
+def _chunks(pixels: Tensor) -> tuple[Tensor, ...]:
+    """Return views of some pixels (..., N) at a time."""
+    return pixels.split(CHUNK, -1)
+
+
 def _moments(pixels: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean (C, 1) and the covariance (C, C) of pixels (C, N), with MIN_VARIANCE."""
     mean = (pixels @ shares / shares.sum()).unsqueeze(1)
-    centred = pixels - mean
-    covariance = (centred * shares) @ centred.t() / shares.sum()
+    covariance = pixels.new_zeros(len(pixels), len(pixels))
+    for chunk, weights in zip(_chunks(pixels), _chunks(shares), strict=True):
+        centred = chunk - mean
+        covariance += (centred * weights) @ centred.t()
+    covariance /= shares.sum()
     return mean, covariance + MIN_VARIANCE * torch.eye(len(pixels), dtype=pixels.dtype)
 
 

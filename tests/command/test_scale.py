@@ -30,7 +30,7 @@ def test_equal_scales_are_one_scale(command, two):
 @pytest.mark.parametrize(
     ('scales', 'message'),
     [
-        ('1,2,3', '-style_scale 1,2,3: 3 scales for 2 style images; give one, or one for each'),
+        ('1,2,3', '-style_scale 1,2,3: 3 scales for 2 style image(s); give one, or one for each'),
         ('1,nan', '-style_scale nan: give a finite number'),
         ('1,1e9', '-style_scale 1000000000: too large'),
     ],

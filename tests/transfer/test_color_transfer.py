@@ -6,6 +6,7 @@ import scipy.linalg
 import torch
 from samples import noise
 
+from neural_style.transfer import color_transfer
 from neural_style.transfer.color import grey
 from neural_style.transfer.color_transfer import (
     METHODS,
@@ -198,6 +199,15 @@ def test_rounding_to_8_bits_is_not_amplified_to_colours():
     matched = match_colors(image, reference, 'linear')
     chroma = (matched - matched.mean(0)).std()
     assert chroma < (reference - reference.mean(0)).std()
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_chunks_of_pixels_change_nothing(monkeypatch, method):
+    image, reference = pictures()
+    want = match_colors(image, reference, method)
+    monkeypatch.setattr(color_transfer, 'CHUNK', 70)
+    got = match_colors(image, reference, method)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
