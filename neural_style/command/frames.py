@@ -27,6 +27,7 @@ from neural_style.transfer.divergence import DivergenceError
 from neural_style.transfer.multiscale import stylize_multiscale
 from neural_style.transfer.session import Session
 from neural_style.transfer.stylize import stylize
+from neural_style.transfer.targets import StyleTargets
 from neural_style.video.continuity import Takeover, add_temporal_losses
 
 
@@ -47,6 +48,7 @@ class FramePainter:
         self._devices = choose_run_devices(arguments, world)
         self._load = functools.cache(functools.partial(load_for_losses, self._arguments, world))
         self._images: InputImages | None = None
+        self._style_targets = StyleTargets()
 
     def paint(self, frame: Tensor, takeover: Takeover) -> Tensor:
         """Return a frame (3, H, W), RGB in [0, 1], as it is painted, not clamped."""
@@ -65,6 +67,7 @@ class FramePainter:
             generator=generator,
             world=self._world,
             restores_colors=False,
+            style_targets=self._style_targets,
         )
         # the last size needs the most memory
         coarse_to_fine = begins and arguments.multiscale != '' and not arguments.dry_run

@@ -12,6 +12,7 @@ from neural_style.planning.planner import Plan
 from neural_style.torch7.random import Generator
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.preprocessing import deprocess
+from neural_style.transfer.targets import StyleTargets
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Session:
         settings; images too small to share are evaluated by all of them.  The hooks are called
         everywhere; a Checkpoint holds one process's shard of the optimiser's vectors.
     monitored: whether the run ends with a DivergenceError once its numbers are no longer finite.
+    style_targets: keeps the targets of the styles from run to run, if the runs share it.
     exact: whether small images are rounded as Torch7 does, on a CPU.
     restores_colors: whether the result of stylize gets the colours back that `color` keeps.
     """
@@ -94,6 +96,7 @@ class Session:
     generator: Generator | None = None
     world: World = SINGLE_PROCESS
     monitored: bool = True
+    style_targets: StyleTargets | None = None
     exact: bool = True
     restores_colors: bool = True
 

@@ -91,7 +91,7 @@ def stylize(
         plan = make_plan(network, inputs, settings)
         network.tiling = plan.tiling
         session.on_plan(plan)
-        capture_targets(network, inputs, settings)
+        capture_targets(network, inputs, settings, session.style_targets)
         session.on_network(network)
 
         # Initialise the image, or take that of the checkpoint.
