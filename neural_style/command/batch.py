@@ -51,6 +51,11 @@ def batch_jobs(arguments: Arguments, world: World) -> list[Arguments]:
         raise ValueError(
             f'-output_image {arguments.output_image}: stdout takes a single picture; name a file'
         )
+    if arguments.content_regions != '':
+        raise ValueError(
+            f'-content_regions {arguments.content_regions}: the regions are those of a single'
+            ' picture; name it in -content_image'
+        )
     if arguments.resume != '':
         raise ValueError('-resume: continues a single picture; name it in -content_image')
     every, last = arguments.save_iter, arguments.num_iterations

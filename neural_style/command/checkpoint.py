@@ -141,7 +141,7 @@ def check_flags(
 def check_inputs(arguments: Arguments, checksums: Checksums, recorded: Checksums) -> None:
     """Refuse to continue with other files than the run started with."""
     for name in INPUTS:
-        if checksums[name] == recorded[name]:
+        if checksums[name] == recorded.get(name, []):
             continue
         paths = zip(paths_of(arguments, name), checksums[name], strict=True)
         missing = [path for path, sha256 in paths if sha256 is None]
@@ -201,7 +201,7 @@ def _check_types(content: dict[str, Any], defaults: dict[str, Value], lists: set
     checkpoint, settings = content['checkpoint'], content['settings']
     expected: list[tuple[Any, Any]] = [
         (content['torch'], str),
-        *((content['sums'][name], list) for name in INPUTS),
+        *((sums, list) for sums in content['sums'].values()),
         (checkpoint.optimizer, dict),
         (checkpoint.generator_state, dict),
         (checkpoint.initial_generator_state, dict),

@@ -58,3 +58,27 @@ def describe_colour_and_paper(cmd: FlagTable) -> None:
     )
     cmd.option('-paper_range', '0.7,0.9', 'luminances of -paper_mask auto')
     cmd.describe('Luminances between which `-paper_mask auto` goes from painted to bare.')
+
+
+def describe_regions(cmd: FlagTable) -> None:
+    """Add the flags of regions, which take their styles from other places."""
+    cmd.group('Regions')
+    cmd.option('-content_regions', '', 'picture of flat colours, or masks: the regions')
+    cmd.describe(
+        'Regions of the content image, each with a style of its own: a picture in which each has a'
+        ' flat colour, or a grey mask for each, separated by commas (white belongs to the region).'
+        ' They may have any size, in the aspect of the content. `docs/control.md` has examples.'
+    )
+    cmd.option('-style_regions', '', 'regions of the style images that serve those')
+    cmd.describe(
+        'Regions of the style images that serve those of `-content_regions`: for each style image a'
+        ' picture of the same colours, or masks in the same order, of one style image or each of'
+        ' another. A style image without regions serves those that no other does; where none has'
+        ' any, several serve one region each, in their order.'
+    )
+    cmd.option('-region_weights', '', 'weight of each region; 0 leaves the content there')
+    cmd.describe(
+        'Weight of the style in each region, such as `1,0`, in the order of the masks, or in which'
+        ' the colours appear, row after row; 0 leaves the content there. Empty is 1 for each, as'
+        ' strong as without regions.'
+    )

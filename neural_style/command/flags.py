@@ -4,7 +4,11 @@ An option's help is the text that -help prints, the original's if it has one; de
 text of docs/flags.md.
 """
 
-from neural_style.command.control_flags import describe_colour_and_paper, describe_scale
+from neural_style.command.control_flags import (
+    describe_colour_and_paper,
+    describe_regions,
+    describe_scale,
+)
 from neural_style.command.flag_table import FlagTable
 from neural_style.command.video_flags import describe_video
 
@@ -207,6 +211,7 @@ def describe_extensions(cmd: FlagTable) -> None:
 
     describe_scale(cmd)
     describe_colour_and_paper(cmd)
+    describe_regions(cmd)
 
     describe_video(cmd)
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from neural_style.command import places
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_sides, style_scales
-from neural_style.command.paths import as_stored, missing_file_hint, split_paths
+from neural_style.command.paths import LIST_FLAGS, as_stored, missing_file_hint, split_paths
+from neural_style.command.region_files import read_regions
 from neural_style.files.pillow import PipedFile, decoded_bytes
 from neural_style.files.raster import Raster, mapped
 from neural_style.memory import heap
@@ -33,6 +34,7 @@ class InputImages:
     content: (3, H, W).  styles: likewise, of sizes of their own.  init: (3, H, W), or None without
     -init_image.  alpha: of the content, (1, H, W), or None where it is not kept.  mask: the value
     of -paper_mask, or (1, H, W) of the picture that it names.
+    regions: arguments of stylize.
     colors: the image whose colours the output gets in the end, the content or the first style.
     reading_peak: bytes that the process needed to read large pictures; 0 without any.
     """
@@ -42,6 +44,7 @@ class InputImages:
     init: Tensor | None
     alpha: Tensor | None
     mask: str | Tensor
+    regions: dict[str, Any]
     colors: Tensor | None
     reading_peak: float = 0
 
@@ -49,7 +52,7 @@ class InputImages:
 def read_images(
     arguments: Arguments, memory: float = math.inf, frame: Tensor | None = None
 ) -> InputImages:
-    """Read and scale what -content_image, -style_image, -init_image and -paper_mask name.
+    """Read and scale the pictures that the flags name.
 
     memory: bytes that the process may use.  frame: of a video, (3, H, W), in the place of the
     content image.  Raises OSError and ValueError, naming the flag.
@@ -97,12 +100,13 @@ def read_images(
     mask = arguments.paper_mask
     if mask not in ('', 'auto'):
         mask = image.scale_to(mapped(load('-paper_mask', mask), luminance, 1), width, height)
+    regions = read_regions(arguments, load, len(styles))
     colors = None
     if arguments.keeps_content_colors:
         colors = content
     elif arguments.style_tint == 1:
         colors = styles[0]
-    return InputImages(content, styles, init, alpha, mask, colors, budget.peak)
+    return InputImages(content, styles, init, alpha, mask, regions, colors, budget.peak)
 
 
 def scale_style(style: Raster, scale: float, arguments: Arguments, content_width: int) -> Tensor:
@@ -183,7 +187,7 @@ def load_raster(
         if places.is_searched(path):
             where, script = f' {places.searched()}', places.script('examples/fetch_inputs.sh')
             remedy += f"; {script} fetches the original's examples" if script else ''
-        if flag == '-style_image':
+        if flag.lstrip('-') in LIST_FLAGS:
             remedy += r'; a comma in a name is written \,'
         raise FileNotFoundError(f'{flag} {path}: no such file{where}; {remedy}') from None
     except MemoryError:

@@ -6,12 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.networks import locate_network
-from neural_style.command.paths import as_stored, split_paths
+from neural_style.command.paths import LIST_FLAGS, as_stored, split_paths
 from neural_style.command.places import find_named
 from neural_style.files.checksum import sha256
 from neural_style.files.pillow import PipedFile
 
-IMAGE_INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask')
+IMAGE_INPUTS = ('content_image', 'style_image', 'init_image', 'paper_mask', *LIST_FLAGS[1:])
 INPUTS = (*IMAGE_INPUTS, 'proto_file', 'model_file')
 
 Checksums = dict[str, list[str | None]]  # SHA-256 of the files of every flag of INPUTS
@@ -24,11 +24,12 @@ def locate_inputs(arguments: Arguments) -> tuple[Arguments, list[str]]:
     """
     arguments, remark = locate_network(arguments)
     remarks = [remark]
-    for flag in ('content_image', 'style_image') if arguments.resume == '' else ():
+    searched = ('content_image', *LIST_FLAGS) if arguments.resume == '' else ()
+    for flag in searched:
         located = [find_named(path) for path in named_paths(flag, getattr(arguments, flag))]
         if any(remark for _, remark in located):
             paths = [path for path, _ in located]
-            if flag == 'style_image':
+            if flag in LIST_FLAGS:
                 paths = [path.replace(',', r'\,') for path in paths]
             arguments = arguments.with_values(**{flag: ','.join(paths)})
         remarks += [remark for _, remark in located]
@@ -39,7 +40,7 @@ def named_paths(flag: str, value: str) -> list[str]:
     """Return the paths that a value of a flag of INPUTS gives, as they are written."""
     if value == '' or (flag, value) == ('paper_mask', 'auto'):
         return []
-    return split_paths(value) if flag == 'style_image' else [value]
+    return split_paths(value) if flag in LIST_FLAGS else [value]
 
 
 def paths_of(arguments: Arguments, flag: str) -> list[str]:

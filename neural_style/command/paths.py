@@ -9,7 +9,9 @@ from pathlib import Path
 from neural_style.command.slips import QUOTES
 from neural_style.torch7.cmdline import Value, split
 
-# Flags whose value is one path; -style_image is a list, which split_paths reads.
+# Flags whose value is a list of paths, which split_paths reads.
+LIST_FLAGS = ('style_image', 'content_regions', 'style_regions')
+# Flags whose value is one path.
 PATH_FLAGS = (
     *('content_image', 'init_image', 'paper_mask', 'proto_file', 'model_file', 'output_image'),
     *('checkpoint', 'resume', 'rerun', 'preset'),

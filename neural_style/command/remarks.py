@@ -93,6 +93,11 @@ def image_rules() -> list[Rule]:
             lambda a: a.color != 'match',
             'on a style that is not recoloured; add -color match',
         ),
+        (
+            'region_weights',
+            lambda a: a.content_regions == '',
+            'without regions; name them in -content_regions',
+        ),
         ('paper_range', lambda a: a.paper_mask == '', 'without a mask; add -paper_mask auto'),
         (
             'jpeg_quality',
@@ -125,7 +130,10 @@ def loss_rules() -> list[Rule]:
         ),
         *(
             (name, lambda a: not split(a.style_layers), no_style)
-            for name in ('style_weight', 'style_blend_weights', 'style_statistic')
+            for name in (
+                *('style_weight', 'style_blend_weights', 'style_statistic'),
+                *('content_regions', 'style_regions', 'region_weights'),
+            )
         ),
         *(
             (name, lambda a: not uses_styles(a), no_style)

@@ -9,7 +9,7 @@ import torch
 from neural_style.command import places
 from neural_style.command.input_files import named_paths
 from neural_style.command.networks import MODELS
-from neural_style.command.paths import as_stored
+from neural_style.command.paths import LIST_FLAGS, as_stored
 from neural_style.command.recipe import Input, Recipe, program_and_version, read
 from neural_style.command.terminal import warn
 from neural_style.files.checksum import sha256
@@ -80,7 +80,7 @@ def find_inputs(
                 f' {", ".join(file.name for file in files)}'
             )
         unchanged = [_first_unchanged(*pair) for pair in zip(files, candidates, strict=True)]
-        if flag == 'style_image':
+        if flag in LIST_FLAGS:
             unchanged = [path.replace(',', r'\,') for path in unchanged]
         flags[flag] = ','.join(unchanged)
     return flags

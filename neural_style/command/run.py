@@ -20,6 +20,7 @@ from neural_style.command.input_files import InputChecksums
 from neural_style.command.networks import load_network
 from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.pipes import connected_pipes
+from neural_style.command.region_files import describe_regions
 from neural_style.command.remarks import make_remarks
 from neural_style.command.report import Report
 from neural_style.command.saving import FinalPicture, OutputImage, StateFile
@@ -77,7 +78,7 @@ def paint(
     devices = choose_run_devices(arguments, world)
 
     # The original loads the network first; here a missing picture is found before that.
-    images = read_images(arguments, host_memory(arguments, devices[0]))
+    images = run_images(arguments, world, devices[0])
     generator, arguments = seed_generator(arguments)
     output = output_image(arguments, images, checksums)
     settings = stylize_settings(arguments, images, devices)
@@ -159,6 +160,14 @@ def host_memory(arguments: Arguments, device: torch.device) -> float:
     return free_memory(torch.device('cpu'))
 
 
+def run_images(arguments: Arguments, world: World, device: torch.device) -> InputImages:
+    """Read the images, and say in which order their regions are."""
+    images = read_images(arguments, host_memory(arguments, device))
+    if world.rank == 0 and (remark := describe_regions(images.regions)):
+        warn(remark)
+    return images
+
+
 def seed_generator(arguments: Arguments) -> tuple[Generator, Arguments]:
     """Return the seeded random numbers, and the arguments with the seed that was drawn."""
     generator = Generator()
@@ -196,6 +205,7 @@ def stylize_settings(
         'init_image': images.init,
         'paper_mask': images.mask,
         'pooling': 'avg' if arguments.pooling == 'avg' else 'max',  # as in the original
+        **images.regions,
         'backend': arguments.backend if devices[0].type != 'cpu' else 'nn',
         'devices': devices,
     }

@@ -11,7 +11,19 @@ from neural_style.errors import SettingError
 from neural_style.transfer.color import grey, recolor
 from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
 from neural_style.transfer.paper import paper_color, resolve_paper_mask
-from neural_style.transfer.settings import Settings, parse_layers, parse_paper_range
+from neural_style.transfer.region_masks import (
+    ContentRegions,
+    StyleRegions,
+    as_content_regions,
+    as_style_regions,
+)
+from neural_style.transfer.regions import Regions, resolve_regions
+from neural_style.transfer.settings import (
+    Settings,
+    parse_layers,
+    parse_paper_range,
+    parse_region_weights,
+)
 from neural_style.transfer.style_colors import recolored_style
 from neural_style.transfer.style_layers import parse_image_layers, weights_by_layer
 
@@ -26,6 +38,7 @@ class Inputs:
     init: the image to start from, or None.
     mask: (1, H, W), 1 where paper is left, or None; paper: its colour, (3, 1, 1).
     guides: for each style image None, or (1, H, W): how much of it is painted.
+    regions: of the content and the style images, or None.
     colors: the image whose colours come back in the end, (3, H, W), or None.
     released_bytes: of images that only this object refers to.
     """
@@ -38,13 +51,24 @@ class Inputs:
     mask: Tensor | None
     paper: Tensor | None
     guides: list[Tensor | None]
+    regions: Regions | None
     colors: Tensor | None
     released_bytes: int
 
     @property
     def size(self) -> tuple[int, int]:
         """Return (H, W) of the content image, which is that of the generated one."""
-        return self.content.shape[1], self.content.shape[2]
+        return _size(self.content)
+
+    @property
+    def term_guides(self) -> list[list[Tensor | None]]:
+        """Return the guides of each style image, one for each term of a style loss."""
+        return [[guide] for guide in self.guides] if self.regions is None else self.regions.maps
+
+    @property
+    def term_weights(self) -> Sequence[list[float] | dict[str, list[float]]]:
+        """Return the weights of each style image, one for each term of a style loss."""
+        return self.layer_weights or _term_weights(self.blend_weights, self.regions)
 
 
 def prepare(
@@ -52,34 +76,31 @@ def prepare(
     content_image: Image | Callable[[], Image],
     style_images: Sequence[Image] | Callable[[], Sequence[Image]],
     init_image: Image | None = None,
-    paper_mask: Image | None = None,
     style_blend_weights: Sequence[float] | None = None,
+    paper_mask: Image | None = None,
+    content_regions: ContentRegions | None = None,
+    style_regions: StyleRegions | None = None,
 ) -> Inputs:
     """Check the images given to stylize, and recolour and mask them as the settings ask.
 
     Raises SettingError for images that do not fit each other or the settings, TypeError for what is
     no image.
     """
-    released_bytes = 0
-    content = as_image('content_image', called(content_image))
+    images = content_image, style_images, init_image
+    content, styles, init, released_bytes = _read_images(settings, *images)
     colors = content if settings.keeps_content_colors else None
-    if callable(content_image) and colors is None:
-        released_bytes += content.nbytes
-    styles = as_images('style_images', called(style_images))
-    if callable(style_images):
-        released_bytes += sum(style.nbytes for style in styles)
-    init = None if init_image is None else as_image('init_image', init_image, UNCLAMPED)
-    _check_images(settings, content, init)
     needs_style = parse_layers('style_layers', settings.style_layers).names
     has_paper = paper_mask is not None or settings.paper_mask
     if not styles and (needs_style or settings.recolor_content or has_paper):
         raise SettingError('style_image', 'give at least one')
     blend_weights = normalize_weights(style_blend_weights, len(styles))
-    layer_weights = style_layer_weights(settings, [[weight] for weight in blend_weights])
+    pictures = (content_regions, style_regions) if needs_style else (None, None)
+    regions = _paired_regions(settings, content, styles, blend_weights, *pictures)
+    layer_weights = style_layer_weights(settings, _term_weights(blend_weights, regions))
     if settings.paints_grey:
         content, styles = grey(content), [grey(image) for image in styles]
         init = None if init is None else grey(init)
-    styles = [recolored_style(style, content, settings) for style in styles]
+    styles = _recolored_styles(styles, content, settings, regions)
     contents = [content]
     if settings.recolor_content:
         content = recolor(content, styles, settings.recolor_content)
@@ -91,6 +112,8 @@ def prepare(
         contents,
         styles,
     )
+    if regions is not None and mask is not None:
+        regions = regions.painted(1 - mask, guides)
     return Inputs(
         content=content,
         styles=styles,
@@ -100,6 +123,7 @@ def prepare(
         mask=mask,
         paper=None if mask is None else paper_color(styles, blend_weights),
         guides=guides,
+        regions=regions,
         colors=colors,
         released_bytes=released_bytes,
     )
@@ -117,6 +141,65 @@ def style_layer_weights(
         return None
     style_layers = parse_layers('style_layers', settings.style_layers).names
     return weights_by_layer(image_layers, blend_weights, [name.strip() for name in style_layers])
+
+
+def _paired_regions(
+    settings: Settings,
+    content: Tensor,
+    styles: Sequence[Tensor],
+    blend_weights: Sequence[float],
+    content_regions: ContentRegions | None,
+    style_regions: StyleRegions | None,
+) -> Regions | None:
+    return resolve_regions(
+        as_content_regions(content_regions),
+        as_style_regions(style_regions),
+        parse_region_weights(settings.region_weights),
+        _size(content),
+        list(map(_size, styles)),
+        blend_weights,
+    )
+
+
+def _term_weights(blend_weights: Sequence[float], regions: Regions | None) -> list[list[float]]:
+    """Return the blend weights of each style image, one for each term of a style loss."""
+    return [[weight] for weight in blend_weights] if regions is None else regions.blend_weights
+
+
+def _recolored_styles(
+    styles: Sequence[Tensor], content: Tensor, settings: Settings, regions: Regions | None
+) -> list[Tensor]:
+    """Return the style images in the colours that they take, region by region."""
+    if regions is None:
+        return [recolored_style(style, content, settings) for style in styles]
+    content_maps = [mask.map for mask in regions.content]
+    return [
+        recolored_style(style, content, settings, maps, content_maps)
+        for style, maps in zip(styles, regions.maps, strict=True)
+    ]
+
+
+def _read_images(
+    settings: Settings,
+    content_image: Image | Callable[[], Image],
+    style_images: Sequence[Image] | Callable[[], Sequence[Image]],
+    init_image: Image | None,
+) -> tuple[Tensor, list[Tensor], Tensor | None, int]:
+    """Return content, styles and initial image, and the bytes of those that nobody else has."""
+    content = as_image('content_image', called(content_image))
+    styles = as_images('style_images', called(style_images))
+    init = None if init_image is None else as_image('init_image', init_image, UNCLAMPED)
+    _check_images(settings, content, init)
+    released_bytes = 0
+    if callable(content_image) and not settings.keeps_content_colors:
+        released_bytes += content.nbytes
+    if callable(style_images):
+        released_bytes += sum(style.nbytes for style in styles)
+    return content, styles, init, released_bytes
+
+
+def _size(image: Tensor) -> tuple[int, int]:
+    return image.shape[1], image.shape[2]
 
 
 def called(image: Any) -> Any:

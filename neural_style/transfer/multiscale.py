@@ -18,6 +18,12 @@ from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.color import original_colors
 from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
 from neural_style.transfer.inputs import called
+from neural_style.transfer.region_masks import (
+    ContentRegions,
+    StyleRegions,
+    as_content_regions,
+    as_style_regions,
+)
 from neural_style.transfer.session import Iterate, Session
 from neural_style.transfer.settings import Settings, make_settings, parse_scales
 from neural_style.transfer.stylize import stylize
@@ -85,11 +91,11 @@ def stylize_multiscale(
     Small images are not rounded as Torch7 does, which has nothing of the kind.
     """
     session = session or Session()
-    settings, mask = make_settings(settings, keywords)
+    settings, pictures = make_settings(settings, keywords)
     cnn = cnn if isinstance(cnn, nn.Sequential) else functools.cache(cnn)
     content = as_image('content_image', called(content_image))
     styles = as_images('style_images', called(style_images))
-    mask = None if mask is None else as_mask('paper_mask', mask)
+    pictures = _read_pictures(**pictures)
     sizes = scales(multiscale, max(content.shape[1:]))
     counts = iterations(sizes, settings.num_iterations)
     if len(sizes) > 1 and settings.lbfgs_max_step == 0:
@@ -116,12 +122,33 @@ def stylize_multiscale(
             callback=callback,
             session=_session_at(session, scale, exact=len(sizes) == 1),
             settings=_settings_at(settings, counts[scale], start, content, scaled),
-            **({} if mask is None else {'paper_mask': image.scale_to(mask, width, height)}),
+            **_pictures_at(pictures, width, height),
         )
         coarser = scaled
         session = replace(session, resume_from=None)
     assert start is not None
     return _finished(start, content, settings, session)
+
+
+def _read_pictures(
+    paper_mask: Image | None = None,
+    content_regions: ContentRegions | None = None,
+    style_regions: StyleRegions | None = None,
+) -> dict[str, Any]:
+    """Return those of the pictures that there are, read once for all scales."""
+    pictures = {
+        'paper_mask': None if paper_mask is None else as_mask('paper_mask', paper_mask),
+        'content_regions': as_content_regions(content_regions),
+        'style_regions': as_style_regions(style_regions) or None,
+    }
+    return {name: picture for name, picture in pictures.items() if picture is not None}
+
+
+def _pictures_at(pictures: dict[str, Any], width: int, height: int) -> dict[str, Any]:
+    """Return the pictures for a scale; those of regions may have any size."""
+    if 'paper_mask' not in pictures:
+        return pictures
+    return pictures | {'paper_mask': image.scale_to(pictures['paper_mask'], width, height)}
 
 
 def _finished(result: Tensor, content: Tensor, settings: Settings, session: Session) -> Tensor:

@@ -34,6 +34,8 @@ CHOICES = {
     'color': ('', 'content', 'style', 'luminance', 'match'),
     'color_transfer': METHODS,
 }
+# Keywords of stylize that are images; a paper_mask may be a word.
+PICTURES = ('paper_mask', 'content_regions', 'style_regions')
 Range = tuple[str, Callable[[float], bool]]
 FINITE: Range = ('a finite number', math.isfinite)
 RANGES: Mapping[str, Range] = {
@@ -97,6 +99,7 @@ class Settings:
     recolor_content: float = 0  # from 0 to 1: how far the content takes on the style's colours
     paper_mask: str = ''  # or 'auto': leave bare paper where the content is bright
     paper_range: str | Sequence[float] = '0.7,0.9'  # luminances: none is paper, all is paper
+    region_weights: str | Sequence[float] = ''  # of the regions of the content; '': 1 for each
 
     # Network
     pooling: str = 'max'  # or 'avg', in the place of max pooling
@@ -119,6 +122,7 @@ class Settings:
         parse_image_layers(self.style_image_layers)
         parse_statistics(self.style_statistic, self.losses)
         parse_paper_range(self.paper_range)
+        parse_region_weights(self.region_weights)
         if self.paper_mask not in ('', 'auto'):
             raise SettingError('paper_mask', 'give auto, or a picture', self.paper_mask)
         parse_memory_limit(self.memory)
@@ -134,13 +138,15 @@ class Settings:
         return self.color in ('content', 'luminance')
 
 
-def make_settings(settings: Settings | None, keywords: Mapping[str, Any]) -> tuple[Settings, Any]:
+def make_settings(
+    settings: Settings | None, keywords: Mapping[str, Any]
+) -> tuple[Settings, dict[str, Any]]:
     """Return the settings, or the defaults, with those of the keywords in their place.
 
-    A paper_mask that is an image is returned beside them.  Raises TypeError for a keyword that is
-    no setting, naming the nearest.
+    Keywords of PICTURES that are images are returned beside them.  Raises TypeError for a keyword
+    that is no setting, naming the nearest.
     """
-    names = [field.name for field in fields(Settings)]
+    names = [*(field.name for field in fields(Settings)), *PICTURES]
     for name in keywords:
         if name not in names:
             nearest = difflib.get_close_matches(name, names, n=1)
@@ -151,10 +157,13 @@ def make_settings(settings: Settings | None, keywords: Mapping[str, Any]) -> tup
     elif not isinstance(settings, Settings):
         raise TypeError(f'`settings`: {type(settings).__name__} is no Settings; give keywords')
     mask = keywords.get('paper_mask')
-    if mask is None or isinstance(mask, str):
-        return replace(settings, **keywords), None
-    others = {name: value for name, value in keywords.items() if name != 'paper_mask'}
-    return replace(settings, **others), mask
+    is_setting = mask is None or isinstance(mask, str)
+    pictures = {name: keywords[name] for name in PICTURES if keywords.get(name) is not None}
+    others = {name: value for name, value in keywords.items() if name not in PICTURES}
+    if is_setting and 'paper_mask' in keywords:
+        others['paper_mask'] = mask
+        pictures.pop('paper_mask', None)
+    return replace(settings, **others), pictures
 
 
 def _check_numbers(settings: Settings) -> None:
@@ -232,6 +241,19 @@ def parse_paper_range(paper_range: str | Sequence[float]) -> tuple[float, float]
             'paper_range', 'give two luminances from 0 to 1, the lower first: 0.7,0.9', paper_range
         )
     return low, high
+
+
+def parse_region_weights(region_weights: str | Sequence[float]) -> list[float]:
+    """Return the numbers of the setting region_weights; none for 1 in every region."""
+    try:
+        weights = [float(weight) for weight in _items(region_weights)]
+        if not all(map(math.isfinite, weights)):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise SettingError(
+            'region_weights', 'give a finite number for each region, such as 1,0', region_weights
+        ) from None
+    return weights
 
 
 def parse_multigpu_strategy(multigpu_strategy: str | Sequence[int]) -> list[int]:

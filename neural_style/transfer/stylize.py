@@ -33,7 +33,7 @@ from neural_style.transfer.settings import (
     parse_layers,
     parse_multigpu_strategy,
 )
-from neural_style.transfer.targets import capture_targets
+from neural_style.transfer.targets import capture_targets, guide_style
 
 
 def stylize(
@@ -62,6 +62,12 @@ def stylize(
     settings, keywords: of Settings, by name; keywords win.  paper_mask may also be (1, H, W) in
         [0, 1]: where it is 1 the image is bare paper, of the mean colour of the style's brightest
         tenth; style is compared over what is painted, in the style images as well.
+    content_regions: an image of flat colours, each of which is a region, or a list with a mask
+        (1, H, W) in [0, 1] for each region; of any size, in the aspect of the content image.
+    style_regions: for each style image an image of the same colours, or a list with a mask for
+        each region, None where it has none.  A style image without regions (None, or the list ends
+        before it) serves those that no other does; if none has any, several serve one each.
+    region_weights: of the regions, in the order of the masks, or in which the colours appear.
 
     Returns (3, H, W), RGB, float64, not clamped: the image of the last evaluation (the original
     takes one more L-BFGS step), in the content's colours with color 'content' or 'luminance'.
@@ -72,13 +78,12 @@ def stylize(
         check_functions(cnn, callback)
         devices = as_devices(devices)
         session = session or Session()
-        settings, mask = make_settings(settings, keywords)
+        settings, pictures = make_settings(settings, keywords)
         inputs = prepare(
-            settings, content_image, style_images, init_image, mask, style_blend_weights
+            settings, content_image, style_images, init_image, style_blend_weights, **pictures
         )
-        del content_image, style_images, init_image, mask
-        shape = (1 if settings.paints_grey else 3, *inputs.size)
-        check_resumption(session, settings, shape)
+        del content_image, style_images, init_image, pictures, keywords
+        check_resumption(session, settings, image_shape(inputs, settings))
         settings = resolve(settings, session, devices[0])
 
         # Set up the network, with style and content losses inserted.
@@ -88,6 +93,7 @@ def stylize(
         del cnn  # frees the layers after the last loss
 
         # Plan what fits in memory.
+        guide_style(network, inputs)
         plan = make_plan(network, inputs, settings)
         network.tiling = plan.tiling
         session.on_plan(plan)
@@ -95,17 +101,9 @@ def stylize(
         session.on_network(network)
 
         # Initialise the image, or take that of the checkpoint.
-        objective = Objective(
-            network=network,
-            parametrization=parametrize(inputs, settings, network.devices[0]),
-            shape=shape,
-            plan=plan,
-            settings=settings,
-            session=session,
-            callback=run_callback(callback or ignore, settings, session),
-            generator=generator,
-            initial_generator_state=initial_state,
-        )
+        hook = run_callback(callback or ignore, settings, session)
+        random_numbers = generator, initial_state
+        objective = make_objective(network, plan, inputs, settings, session, hook, random_numbers)
         z = initialize(objective, inputs)
         colors = inputs.colors if session.restores_colors else None
         del inputs
@@ -115,6 +113,11 @@ def stylize(
             release_free_memory()  # free memory is too fragmented for the backward pass
         optimize(objective, z, objective.optimizer_state, settings, plan, objective.world)
         return finish(objective, z, colors)
+
+
+def image_shape(inputs: Inputs, settings: Settings) -> tuple[int, int, int]:
+    """Return the shape of what is optimised."""
+    return (1 if settings.paints_grey else 3, *inputs.size)
 
 
 def check_resumption(session: Session, settings: Settings, shape: tuple[int, int, int]) -> None:
@@ -234,6 +237,30 @@ def parametrize(inputs: Inputs, settings: Settings, device: torch.device) -> Ima
         mask = inputs.mask.float().to(device)
         paper = preprocess(inputs.paper).float().to(device)
     return ImageParametrization(settings.paints_grey, mask, paper, settings.fourier_decay)
+
+
+def make_objective(
+    network: LossNetwork,
+    plan: Plan,
+    inputs: Inputs,
+    settings: Settings,
+    session: Session,
+    callback: Callable[[Iterate], None],
+    random_numbers: tuple[Generator, dict[str, Any]],
+) -> Objective:
+    """Make the feval.  random_numbers: the generator, and its state before any was drawn."""
+    generator, initial_state = random_numbers
+    return Objective(
+        network=network,
+        parametrization=parametrize(inputs, settings, network.devices[0]),
+        shape=image_shape(inputs, settings),
+        plan=plan,
+        settings=settings,
+        session=session,
+        callback=callback,
+        generator=generator,
+        initial_generator_state=initial_state,
+    )
 
 
 def initialize(objective: Objective, inputs: Inputs) -> Tensor:

@@ -2,22 +2,27 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
 from neural_style.errors import SettingError
 from neural_style.losses.targets import Targets
-from neural_style.network.blending import Blend
 from neural_style.network.loss_network import LossNetwork
+from neural_style.planning.features import feature_sizes, layers_of
 from neural_style.torch7.nn import Dropout
 from neural_style.transfer.evaluation import is_finite
 from neural_style.transfer.inputs import Inputs
 from neural_style.transfer.preprocessing import preprocess
+from neural_style.transfer.region_masks import RegionMask
 from neural_style.transfer.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+# The share of a position of a layer that a region has to cover: the features of one that it covers
+# less are those of other regions.
+MIN_COVERAGE = 0.1
 
 
 class StyleTargets:
@@ -43,7 +48,8 @@ class StyleTargets:
         former = self._inputs
         if former is None or len(former.styles) != len(inputs.styles):
             return False
-        has_maps = any(guide is not None for guide in (*former.guides, *inputs.guides))
+        maps = *former.guides, *inputs.guides, former.regions, inputs.regions
+        has_maps = any(guide is not None for guide in maps)
         return (
             not has_maps
             and former.blend_weights == inputs.blend_weights
@@ -77,15 +83,55 @@ def capture_targets(
             ' or fp32',
             settings.precision,
         )
-    if inputs.mask is not None:
-        network.guide_style(1 - inputs.mask)
 
 
 def capture_styles(network: LossNetwork, inputs: Inputs) -> None:
     """Give the network's style losses the statistics of the style images as targets."""
     device = network.devices[0]
-    weights: Sequence[Blend | Mapping[str, Blend]] = inputs.layer_weights or inputs.blend_weights
-    style_terms = zip(inputs.styles, weights, inputs.guides, strict=True)
-    for number, (style, weight, guide) in enumerate(style_terms, start=1):
+    style_terms = zip(inputs.styles, inputs.term_weights, inputs.term_guides, strict=True)
+    by_cells = inputs.regions is not None
+    for number, (style, weights, guides) in enumerate(style_terms, start=1):
         logger.info('Capturing style target %d', number)
-        network.capture_style(preprocess(style).float().to(device), weight, guide)
+        image = preprocess(style).float().to(device)
+        network.capture_style(image, weights, guides, by_cells=by_cells)
+
+
+def guide_style(network: LossNetwork, inputs: Inputs) -> None:
+    """Set how much each position of the image counts for each term of the style losses.
+
+    Raises SettingError for regions that are too small for a layer.
+    """
+    regions = inputs.regions
+    if regions is None:
+        network.guide_style(None if inputs.mask is None else 1 - inputs.mask)
+        return
+    for style, masks, maps in zip(inputs.styles, regions.styles, regions.maps, strict=True):
+        network.guide_style(maps, by_cells=True)
+        _check_layers('style_regions', network, masks, style.shape[1:])
+    network.guide_style([mask.map for mask in regions.content], regions.term_weights, by_cells=True)
+    _check_layers('content_regions', network, regions.content, inputs.size)
+
+
+def _check_layers(
+    setting: str, network: LossNetwork, masks: Sequence[RegionMask | None], size: Sequence[int]
+) -> None:
+    """Raise SettingError for a mask that covers too little of every position of a layer.
+
+    size: (H, W) of the image that the network's guides are of.
+    """
+    layers = layers_of(network)
+    height, width = (n + 2 * side for n, side in zip(size, network.edges.sides, strict=True))
+    sizes = feature_sizes(layers, (height, width))
+    for name, loss in zip(network.style_names, network.style_losses, strict=True):
+        for mask, guide in zip(masks, loss.guides, strict=True):
+            if mask is None or guide is None or guide.cells is None:
+                continue
+            coverage = guide.largest(sizes[layers.index(loss)])
+            if coverage < MIN_COVERAGE:
+                raise SettingError(
+                    setting,
+                    f'{mask.name} is too small for layer {name}, where it covers no more than'
+                    f' {coverage:.0%} of any position; enlarge it, give a larger `image_size`,'
+                    ' leave the layer out of `style_layers`, or give the region weight 0 in'
+                    ' `region_weights`',
+                )

@@ -26,6 +26,8 @@ STRING_FLAGS = {
         'multiscale',
         'precision',
     ),
+    *('color', 'color_transfer', 'style_image_layers', 'style_scale', 'style_statistic'),
+    'region_weights',
     *('style_size_by', 'paper_range', 'start', 'end', 'flow_relative_indices'),
 }
 

@@ -23,6 +23,10 @@ VAIN = [
     ('-color_transfer pca', 'add -color match'),
     ('-paper_range 0.5,0.6', 'add -paper_mask auto'),
     ('-jpeg_quality 90', 'name a .jpg'),
+    ('-style_statistic covariance -style_layers ,', 'name layers in -style_layers'),
+    ('-region_weights 1,0', 'name them in -content_regions'),
+    ('-content_regions a.png -style_layers ,', 'name layers in -style_layers'),
+    ('-style_regions a.png -style_layers ,', 'name layers in -style_layers'),
     ('-style_blend_weights 1', 'name several in -style_image'),
     ('-style_image_layers all,all', 'omit it'),
     ('-style_weight 5 -style_layers ,', 'name layers in -style_layers'),
@@ -60,6 +64,7 @@ USEFUL = [
     '-style_image a.jpg,b.jpg -style_blend_weights 1,2 -jpeg_quality 90 -output_image o.JPG',
     '-color match -color_transfer pca -style_image_layers relu1_1,all',
     '-missing_layers warn -style_scale 1,2 -style_image a.jpg,b.jpg',
+    '-content_regions a.png -style_regions b.png -region_weights 1,0',
     '-gpu 0,1 -multigpu_strategy 3 -backend cudnn -cudnn_autotune',
     '-preset chinese_horse -optimizer lbfgs',
 ]

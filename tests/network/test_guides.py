@@ -3,7 +3,7 @@
 import pytest
 import torch
 from loss_networks import network_with_branches
-from samples import loss_network, mini_vgg19
+from samples import STYLE_LAYERS, loss_network, mini_vgg19
 from torch import nn
 
 from neural_style import StyleLoss, evaluate
@@ -33,10 +33,9 @@ def test_cells_are_blocks_of_pixels_that_poolings_join(padding, size):
     net.guide_style([mask], by_cells=True)
     for loss, side in zip(net.style_losses, (1, 2, 4, 8, 16), strict=True):
         (guide,) = loss.guides
-        rows = [block.split(side, 2) for block in mask.split(side, 1)]
-        want = torch.tensor([[float(block.mean()) for block in row] for row in rows])
+        want = blocks(mask, side)
         result = guide.of(torch.zeros(1, 1, *want.shape, dtype=torch.float64))
-        torch.testing.assert_close(result[0, 0], want.double(), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(result[0, 0], want, rtol=1e-13, atol=1e-14)
 
 
 def test_cells_surround_the_middle_of_a_receptive_field():
@@ -60,6 +59,43 @@ def test_guides_in_a_network_with_branches_have_no_cells():
     net.guide_style(masks(32, 32), by_cells=True)
     (loss,) = net.style_losses
     assert [guide.cells for guide in loss.guides] == [None] * 4
+
+
+def blocks(mask, side):
+    """Average a mask over blocks of pixels, those at the end cut off: (rows, columns)."""
+    rows = [block.double().split(side, 2) for block in mask.split(side, 1)]
+    return torch.stack([torch.stack([block.mean() for block in row]) for row in rows])
+
+
+def guided_grams(image, maps):
+    """Return Σ T² = 1 Gram matrices, of each style layer, for each map (eq. 5)."""
+    features, grams, side = image[None], [], 1
+    for layer in mini_vgg19().double():
+        features = layer(features)
+        side *= 2 if isinstance(layer, nn.MaxPool2d) else 1
+        if layer.name in STYLE_LAYERS:
+            flat = [(features[0] * blocks(mask, side)).flatten(1) for mask in maps]
+            squares = [blocks(mask, side).square().sum() for mask in maps]
+            grams.append([f @ f.T / t for f, t in zip(flat, squares, strict=True)])
+    return grams
+
+
+def test_loss_of_regions_is_that_of_the_paper_and_has_its_gradient():
+    """Gatys et al. 2017, eq. 5 and 6, with the means of neural_style.lua in the place of 1/4N²."""
+    net = loss_network(mini_vgg19().double(), content_layers=[], tv_weight=0, exact=False)
+    x, style, lambdas = image(37, 51, 1).requires_grad_(), image(40, 33, 2), [0.5, 1.0, 0.25, 2.0]
+    net.capture_style(style, [1.0] * 4, masks(40, 33), by_cells=True)
+    net.guide_style(masks(37, 51), lambdas, by_cells=True)
+    total = 0.0
+    for grams, targets in zip(
+        guided_grams(x, masks(37, 51)), guided_grams(style, masks(40, 33)), strict=True
+    ):
+        for weight, gram, target in zip(lambdas, grams, targets, strict=True):
+            total = total + 100 * weight * ((gram - target) / len(gram)).square().mean()
+    total.backward()
+    loss, gradient = evaluate(net, x.detach())
+    assert float(loss) == pytest.approx(float(total.detach()), rel=1e-12)
+    assert (gradient - x.grad).norm() <= 1e-12 * x.grad.norm()
 
 
 @pytest.mark.parametrize('settings', [{}, {'losses': 'paper'}, {'normalize_gradients': True}])
