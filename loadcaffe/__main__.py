@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from torch import nn
@@ -35,39 +36,73 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a name that the console's encoding lacks
             stream.reconfigure(errors='backslashreplace')
     args = parser.parse_args(argv)
-    logging.basicConfig(format='%(message)s', level=logging.WARNING, stream=sys.stderr)
     try:
-        show(args)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with warnings_on_stderr():
+            text = '\n'.join(show(args))
     except (CaffeFormatError, OSError) as error:
         if isinstance(error, OSError) and error.filename:
             print(f'{error.filename}: {error.strerror}', file=sys.stderr)
         else:
             print(error, file=sys.stderr)
         return 1
+    return write_out(text)
+
+
+@contextlib.contextmanager
+def warnings_on_stderr() -> Iterator[None]:
+    """Print what loadcaffe warns of."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Once())
+    logger = logging.getLogger('loadcaffe')
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class Once:
+    """A filter of the log that lets each line through once: two steps may look at one network."""
+
+    def __init__(self) -> None:
+        self._texts: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        is_new = text not in self._texts
+        self._texts.add(text)
+        return is_new
+
+
+def write_out(text: str) -> int:
+    """Write text on stdout, if there is one; returns the exit status."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # then the reader has gone, as `head` does
+            print(f'stdout: {error.strerror}', file=sys.stderr)
+            return 1
     return 0
 
 
-def show(args: argparse.Namespace) -> None:
-    """Write the convolutional part, if that is asked for, and print the table of the network."""
+def show(args: argparse.Namespace) -> Iterator[str]:
+    """Write the convolutional part, if that is asked for, and yield the table of the network."""
     choice = read_choice(args.prototxt, args.model, args.net)
     layers = None
     if args.to is not None:
         part = convolutional(choice)
-        write(part, args.to, args.model)
+        yield write(part, args.to, args.model)
         layers = [layer.name for layer in part.layers]
     network = build(choice, layers)
     shape = input_shape(args.input, args.prototxt, choice.net, network)
     types = {layer.name: layer.type for layer in choice.net.layers}
-    print(f'{choice.net.name or Path(args.model).name}: input {" x ".join(map(str, shape))}')
-    for line in lines(rows(network, shape, types)):
-        print(line)
+    yield f'{choice.net.name or Path(args.model).name}: input {" x ".join(map(str, shape))}'
+    yield from lines(rows(network, shape, types))
 
 
-def write(net: NetParameter, path: str, model: str) -> None:
-    """Write a network under a temporary name first: never half a file."""
+def write(net: NetParameter, path: str, model: str) -> str:
+    """Write a network under a temporary name first: never half a file.  Returns its size."""
     writers = {'.safetensors': write_safetensors, '.caffemodel': write_caffemodel}
     if Path(path).suffix not in writers:
         raise CaffeFormatError(f'{path}: name a .safetensors or .caffemodel file')
@@ -82,7 +117,7 @@ def write(net: NetParameter, path: str, model: str) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.remove(temporary)
-    print(f'{path}: {Path(path).stat().st_size / 1e6:,.1f} MB')
+    return f'{path}: {Path(path).stat().st_size / 1e6:,.1f} MB'
 
 
 def input_shape(

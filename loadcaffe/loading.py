@@ -54,20 +54,22 @@ def read_choice(
 ) -> Choice:
     """Read both files, and choose which of them says what the network is."""
     proto: NetParameter | None = None
+    unread = ''
     try:
         proto = read_prototxt(proto_file)
     except (OSError, CaffeFormatError) as error:
         if net == 'prototxt':
             raise
-        reason = error.strerror if isinstance(error, OSError) else error
-        log.warning(
-            '%s is not used: %s; the layers are those of %s', proto_file, reason, model_file
-        )
+        unread = str(error.strerror if isinstance(error, OSError) else error)
     try:
         model = read_model(model_file)
     except (OSError, CaffeFormatError):
         log.info("Couldn't load %s", model_file)
         raise
+    if unread:
+        log.warning(
+            '%s is not used: %s; the layers are those of %s', proto_file, unread, model_file
+        )
     choice = choose(proto, model, net, layers)
     log.info('Successfully loaded %s', model_file)
     return choice

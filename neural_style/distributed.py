@@ -1,11 +1,13 @@
 """The processes that share a run, on one machine or several: torch.distributed."""
 
 import contextlib
+import hashlib
 import math
 import os
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +18,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 GRACE = 20  # seconds that processes may run on when another has failed
+
+# A folder of the processes that launch has started, and how long the first may take to fail too.
+MESSAGES, PATIENCE = 'NEURAL_STYLE_MESSAGES', 1.0
 
 Rows = tuple[int, int]  # of a feature map, the second excluded
 
@@ -173,15 +178,36 @@ def launch(command: Sequence[str], count: int) -> int:
     # A terminal's Ctrl-C reaches them as it is, and the death of a terminal as well as its notice.
     handlers: dict[str, Callable] = {'SIGINT': lambda number, frame: None}
     handlers |= dict.fromkeys(('SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'), pass_on)
-    with _handled(handlers):
+    with _handled(handlers), tempfile.TemporaryDirectory() as messages:
         try:
             for environment in _environments(count):
+                environment[MESSAGES] = messages
                 processes.append(subprocess.Popen(command, env=environment))
             status = _wait(processes)
             return status if status >= 0 else 128 - status  # of a signal, as a shell has it
         finally:
             for process in processes:
                 process.terminate()  # where an exception ends the wait; else they have ended
+
+
+def is_first_to_say(text: str, rank: int) -> bool:
+    """Tell whether no other of the processes that launch has started has said a text.
+
+    Most errors meet all of them.  The others give the first one time to say it.
+    """
+    folder = os.environ.get(MESSAGES, '')
+    if folder == '':
+        return True
+    if rank:
+        time.sleep(PATIENCE)
+    name = hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()
+    try:
+        with open(os.path.join(folder, name), 'x'):
+            return True
+    except FileExistsError:
+        return False
+    except OSError:  # a full disk
+        return True
 
 
 @contextlib.contextmanager

@@ -6,7 +6,8 @@ import importlib.resources
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.batch import batch_jobs, is_batch, run_batch
@@ -27,15 +28,25 @@ from neural_style.command.terminal import (
 )
 from neural_style.command.usage import answer, print_help, print_usage
 from neural_style.command.video import run_video
-from neural_style.distributed import RankLostError, World, destroy_world, init_world, launch
+from neural_style.distributed import (
+    RankLostError,
+    World,
+    destroy_world,
+    init_world,
+    is_first_to_say,
+    launch,
+)
 from neural_style.memory.heap import configure_malloc
 from neural_style.modes import default_modes
-from neural_style.torch7.cmdline import CommandLineError, HelpRequested, split
+from neural_style.network.devices import check_shared, parse_gpus
+from neural_style.torch7.cmdline import CommandLineError, HelpRequested
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[Any] | None = None) -> int:
     """Run the command; returns its exit status.  argv: without the program's name."""
-    argv = sys.argv[1:] if argv is None else argv
+    if isinstance(argv, str):
+        raise TypeError('`argv`: give a list of flags and values, and no text')
+    argv = sys.argv[1:] if argv is None else list(map(str, argv))  # numbers and paths among them
     with open_streams(), default_modes():
         return exit_status(functools.partial(run_command, argv))
 
@@ -45,11 +56,12 @@ def exit_status(
     program: str = PROGRAM,
     out_of_memory: str = 'give a smaller -image_size, or -optimizer adam, which uses less',
     interrupted: str = 'interrupted',
+    rank: int = 0,
 ) -> int:
     """Run an action; returns its exit status, or that of its error, after a message.
 
     program: whose messages these are.  out_of_memory: the remedy.  interrupted: what to say of a
-    Ctrl-C that the action does not handle.
+    Ctrl-C that the action does not handle.  rank: of the process, where several share a run.
     """
     try:
         return action()
@@ -58,7 +70,8 @@ def exit_status(
         error.pass_on()
         return error.status
     except (ValueError, OSError) as error:
-        warn(str(error), program)
+        if is_first_to_say(str(error), rank):
+            warn(str(error), program)
         return 1
     except (MemoryError, RuntimeError, SystemError) as error:
         if not is_out_of_memory(error):
@@ -84,7 +97,9 @@ def run_command(argv: list[str]) -> int:
         print_usage(error)
         return 1
     if arguments.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
-        return launch([*starter(), *argv], max(len(split(arguments.gpu)), 1))
+        gpus = parse_gpus(arguments.gpu)
+        check_shared(gpus, arguments.backend)
+        return launch([*starter(), *argv], len(gpus))
     world = init_world()
     configure_malloc()
     action = functools.partial(run_in_world, arguments, world)
@@ -92,7 +107,7 @@ def run_command(argv: list[str]) -> int:
         return exit_status(action)
     program = f'{PROGRAM}: process {world.rank + 1} of {world.size}'
     with open(os.devnull, 'w') as null, contextlib.redirect_stdout(null):
-        return exit_status(action, program)  # the first process speaks for all
+        return exit_status(action, program, rank=world.rank)  # the first process speaks for all
 
 
 def starter() -> list[str]:

@@ -78,6 +78,15 @@ def gpu_of_rank(gpus: Sequence[int], local_rank: int) -> list[int]:
     return [gpus[0] + local_rank] if gpus[0] >= 0 else list(gpus)
 
 
+def check_shared(gpus: Sequence[int], backend: str = 'nn') -> None:
+    """Refuse numbers that the processes of this machine could not share, before they start."""
+    if len(gpus) > 1 and min(gpus) < 0 <= max(gpus):
+        raise SettingError('gpu', 'the CPU (-1) cannot be one of several devices', _shown(gpus))
+    check_distinct(gpus)
+    if max(gpus) >= 0 and backend != 'clnn' and torch.cuda.is_available():
+        _check_count(gpus, torch.cuda.device_count(), 'CUDA')
+
+
 def check_distinct(gpus: Sequence[int]) -> None:
     """Refuse a CUDA device that two processes would share: NCCL connects only distinct ones."""
     repeated = sorted({index for index in gpus if index >= 0 and list(gpus).count(index) > 1})

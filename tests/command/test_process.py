@@ -1,8 +1,13 @@
 """The process: help, usage, exit statuses."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
+from samples import ROOT
+from small_runs import script
 
 from neural_style.command import run
 from neural_style.command.flags import command_line
@@ -51,3 +56,47 @@ def test_interrupt_ends_without_a_traceback(command, capsys, monkeypatch):
     monkeypatch.setattr(run, 'stylize', interrupted)
     assert command() == 130
     assert 'Traceback' not in capsys.readouterr().err
+
+
+WITHOUT_UNIX = """
+import os, signal, sys
+
+sys.modules['fcntl'] = sys.modules['resource'] = sys.modules['pwd'] = None
+del os.O_NOFOLLOW, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGPIPE
+from neural_style.command.process import main
+
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_command_runs_without_what_windows_lacks(data, tmp_path):
+    flags = [*script(data)[2:], '-num_iterations', '3', '-checkpoint', 'c', '-checkpoint_iter', '1']
+    call = [sys.executable, '-c', WITHOUT_UNIX, *map(str, flags)]
+    environment = os.environ | {'PYTHONPATH': str(ROOT)}
+    subprocess.run(call, check=True, cwd=tmp_path, env=environment)
+    assert {'c', 'out.png'} == set(os.listdir(tmp_path))
+
+
+@pytest.mark.parametrize('gpu', ['0,0', '1,-1', 'x', '0,2', '0,1'])
+def test_gpus_that_processes_cannot_share_are_refused_before_these_start(gpu, capsys, monkeypatch):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
+    monkeypatch.setattr('neural_style.command.process.launch', lambda *arguments: 0)
+    status = main(['-gpu', gpu, '-parallel', 'tiles'])
+    error = capsys.readouterr().err
+    assert (status, error.count('\n')) == ((0, 0) if gpu == '0,1' else (1, 1))
+    assert not status or error.startswith(f'neural_style: -gpu {gpu}: ')
+
+
+def test_flags_of_main_may_be_numbers_and_paths(small_command, data, tmp_path):
+    assert main(['-image_size', 24, '-content_image', tmp_path / 'missing.jpg']) == 1
+    with pytest.raises(TypeError, match='`argv`: give a list'):
+        main('-image_size 24')
+
+
+def test_error_of_all_processes_is_said_once(data, tmp_path):
+    call = [*script(data), '-gpu', '-1,-1', '-parallel', 'tiles', '-init', 'foo']
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count('choose random or image')) == (1, 1)
+    assert os.listdir(tmp_path) == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from samples import ROOT
 
+from neural_style.files import locks
 from neural_style.files.locks import LockedError, locked
 
 HOLD = """
@@ -81,3 +82,10 @@ def test_no_link_is_followed_to_another_file():
     os.symlink(os.path.abspath('precious'), f'locks/{name}')
     with locked('file'):
         assert Path('precious').read_text() == 'precious'
+
+
+def test_nothing_is_locked_on_systems_without_locks(monkeypatch):
+    monkeypatch.setattr(locks, 'fcntl', None)
+    with locked('file'), locked('file'):
+        assert os.listdir('locks') == []
+    locks.remove_abandoned('.', 'a', 'b')

@@ -4,10 +4,11 @@ import subprocess
 import sys
 
 import pytest
-from caffe_networks import VGG
+from caffe_networks import DEPLOY, VGG, blob, write_message
 from samples import DATA, ROOT
 
 from loadcaffe import __main__ as command
+from loadcaffe.formats import schema
 
 
 def run(*arguments):
@@ -52,3 +53,40 @@ def test_module_runs_as_a_command():
         [*call, '--input', '48x32'], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert 'conv1_1' in done.stdout and 'no is not used' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ('redirection', 'status', 'error'),
+    [
+        ('>/dev/full', 1, 'stdout: No space left on device\n'),
+        ('>&-', 0, ''),
+        ('| head -c 9', 0, ''),
+    ],
+)
+def test_stdout_that_takes_no_text_is_no_traceback(redirection, status, error):
+    model = DATA / 'models' / 'mini_vgg19_conv'
+    files = f'{model}.prototxt {model}.caffemodel'
+    call = f'set -o pipefail; {sys.executable} -m loadcaffe {files} --input 48x32 {redirection}'
+    done = subprocess.run(['bash', '-c', call], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (status, error)
+
+
+def test_layers_left_out_are_named_once(tmp_path):
+    net = schema.NetParameter(input=['data'], input_dim=[1, 3, 8, 8])
+    convolution = {'num_output': 4, 'kernel_size': [1]}
+    net.layer.add(
+        name='conv1',
+        type='Convolution',
+        bottom=['data'],
+        top=['conv1'],
+        blobs=[blob(4, 3, 1, 1), blob(4)],
+        convolution_param=convolution,
+    )
+    net.layer.add(name='odd', type='Odd', bottom=['conv1'], top=['odd'])
+    model = write_message(tmp_path / 'odd.caffemodel', net)
+    prototxt = tmp_path / 'odd.prototxt'
+    prototxt.write_text(DEPLOY.replace('"Softmax"', '"Odd"') % 4)
+    call = [sys.executable, '-m', 'loadcaffe', str(prototxt), str(model), '--net', 'prototxt']
+    call += ['--to', str(tmp_path / 'part.safetensors')]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.count('left out') == 1
