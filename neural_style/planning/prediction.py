@@ -44,7 +44,7 @@ def predict(
     lasting = _optimizer_bytes(job, history, on_host) + _all_weight_bytes(job, tiling)
     lasting -= job.released_bytes
     evaluation = _evaluation_memory(job, tiling)
-    phases = [lasting + _total_bytes(job, evaluation)]
+    phases = [lasting + _edge_bytes(job, job.size) + _total_bytes(job, evaluation)]
     phases.append((24 * job.on_cpu + 12) * math.prod(job.size))  # the content in float64, and not
     phases += [_capture_bytes(job, tiling, size) for size in job.style_sizes]
     guides = _guide_bytes(job, job.size)
@@ -53,6 +53,12 @@ def predict(
         phases.append(lasting + saving_bytes(job.size))
         overhead = OVERHEAD if tiling is None else OVERHEAD + _tile_overhead(evaluation)
     return int(job.used + overhead + guides + _target_bytes(job) + max(phases))
+
+
+def _edge_bytes(job: Workload, size: tuple[int, int]) -> float:
+    """Count the bytes of an image's copy with its edges, if it is made."""
+    extended = job.extended(size)
+    return 0.0 if extended == size else 3.0 * 4 * math.prod(extended)
 
 
 def saving_bytes(size: tuple[int, int]) -> float:
@@ -84,7 +90,7 @@ def _all_weight_bytes(job: Workload, tiling: Tiling | None) -> float:
     untiled = Stage(0, len(layers_of(network)), winograd=not is_exact)
     stages = tiling.stages if tiling else (untiled,)
     return sum(
-        job.cached(_weight_bytes, largest, stage.start, stage.stop, stage.winograd)
+        job.cached(_weight_bytes, job.extended(largest), stage.start, stage.stop, stage.winograd)
         for stage in stages
     )
 
@@ -112,7 +118,7 @@ def _is_exact(job: Workload, tiling: Tiling | None) -> bool:
 def _target_bytes(job: Workload) -> float:
     """Count the bytes of the content targets, and of the statistics of styles."""
     losses = job.network.content_losses
-    targets = sum(job.cached(target_elements, loss, job.size) * 4 for loss in losses)
+    targets = sum(job.cached(target_elements, loss, job.extended(job.size)) * 4 for loss in losses)
     # memory that nobody writes to takes none
     targets /= job.network.world.size if job.on_cpu else 1
     return targets + job.cached(statistic_bytes)
@@ -120,14 +126,16 @@ def _target_bytes(job: Workload) -> float:
 
 def _guide_bytes(job: Workload, size: tuple[int, int]) -> float:
     """Count the bytes of the guides of all style losses; every process has all of them."""
-    return sum(job.cached(guide_bytes, loss, size) for loss in job.network.style_losses)
+    return sum(
+        job.cached(guide_bytes, loss, job.extended(size)) for loss in job.network.style_losses
+    )
 
 
 def _capture_bytes(job: Workload, tiling: Tiling | None, size: tuple[int, int]) -> float:
     """Count the bytes for capturing the targets of a style image of H x W pixels."""
-    image = (36.0 if job.on_cpu else 12.0) * math.prod(size)
+    image = (36.0 if job.on_cpu else 12.0) * math.prod(size) + _edge_bytes(job, size)
     if _is_exact(job, tiling) and math.prod(size) <= EXACT_STYLE:
-        image += job.cached(_max_unfolded_bytes, size)
+        image += job.cached(_max_unfolded_bytes, job.extended(size))
     image += _guide_bytes(job, size)
     return image + _total_bytes(job, _forward_memory(job, tiling, size))
 
@@ -143,8 +151,9 @@ def _evaluation_memory(job: Workload, tiling: Tiling | None) -> MemoryUse:
     """Predict what an evaluation needs at its peak."""
     if tiling is None:
         untiled = Stage(0, len(layers_of(job.network)))
-        both = both_passes_memory(job.network, untiled, job.size)
-        gradient = MemoryUse(heap=3.0 * 4 * math.prod(job.size))
+        size = job.extended(job.size)
+        both = both_passes_memory(job.network, untiled, size)
+        gradient = MemoryUse(heap=3.0 * 4 * math.prod(size))
         return gradient + both.with_fragmentation(UNTILED_FRAGMENTATION)
     stages = [stage_cost(job, stage, job.size) for stage in tiling.stages]
     outputs = [stage.input for stage in stages[1:]] + [0.0]
@@ -161,7 +170,7 @@ def _evaluation_memory(job: Workload, tiling: Tiling | None) -> MemoryUse:
 def _forward_memory(job: Workload, tiling: Tiling | None, size: tuple[int, int]) -> MemoryUse:
     """Predict what a forward pass alone needs at its peak."""
     if tiling is None:
-        untiled = forward_memory(job.network, size)
+        untiled = forward_memory(job.network, job.extended(size))
         return untiled.with_fragmentation(UNTILED_FRAGMENTATION)
     stages = [stage_cost(job, stage, size) for stage in tiling.stages]
     outputs = [stage.input for stage in stages[1:]] + [0.0]

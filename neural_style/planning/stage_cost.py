@@ -88,6 +88,7 @@ class _TileLayer:
 
 def stage_cost(job: Workload, stage: Stage, size: tuple[int, int]) -> StageCost:
     """Estimate what one process takes for a stage, for an image of H x W pixels."""
+    size = job.extended(size)
     size = -(-size[0] // job.network.world.size), size[1]
     return job.cached(_stage_cost, stage, size)
 

@@ -50,7 +50,7 @@ def _stage_combinations(job: Workload) -> Iterator[list[Stage]]:
     layers = layers_of(job.network)
     starts, first_global = stage_boundaries(layers)
     ends = [0, *starts[1:], first_global]  # of the tiles
-    winograd_options = [True, False] if job.cached(any_winograd, job.size) else [True]
+    winograd_options = [True, False] if job.cached(any_winograd, job.extended(job.size)) else [True]
     for number, end in enumerate(ends):
         inner = starts[1:number] if end != first_global else starts[1:]
         for count in range(len(inner) + 1):

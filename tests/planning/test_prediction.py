@@ -6,10 +6,12 @@ import sys
 
 import pytest
 from planned_runs import MODEL, idle_mebibytes, run
-from samples import loss_network
+from samples import loss_network, mini_vgg19
 
 import loadcaffe
 from neural_style.planning.planner import choose_plan
+from neural_style.planning.prediction import predict
+from neural_style.planning.workload import Workload
 
 
 @pytest.mark.usefixtures('used_memory')
@@ -30,6 +32,17 @@ def test_image_computed_from_what_is_optimised_is_counted(network):
         for made in (False, True)
     ]
     assert plans[1].peak - plans[0].peak == 3 * 4 * math.prod(size)
+
+
+@pytest.mark.usefixtures('used_memory')
+def test_padding_adds_the_extended_image_and_no_features():
+    size, extended = (1024, 2048), (1026, 2050)
+    peaks = []
+    for padding in ('zero', 'replicate'):
+        net = loss_network(mini_vgg19(), padding=padding)
+        peaks.append(predict(Workload(net, size, (), pairs=0, used=0), None))
+    added = peaks[1] - peaks[0]
+    assert added == pytest.approx(12 * math.prod(extended), rel=0.02)
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
