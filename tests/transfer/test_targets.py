@@ -16,9 +16,9 @@ def captures(monkeypatch):
     captured = []
     real = LossNetwork.capture_style
 
-    def capture_style(self, image, *options):
+    def capture_style(self, image, *options, **keywords):
         captured.append(tuple(image.shape))
-        real(self, image, *options)
+        real(self, image, *options, **keywords)
 
     monkeypatch.setattr(LossNetwork, 'capture_style', capture_style)
     return captured
@@ -45,7 +45,12 @@ def test_style_targets_are_captured_once(captures):
 
 @pytest.mark.parametrize(
     'settings',
-    [{'style_blend_weights': [1, 2]}, {'paper_mask': 'auto'}, {'color': 'match'}],
+    [
+        {'style_blend_weights': [1, 2]},
+        {'paper_mask': 'auto'},
+        {'color': 'match'},
+        {'content_regions': [picture(3)[:1], picture(4)[:1]]},
+    ],
 )
 def test_style_targets_that_differ_are_captured_again(captures, settings):
     cnn, targets = mini_vgg19(), StyleTargets()
