@@ -1,14 +1,12 @@
 """The gallery of Gatys et al. 2017, Controlling Perceptual Factors: colour and scale."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from neural_style.figures.galleries import GALLERY
 from neural_style.figures.inputs import Input
 from neural_style.figures.plan import Cell, InputPanel, Painting, Plan
 
-# Painted on the content image, so that few evaluations are enough.
-SETTINGS: Mapping[str, Any] = {**GALLERY, 'init': 'image', 'lbfgs_max_step': 10}
 FINE, COARSE = 'relu1_1+relu2_1', 'relu3_1+relu4_1+relu5_1'
 COLORS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ('style', 'colours of the style', {}),
@@ -33,7 +31,7 @@ def control(content: Input, styles: Sequence[Input]) -> Plan:
     def painting(
         name: str, label: str, cell: Cell, used: tuple[Input, ...], changes: dict[str, Any]
     ) -> Painting:
-        return Painting(name, label, cell, content, used, {**SETTINGS, **changes})
+        return Painting(name, label, cell, content, used, {**GALLERY, **changes})
 
     cells = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3)]
     colors = [
@@ -46,7 +44,7 @@ def control(content: Input, styles: Sequence[Input]) -> Plan:
         (2, 1),
         second,
         (first,),
-        {**SETTINGS, 'style_layers': FINE.replace('+', ','), 'style_weight': 1000},
+        {**GALLERY, 'style_layers': FINE.replace('+', ','), 'init': 'image'},
     )
     combined = Painting(
         'combined',
@@ -54,7 +52,7 @@ def control(content: Input, styles: Sequence[Input]) -> Plan:
         (2, 2),
         content,
         (),
-        SETTINGS,
+        GALLERY,
         style_paintings=(strokes,),
     )
     layers = {'style_image_layers': f'{FINE},{COARSE}'}

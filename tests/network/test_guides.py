@@ -98,7 +98,16 @@ def test_loss_of_regions_is_that_of_the_paper_and_has_its_gradient():
     assert (gradient - x.grad).norm() <= 1e-12 * x.grad.norm()
 
 
-@pytest.mark.parametrize('settings', [{}, {'losses': 'paper'}, {'normalize_gradients': True}])
+@pytest.mark.parametrize(
+    'settings',
+    [
+        {},
+        {'losses': 'paper'},
+        {'normalize_gradients': True},
+        {'style_statistic': 'gram,wasserstein,histogram'},
+        {'style_statistic': 'mean_std,covariance', 'normalize_gradients': True},
+    ],
+)
 def test_tiles_of_several_regions_equal_the_whole_image(settings):
     net = loss_network(mini_vgg19().double(), **settings)
     layers = list(net.chunks[0].children())

@@ -126,8 +126,8 @@ def matching(
     means = (target.integral(upper) - target.integral(lower)) / shares
     means = torch.where(counts > 0, means, low)
     widths = bin_widths(counts)
-    slope = torch.where(widths > 0, 2 * (high - low) / widths, 0.0)
-    return 1 - slope, means - slope * torch.where(counts > 0, first / counts, 0.0)
+    slope = (2 * (high - low) / widths).masked_fill(widths == 0, 0.0)
+    return 1 - slope, means - slope * (first / counts).masked_fill(counts == 0, 0.0)
 
 
 class _Quantiles:
@@ -138,7 +138,7 @@ class _Quantiles:
 
     def __init__(self, counts: Tensor, first: Tensor):
         counts = counts.clamp(min=0)  # of a blend with weights below 0
-        self._means = torch.where(counts > 0, first / counts, 0.0)
+        self._means = (first / counts).masked_fill(counts == 0, 0.0)
         self._shares = counts / counts.sum(1, keepdim=True)
         self._upper = self._shares.cumsum(1)
         self._integral = (self._shares * self._means).cumsum(1)
@@ -162,7 +162,7 @@ class _Quantiles:
         bins = torch.searchsorted(self._upper, share)
         shares = self._shares.gather(1, bins)
         below = self._upper.gather(1, bins) - shares
-        position = torch.where(shares > 0, (share - below) / shares, 0.0).clamp(0, 1)
+        position = ((share - below) / shares).masked_fill(shares == 0, 0.0).clamp(0, 1)
         return bins, position, self._means.gather(1, bins), self._widths.gather(1, bins)
 
 

@@ -14,6 +14,9 @@ from neural_style.losses.statistics.remembered import RememberedStatistic
 
 # Added to variances whose root is taken.  Source: Huang and Belongie 2017 (their program).
 EPSILON = 1e-5
+# A factor of the distance of covariances, which are smaller than Gram matrices: the default style
+# weight gives pictures about as far from the content (VGG-16, 160 pixels).
+COVARIANCE_SCALE = 2.0
 
 
 class MeanStd(RememberedStatistic):
@@ -125,7 +128,7 @@ class MeanCovariance(RememberedStatistic):
 
 
 class Covariance(MeanCovariance):
-    """Mean squared difference of covariances: mean((Σ − Σ')²), Σ = (F − μ)(F − μ)ᵀ / (C·H·W).
+    """Mean squared difference of covariances: 2 mean((Σ − Σ')²), Σ = (F − μ)(F − μ)ᵀ / (C·H·W).
 
     The Gram matrix about the mean; the means themselves are free.
     Source: neural_style.lua: StyleLoss; Li et al. 2017 (Universal Style Transfer via Feature
@@ -133,7 +136,7 @@ class Covariance(MeanCovariance):
     """
 
     name = 'covariance'
-    scale = 1.0
+    scale = COVARIANCE_SCALE
 
     def distance(
         self, mean: Tensor, covariance: Tensor, target_mean: Tensor, target_covariance: Tensor

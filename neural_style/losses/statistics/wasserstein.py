@@ -12,20 +12,23 @@ from neural_style.losses.statistics.remembered import LastAnswers
 RIDGE = 1e-2
 # The ridge where the target has no variance at all.
 SMALLEST_RIDGE = 1e-10
+# A factor of the distance: the default style weight gives pictures about as far from the content as
+# those of Gram matrices (VGG-16, 160 pixels, equal time).
+SCALE = 0.3
 
 
 class Wasserstein(MeanCovariance):
     """2-Wasserstein distance of the normal distributions of features.
 
-    1/C (|μ − μ'|² + tr(Σ + Σ' − 2 (Σ'^½ Σ Σ'^½)^½)), with a ridge added to Σ and Σ' (RIDGE).
-    Its gradient with respect to Σ is (I − T)/C, where T Σ T = Σ' is the optimal transport: T is
-    Σ'^½ Q Σ^-½, and Q the orthogonal factor of Σ'^½ Σ^½.  So no eigenvalues are compared, and
-    equal ones do no harm.
+    0.3/C (|μ − μ'|² + tr(Σ + Σ' − 2 (Σ'^½ Σ Σ'^½)^½)), with a ridge added to Σ and Σ' (RIDGE).
+    Its gradient with respect to Σ is 0.3/C (I − T), where T Σ T = Σ' is the optimal transport: T is
+    Σ'^½ Q L⁻¹ with Σ = L Lᵀ, and Q the orthogonal factor of Σ'^½ L.  So no eigenvalues are
+    compared, and equal ones do no harm.
     Source: Dowson and Landau 1982; Olkin and Pukelsheim 1982, theorem 4, for T.
     """
 
     name = 'wasserstein'
-    scale = 1.0
+    scale = SCALE
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,10 +38,11 @@ class Wasserstein(MeanCovariance):
         self, mean: Tensor, covariance: Tensor, target_mean: Tensor, target_covariance: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         ridge = max(RIDGE * float(target_covariance.diagonal().mean()), SMALLEST_RIDGE)
-        root, inverse_root = _regularized_root(covariance, ridge)
-        target_root, _ = self._target_root(target_covariance, ridge)
+        target_root = self._target_root(target_covariance, ridge)
+        root = _factor(covariance, ridge)
         left, singular_values, right = torch.linalg.svd(target_root @ root)
-        transport = target_root @ left @ right @ inverse_root
+        # T L = Σ'^½ Q, where Σ = L Lᵀ
+        transport = torch.linalg.solve(root, target_root @ left @ right, left=False)
         transport = (transport + transport.t()) / 2
         variances = root.square().sum() + target_root.square().sum()
         factor = self.scale / len(mean)
@@ -54,8 +58,14 @@ class Wasserstein(MeanCovariance):
         return 8.0 * 20 * channels**2
 
 
-def _regularized_root(covariance: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
-    """Return (Σ + ridge · I)^½ and its inverse; eigenvalues of Σ below 0 are taken for 0."""
+def _factor(covariance: Tensor, ridge: float) -> Tensor:
+    """Return L with Σ + ridge · I = L Lᵀ: Cholesky's, or the root where rounding forbids it."""
+    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    factor, failed = torch.linalg.cholesky_ex(covariance + ridge * identity)
+    return _regularized_root(covariance, ridge) if failed else factor
+
+
+def _regularized_root(covariance: Tensor, ridge: float) -> Tensor:
+    """Return (Σ + ridge · I)^½; eigenvalues of Σ below 0 are taken for 0."""
     eigenvalues, vectors = torch.linalg.eigh(covariance)
-    roots = (eigenvalues.clamp(min=0) + ridge).sqrt()
-    return (vectors * roots) @ vectors.t(), (vectors / roots) @ vectors.t()
+    return (vectors * (eigenvalues.clamp(min=0) + ridge).sqrt()) @ vectors.t()

@@ -110,3 +110,13 @@ def test_image_without_variance_has_a_finite_loss():
         loss.capture(a)
         value, gradient = value_and_gradient(loss, x)
         assert value.isfinite() and gradient.isfinite().all()
+
+
+def test_covariance_that_rounding_makes_indefinite_has_a_finite_loss():
+    statistic = Wasserstein()
+    mean, target = torch.zeros(3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)
+    covariance = torch.diag(torch.tensor([1e6, 1.0, -0.1], dtype=torch.float64))
+    value, _, by_covariance = statistic.distance(mean, covariance, mean, target)
+    want = (1e3 - 1) ** 2 + (1 + RIDGE - 2 * RIDGE**0.5 * (1 + RIDGE) ** 0.5) + RIDGE
+    assert float(value) == pytest.approx(Wasserstein.scale * want / 3, rel=1e-4)
+    assert by_covariance.isfinite().all()
