@@ -125,6 +125,7 @@ SHORTER = {
     'benchmarks.load': '--runs 1',
     'tools.small_vgg16': '--crops 4 --side 48 --positions 300 --threads 1',
     'tools.judge_network': '--size 48 --evaluations 1 --weights 20',
+    'tools.judge_statistics': '--size 48 --seconds 0.1',
     'tools.judge_presets': '--size 48 --evaluations 2',
     'tools.measure_artefacts': '',
     'tests/stress/conformance.py': 'iters1_adam',

@@ -59,9 +59,16 @@ class Judge:
     def distances(self, picture: Tensor) -> tuple[float, float]:
         """Return relative distances to the content and to the style (a mean over layers)."""
         content = (self.features(picture)[JUDGED_CONTENT] - self.content).norm()
+        style = self.style_distances(picture)
+        return float(content / self.content.norm()), sum(style.values()) / len(style)
+
+    def style_distances(self, picture: Tensor) -> dict[str, float]:
+        """Return relative distances to the style, by layer name."""
         grams = self.gram_matrices(picture)
-        style = sum((grams[name] - gram).norm() / gram.norm() for name, gram in self.grams.items())
-        return float(content / self.content.norm()), float(style / len(grams))
+        return {
+            name: float((grams[name] - gram).norm() / gram.norm())
+            for name, gram in self.grams.items()
+        }
 
 
 def painted(

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from samples import ink, noise
+from samples import noise
 
 from neural_style import Settings
 from neural_style.transfer.color import grey
 from neural_style.transfer.color_transfer import METHODS, match_colors, match_luminance
-from neural_style.transfer.inputs import prepare
 from neural_style.transfer.style_colors import recolored_style
 
 CONTENT, STYLE = noise(3, 30, 40, seed=1) ** 2, noise(3, 24, 20, seed=2)
@@ -74,26 +73,3 @@ def test_empty_regions_are_left_out():
 def test_other_choices_leave_the_style():
     for color in ('', 'style', 'content'):
         assert recolored_style(STYLE, CONTENT, Settings(color=color), [LEFT], [LEFT]) is STYLE
-
-
-def test_styles_of_a_run_take_the_colours_of_their_regions():
-    settings = Settings(color='match')
-    got = prepare(
-        settings,
-        CONTENT,
-        [STYLE],
-        content_regions=[CONTENT_LEFT.double(), (~CONTENT_LEFT).double()],
-        style_regions=[[LEFT.double(), (~LEFT).double()]],
-    )
-    want = recolored_style(STYLE, CONTENT, settings, [LEFT, ~LEFT], [CONTENT_LEFT, ~CONTENT_LEFT])
-    assert torch.equal(got.styles[0], want)
-
-
-@pytest.mark.parametrize('color', ['match', 'luminance'])
-def test_paper_of_a_style_is_found_before_it_is_recoloured(color):
-    settings = Settings(color=color, paper_mask='auto')
-    plain = prepare(Settings(paper_mask='auto'), ink() * 0.99, [ink(30, 40)])
-    dark = ink() * 0.5  # as bright as paper nowhere
-    dark[:, :4] = 0.97
-    recolored = prepare(settings, dark, [ink(30, 40)])
-    assert torch.equal(recolored.guides[0], plain.guides[0])

@@ -152,30 +152,3 @@ def test_every_scale_has_the_layers_of_the_images():
     for before, after in zip(seen[:2], seen[2:], strict=True):
         assert torch.equal(before['relu1_1'][0], after['relu1_1'][0])
         assert not torch.equal(before['relu3_1'][0], after['relu3_1'][0])
-
-
-def halves(height, width):
-    """Return masks of the left and the right of an image."""
-    left = torch.zeros(1, height, width, dtype=torch.float64)
-    left[..., : width // 2] = 1
-    return [left, 1 - left]
-
-
-def test_layers_of_images_serve_their_regions():
-    networks = []
-    session = Session(on_network=networks.append)
-    regions = {
-        'content_regions': halves(32, 40),
-        'style_regions': [halves(30, 30), [None, torch.ones(1, 36, 28)]],
-    }
-    paint(style_image_layers='all,relu3_1', session=session, **regions)
-    paint(session=session, **regions)
-    paint(
-        STYLES[:1], content_regions=halves(32, 40), session=session, style_regions=[halves(30, 30)]
-    )
-    shared, blended, first = (network.targets.style for network in networks)
-    for layer in LAYERS[:2]:
-        assert torch.equal(shared[layer][1], first[layer][1]), 'of the first image alone'
-    assert torch.equal(shared['relu3_1'][1], blended['relu3_1'][1])
-    with pytest.raises(SettingError, match='serve relu3_1 in region 1 sum to 0'):
-        paint(style_image_layers='relu1_1+relu2_1,relu3_1', **regions)
