@@ -113,6 +113,12 @@ def clip_options(arguments: Arguments) -> ClipOptions:
         raise ValueError(f'-frame_rate {arguments.frame_rate}: give a number above 0, up to 1000')
     if not math.isfinite(arguments.temporal_weight):
         raise ValueError(f'-temporal_weight {arguments.temporal_weight}: give a finite number')
+    for flag in ('num_passes', 'use_temporalLoss_after'):
+        number = getattr(arguments, flag)
+        if not (float(number).is_integer() and 1 <= number <= 1000):
+            raise ValueError(f'-{flag} {number}: give a whole number from 1 to 1000')
+    if not 0 <= arguments.blendWeight <= 1000:
+        raise ValueError(f'-blendWeight {arguments.blendWeight}: give a number from 0 to 1000')
     first, later = arguments.num_iterations, arguments.frame_iterations
     if not (math.isfinite(first) and first >= 1):
         raise ValueError(f'-num_iterations {first}: a video needs a number from 1')

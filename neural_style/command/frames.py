@@ -1,7 +1,7 @@
 """Painting of single frames: stylize, with what a frame takes over from earlier ones."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from neural_style.transfer.multiscale import stylize_multiscale
 from neural_style.transfer.session import Session
 from neural_style.transfer.stylize import stylize
 from neural_style.transfer.targets import StyleTargets
-from neural_style.video.continuity import Takeover, add_temporal_losses
+from neural_style.video.continuity import TemporalTerm, add_temporal_losses
 
 
 class FramePainter:
@@ -42,7 +42,6 @@ class FramePainter:
     ):
         # The first frame of a scene is started as a picture is.
         self._arguments = arguments.with_values(init=options.starts[0])
-        self._options = options
         self._world = world
         self._report = report
         self._devices = choose_run_devices(arguments, world)
@@ -50,19 +49,29 @@ class FramePainter:
         self._images: InputImages | None = None
         self._style_targets = StyleTargets()
 
-    def paint(self, frame: Tensor, takeover: Takeover) -> Tensor:
-        """Return a frame (3, H, W), RGB in [0, 1], as it is painted, not clamped."""
+    def paint(
+        self,
+        frame: Tensor,
+        *,
+        iterations: float,
+        terms: Sequence[TemporalTerm] = (),
+        start: Mapping[str, Any] | None = None,
+        coarse_to_fine: bool = False,
+    ) -> Tensor:
+        """Return a frame (3, H, W), RGB in [0, 1], as it is painted, not clamped.
+
+        terms: of the temporal loss.  start: init and init_image of stylize; by default those of a
+        picture.  coarse_to_fine: whether it is painted at several sizes if the flags say so.
+        """
         is_first = self._images is None
         images = self._images_with(frame)
         generator, arguments = seed_generator(self._arguments)  # one seed for all frames
-        begins = takeover.begins_scene
         settings = stylize_settings(arguments, images, self._devices)
-        settings |= self._start(images, takeover)
-        settings['num_iterations'] = self._options.iterations[0 if begins else 1]
+        settings |= {**(start or {}), 'num_iterations': iterations}
         self._report.begin()
         session = Session(
             on_plan=self._report.on_plan,
-            on_network=functools.partial(self._compare, takeover),
+            on_network=functools.partial(self._compare, terms),
             on_evaluation_start=self._report.before_evaluation,
             generator=generator,
             world=self._world,
@@ -70,9 +79,9 @@ class FramePainter:
             style_targets=self._style_targets,
         )
         # the last size needs the most memory
-        coarse_to_fine = begins and arguments.multiscale != '' and not arguments.dry_run
+        has_scales = arguments.multiscale != '' and not arguments.dry_run
         with quiet(not is_first):
-            return self._stylize(images, session, settings, coarse_to_fine)
+            return self._stylize(images, session, settings, coarse_to_fine and has_scales)
 
     def final(self, frame: Tensor, painted: Tensor) -> Tensor | None:
         """Return a painted frame in the colours that it gets in the end; None for its own."""
@@ -90,20 +99,10 @@ class FramePainter:
         colors = frame if self._arguments.keeps_content_colors else self._images.colors
         return replace(self._images, content=frame, colors=colors)
 
-    def _start(self, images: InputImages, takeover: Takeover) -> dict[str, Any]:
-        """Return the settings for what a frame begins with."""
-        if takeover.begins_scene:
-            return {}
-        start = self._options.starts[1]
-        earlier = {'prev': takeover.previous, 'prevWarped': takeover.warped}
-        if start in earlier:
-            return {'init': 'image', 'init_image': earlier[start]}
-        return {'init': start, 'init_image': images.init if start == 'image' else None}
-
-    def _compare(self, takeover: Takeover, network: LossNetwork) -> None:
+    def _compare(self, terms: Sequence[TemporalTerm], network: LossNetwork) -> None:
         weight = self._arguments.temporal_weight
         normalize = self._arguments.normalize_gradients
-        add_temporal_losses(network, takeover.terms, weight, normalize)
+        add_temporal_losses(network, terms, weight, normalize)
 
     def _stylize(
         self,

@@ -220,6 +220,14 @@ def video_rules() -> list[Rule]:
     no_video = 'on a picture; name a video in -content_image'
     return [
         *((name, lambda a: not is_clip(a), no_video) for name in VIDEO_FLAGS),
+        *(
+            (name, lambda a: a.num_passes == 1 and is_clip(a), 'in one pass; add -num_passes')
+            for name in ('use_temporalLoss_after', 'blendWeight')
+        ),
+        *(
+            (name, lambda a: a.num_passes > 1 and is_clip(a), 'in several passes; omit it')
+            for name in ('frame_iterations', 'flow_relative_indices')
+        ),
         ('save_iter', lambda a: is_clip(a), 'on a video, whose frames are saved in the end'),
     ]
 

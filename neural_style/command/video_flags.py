@@ -6,6 +6,7 @@ from neural_style.command.flag_table import FlagTable
 VIDEO_FLAGS = (
     *('start', 'end', 'every', 'frame_rate', 'video_crf', 'frame_iterations'),
     *('temporal_weight', 'flow_relative_indices', 'flow_pattern', 'flowWeight_pattern'),
+    *('num_passes', 'use_temporalLoss_after', 'blendWeight'),
 )
 
 
@@ -46,4 +47,16 @@ def describe_video(cmd: FlagTable) -> None:
     cmd.describe(
         'Pictures that are white where the flow of `-flow_pattern` can be trusted, such as'
         ' `reliable_[%d]_{%d}.pgm`; empty compares each flow with that in the other direction.'
+    )
+    cmd.option('-num_passes', 1, 'passes over the whole video')
+    cmd.describe(
+        'Passes over the whole video, forward and backward in turn, each with `-num_iterations` for'
+        ' every frame; 1 paints each frame once, from the one before.'
+    )
+    cmd.option('-use_temporalLoss_after', 8, 'first pass with the temporal loss')
+    cmd.describe('The first of several passes that has the temporal loss.')
+    cmd.option('-blendWeight', 1, 'share of the neighbouring frame')
+    cmd.describe(
+        'How much the neighbour of a frame counts, beside the frame of the last pass, in what a'
+        ' frame starts from in one of several passes.'
     )

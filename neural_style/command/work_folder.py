@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.input_files import Checksums
 from neural_style.files.atomic import write_whole
+from neural_style.files.pillow import to_tensor
 from neural_style.torch7 import image
 
 FORMAT = 1
@@ -28,15 +30,16 @@ HALF_STEP = 0.5 / 255  # of what eight bits cut off, on average
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """A finished frame.  time: seconds on the clip's clock."""
+    """A finished frame.  time: seconds on the clip's clock.  pass_number: of several, from 1."""
 
     number: int
     time: Fraction
     begins_scene: bool
+    pass_number: int = 1
 
     def line(self) -> str:
         """Return the record as a line of JSON."""
-        return json.dumps([self.number, str(self.time), self.begins_scene]) + '\n'
+        return json.dumps([self.number, str(self.time), self.begins_scene, self.pass_number]) + '\n'
 
 
 def work_folder(output_image: str) -> str:
@@ -91,15 +94,15 @@ class WorkFolder:
             for line in file:
                 if not line.endswith('\n'):
                     return
-                number, time, begins_scene = json.loads(line)
-                yield FrameRecord(int(number), Fraction(time), bool(begins_scene))
+                number, time, begins_scene, pass_number = json.loads(line)
+                yield FrameRecord(number, Fraction(time), begins_scene, pass_number)
 
     def save(self, record: FrameRecord, painted: Tensor, final: Tensor | None) -> None:
         """Add a finished frame, (3, H, W), RGB; final: in other colours, or None.
 
         Raises OSError.
         """
-        image.save(self._picture(record.number), painted)
+        image.save(self._picture(record.number, record.pass_number), painted)
         if final is not None:
             image.save(self._final(record.number), final)
         try:
@@ -111,6 +114,9 @@ class WorkFolder:
         except OSError as error:
             raise type(error)(f'{self.path}: cannot write the frames: {error.strerror}') from error
         self.records.append(record)
+        if record.pass_number > 1:
+            with contextlib.suppress(OSError):
+                os.remove(self._picture(record.number, record.pass_number - 1))
 
     def _cut_off(self) -> None:
         """Remove a line that a killed run has left unfinished."""
@@ -119,13 +125,28 @@ class WorkFolder:
             os.truncate(self._file('frames.jsonl'), length)
 
     def painted(self, number: int) -> Tensor:
-        """Return a frame as it was painted: (3, H, W), RGB."""
-        return dequantised(image.load(self._picture(number)))
+        """Return a frame as it was painted in its last pass: (3, H, W), RGB."""
+        return dequantised(image.load(self._picture(number, self._last_pass(number))))
+
+    def frames(self) -> list[FrameRecord]:
+        """Return the last record of each frame, in the order of time."""
+        last = {record.number: record for record in self.records}
+        return sorted(last.values(), key=lambda record: record.time)
+
+    def save_content(self, number: int, frame: Tensor) -> None:
+        """Keep a frame that is to be painted again: (3, H, W), RGB in [0, 1], at 16 bits."""
+        values = frame.clamp(0, 1).mul(65535).round().numpy().astype(np.uint16)
+        np.save(self._file(f'{number}.content.npy'), values)
+
+    def content(self, number: int) -> Tensor:
+        """Return a frame that save_content has kept."""
+        values = np.load(self._file(f'{number}.content.npy'), allow_pickle=False)
+        return torch.from_numpy(values.astype(np.float64)).div_(65535)
 
     def final(self, number: int) -> str:
         """Return the path of the picture of a finished frame."""
         path = self._final(number)
-        return path if os.path.exists(path) else self._picture(number)
+        return path if os.path.exists(path) else self._picture(number, self._last_pass(number))
 
     def file(self, name: str) -> str:
         """Return a path for a file that goes with the folder."""
@@ -135,8 +156,12 @@ class WorkFolder:
         """Remove the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _picture(self, number: int) -> str:
-        return self._file(f'{number}.png')
+    def _last_pass(self, number: int) -> int:
+        return max(r.pass_number for r in self.records if r.number == number)
+
+    def _picture(self, number: int, pass_number: int) -> str:
+        name = f'{number}.png' if pass_number == 1 else f'{number}.{pass_number}.png'
+        return self._file(name)
 
     def _final(self, number: int) -> str:
         return self._file(f'{number}.final.png')
@@ -147,8 +172,7 @@ class WorkFolder:
 
 def quantised(picture: Tensor) -> Tensor:
     """Return a painted frame as it comes back from its file, so that all runs go on alike."""
-    pixels = torch.from_numpy(image.to_bytes(picture)).permute(2, 0, 1)
-    return dequantised(pixels.double() / 255)
+    return dequantised(to_tensor(image.to_bytes(picture), 255))
 
 
 def dequantised(picture: Tensor) -> Tensor:

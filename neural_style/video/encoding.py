@@ -65,21 +65,32 @@ def encode_video(
     crf: float = 17,
     sound: Sound | None = None,
     comment: str | None = None,
-    muxer: str | None = None,
 ) -> None:
     """Write a video; times are those of the clip, and the first frame is shown at 0.
 
     frames: time and pixels, (H, W, 3), RGB, uint8.  An odd last row or column is repeated, for the
-    codecs want even sides.  crf: quality, from 0, the best, to 51.  muxer: the format, by default
-    that of the suffix.  Raises OSError.
+    codecs want even sides.  crf: quality, from 0, the best, to 51. Raises OSError.
     """
-    av = pyav()
-    codec = CODECS[_suffix(muxer or path)]
+    try:
+        _encode(path, frames, clip_format, crf, sound, comment)
+    except pyav().error.FFmpegError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def _encode(
+    path: str,
+    frames: Iterable[tuple[Fraction, np.ndarray]],
+    clip_format: ClipFormat,
+    crf: float,
+    sound: Sound | None,
+    comment: str | None,
+) -> None:
+    codec = CODECS[_suffix(path)]
     options = {'crf': str(round(crf * MAX_CRF[codec] / MAX_CRF['libx264']))}
     options |= {'b': '0'} if codec == 'libvpx-vp9' else {'preset': 'medium'}
     name = _muxer(path)
     flags = {'movflags': '+faststart'} if name in ('mp4', 'mov') else {}
-    with av.open(path, 'w', format=name, options=flags) as output:
+    with pyav().open(path, 'w', format=name, options=flags) as output:
         if comment is not None:
             output.metadata['comment'] = comment
         video = output.add_stream(codec, rate=clip_format.rate, options=options)

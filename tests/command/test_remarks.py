@@ -50,6 +50,8 @@ VAIN = [
     ('-multigpu_strategy 3', 'name several GPUs'),
     ('-parallel tiles', 'name several in -gpu'),
     *((f'-{name} 7', 'on a picture; name a video in -content_image') for name in VIDEO_FLAGS),
+    ('-blendWeight 2 -content_image a.mp4', 'add -num_passes'),
+    ('-frame_iterations 9 -num_passes 2 -content_image a.mp4', 'in several passes; omit it'),
     ('-save_iter 9 -content_image a.mp4', 'on a video, whose frames are saved in the end'),
 ]
 USEFUL = [

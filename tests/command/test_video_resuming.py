@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from small_runs import fail, send
 from written import files, pixels
 
@@ -120,3 +121,11 @@ def test_other_flags_are_refused_with_resume(command, capsys, at_evaluation, cli
     assert main('-resume out.frames -style_weight 3'.split()) == 1
     assert 'the run started with -style_weight 100' in capsys.readouterr().err
     assert main('-resume out.frames -video_crf 30'.split()) == 0
+
+
+def test_frame_in_memory_is_the_one_in_its_file(tmp_path):
+    folder = work_folder.WorkFolder(str(tmp_path / 'frames'))
+    picture = torch.rand(3, 17, 19, dtype=torch.float64) * 1.2 - 0.1
+    os.mkdir(folder.path)
+    folder.save(work_folder.FrameRecord(1, Fraction(0), begins_scene=True), picture, None)
+    assert torch.equal(folder.painted(1), work_folder.quantised(picture))

@@ -84,3 +84,8 @@ def test_sound_that_a_container_cannot_hold_is_named(tmp_path):
     source = write_sound(tmp_path / 'source.mp4', av, pictures=2)
     assert unsupported_sound(str(source), 'out.webm') == ['aac']
     assert unsupported_sound(str(source), 'out.mkv') == []
+
+
+def test_disk_that_refuses_is_an_os_error(tmp_path):
+    with pytest.raises(OSError, match='No such file or directory'):
+        write_clip(tmp_path / 'nowhere' / 'clip.mp4')
