@@ -123,6 +123,7 @@ SHORTER = {
     'benchmarks.precision': '--size 32 --evaluations 2 --seeds 1 --precision fp32',
     'benchmarks.multiscale': '--size 32 --evaluations 2',
     'benchmarks.load': '--runs 1',
+    'benchmarks.video': '--size 32 --evaluations 3 --frames 2 --sequences pan --methods long',
     'tools.small_vgg16': '--crops 4 --side 48 --positions 300 --threads 1',
     'tools.judge_network': '--size 48 --evaluations 1 --weights 20',
     'tools.judge_statistics': '--size 48 --seconds 0.1',

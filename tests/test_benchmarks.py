@@ -10,6 +10,7 @@ COMMANDS = {
     'evaluation': '--sizes 64 --rounds 1 --threads 1',
     'sizes': '--sizes 64 --evaluations 1 --memory 900M',
     'precision': '--size 32 --evaluations 2 --seeds 1 --precision fp32',
+    'video': '--size 32 --evaluations 3 --frames 2 --sequences pan --methods short passes',
     'multiscale': '--size 32 --evaluations 2 --runs 2:1:fp32 1:1:fp32:init=image',
 }
 

@@ -28,6 +28,8 @@ def is_video(path: str) -> bool:
         return False
     if os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES:
         return True
+    if not os.path.isfile(path):  # what is read from a pipe is gone
+        return False
     try:
         with open(path, 'rb') as file:
             header = file.read(12)

@@ -100,6 +100,8 @@ def open_pictures(
 
 def is_animation(path: str) -> bool:
     """Tell whether a file is a GIF, WebP or PNG of several pictures."""
+    if not os.path.isfile(path):  # what is read from a pipe is gone
+        return False
     try:
         with PIL.Image.open(path, formats=('GIF', 'WEBP', 'PNG')) as picture:
             return getattr(picture, 'n_frames', 1) > 1

@@ -1,5 +1,6 @@
 """Pictures on disk are a clip: numbered, in a folder, or in one animated file."""
 
+import os
 from fractions import Fraction
 
 import numpy as np
@@ -96,3 +97,9 @@ def test_picture_is_no_video(tmp_path):
     save(tmp_path, ['a.png'])
     assert not is_video(str(tmp_path / 'a.png')) and not is_animation(str(tmp_path / 'a.png'))
     assert is_video('clip.MP4')
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs named pipes')
+def test_pipe_is_not_read_to_tell_what_it_is(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')  # opening it would wait for ever
+    assert not is_video(str(tmp_path / 'pipe')) and not is_animation(str(tmp_path / 'pipe'))
