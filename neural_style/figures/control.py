@@ -1,12 +1,18 @@
-"""The gallery of Gatys et al. 2017, Controlling Perceptual Factors: colour and scale."""
+"""The gallery of Gatys et al. 2017, Controlling Perceptual Factors: colour, scale, space."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neural_style.figures.galleries import GALLERY
-from neural_style.figures.inputs import Input
+from neural_style.figures.inputs import Input, regions_of
 from neural_style.figures.plan import Cell, InputPanel, Painting, Plan
 
+# Painted on the content image, so that few evaluations are enough.
+SETTINGS: Mapping[str, Any] = {**GALLERY, 'init': 'image', 'lbfgs_max_step': 10}
+SPACES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ('regions', 'region by region, 2 elsewhere', {}),
+    ('regions_match', 'with -color match', {'color': 'match'}),
+)
 FINE, COARSE = 'relu1_1+relu2_1', 'relu3_1+relu4_1+relu5_1'
 COLORS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ('style', 'colours of the style', {}),
@@ -22,7 +28,7 @@ COLORS: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 
 def control(content: Input, styles: Sequence[Input]) -> Plan:
-    """Return paintings with colours and scales of the content and two styles combined.
+    """Return paintings with colours, scales and regions of the content and two styles combined.
 
     The first style gives colours and strokes, the second shapes.
     """
@@ -31,7 +37,7 @@ def control(content: Input, styles: Sequence[Input]) -> Plan:
     def painting(
         name: str, label: str, cell: Cell, used: tuple[Input, ...], changes: dict[str, Any]
     ) -> Painting:
-        return Painting(name, label, cell, content, used, {**GALLERY, **changes})
+        return Painting(name, label, cell, content, used, {**SETTINGS, **changes})
 
     cells = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3)]
     colors = [
@@ -44,7 +50,7 @@ def control(content: Input, styles: Sequence[Input]) -> Plan:
         (2, 1),
         second,
         (first,),
-        {**GALLERY, 'style_layers': FINE.replace('+', ','), 'init': 'image'},
+        {**SETTINGS, 'style_layers': FINE.replace('+', ','), 'style_weight': 1000},
     )
     combined = Painting(
         'combined',
@@ -52,7 +58,7 @@ def control(content: Input, styles: Sequence[Input]) -> Plan:
         (2, 2),
         content,
         (),
-        GALLERY,
+        SETTINGS,
         style_paintings=(strokes,),
     )
     layers = {'style_image_layers': f'{FINE},{COARSE}'}
@@ -67,4 +73,34 @@ def control(content: Input, styles: Sequence[Input]) -> Plan:
         InputPanel(first, f'1: {first.name}', (1, 0)),
         InputPanel(second, f'2: {second.name}', (2, 0)),
     )
-    return Plan((*colors, *scales), panels)
+    spaces, space_panels = spatial(content, styles)
+    return Plan((*colors, *scales, *spaces), (*panels, *space_panels))
+
+
+def spatial(content: Input, styles: Sequence[Input]) -> tuple[list[Painting], list[InputPanel]]:
+    """Return paintings of regions, and panels that show these; none without pictures of regions.
+
+    Regions of the content that the first style has not are painted in the second.
+    """
+    first, second = styles
+    content_regions, style_regions = regions_of(content), regions_of(first)
+    if content_regions is None or style_regions is None:
+        return [], []
+    paintings = [
+        Painting(
+            name,
+            label,
+            (3, column),
+            content,
+            (first, second),
+            {**SETTINGS, **changes},
+            content_regions=content_regions,
+            style_regions=(style_regions,),
+        )
+        for column, (name, label, changes) in enumerate(SPACES, start=2)
+    ]
+    panels = [
+        InputPanel(content_regions, f'regions: {content_regions.name}', (3, 0)),
+        InputPanel(style_regions, f'regions of 1: {style_regions.name}', (3, 1)),
+    ]
+    return paintings, panels

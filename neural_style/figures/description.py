@@ -33,11 +33,12 @@ def caption(
     pooling = 'average' if first.settings.get('pooling') == 'avg' else 'max'
     deviation = first.settings.get('noise_scale')
     noise = f'noise of deviation {deviation:g}' if deviation else 'noise'
+    start = 'the content image' if first.settings.get('init') == 'image' else noise
     choice = ', that of the lowest loss shown' if first.lowest else ''
     sentences += [
         f'Network: {network}{scaling}; {pooling} pooling.',
         f'{arguments.image_size} pixels, {arguments.num_iterations} evaluations of L-BFGS from'
-        f' {noise}, seed {arguments.seed}{choice}.',
+        f' {start}, seed {arguments.seed}{choice}.',
     ]
     if remarks:
         sentences.append('; '.join(remarks) + '.')

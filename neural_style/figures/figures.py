@@ -90,7 +90,7 @@ FIGURES: dict[str, PaperFigure | Gallery] = {
         'style without its colours (-original_colors 1)', TUBINGEN, FIVE, 1, 25, colors
     ),
     'control': Gallery(
-        'control of colour and scale (Gatys et al. 2017)',
+        'control of colour, scale and space (Gatys et al. 2017)',
         TUBINGEN,
         (STARRY_NIGHT, COMPOSITION_VII),
         2,

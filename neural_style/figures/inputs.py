@@ -56,6 +56,12 @@ class Input:
         return f'{self.name} stands for {self.role.file} ({self.role.title})'
 
 
+def regions_of(file: Input) -> Input | None:
+    """Return the picture of a file's regions, NAME_regions.png beside it, if there is one."""
+    path = os.path.splitext(file.path)[0] + '_regions.png'
+    return Input(path, file.flag) if os.path.exists(path) else None
+
+
 def folders() -> list[str]:
     """Return where example images may be: here, in the checkout, or in the user's data folder."""
     return [os.path.join(folder, FOLDER) for folder in places.folders()]

@@ -16,6 +16,7 @@ class Painting:
     name: of its files, without extension.
     settings: keywords of stylize; sizes, seed and devices are those of the whole figure.
     style_paintings: earlier paintings of the figure that are style images after styles.
+    content_regions, style_regions: pictures of the regions of the content and of style images.
     insets: inputs shown small in the corner of the painting.
     unit: losses are divided by this before they are shown.
     lowest: keep the evaluation of the lowest loss, not the last one: L-BFGS without line search
@@ -31,6 +32,8 @@ class Painting:
     style_scale: float = 1
     original_colors: bool = False
     style_paintings: tuple['Painting', ...] = ()
+    content_regions: Input | None = None
+    style_regions: tuple[Input, ...] = ()
     insets: tuple[Input, ...] = ()
     unit: float = 1
     lowest: bool = False
@@ -53,6 +56,17 @@ class Plan:
     panels: tuple[InputPanel, ...] = ()
     row_labels: tuple[str, ...] = ()
     column_labels: tuple[str, ...] = ()
+
+    @property
+    def regions(self) -> list[Input]:
+        """Return the pictures of regions of all paintings, each once."""
+        pictures = [
+            picture
+            for painting in self.paintings
+            for picture in (painting.content_regions, *painting.style_regions)
+            if picture is not None
+        ]
+        return list(dict.fromkeys(pictures))
 
 
 def lettered_plan(

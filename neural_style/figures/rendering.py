@@ -75,6 +75,11 @@ class RenderContext:
         }
         if painting.style_paintings:
             settings['style_paintings'] = list(map(self.settings, painting.style_paintings))
+        if painting.content_regions is not None:
+            settings['content_regions'] = self.checksums[painting.content_regions.path]
+            settings['style_regions'] = [
+                self.checksums[regions.path] for regions in painting.style_regions
+            ]
         return json.loads(json.dumps(settings))
 
 
@@ -140,6 +145,7 @@ def render(
         backend=context.backend,
         callback=progress,
         session=Session(monitored=False),  # its curve shows what is not a number
+        **regions_of(painting),
         **painting.settings,
     )
     if progress.image is not None:
@@ -152,6 +158,16 @@ def render(
     record = make_record(painting, context, progress, round(time.monotonic() - start, 1))
     write_whole(context.record_path(painting), json.dumps(record, indent=1).encode())
     return record
+
+
+def regions_of(painting: Painting) -> dict[str, Any]:
+    """Return the keywords of stylize for the regions of a painting."""
+    if painting.content_regions is None:
+        return {}
+    return {
+        'content_regions': painting.content_regions.path,
+        'style_regions': [regions.path for regions in painting.style_regions],
+    }
 
 
 def make_record(

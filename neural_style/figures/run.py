@@ -58,6 +58,12 @@ class FigureInputs:
         """Every file once."""
         return list({file.path: file for file in (self.content, *self.styles)}.values())
 
+    def read(self, files: Sequence[Input], image_size: float) -> None:
+        """Add the images and checksums of files."""
+        for file in files:
+            self.images[file.path] = load_scaled(file, image_size)
+            self.checksums[file.path] = sha256(file.path)
+
 
 def run(name: str, arguments: Arguments) -> None:
     """Check everything, render what has not been rendered yet, and lay it all out."""
@@ -65,6 +71,7 @@ def run(name: str, arguments: Arguments) -> None:
     devices = choose_devices(parse_gpus(arguments.gpu), arguments.backend)
     inputs = read_inputs(name, arguments)
     plan = make_plan(name, inputs, arguments)
+    inputs.read(plan.regions, arguments.image_size)
     remarks = [file.remark for file in inputs.files if file.remark]
     for remark in remarks:
         warn(remark, PROGRAM)
@@ -103,9 +110,7 @@ def read_inputs(name: str, arguments: Arguments) -> FigureInputs:
         figure.max_styles,
     )
     inputs = FigureInputs(content, styles, {}, {})
-    for file in inputs.files:
-        inputs.images[file.path] = load_scaled(file, arguments.image_size)
-        inputs.checksums[file.path] = sha256(file.path)
+    inputs.read(inputs.files, arguments.image_size)
     return inputs
 
 

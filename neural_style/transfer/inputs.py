@@ -100,7 +100,7 @@ def prepare(
     if settings.paints_grey:
         content, styles = grey(content), [grey(image) for image in styles]
         init = None if init is None else grey(init)
-    styles = _recolored_styles(styles, content, settings, regions)
+    unmatched, styles = styles, _recolored_styles(styles, content, settings, regions)
     contents = [content]
     if settings.recolor_content:
         content = recolor(content, styles, settings.recolor_content)
@@ -110,7 +110,7 @@ def prepare(
         settings.paper_mask if paper_mask is None else as_mask('paper_mask', paper_mask),
         paper_range,
         contents,
-        styles,
+        unmatched,  # where paper still has its own colour
     )
     if regions is not None and mask is not None:
         regions = regions.painted(1 - mask, guides)
