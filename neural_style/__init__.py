@@ -13,6 +13,8 @@ _MODULES = {
     'ContentLoss': 'neural_style.losses.content',
     'DivergenceError': 'neural_style.transfer.divergence',
     'Iterate': 'neural_style.transfer.session',
+    'SavedStyle': 'neural_style.transfer.saved_style',
+    'StyleRecorder': 'neural_style.transfer.saved_style',
     'LossNetwork': 'neural_style.network.loss_network',
     'Settings': 'neural_style.transfer.settings',
     'StyleLoss': 'neural_style.losses.style',

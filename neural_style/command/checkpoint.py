@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 # Flags that may change when a run is resumed: its numbers do not depend on them.
 CHANGEABLE_FLAGS = {
     *('resume', 'preset', 'num_iterations', 'print_iter', 'save_iter', 'output_image'),
-    *('checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality', 'preview'),
+    *('checkpoint', 'checkpoint_iter', 'original_colors', 'style_tint', 'jpeg_quality'),
+    *('preview', 'save_style'),
     *('parallel', 'memory', 'dry_run', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'),
 }
 FORMAT = 2

@@ -27,7 +27,7 @@ def claimed_files(arguments: Arguments, world: World) -> Iterator[None]:
 
 def _claim(arguments: Arguments, stack: contextlib.ExitStack) -> str:
     """Claim the files until the stack is closed; says why one cannot be claimed, or ''."""
-    for flag in ('output_image', 'checkpoint'):
+    for flag in ('output_image', 'checkpoint', 'save_style'):
         path = getattr(arguments, flag)
         if path == '' or path in STDOUT_NAMES:
             continue

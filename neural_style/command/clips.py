@@ -82,6 +82,8 @@ def check_clip(arguments: Arguments) -> ClipOptions:
         raise ValueError('-keep_alpha 1: videos have no transparency; omit it')
     if arguments.page is not None:
         raise ValueError('-preview: shows pictures, not videos; omit it')
+    if arguments.save_style != '':
+        raise ValueError('-save_style: saves the style of a picture; give it in a run of one')
     check_settings(arguments)
     options = clip_options(arguments)
     if arguments.flow_pattern == '' or arguments.flowWeight_pattern == '':

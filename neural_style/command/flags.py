@@ -225,6 +225,13 @@ def describe_extensions(cmd: FlagTable) -> None:
     cmd.option('-keep_alpha', 0, '1: keep the transparency of the content')
     cmd.describe('1 gives a `.png` output image the transparency of the content image.')
 
+    cmd.group('Saved styles')
+    cmd.option('-save_style', '', 'file for the style, to paint with again')
+    cmd.describe(
+        'Save the style in this `.safetensors` file; `-style_image` takes it in the place of the'
+        ' picture, which is then not needed. `docs/styles.md` describes it.'
+    )
+
     cmd.group('Checkpoints')
     cmd.option('-checkpoint', '', 'file for the state of the run')
     cmd.describe(

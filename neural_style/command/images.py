@@ -14,7 +14,8 @@ from neural_style.command import places
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_sides, style_scales
 from neural_style.command.paths import LIST_FLAGS, as_stored, missing_file_hint, split_paths
-from neural_style.command.region_files import read_regions
+from neural_style.command.region_files import Load, read_regions
+from neural_style.command.saved_styles import has_saved_style, read_saved_style
 from neural_style.files.pillow import PipedFile, decoded_bytes
 from neural_style.files.raster import Raster, mapped
 from neural_style.memory import heap
@@ -23,6 +24,7 @@ from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split
 from neural_style.transfer import image_files
 from neural_style.transfer.color import luminance
+from neural_style.transfer.saved_style import SavedStyle
 
 UNCHECKED_BYTES = 64 << 20  # of a picture that is read whatever the limit
 
@@ -31,16 +33,17 @@ UNCHECKED_BYTES = 64 << 20  # of a picture that is read whatever the limit
 class InputImages:
     """RGB in [0, 1], float64.
 
-    content: (3, H, W).  styles: likewise, of sizes of their own.  init: (3, H, W), or None without
-    -init_image.  alpha: of the content, (1, H, W), or None where it is not kept.  mask: the value
-    of -paper_mask, or (1, H, W) of the picture that it names.
+    content: (3, H, W).  styles: likewise, of sizes of their own, or a saved style.
+    init: (3, H, W), or None without -init_image.
+    alpha: of the content, (1, H, W), or None where it is not kept.
+    mask: the value of -paper_mask, or (1, H, W) of the picture that it names.
     regions: arguments of stylize.
     colors: the image whose colours the output gets in the end, the content or the first style.
     reading_peak: bytes that the process needed to read large pictures; 0 without any.
     """
 
     content: Tensor
-    styles: list[Tensor]
+    styles: list[Tensor] | SavedStyle
     init: Tensor | None
     alpha: Tensor | None
     mask: str | Tensor
@@ -83,16 +86,11 @@ def read_images(
     paths = split_paths(arguments.style_image)
     if not paths and (split(arguments.style_layers) or arguments.style_tint == 1):
         raise ValueError(f'-style_image {arguments.style_image}: name at least one picture')
-    by_side = arguments.style_size_by == 'side'
-    styles = [
-        scale_style(
-            load('-style_image', path, needed=scale * size if by_side else math.inf),
-            scale,
-            arguments,
-            width,
-        )
-        for path, scale in zip(paths, style_scales(arguments), strict=True)
-    ]
+    styles: list[Tensor] | SavedStyle
+    if has_saved_style(arguments):
+        styles = read_saved_style(arguments)
+    else:
+        styles = read_styles(arguments, load, width)
 
     init: Tensor | None = None
     if arguments.init_image != '':
@@ -100,13 +98,25 @@ def read_images(
     mask = arguments.paper_mask
     if mask not in ('', 'auto'):
         mask = image.scale_to(mapped(load('-paper_mask', mask), luminance, 1), width, height)
-    regions = read_regions(arguments, load, len(styles))
+    regions = read_regions(arguments, load, len(paths))
     colors = None
     if arguments.keeps_content_colors:
         colors = content
-    elif arguments.style_tint == 1:
+    elif arguments.style_tint == 1 and not isinstance(styles, SavedStyle):
         colors = styles[0]
     return InputImages(content, styles, init, alpha, mask, regions, colors, budget.peak)
+
+
+def read_styles(arguments: Arguments, load: Load, content_width: int) -> list[Tensor]:
+    """Read and scale the style images.  load: reads the file that a flag names."""
+    by_side = arguments.style_size_by == 'side'
+    styles = []
+    paths = split_paths(arguments.style_image)
+    for path, scale in zip(paths, style_scales(arguments), strict=True):
+        needed = scale * arguments.image_size if by_side else math.inf
+        picture = load('-style_image', path, needed=needed)
+        styles.append(scale_style(picture, scale, arguments, content_width))
+    return styles
 
 
 def scale_style(style: Raster, scale: float, arguments: Arguments, content_width: int) -> Tensor:

@@ -33,7 +33,7 @@ DISTRIBUTION = 'neural-style-caffe'  # on the package index
 # Flags that say nothing about the picture.
 FLAGS_NOT_RECORDED = {
     *('output_image', 'preset', 'rerun', 'checkpoint', 'resume', 'preview'),
-    *('flow_pattern', 'flowWeight_pattern'),
+    *('flow_pattern', 'flowWeight_pattern', 'save_style'),
 }
 # Flags that change nothing of it, or no more than the last bits.
 FLAGS_WITHOUT_EFFECT = {

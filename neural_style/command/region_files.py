@@ -13,7 +13,7 @@ from neural_style.transfer.color import luminance
 from neural_style.transfer.flat_colors import FlatPicture, flat_picture
 from neural_style.transfer.region_masks import Masks, RegionMask
 
-Load = Callable[[str, str], Raster]
+Load = Callable[..., Raster]  # of a flag and a path
 
 
 def read_regions(arguments: Arguments, load: Load, style_count: int) -> dict[str, Any]:

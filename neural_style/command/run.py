@@ -23,6 +23,7 @@ from neural_style.command.pipes import connected_pipes
 from neural_style.command.region_files import describe_regions
 from neural_style.command.remarks import make_remarks
 from neural_style.command.report import Report
+from neural_style.command.saved_styles import check_save_style, style_recorder
 from neural_style.command.saving import FinalPicture, OutputImage, StateFile
 from neural_style.command.schedule import make_schedule
 from neural_style.command.signals import Interrupted, Interruption
@@ -53,6 +54,7 @@ def run(
     with contextlib.ExitStack() as stack:
         arguments = stack.enter_context(connected_pipes(arguments, world))
         check_arguments(arguments, world)
+        check_save_style(arguments)
         stack.enter_context(claimed_files(arguments, world))
         checksums = InputChecksums(arguments)
         if recorded_checksums is not None:
@@ -100,6 +102,7 @@ def paint(
             method = functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
         session = Session(
             on_plan=report.on_plan,
+            on_network=style_recorder(arguments, checksums),
             on_evaluation_start=report.before_evaluation,
             resume_from=checkpoint,
             generator=generator,

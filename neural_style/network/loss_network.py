@@ -67,7 +67,7 @@ class LossNetwork(nn.Module):
         **losses: Any,
     ):
         super().__init__()
-        settings = LossSettings(**losses)
+        self.settings = settings = LossSettings(**losses)
         built = insert_losses(cnn, settings, generator)
         self.content_losses, self.style_losses = built.content_losses, built.style_losses
         self.content_names, self.style_names = built.content_names, built.style_names
@@ -76,6 +76,7 @@ class LossNetwork(nn.Module):
         self.world = world
         self.exact = exact
         self._has_small_content = False
+        self.content_side = 0  # the longer side of the content image, in pixels
         self.dtype = PRECISIONS[precision]
         self.scale = INITIAL_FLOAT16_SCALE if self.dtype == torch.float16 else 1.0
         self.runner = LayerRunner(self.dtype)
@@ -140,6 +141,7 @@ class LossNetwork(nn.Module):
 
         image: (3, H, W), preprocessed; or a batch, one for each image to be compared.
         """
+        self.content_side = max(image.shape[-2:])
         image = self.edges.extend(image)
         self._has_small_content = _is_small(image)
         options = self._options(image)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neural_style.errors import SettingError
 from neural_style.transfer.color import grey, recolor
-from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
+from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_mask
 from neural_style.transfer.paper import paper_color, resolve_paper_mask
 from neural_style.transfer.region_masks import (
     ContentRegions,
@@ -18,6 +18,7 @@ from neural_style.transfer.region_masks import (
     as_style_regions,
 )
 from neural_style.transfer.regions import Regions, resolve_regions
+from neural_style.transfer.saved_style import SavedStyle, StyleImages, as_styles, separate
 from neural_style.transfer.settings import (
     Settings,
     parse_layers,
@@ -33,6 +34,7 @@ class Inputs:
     """The images of a run, RGB in [0, 1].
 
     content: (3, H, W).  styles: likewise, of any sizes; blend_weights sum to 1.
+    saved_style: what stands for the style images, or None.
     layer_weights: for each style image its weights at each layer that it serves, one of each style
         term; None if all images serve all layers with their blend_weights.
     init: the image to start from, or None.
@@ -45,6 +47,7 @@ class Inputs:
 
     content: Tensor
     styles: list[Tensor]
+    saved_style: SavedStyle | None
     blend_weights: list[float]
     layer_weights: list[dict[str, list[float]]] | None
     init: Tensor | None
@@ -74,7 +77,7 @@ class Inputs:
 def prepare(
     settings: Settings,
     content_image: Image | Callable[[], Image],
-    style_images: Sequence[Image] | Callable[[], Sequence[Image]],
+    style_images: StyleImages,
     init_image: Image | None = None,
     style_blend_weights: Sequence[float] | None = None,
     paper_mask: Image | None = None,
@@ -86,10 +89,14 @@ def prepare(
     Raises SettingError for images that do not fit each other or the settings, TypeError for what is
     no image.
     """
-    images = content_image, style_images, init_image
-    content, styles, init, released_bytes = _read_images(settings, *images)
+    content, given, init, released_bytes = _read_images(
+        settings, content_image, style_images, init_image
+    )
+    saved_style, styles = separate(
+        given, settings, style_blend_weights, paper_mask, content_regions
+    )
     colors = content if settings.keeps_content_colors else None
-    needs_style = parse_layers('style_layers', settings.style_layers).names
+    needs_style = saved_style is None and parse_layers('style_layers', settings.style_layers).names
     has_paper = paper_mask is not None or settings.paper_mask
     if not styles and (needs_style or settings.recolor_content or has_paper):
         raise SettingError('style_image', 'give at least one')
@@ -105,10 +112,9 @@ def prepare(
     if settings.recolor_content:
         content = recolor(content, styles, settings.recolor_content)
         contents.append(content)
-    paper_range = parse_paper_range(settings.paper_range)
     mask, guides = resolve_paper_mask(
         settings.paper_mask if paper_mask is None else as_mask('paper_mask', paper_mask),
-        paper_range,
+        parse_paper_range(settings.paper_range),
         contents,
         unmatched,  # where paper still has its own colour
     )
@@ -117,6 +123,7 @@ def prepare(
     return Inputs(
         content=content,
         styles=styles,
+        saved_style=saved_style,
         blend_weights=blend_weights,
         layer_weights=layer_weights,
         init=init,
@@ -182,18 +189,18 @@ def _recolored_styles(
 def _read_images(
     settings: Settings,
     content_image: Image | Callable[[], Image],
-    style_images: Sequence[Image] | Callable[[], Sequence[Image]],
+    style_images: StyleImages,
     init_image: Image | None,
-) -> tuple[Tensor, list[Tensor], Tensor | None, int]:
+) -> tuple[Tensor, list[Tensor] | SavedStyle, Tensor | None, int]:
     """Return content, styles and initial image, and the bytes of those that nobody else has."""
     content = as_image('content_image', called(content_image))
-    styles = as_images('style_images', called(style_images))
+    styles = as_styles(called(style_images))
     init = None if init_image is None else as_image('init_image', init_image, UNCLAMPED)
     _check_images(settings, content, init)
     released_bytes = 0
     if callable(content_image) and not settings.keeps_content_colors:
         released_bytes += content.nbytes
-    if callable(style_images):
+    if callable(style_images) and not isinstance(styles, SavedStyle):
         released_bytes += sum(style.nbytes for style in styles)
     return content, styles, init, released_bytes
 

@@ -16,7 +16,7 @@ from neural_style.modes import default_modes
 from neural_style.torch7 import image
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.color import original_colors
-from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_images, as_mask
+from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_mask
 from neural_style.transfer.inputs import called
 from neural_style.transfer.region_masks import (
     ContentRegions,
@@ -24,6 +24,7 @@ from neural_style.transfer.region_masks import (
     as_content_regions,
     as_style_regions,
 )
+from neural_style.transfer.saved_style import SavedStyle, StyleImages, as_styles
 from neural_style.transfer.session import Iterate, Session
 from neural_style.transfer.settings import Settings, make_settings, parse_scales
 from neural_style.transfer.stylize import stylize
@@ -71,7 +72,7 @@ def iterations(sizes: Sequence[int], num_iterations: float) -> list[float]:
 def stylize_multiscale(
     cnn: nn.Sequential | Callable[[], nn.Sequential],
     content_image: Image | Callable[[], Image],
-    style_images: Sequence[Image] | Callable[[], Sequence[Image]],
+    style_images: StyleImages,
     *,
     multiscale: str | int | Sequence[int],
     style_blend_weights: Sequence[float] | None = None,
@@ -94,7 +95,7 @@ def stylize_multiscale(
     settings, pictures = make_settings(settings, keywords)
     cnn = cnn if isinstance(cnn, nn.Sequential) else functools.cache(cnn)
     content = as_image('content_image', called(content_image))
-    styles = as_images('style_images', called(style_images))
+    styles = as_styles(called(style_images))
     pictures = _read_pictures(**pictures)
     sizes = scales(multiscale, max(content.shape[1:]))
     counts = iterations(sizes, settings.num_iterations)
@@ -115,7 +116,7 @@ def stylize_multiscale(
         start = stylize(
             cnn,
             scaled,
-            [_resized(style, factor) for style in styles],
+            _resized_styles(styles, factor),
             style_blend_weights=style_blend_weights,
             init_image=start,
             devices=devices,
@@ -160,6 +161,10 @@ def _finished(result: Tensor, content: Tensor, settings: Settings, session: Sess
 
 def _resized(picture: Tensor, factor: float) -> Tensor:
     return picture if factor == 1 else image.scale(picture, max(picture.shape[1:]) * factor)
+
+
+def _resized_styles(styles: list[Tensor] | SavedStyle, factor: float) -> list[Tensor] | SavedStyle:
+    return styles if isinstance(styles, SavedStyle) else [_resized(x, factor) for x in styles]
 
 
 def _enlarged(result: Tensor, content: Tensor, coarser: Tensor | None) -> Tensor:

@@ -26,6 +26,7 @@ from neural_style.transfer.inputs import Inputs, prepare
 from neural_style.transfer.objective import Objective
 from neural_style.transfer.optimization import history_pairs, optimize
 from neural_style.transfer.preprocessing import deprocess, preprocess
+from neural_style.transfer.saved_style import StyleImages
 from neural_style.transfer.session import Iterate, Session, ignore
 from neural_style.transfer.settings import (
     Settings,
@@ -39,7 +40,7 @@ from neural_style.transfer.targets import capture_targets, guide_style
 def stylize(
     cnn: nn.Sequential | Callable[[], nn.Sequential],
     content_image: Image | Callable[[], Image],
-    style_images: Sequence[Image] | Callable[[], Sequence[Image]],
+    style_images: StyleImages,
     *,
     style_blend_weights: Sequence[float] | None = None,
     init_image: Image | None = None,

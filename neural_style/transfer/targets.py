@@ -74,7 +74,10 @@ def capture_targets(
     logger.info('Capturing content targets')
     logger.info(network.describe(settings.backend))
     network.capture_content(preprocess(inputs.content).float().to(device))
-    (style_targets or StyleTargets()).capture(network, inputs)
+    if inputs.saved_style is not None:
+        network.set_targets(inputs.saved_style.targets_for(network, max(inputs.size)))
+    else:
+        (style_targets or StyleTargets()).capture(network, inputs)
     fits = settings.precision != 'fp16' or all(map(is_finite, network.targets.tensors().values()))
     if not fits and all(map(math.isfinite, inputs.blend_weights)):
         raise SettingError(

@@ -1,0 +1,101 @@
+"""-save_style, and a saved style in the place of -style_image."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.checks import check_writable
+from neural_style.command.input_files import InputChecksums
+from neural_style.command.paths import as_stored, split_paths
+from neural_style.network.loss_network import LossNetwork
+from neural_style.transfer.saved_style import SUFFIX, SavedStyle, StyleRecorder, is_saved_style
+from neural_style.transfer.session import ignore
+
+# Flags beside the pictures that style targets are made from, and the values that tie them to one
+# content image.
+SHAPING_FLAGS = (
+    *('style_scale', 'style_size_by', 'style_blend_weights', 'style_image_layers'),
+    *('luminance_only', 'exif_orientation', 'icc_profile'),
+)
+TIED_TO_CONTENT: dict[str, Callable[[Any], bool]] = {
+    'color': lambda value: value in ('match', 'luminance'),
+    'paper_mask': lambda value: value != '',
+    'content_regions': lambda value: value != '',
+}
+
+
+def has_saved_style(arguments: Arguments) -> bool:
+    """Tell whether -style_image names a saved style."""
+    return any(map(is_saved_style, split_paths(arguments.style_image)))
+
+
+def read_saved_style(arguments: Arguments) -> SavedStyle:
+    """Read the saved style that -style_image names.  Raises OSError and ValueError."""
+    value = arguments.style_image
+    paths = split_paths(value)
+    if len(paths) > 1:
+        raise ValueError(
+            f'-style_image {value}: a saved style cannot be blended with others; name it alone'
+        )
+    if arguments.style_tint == 1:
+        raise ValueError('-style_tint 1: needs the style image, which is not in a saved style')
+    try:
+        return SavedStyle.load(as_stored(paths[0]))
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'-style_image {value}: no such file; -save_style {value} makes it, beside'
+            ' -style_image with the picture'
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f'-style_image {error}') from error
+
+
+def check_save_style(arguments: Arguments) -> None:
+    """Refuse a -save_style that could not be written, or would overwrite anything else."""
+    path = arguments.save_style
+    if path == '':
+        return
+    if not is_saved_style(path):
+        raise ValueError(f'-save_style {path}: name a {SUFFIX} file')
+    check_writable('-save_style', path)
+    if os.path.exists(path):
+        try:
+            SavedStyle.load(path)
+        except (OSError, ValueError):
+            raise ValueError(
+                f'-save_style {path}: the file exists and is no saved style; name another'
+            ) from None
+    if has_saved_style(arguments):
+        raise ValueError(
+            f'-save_style {path}: -style_image {arguments.style_image} is a saved style already;'
+            ' copy that'
+        )
+    for name, is_tied in TIED_TO_CONTENT.items():
+        value = getattr(arguments, name)
+        if is_tied(value):
+            raise ValueError(
+                f'-save_style {path}: with -{name} {value} the style depends on the content image;'
+                f' save it in a run without -{name}'
+            )
+
+
+def style_recorder(
+    arguments: Arguments, checksums: InputChecksums
+) -> Callable[[LossNetwork], None]:
+    """Return the hook on_network that saves the style, if it is to be saved."""
+    if arguments.save_style == '':
+        return ignore
+    inputs = {name: getattr(arguments, name) for name in SHAPING_FLAGS}
+    pictures = checksums.by_flag()['style_image']
+    recorder = StyleRecorder(arguments.save_style, {'style_image': pictures, **inputs})
+
+    def record(network: LossNetwork) -> None:
+        try:
+            recorder(network)
+        except OSError as error:
+            raise type(error)(
+                f'-save_style {arguments.save_style}: cannot be written: {error.strerror}'
+            ) from error
+
+    return record

@@ -1,0 +1,264 @@
+"""Saved styles: the style targets of a run, kept in a file, in the place of the style images."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from loadcaffe.graph import Graph
+from neural_style.errors import SettingError
+from neural_style.files.tensors import read_tensors, write_tensors
+from neural_style.losses.style import StyleLoss
+from neural_style.losses.targets import Targets
+from neural_style.network.loss_network import LossNetwork
+from neural_style.transfer.images import Image, as_images
+from neural_style.transfer.settings import Settings
+from neural_style.transfer.style_layers import parse_image_layers
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = '.safetensors'
+METADATA = 'neural_style.saved_style'  # the key of the file's description
+FORMAT = 1
+# What the description of a network calls its weights.
+WEIGHTS = 'weights'
+
+
+@dataclass(frozen=True)
+class SavedStyle:
+    """The style targets of a network, for images of one or several sizes.
+
+    sizes: the targets by the longer side, in pixels, of the image that they are for; a style image
+        is scaled with it.
+    network: what targets depend on in a network, by name (describe_network).
+    inputs: what the targets were made from, such as checksums of pictures; values that JSON has.
+    """
+
+    sizes: Mapping[int, Targets]
+    network: Mapping[str, Any]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def targets_for(self, network: LossNetwork, size: int) -> Targets:
+        """Return the targets for an image whose longer side has a size; else for the nearest size.
+
+        Raises SettingError for another network than that of the targets.
+        """
+        self._check(network)
+        nearest = min(self.sizes, key=lambda other: (abs(math.log(other / size)), -other))
+        if nearest != size:
+            logger.warning(
+                'the saved style is for images of %s pixels; for %d, that for %d is taken',
+                ', '.join(map(str, sorted(self.sizes))),
+                size,
+                nearest,
+            )
+        targets = self.sizes[nearest]
+        _check_shapes(targets, network)
+        return targets
+
+    def save(self, path: str | Path) -> None:
+        """Write a .safetensors file, whole or not at all.  Raises OSError."""
+        tensors = {
+            f'{size}/{name}': tensor
+            for size, targets in self.sizes.items()
+            for name, tensor in targets.tensors().items()
+        }
+        description = {'format': FORMAT, 'network': self.network, 'inputs': self.inputs}
+        write_tensors(path, tensors, {METADATA: json.dumps(description)})
+
+    @staticmethod
+    def load(path: str | Path) -> 'SavedStyle':
+        """Read what save has written.  Raises OSError, and ValueError for any other file."""
+        tensors, metadata = read_tensors(path)
+        try:
+            description = json.loads(metadata[METADATA])
+            if description['format'] != FORMAT:
+                raise ValueError(f'{path}: a saved style of another version of the program')
+            network, inputs = dict(description['network']), dict(description['inputs'])
+        except (KeyError, TypeError, json.JSONDecodeError):
+            raise ValueError(f'{path}: not a saved style of this program') from None
+        return SavedStyle(_targets_by_size(path, tensors), network, inputs)
+
+    def _check(self, network: LossNetwork) -> None:
+        """Raise SettingError where a network would have other targets."""
+        for name, value in describe_network(network).items():
+            saved = self.network.get(name)
+            if saved == value:
+                continue
+            if name == WEIGHTS:
+                problem = 'the saved style was made with another network; give its `model_file`'
+            else:
+                problem = f'the saved style was made with `{name}` {saved}, not {value}; give that'
+            raise SettingError('style_image', f'{problem}, or save the style again')
+
+
+# What stylize takes as style images.
+StyleImages = Sequence[Image] | SavedStyle | Callable[[], Sequence[Image] | SavedStyle]
+
+
+@dataclass(frozen=True)
+class StyleRecorder:
+    """Saves the style targets of a run in a file: a hook, Session(on_network=StyleRecorder(path)).
+
+    Runs for several sizes with the same network and inputs share a file; another one is replaced.
+    path: of a .safetensors.  inputs: as in SavedStyle.
+    """
+
+    path: str | Path
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, network: LossNetwork) -> None:
+        """Add a network's style targets to the file.
+
+        Raises OSError, and SettingError for targets that belong to one content image.
+        """
+        if any(loss.guides != [None] for loss in network.style_losses):
+            raise SettingError(
+                'save_style',
+                'regions and bare paper belong to one content image; save the style without them',
+            )
+        if network.world.rank:
+            return
+        targets = network.targets
+        sizes = {network.content_side: Targets(style=targets.style, statistic=targets.statistic)}
+        saved = SavedStyle(sizes, describe_network(network), self.inputs)
+        with contextlib.suppress(OSError, ValueError):
+            former = SavedStyle.load(self.path)
+            if (former.network, former.inputs) == (saved.network, dict(saved.inputs)):
+                saved = SavedStyle({**former.sizes, **sizes}, saved.network, saved.inputs)
+        saved.save(self.path)
+
+
+def as_styles(images: Any) -> 'list[Tensor] | SavedStyle':
+    """Return style images as as_images does; or a saved style, given as such or by its path.
+
+    Raises SettingError for a saved style beside others.
+    """
+    if isinstance(images, SavedStyle):
+        return images
+    single = images if isinstance(images, list | tuple) else [images]
+    if not any(isinstance(style, SavedStyle) or is_saved_style(style) for style in single):
+        return as_images('style_images', images)
+    if len(single) > 1:
+        raise SettingError(
+            'style_image', 'a saved style cannot be blended with others; give it alone'
+        )
+    (style,) = single
+    return style if isinstance(style, SavedStyle) else SavedStyle.load(style)
+
+
+def separate(
+    styles: list[Tensor] | SavedStyle,
+    settings: Settings,
+    style_blend_weights: Any,
+    paper_mask: Any,
+    content_regions: Any,
+) -> tuple[SavedStyle | None, list[Tensor]]:
+    """Return a saved style, or None, and the style images.
+
+    Raises SettingError for settings that need the images in whose place a saved style is.
+    """
+    if not isinstance(styles, SavedStyle):
+        return None, styles
+    uses = {
+        'recolor_content': settings.recolor_content != 0,
+        'color': settings.color in ('match', 'luminance'),
+        'paper_mask': settings.paper_mask != '' or paper_mask is not None,
+        'style_image_layers': bool(parse_image_layers(settings.style_image_layers)),
+        'style_blend_weights': style_blend_weights is not None,
+        'content_regions': content_regions is not None,
+    }
+    for name, is_used in uses.items():
+        if is_used:
+            raise SettingError(name, 'needs the style images, and a saved style has none; omit it')
+    return styles, []
+
+
+def is_saved_style(path: Any) -> bool:
+    """Tell whether a path has the suffix of a saved style."""
+    return isinstance(path, str | os.PathLike) and os.fspath(path).lower().endswith(SUFFIX)
+
+
+def describe_network(network: LossNetwork) -> dict[str, Any]:
+    """Return what style targets depend on in a network, by the names of its settings.
+
+    The weights are those of the layers up to the last style loss, as a SHA-256.
+    """
+    settings = network.settings
+    return {
+        'style_layers': ','.join(network.style_names),
+        'style_statistic': network.targets.statistic,
+        'losses': settings.losses,
+        'pooling': settings.pooling,
+        'padding': settings.padding,
+        'precision': str(network.dtype).removeprefix('torch.'),
+        WEIGHTS: _checksum(network),
+    }
+
+
+def _checksum(network: LossNetwork) -> str:
+    """Return the SHA-256 of the weights that style features depend on."""
+    checksum, missing = hashlib.sha256(), len(network.style_losses)
+    for layer in network.chunks.modules():
+        if isinstance(layer, StyleLoss):
+            missing -= 1
+            if missing == 0:
+                break
+        for weights in layer.parameters(recurse=False):
+            checksum.update(weights.detach().cpu().contiguous().numpy().data)
+    return checksum.hexdigest()
+
+
+def _targets_by_size(path: str | Path, tensors: Mapping[str, Tensor]) -> dict[int, Targets]:
+    """Return the targets of a file's tensors, SIZE/style:TERM:LAYER.  Raises ValueError."""
+    by_size: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        size, _, target = name.partition('/')
+        if not size.isdecimal() or not 0 < int(size) < 1 << 31:
+            raise ValueError(f'{path}: {name!r} is not the name of a target')
+        by_size.setdefault(int(size), {})[target] = tensor
+    if not by_size:
+        raise ValueError(f'{path}: there are no targets in it')
+    sizes = {}
+    for number, targets in by_size.items():
+        try:
+            sizes[number] = Targets.from_tensors(targets)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
+    return sizes
+
+
+def _check_shapes(targets: Targets, network: LossNetwork) -> None:
+    """Raise SettingError for targets that cannot be those of a network's layers."""
+    is_sound = sorted(targets.style) == sorted(network.style_names)
+    for name, loss in zip(network.style_names, network.style_losses, strict=True):
+        channels = _channels_before(network, loss)
+        is_sound = is_sound and all(
+            target.is_floating_point()
+            and (channels is None or tuple(target.shape) == loss.compared.shape(channels))
+            for target in targets.style[name]
+        )
+        is_sound = is_sound and len(targets.style[name]) == 1
+    if not is_sound:
+        raise SettingError('style_image', 'the saved style is damaged; save it again')
+
+
+def _channels_before(network: LossNetwork, loss: StyleLoss) -> int | None:
+    """Return how many channels a style loss sees; None in a network with branches."""
+    channels = None
+    for layer in network.chunks.modules():
+        if isinstance(layer, Graph):
+            return None
+        if layer is loss:
+            return channels
+        if isinstance(layer, nn.Conv2d):
+            channels = layer.out_channels
+    return None

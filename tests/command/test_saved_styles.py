@@ -1,0 +1,117 @@
+"""-save_style, and a saved style in the place of -style_image."""
+
+import shutil
+
+import pytest
+from written import content_of, files, pixels, recipe_of
+
+FEW = ('-num_iterations', 3, '-print_iter', 1)
+
+
+@pytest.fixture
+def saved(small_command):
+    """Save a style in s.safetensors; the picture is out.png."""
+    assert small_command(*FEW, '-save_style', 's.safetensors') == 0
+
+
+def test_saved_style_paints_the_same_picture(capsys, small_command, saved):
+    former = capsys.readouterr().out.splitlines()
+    assert small_command(*FEW, '-style_image', 's.safetensors', '-output_image', 'again.png') == 0
+    losses = [line for line in capsys.readouterr().out.splitlines() if 'loss' in line.lower()]
+    assert (pixels('again.png') == pixels('out.png')).all()
+    assert losses == [line for line in former if 'loss' in line.lower()]
+
+
+def test_saving_changes_neither_picture_nor_recipe(small_command, saved):
+    assert small_command(*FEW, '-output_image', 'without.png') == 0
+    assert (pixels('without.png') == pixels('out.png')).all()
+    assert recipe_of('without.png')['flags'] == recipe_of('out.png')['flags']
+
+
+def test_picture_of_a_saved_style_is_repeated_from_its_recipe(small_command, saved, data):
+    assert small_command(*FEW, '-style_image', 's.safetensors', '-output_image', 'a.png') == 0
+    inputs = {flag: name for flag, name, _ in recipe_of('a.png')['inputs']}
+    assert inputs['style_image'] == 's.safetensors'
+    flags = ('-rerun', 'a.png', '-style_image', 's.safetensors', '-output_image', 'b.png')
+    assert small_command(*flags) == 0
+    assert (pixels('a.png') == pixels('b.png')).all()
+
+
+def test_scales_are_saved_and_painted_from(small_command):
+    flags = (*FEW, '-multiscale', 2)
+    assert small_command(*flags, '-save_style', 's.safetensors') == 0
+    assert small_command(*flags, '-style_image', 's.safetensors', '-output_image', 'b.png') == 0
+    assert (pixels('b.png') == pixels('out.png')).all()
+
+
+def test_sizes_of_one_style_share_a_file(small_command, saved, capsys):
+    assert small_command(*FEW, '-image_size', 40, '-save_style', 's.safetensors') == 0
+    for size in (32, 40):
+        assert small_command(*FEW, '-image_size', size, '-style_image', 's.safetensors') == 0
+    assert 'is taken' not in capsys.readouterr().err
+
+
+def test_several_processes_save_and_paint(small_command):
+    flags = (*FEW, '-parallel', 'tiles', '-gpu', '-1,-1', '-image_size', 64)
+    assert small_command(*flags, '-save_style', 's.safetensors') == 0
+    assert small_command(*flags, '-style_image', 's.safetensors', '-output_image', 'b.png') == 0
+    assert (pixels('b.png') == pixels('out.png')).all()
+
+
+@pytest.mark.parametrize(
+    ('flags', 'message'),
+    [
+        (('-save_style', 'style.png'), '-save_style style.png: name a .safetensors file'),
+        (('-save_style', 'no/s.safetensors'), '-save_style no/s.safetensors: cannot write in no'),
+        (
+            ('-save_style', 's.safetensors', '-color', 'match'),
+            'with -color match the style depends on the content image',
+        ),
+        (
+            ('-save_style', 's.safetensors', '-paper_mask', 'auto'),
+            'with -paper_mask auto the style depends on the content image',
+        ),
+        (
+            ('-style_image', 'none.safetensors'),
+            '-style_image none.safetensors: no such file; -save_style none.safetensors makes it',
+        ),
+    ],
+)
+def test_bad_flags_are_refused(small_command, capsys, flags, message):
+    assert small_command(*flags) == 1
+    assert message in capsys.readouterr().err
+    assert files() == []
+
+
+@pytest.mark.parametrize(
+    ('flags', 'message'),
+    [
+        (('-style_tint', 1), '-style_tint 1: needs the style image'),
+        (('-paper_mask', 'auto'), '-paper_mask: needs the style images'),
+        (('-color', 'match'), '-color: needs the style images'),
+        (('-pooling', 'avg'), 'was made with -pooling max, not avg'),
+        (('-save_style', 'b.safetensors'), 'is a saved style already; copy that'),
+    ],
+)
+def test_flags_that_do_not_fit_a_saved_style_are_refused(
+    small_command, saved, capsys, flags, message
+):
+    assert small_command('-style_image', 's.safetensors', '-output_image', 'b.png', *flags) == 1
+    assert message in capsys.readouterr().err
+    assert files() == ['out.png', 's.safetensors']
+
+
+def test_saved_style_beside_a_picture_is_refused(small_command, saved, capsys, data):
+    shutil.copy(data / 'inputs' / 'strokes.jpg', 'strokes.jpg')
+    assert small_command('-style_image', 's.safetensors,strokes.jpg') == 1
+    assert 'cannot be blended with others; name it alone' in capsys.readouterr().err
+
+
+def test_file_that_is_no_saved_style_is_kept(small_command, capsys):
+    with open('model.safetensors', 'w') as file:
+        file.write('weights of somebody')
+    assert small_command('-save_style', 'model.safetensors') == 1
+    assert 'the file exists and is no saved style; name another' in capsys.readouterr().err
+    assert content_of('model.safetensors') == b'weights of somebody'
+    assert small_command('-style_image', 'model.safetensors') == 1
+    assert '-style_image model.safetensors: damaged, or not' in capsys.readouterr().err
