@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
@@ -103,9 +104,11 @@ def is_animation(path: str) -> bool:
     if not os.path.isfile(path):  # what is read from a pipe is gone
         return False
     try:
-        with PIL.Image.open(path, formats=('GIF', 'WEBP', 'PNG')) as picture:
-            return getattr(picture, 'n_frames', 1) > 1
-    except (OSError, ValueError, SyntaxError):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # whoever reads the picture speaks of its size
+            with PIL.Image.open(path, formats=('GIF', 'WEBP', 'PNG')) as picture:
+                return getattr(picture, 'n_frames', 1) > 1
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
         return False
 
 
