@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.checks import check_output_image
 from neural_style.command.claims import ClaimedError
 from neural_style.command.finished import FinishedPictures
 from neural_style.command.folders import batch_pictures
@@ -56,6 +57,7 @@ def batch_jobs(arguments: Arguments, world: World) -> list[Arguments]:
             f'-content_regions {arguments.content_regions}: the regions are those of a single'
             ' picture; name it in -content_image'
         )
+    check_batch_output(arguments.output_image)
     if arguments.resume != '':
         raise ValueError('-resume: continues a single picture; name it in -content_image')
     every, last = arguments.save_iter, arguments.num_iterations
@@ -70,6 +72,17 @@ def batch_jobs(arguments: Arguments, world: World) -> list[Arguments]:
         )
         for content, name in zip(pictures.paths, names, strict=True)
     ]
+
+
+def check_batch_output(output_image: str) -> None:
+    """Refuse at the start a name by which none of the pictures could be saved."""
+    if output_image.endswith(('/', os.sep)) and not os.path.isdir(output_image):
+        raise ValueError(f'-output_image {output_image}: there is no such folder; make it')
+    sample = with_suffix(output_image, 'x')
+    try:
+        check_output_image(sample)
+    except ValueError as error:
+        raise ValueError(str(error).replace(sample, output_image)) from None
 
 
 def run_batch(
@@ -165,4 +178,4 @@ def summary(outcomes: Sequence[str], number: int, world: World) -> str:
     if len(outcomes) < number:
         parts.append(f'{number - len(outcomes)} not finished')
     share = f' (process {world.rank + 1} of {world.size})' if world.size > 1 else ''
-    return f'{number} pictures{share}: {", ".join(parts)}'
+    return f'{number} picture{"s" * (number != 1)}{share}: {", ".join(parts)}'

@@ -53,8 +53,9 @@ def is_clip(arguments: Arguments) -> bool:
     content = arguments.content_image
     if is_video(content) or (is_pattern(content) and not os.path.exists(content)):
         return True
-    has_frames = os.path.isdir(content) or is_animation(content)
-    return has_frames and is_clip_name(arguments.output_image)
+    if not is_clip_name(arguments.output_image):
+        return False
+    return os.path.isdir(content) or is_animation(content)
 
 
 def is_clip_name(path: str) -> bool:

@@ -8,6 +8,7 @@ from neural_style.command import recipe as recipes
 from neural_style.command.arguments import Arguments
 from neural_style.command.input_files import input_files
 from neural_style.files.checksum import sha256
+from neural_style.files.pillow import check_pixels
 
 
 class FinishedPictures:
@@ -39,6 +40,9 @@ class FinishedPictures:
             files = [(flag, file) for flag, file in input_files(job) if os.path.isfile(file)]
             if [file[:2] for file in recorded] != [(f, os.path.basename(p)) for f, p in files]:
                 return False
-            return [file[2] for file in recorded] == [self._sha256(file) for _, file in files]
+            if [file[2] for file in recorded] != [self._sha256(file) for _, file in files]:
+                return False
+            check_pixels(path)
+            return True
         except (OSError, ValueError):
             return False

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from neural_style.command import recipe as recipes
@@ -129,7 +129,7 @@ def _results(paths: Sequence[str], output_image: str) -> list[str]:
 
 def _of_list(path: str) -> Pictures:
     pictures = Pictures()
-    for line in map(intended_path, _lines(path)):
+    for line in _listed(_lines(path), os.path.dirname(path)):
         if line in pictures.paths:
             pictures.left_out[line] = 'listed twice'
         else:
@@ -137,15 +137,36 @@ def _of_list(path: str) -> Pictures:
     return pictures
 
 
+def _listed(lines: Sequence[str], folder: str) -> Iterator[str]:
+    """Yield the paths that are meant: without quotes, in the current folder or that of the list.
+
+    A line that begins with # and names no file is a comment.
+    """
+    for line in lines:
+        bare = line[1:-1] if len(line) > 1 and line[0] == line[-1] in ('"', "'") else line
+        paths = [intended_path(line), intended_path(bare), os.path.join(folder, bare)]
+        path = next(filter(os.path.lexists, paths), paths[0])
+        if os.path.lexists(path) or not line.startswith('#'):
+            yield path
+
+
 def _lines(path: str) -> list[str]:
+    if not os.path.exists(path):
+        raise ValueError(f'-content_image {path}: not a list of pictures: there is no such file')
+    if is_image(path):
+        raise ValueError(f'-content_image {path}: a picture, and no list; rename it')
     try:
         with open(path, 'rb') as file:
             content = file.read()
         # as Windows writes it, or its PowerShell
         wide = content.startswith((b'\xff\xfe', b'\xfe\xff'))
         text = content.decode('utf-16' if wide else 'utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f'-content_image {path}: not a list of pictures: {error}') from error
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'-content_image {path}: not a list of pictures: text in neither UTF-8 nor UTF-16'
+        ) from error
+    except OSError as error:
+        raise ValueError(f'-content_image {path}: {error.strerror}') from error
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -175,6 +176,10 @@ def load_raster(
     """
     budget = budget or ReadingBudget(math.inf)
     stored = as_stored(path)
+
+    if os.path.isdir(stored):
+        several = ', or several, separated by commas' if flag == '-style_image' else ''
+        raise ValueError(f'{flag} {path}: a folder; name a picture{several}')
 
     def check(picture: PIL.Image.Image) -> None:
         try:

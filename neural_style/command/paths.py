@@ -1,5 +1,6 @@
 """Paths as people write them: with ~ where no shell expands it, and blanks around them."""
 
+import glob
 import os
 import re
 import unicodedata
@@ -60,6 +61,14 @@ def split_paths(text: str) -> list[str]:
 
 def missing_file_hint(path: str) -> str:
     """Say why there may be no file of a name; '' if nobody knows."""
+    if os.path.islink(path):
+        return f'it is a link to {os.readlink(path)}, which is missing'
+    if path.endswith(('/', os.sep)):
+        return 'there is no such folder'
+    if glob.glob(path):
+        return 'a pattern in quotes names no file; name the files, or a folder in -content_image'
+    if ',' in path and all(os.path.exists(intended_path(name)) for name in split(path)):
+        return 'this flag takes one; -content_image takes a folder, or a .txt file, of several'
     if re.match(r'[a-z]+://', path):
         return 'this is an address; download the file, and name it'
     bare = ''.join(letter for letter in path if letter not in QUOTES + '"\'')

@@ -17,7 +17,7 @@ from torch import Tensor
 from neural_style.command import checkpoint as checkpoints
 from neural_style.command.arguments import Arguments
 from neural_style.command.input_files import InputChecksums
-from neural_style.command.terminal import warn
+from neural_style.command.terminal import one_line, warn
 from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.torch7 import image
 from neural_style.transfer.checkpoint import Checkpoint
@@ -82,7 +82,7 @@ class FinalPicture:
     def remark(self) -> str:
         """Say where the picture is, in full, and what it replaced."""
         replaced = '; it replaced an earlier picture' if self.replaced else ''
-        return f'the picture is in {os.path.abspath(self.path)}{replaced}'
+        return f'the picture is in {one_line(os.path.abspath(self.path))}{replaced}'
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,16 @@ def load_pixels(image: PIL.Image.Image) -> None:
         image.load()
 
 
+def check_pixels(path: Source) -> None:
+    """Raise ValueError for a JPEG, PNG or PPM that has not all of its pixels."""
+    with open_image(path) as file:
+        file_format = detect_format(file)
+        if file_format is None:
+            raise ValueError(f'{path}: not a JPEG, PNG or PPM image')
+        with decoder_errors(path, file_format):
+            load_pixels(open_with_pillow(file, (file_format,)))
+
+
 def draft(image: PIL.Image.Image, needed: float) -> None:
     """Let a JPEG of more than MAX_PIXELS be reduced by its decoder, by 2, 4 or 8.
 

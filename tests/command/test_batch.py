@@ -195,3 +195,35 @@ def test_processes_share_the_pictures(folder):
     assert (done.returncode, done.stderr) == (0, '')
     assert outputs(folder) == ['out_scene.png', 'out_strokes.png']
     assert done.stdout.count('Capturing content targets') == 1, 'the first process paints one'
+
+
+def test_result_that_is_cut_off_is_painted_again(folder, capsys):
+    assert main([*FLAGS, '-content_image', 'in']) == 0
+    path = folder / 'out_scene.png'
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    assert main([*FLAGS, '-content_image', 'in']) == 0
+    assert path.read_bytes() == content
+    assert '2 pictures: 1 painted, 1 already there' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('output', 'problem'),
+    [
+        ('missing/', 'there is no such folder; make it'),
+        ('missing/o.png', 'cannot write in missing'),
+        ('o.bmp', 'name a .png'),
+    ],
+)
+def test_output_that_no_picture_can_have_is_refused_once(folder, capsys, output, problem):
+    assert main([*FLAGS, '-content_image', 'in', '-output_image', output]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.count('\n') == 1
+    assert captured.err.startswith(f'neural_style: -output_image {output}: {problem}')
+
+
+@pytest.mark.parametrize('flag', ['-style_image', '-init_image'])
+def test_folder_in_the_place_of_a_picture_is_named(folder, capsys, flag):
+    assert main([*FLAGS, '-init', 'image', '-content_image', 'in/scene.jpg', flag, 'in']) == 1
+    several = ', or several, separated by commas' if flag == '-style_image' else ''
+    assert f'{flag} in: a folder; name a picture{several}\n' in capsys.readouterr().err

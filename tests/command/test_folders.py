@@ -104,3 +104,46 @@ def test_a_picture_that_is_listed_twice_is_painted_once(tmp_path):
     pictures = batch_pictures(str(path), 'out.png')
     assert pictures.paths == ['a.png', 'b.png']
     assert pictures.remark() == 'left out: a.png (listed twice)'
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'a.png\nsub/b.png\n',  # the current folder's
+        '# mine\n\n  "a.png" \r\n\'sub/b.png\'\n#\n',
+        '~/a.png\nsub/b.png',
+    ],
+)
+def test_list_may_have_comments_and_quotes(tmp_path, monkeypatch, text):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    os.mkdir('sub')
+    for path in ('a.png', 'sub/b.png'):
+        stored(tmp_path, random_image(), name=path)
+    (tmp_path / 'list.txt').write_text(text)
+    paths = batch_pictures('list.txt', 'o.png').paths
+    assert [os.path.relpath(path) for path in paths] == ['a.png', 'sub/b.png']
+
+
+def test_list_names_pictures_beside_it_as_well(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkdir('sub')
+    for path in ('sub/a.png', 'sub/#b.png'):
+        stored(tmp_path, random_image(), name=path)
+    (tmp_path / 'sub' / 'list.txt').write_text('a.png\n#b.png\nmissing.png\n')
+    paths = batch_pictures('sub/list.txt', 'o.png').paths
+    assert paths == ['sub/a.png', 'sub/#b.png', 'missing.png']
+
+
+@pytest.mark.parametrize(
+    ('content', 'problem'),
+    [(None, 'no such file'), (b'\xff\xd8', 'neither UTF-8'), ('picture', 'a picture, and no list')],
+)
+def test_list_that_is_none_is_refused(tmp_path, content, problem):
+    path = tmp_path / 'list.txt'
+    if content == 'picture':
+        stored(tmp_path, random_image(), name='list.txt')
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=f'-content_image {path}: .*{problem}'):
+        batch_pictures(str(path), 'o.png')

@@ -99,3 +99,23 @@ def test_split_paths_knows_commas_in_names(tmp_path, monkeypatch):
     assert split_paths('a.jpg,,b.jpg') == ['a.jpg', '', 'b.jpg']
     (tmp_path / 'a.jpg,b.jpg').touch()
     assert split_paths('a.jpg,b.jpg') == ['a.jpg', 'b.jpg']
+
+
+@pytest.mark.parametrize(
+    ('path', 'hint'),
+    [
+        ('link.jpg', 'a link to nowhere, which is missing'),
+        ('missing/', 'no such folder'),
+        ('*.jpg', 'a pattern in quotes'),
+        ('a.jpg,b.jpg', 'this flag takes one'),
+        ('a.jpg,c.jpg', ''),
+        ('[x].jpg', ''),
+    ],
+)
+def test_hint_says_why_a_path_names_no_file(tmp_path, monkeypatch, path, hint):
+    monkeypatch.chdir(tmp_path)
+    for name in ('a.jpg', 'b.jpg'):
+        (tmp_path / name).touch()
+    os.symlink('nowhere', 'link.jpg')
+    assert hint in missing_file_hint(path)
+    assert hint or missing_file_hint(path) == ''
