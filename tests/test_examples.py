@@ -13,6 +13,7 @@ from samples import ROOT
 from servers import folder_server, running
 
 from neural_style.torch7 import image
+from neural_style.transfer.region_masks import as_content_regions
 
 OWN = ['harbour', 'horse', 'ink_horse', 'ink_landscape', 'qinglu', 'swirls', 'waves']
 
@@ -34,6 +35,14 @@ def test_the_pictures_are_what_the_script_draws(tmp_path):
     )
     # Other versions of the libraries may round a byte here and there.
     assert np.abs(drawn - kept).mean() < 1
+
+
+@pytest.mark.parametrize(('name', 'regions'), [('harbour', 3), ('swirls', 2)])
+def test_pictures_of_regions_are_flat_and_fit_their_pictures(name, regions):
+    folder = ROOT / 'examples' / 'inputs'
+    picture = as_content_regions(folder / f'{name}_regions.png')
+    assert len(picture.colors) == regions and min(picture.shares()) > 0.1
+    assert picture.labels.shape == image.load(folder / f'{name}.jpg').shape[1:]
 
 
 @pytest.fixture

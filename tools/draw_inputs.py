@@ -1,19 +1,21 @@
 """Draw the project's own example pictures: python -m tools.draw_inputs [FOLDER]
 
-Writes content and style pictures to FOLDER (examples/inputs unless given).  They are drawn from
-fixed seeds, so the same versions of numpy, scipy and Pillow always draw the same pictures.
+Writes content and style pictures, and their regions, to FOLDER (examples/inputs unless given).
+They are drawn from fixed seeds, so the same versions of numpy, scipy and Pillow always draw the
+same pictures.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from tools.drawing.canvas import jpeg
+from tools.drawing.canvas import jpeg, png
 from tools.drawing.harbour import harbour
 from tools.drawing.horse import horse
 from tools.drawing.ink_horse import ink_horse
 from tools.drawing.ink_landscape import ink_landscape
 from tools.drawing.qinglu import qinglu
+from tools.drawing.regions import harbour_regions, swirls_regions
 from tools.drawing.swirls import swirls
 from tools.drawing.waves import waves
 
@@ -25,6 +27,8 @@ PICTURES = {
     'waves.jpg': waves,
     'horse.jpg': horse,
     'qinglu.jpg': qinglu,
+    'harbour_regions.png': harbour_regions,
+    'swirls_regions.png': swirls_regions,
 }
 
 
@@ -41,7 +45,7 @@ def main(argv):
     folder = args.folder
     folder.mkdir(parents=True, exist_ok=True)
     for name in args.names or PICTURES:
-        data = jpeg(PICTURES[name]())
+        data = (png if name.endswith('.png') else jpeg)(PICTURES[name]())
         (folder / name).write_bytes(data)
         print(f'{folder / name}: {len(data) // 1000} kB')
 

@@ -111,6 +111,13 @@ def reduce(picture):
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
+def png(image):
+    """Encode as PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, 'PNG', optimize=True)
+    return buffer.getvalue()
+
+
 def jpeg(image, limit=295_000):
     """Encode as JPEG at the best quality that stays under limit bytes."""
     for quality in range(95, 30, -1):
