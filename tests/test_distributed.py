@@ -136,10 +136,13 @@ def losses(out):
 STYLES = ','.join(str(DATA / 'inputs' / f'{name}.jpg') for name in ('strokes', 'waves'))
 CONTROL = ('-style_image', STYLES, '-style_image_layers', 'all,relu3_1+relu4_1')
 CONTROL += ('-style_scale', '1,0.5', '-color', 'match')
+PICTURE = str(ROOT / 'examples' / 'inputs' / 'harbour_regions.png')
+REGIONS = ('-style_image', STYLES, '-content_regions', PICTURE, '-region_weights', '1,0.5,0')
 
 
 @pytest.mark.parametrize(
-    ('control', 'iterations'), [((), 6), pytest.param(CONTROL, 4, marks=pytest.mark.slow)]
+    ('control', 'iterations'),
+    [((), 6), *(pytest.param(flags, 4, marks=pytest.mark.slow) for flags in (CONTROL, REGIONS))],
 )
 def test_several_processes_print_what_one_prints(tmp_path, one_thread, control, iterations):
     flags = (*control, '-num_iterations', str(iterations), '-print_iter', '1')
@@ -148,7 +151,9 @@ def test_several_processes_print_what_one_prints(tmp_path, one_thread, control, 
         process = command(tmp_path, *flags, '-output_image', f'{gpu}.png', gpu=gpu)
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0
-        assert re.fullmatch(r'neural_style: the picture is in .*\n', err)
+        assert re.fullmatch(
+            r'(neural_style: -content_regions .*\n)?neural_style: the picture is in .*\n', err
+        )
         printed.append(out)
     assert re.sub(r'loss: .*', '', printed[0]) == re.sub(r'loss: .*', '', printed[1])
     assert losses(printed[0])[:7] == pytest.approx(losses(printed[1])[:7], rel=2e-5)
