@@ -27,7 +27,11 @@ def read_regions(arguments: Arguments, load: Load, style_count: int) -> dict[str
         split_paths(value) for value in (arguments.content_regions, arguments.style_regions)
     )
     if not paths:
-        return {'style_regions': style_paths} if style_paths else {}
+        if style_paths:
+            raise SettingError(
+                'style_regions', 'there are no `content_regions` that they could serve; name them'
+            )
+        return {}
     if len(paths) == 1:
         pictures = [_flat_picture('style_regions', path, load) for path in style_paths]
         return {

@@ -69,6 +69,7 @@ REFUSED = [
     ('-content_regions nosuch.png', '-content_regions nosuch.png: no such file'),
     ('-content_regions {inputs}/scene.jpg', 'scene.jpg: this is no picture of flat colours;'),
     ('-style_regions content.png', '-style_regions: there are no -content_regions'),
+    ('-style_regions nosuch.png', '-style_regions: there are no -content_regions'),
     (
         '-content_regions content.png -region_weights 1',
         '-region_weights: 1 weights for 2 regions: #ff0000, #0000ff',
