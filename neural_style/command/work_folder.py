@@ -53,6 +53,7 @@ class WorkFolder:
     def __init__(self, path: str):
         self.path = path
         self.records: list[FrameRecord] = []
+        self._length = 0  # of frames.jsonl, in bytes
 
     def exists(self) -> bool:
         return os.path.isfile(self._file('state.json'))
@@ -82,6 +83,7 @@ class WorkFolder:
             if state['format'] != FORMAT or not isinstance(state['settings'], dict):
                 raise ValueError
             self.records = list(self._read_records())
+            self._length = sum(len(record.line()) for record in self.records)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f'-resume {self.path}: these are not the frames of an interrupted run'
@@ -114,15 +116,15 @@ class WorkFolder:
         except OSError as error:
             raise type(error)(f'{self.path}: cannot write the frames: {error.strerror}') from error
         self.records.append(record)
+        self._length += len(record.line())
         if record.pass_number > 1:
             with contextlib.suppress(OSError):
                 os.remove(self._picture(record.number, record.pass_number - 1))
 
     def _cut_off(self) -> None:
         """Remove a line that a killed run has left unfinished."""
-        length = sum(len(record.line()) for record in self.records)
         if os.path.exists(self._file('frames.jsonl')):
-            os.truncate(self._file('frames.jsonl'), length)
+            os.truncate(self._file('frames.jsonl'), self._length)
 
     def painted(self, number: int) -> Tensor:
         """Return a frame as it was painted in its last pass: (3, H, W), RGB."""
@@ -157,7 +159,8 @@ class WorkFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _last_pass(self, number: int) -> int:
-        return max(r.pass_number for r in self.records if r.number == number)
+        records = reversed(self.records)
+        return next(record.pass_number for record in records if record.number == number)
 
     def _picture(self, number: int, pass_number: int) -> str:
         name = f'{number}.png' if pass_number == 1 else f'{number}.{pass_number}.png'

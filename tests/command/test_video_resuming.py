@@ -13,7 +13,7 @@ import torch
 from small_runs import fail, send
 from written import files, pixels
 
-from neural_style.command import work_folder
+from neural_style.command import video_output, work_folder
 from neural_style.command.process import main
 from neural_style.video.clip import Selection
 from neural_style.video.opening import open_clip
@@ -129,3 +129,18 @@ def test_frame_in_memory_is_the_one_in_its_file(tmp_path):
     os.mkdir(folder.path)
     folder.save(work_folder.FrameRecord(1, Fraction(0), begins_scene=True), picture, None)
     assert torch.equal(folder.painted(1), work_folder.quantised(picture))
+
+
+def test_disk_that_fills_while_encoding_loses_nothing(command, capsys, clip, monkeypatch):
+    def refuse(path, frames, *options, **others):
+        next(iter(frames))
+        fail(OSError(errno.ENOSPC, 'No space left on device', path))()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(video_output, 'encode_video', refuse)
+        assert command(f'-content_image {clip} {SHORT}') == 1
+    error = capsys.readouterr().err
+    assert 'out.mp4: cannot write the video: No space left' in error and 'after frame 4' in error
+    assert command(f'-content_image {clip} {SHORT}') == 0
+    assert 'Iteration' not in capsys.readouterr().out
+    assert len(read('out.mp4')) == 4 and files() == ['clip.mp4', 'out.mp4']
