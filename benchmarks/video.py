@@ -2,7 +2,7 @@
 
     python -m benchmarks.video [--model CAFFEMODEL] [--size 96] [--evaluations 30] [--frames 8] \\
         [--sequences pan zoom parallax occluder] [--methods single start short long] \\
-        [--temporal_weight 1000]
+        [--temporal_weight 1000] [--clip FILE.webp]
 
 Each sequence is drawn by tools/drawing/sequences.py, so that its flow is known, and painted with
 swirls by the command:
@@ -18,6 +18,7 @@ of them.  The warping error is the mean
 of (frame − earlier frame moved along the known flow)² over what is seen in both, in grey levels²;
 1 compares with the frame before, 4 with the fourth before.  Style and content are the losses of the
 painted frames, the means over all but the first; seconds are those of a frame after the first.
+--clip writes the source and the painted frames side by side, of the last sequence.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -36,11 +38,14 @@ from benchmarks.charts import new_row, new_table
 from benchmarks.painting import load_network
 from neural_style import Iterate, load, save, scale, stylize
 from neural_style.command.process import main as neural_style
+from neural_style.torch7.image import to_bytes
+from neural_style.video.animations import write_animation
 from neural_style.video.consistency import warp
 from tools.drawing.sequences import NAMES, MovingPicture, sequence
 
 STYLE = Path(__file__).resolve().parents[1] / 'examples' / 'inputs' / 'swirls.jpg'
 PASSES = 4
+RATE = 8  # frames per second of a clip
 METHODS = {
     'single': ['-init', 'random,random', '-temporal_weight', '0'],
     'start': ['-temporal_weight', '0'],
@@ -56,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--frames', type=int, default=8)
     parser.add_argument('--sequences', nargs='+', default=['pan', 'zoom', 'parallax', 'occluder'])
     parser.add_argument('--methods', nargs='+', default=list(METHODS))
+    parser.add_argument('--clip', type=Path)
     parser.add_argument('--temporal_weight', type=float, default=1e3)
     args = parser.parse_args(argv)
     assert {*args.sequences} <= {*NAMES}
@@ -64,6 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     new_table('sequence', 'method', 'error 1', 'error 4', 'style', 'content', 'seconds')
     for name in args.sequences:
         picture = sequence(name, args.size * 3 // 4, args.size)
+        columns = [[picture.frame(time) for time in range(args.frames)]]
         for method in args.methods:
             shorter = args.evaluations if method == 'single' else max(args.evaluations // 2, 1)
             flags = ['-num_iterations', f'{args.evaluations},{shorter}', *METHODS[method]]
@@ -74,6 +81,7 @@ def main(argv: list[str] | None = None) -> int:
             for layer_flag, value in layers(args).items():
                 flags += [f'-{layer_flag}', value]
             frames, seconds = painted(picture, args.frames, args.model, flags)
+            columns.append(frames)
             losses = [
                 distances(cnn, picture.frame(time), style, frames[time], layers(args))
                 for time in range(1, args.frames)
@@ -83,6 +91,10 @@ def main(argv: list[str] | None = None) -> int:
             )
             errors = [f'{warping_error(picture, frames, step):.1f}' for step in (1, 4)]
             new_row(name, method, *errors, f'{style_loss:.3g}', f'{content_loss:.3g}', seconds)
+        if args.clip:
+            rows = [torch.cat(row, 2) for row in zip(*columns, strict=True)]
+            pairs = [(Fraction(time, RATE), to_bytes(row)) for time, row in enumerate(rows)]
+            write_animation(str(args.clip), pairs, Fraction(RATE), quality=80)
     return 0
 
 

@@ -1,13 +1,18 @@
-"""Sequences of pictures with known flow: camera pan, zoom, parallax, a walking occluder, a cut."""
+"""Sequences of pictures with known flow: pan, zoom, parallax, an occluder, a photograph, a cut."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-NAMES = ('pan', 'zoom', 'parallax', 'occluder', 'cut')
+from neural_style import load, scale
+
+HARBOUR = Path(__file__).resolve().parents[2] / 'examples' / 'inputs' / 'harbour.jpg'
+NAMES = ('pan', 'zoom', 'parallax', 'occluder', 'harbour', 'cut')
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,21 @@ class Layer:
             )
             total += torch.tensor(color, dtype=x.dtype).view(3, *([1] * x.dim())) * wave
         return (0.5 + total / 7).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Photograph(Layer):
+    """A picture, (3, H, W), RGB, as the texture of a plane."""
+
+    picture: Tensor | None = None
+
+    def color(self, time: int, x: Tensor, y: Tensor) -> Tensor:
+        assert self.picture is not None
+        height, width = self.picture.shape[1:]
+        a, b = self.coordinates(time, x, y)
+        grid = torch.stack((2 * a / (width - 1) - 1, 2 * b / (height - 1) - 1), -1)
+        options = {'padding_mode': 'reflection', 'align_corners': True}
+        return functional.grid_sample(self.picture[None], grid[None], **options)[0]
 
 
 @dataclass(frozen=True)
@@ -122,6 +142,13 @@ def sequence(name: str, height: int = 72, width: int = 96) -> MovingPicture:
     if name == 'occluder':
         walker = Layer(6, lambda t: (1, 0.15 * width + 5 * t, 0.55 * height), 0.2 * height)
         return MovingPicture(size, [walker, Layer(7, lambda t: (1, 0, 0))])
+    if name == 'harbour':
+        picture = scale(load(HARBOUR), 1.3 * max(size))
+
+        def pose(t: int) -> tuple[float, float, float]:
+            return 1.006**t, -0.01 * width * t, -0.1 * height
+
+        return MovingPicture(size, [Photograph(0, pose, picture=picture)])
     if name == 'cut':
         return MovingPicture(size, [pan], 4, [Layer(8, lambda t: (1, 1.7 * t, 0))])
     raise ValueError(f'{name}: there are {", ".join(NAMES)}')
