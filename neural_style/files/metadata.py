@@ -1,12 +1,16 @@
 """Metadata of PNG and JPEG files, left out where a decoder stumbles over them."""
 
+import contextlib
 import io
 import logging
 import os
 import struct
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, TypeVar
+
+import PIL.Image
 
 from neural_style.files.pillow import Source, detect_format
 
@@ -21,6 +25,7 @@ PNG_KEPT = {b'tRNS', b'eXIf'}  # if they are sound
 TRANSPARENCY_BYTES = {0: 2, 2: 6, 3: 1}
 MAX_PROFILE_BYTES = 64 << 20  # unpacked
 SOS, COM = 0xDA, 0xFE  # markers of JPEG
+END_MARKER = b'\xff\xd9'
 # Lengths of the segments of JFIF and Adobe, which say how colours are stored.
 JPEG_KEPT = {0xE0: 14, 0xEE: 12}
 APPLICATION_SEGMENTS = range(0xE0, 0xF0)
@@ -40,19 +45,51 @@ def read_despite_metadata(path: Source, file: BinaryIO, reader: Callable[[Binary
     try:
         return reader(file)
     except ValueError as error:
-        # one without a cause is a refusal, such as of too many pixels, and no decoder's
-        stripped = None if error.__cause__ is None else without_metadata(file)
+        if error.__cause__ is None:  # a refusal, such as of too many pixels, and no decoder's
+            raise
+        ended = with_end_marker(file)
+        if ended is not None:
+            logger.warning('%s: it has all its pixels, but no marker at its end', path)
+            return reader(ended)
+        stripped = without_metadata(file)
         if stripped is None:
             raise
         try:
             result = reader(stripped)
         except ValueError:
             raise error from error.__cause__
-        reason = str(error.__cause__ or 'damaged').rstrip('.')
+        is_vague = isinstance(error.__cause__, PIL.UnidentifiedImageError)
+        reason = 'damaged' if is_vague else str(error.__cause__).rstrip('.')
         logger.warning(
             '%s: its metadata were ignored, since they cannot be read (%s)', path, reason
         )
         return result
+
+
+def with_end_marker(file: BinaryIO) -> io.BytesIO | None:
+    """Return a JPEG with the marker that its end lacks; None for others, or if pixels are missing.
+
+    Where the data end before the pixels do, a decoder makes pixels of what follows them, so these
+    must not depend on it.  A progressive JPEG may lack a scan, which nobody would see.
+    """
+    if detect_format(file) != 'JPEG':
+        return None
+    file.seek(0)
+    content = file.read()
+    if content.endswith(END_MARKER):
+        return None
+    images = []
+    with contextlib.suppress(Exception), warnings.catch_warnings():  # as decoders fail
+        warnings.simplefilter('ignore')
+        for filling in (b'\x55', b'\xaa'):
+            ended = io.BytesIO(content + 64 * filling + END_MARKER)
+            image = PIL.Image.open(ended, formats=['JPEG'])
+            image.load()
+            images.append(image)
+    is_complete = len(images) == 2 and images[0].tobytes() == images[1].tobytes()
+    if not is_complete or 'progressive' in images[0].info:
+        return None
+    return io.BytesIO(content + END_MARKER)
 
 
 def without_metadata(file: BinaryIO) -> StrippedFile | None:

@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -79,9 +80,7 @@ def read_raster(
         picture = _open(path, file, torch7_format)
         check(picture)
         turn = _orientation(path, picture) if exif_orientation else 1
-        profile = None
-        if icc_profile:
-            profile = picture.info.get('icc_profile') or profile_of(file)
+        profile = _usable_profile(path, picture, profile_of(file)) if icc_profile else None
         if torch7_format and not profile and not grey_with_alpha:
             pixels = image.decode(path, file, needed, turn)
             picture = _open(path, file, torch7_format) if alpha else picture
@@ -100,11 +99,17 @@ def read_raster(
 
 def _orientation(path: Source, picture: PIL.Image.Image) -> int:
     """Return the orientation of the EXIF data; 1, with a warning, if they are damaged."""
-    try:
-        return picture.getexif().get(ORIENTATION, 1)
-    except Exception as error:  # as decoders fail
-        logger.warning('%s: its EXIF data were ignored, since they are damaged (%s)', path, error)
-        return 1
+    problem, orientation = '', None
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter('always')
+        try:
+            orientation = picture.getexif().get(ORIENTATION)
+        except Exception as error:  # as decoders fail
+            problem = str(error)
+    if orientation is None and (problem or told):
+        problem = (problem or str(told[0].message)).rstrip(' .')
+        logger.warning('%s: its EXIF data were ignored, since they are damaged (%s)', path, problem)
+    return orientation or 1
 
 
 def comment(path: Source) -> str | None:
@@ -206,6 +211,33 @@ def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:
     return picture
 
 
+def _usable_profile(path: Source, picture: PIL.Image.Image, stripped: bytes | None) -> bytes | None:
+    """Return the ICC profile of a picture; None, with a warning, for one that cannot be used.
+
+    stripped: the profile of a file that had to be read without its metadata.
+    """
+    profile = picture.info.get('icc_profile') or stripped
+    if not profile:
+        # Pillow leaves out one whose chunk is damaged, or of which a segment is missing
+        segments = [content for _, content in getattr(picture, 'applist', [])]
+        is_there = 'icc_profile' in picture.info
+        if is_there or any(content.startswith(b'ICC_PROFILE') for content in segments):
+            logger.warning('%s: its ICC profile was ignored, since it is damaged', path)
+        return None
+    try:
+        color_space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space
+    except (OSError, ImageCms.PyCMSError) as error:
+        logger.warning('%s: its ICC profile was ignored, since it is damaged (%s)', path, error)
+        return None
+    if picture.mode in PROFILE_MODES.get(color_space, ('', set()))[1]:
+        return profile
+    logger.warning(
+        '%s: its ICC profile was ignored, since it is for %s, not %s',
+        *(path, color_space.strip(), picture.mode),
+    )
+    return None
+
+
 def _to_srgb(path: Source, picture: PIL.Image.Image, profile: bytes) -> PIL.Image.Image:
     """Convert an image with an ICC profile to sRGB."""
     if picture.mode.startswith('I;16'):
@@ -214,9 +246,7 @@ def _to_srgb(path: Source, picture: PIL.Image.Image, profile: bytes) -> PIL.Imag
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         color_space = source.profile.xcolor_space
-        mode, fitting_modes = PROFILE_MODES.get(color_space, ('', set()))
-        if picture.mode not in fitting_modes:
-            raise ValueError(f'is for {color_space.strip()}, not {picture.mode}')
+        mode, _ = PROFILE_MODES[color_space]
         srgb = ImageCms.createProfile('sRGB')
         picture = _opaque(picture).convert(mode)
         converted = ImageCms.profileToProfile(picture, source, srgb, outputMode='RGB')

@@ -62,10 +62,10 @@ def test_icc_profile_of_grey_is_converted(tmp_path):
     assert bytes_of(read(path, icc_profile=True))[:, 0, 0] == pytest.approx(128, abs=2)
 
 
-def test_icc_profile_for_another_colour_space_is_refused(tmp_path):
+def test_icc_profile_for_another_colour_space_is_ignored_and_told(tmp_path, caplog):
     path = stored(tmp_path, random_image(mode='CMYK'), 'TIFF', icc_profile=srgb_profile())
-    with pytest.raises(ValueError, match='is for RGB, not CMYK'):
-        read(path, icc_profile=True)
+    assert torch.equal(read(path, icc_profile=True), read(path))
+    assert 'its ICC profile was ignored, since it is for RGB, not CMYK' in caplog.text
 
 
 def test_icc_profile_of_a_16_bit_picture_is_converted_at_8_bits(tmp_path):
@@ -75,13 +75,27 @@ def test_icc_profile_of_a_16_bit_picture_is_converted_at_8_bits(tmp_path):
 
 
 @pytest.mark.parametrize('profile', [b'no profile', b'\0' * 200])
-def test_damaged_icc_profile_is_refused(tmp_path, profile):
-    path = stored(tmp_path, random_image(), icc_profile=profile)
-    assert read(path).shape == (3, 5, 7)
-    with pytest.raises(
-        ValueError, match='picture: its ICC profile cannot be used .*-icc_profile 0'
-    ):
-        read(path, icc_profile=True)
+@pytest.mark.parametrize('image_format', ['PNG', 'JPEG', 'TIFF', 'WEBP'])
+def test_damaged_icc_profile_is_ignored_and_told(tmp_path, caplog, profile, image_format):
+    path = stored(tmp_path, random_image(), image_format, icc_profile=profile)
+    assert torch.equal(read(path, icc_profile=True), read(path))
+    assert f'{path}: its ICC profile was ignored, since it is damaged' in caplog.text
+
+
+def test_icc_profile_that_is_not_all_there_is_told(tmp_path, caplog):
+    path = stored(tmp_path, random_image(), 'JPEG')
+    segment = b'ICC_PROFILE\0\1\3' + bytes(40)
+    content = path.read_bytes()
+    segment = b'\xff\xe2' + (len(segment) + 2).to_bytes(2, 'big') + segment
+    path.write_bytes(content[:2] + segment + content[2:])
+    assert read(path, icc_profile=True).shape == (3, 5, 7)
+    assert 'its ICC profile was ignored, since it is damaged' in caplog.text
+
+
+def test_damaged_exif_data_of_a_png_are_told(tmp_path, caplog):
+    path = stored(tmp_path, random_image(), exif=b'MM\0*garb')
+    assert read(path, exif_orientation=True).shape == (3, 5, 7)
+    assert 'its EXIF data were ignored, since they are damaged' in caplog.text
 
 
 @pytest.mark.parametrize('image_format, mode', [('PNG', 'RGBA'), ('PNG', 'LA'), ('WEBP', 'RGBA')])

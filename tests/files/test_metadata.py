@@ -123,3 +123,22 @@ def comment(text):
 @pytest.mark.parametrize('content', [b'', b'\x89PNG', b'\xff\xd8\xff', b'GIF89a', b'P6'])
 def test_other_files_are_not_stripped(content):
     assert without_metadata(io.BytesIO(content)) is None
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'L', 'CMYK'])
+def test_jpeg_without_its_end_marker_is_read(tmp_path, caplog, mode):
+    path = stored(tmp_path, random_image(mode=mode, size=(40, 30)), 'JPEG')
+    want, content = read(path), path.read_bytes()
+    path.write_bytes(content[:-2])
+    assert read(path).tolist() == want.tolist()
+    assert f'{path}: it has all its pixels, but no marker at its end' in caplog.text
+
+
+@pytest.mark.parametrize('progressive', [False, True])
+@pytest.mark.parametrize('missing', [5, 20, 300])
+def test_jpeg_without_its_last_pixels_is_refused(tmp_path, missing, progressive):
+    image = random_image(size=(40, 30))
+    path = stored(tmp_path, image, 'JPEG', progressive=progressive)
+    path.write_bytes(path.read_bytes()[:-missing])
+    with pytest.raises(ValueError, match='damaged or unsupported JPEG image'):
+        read(path)
