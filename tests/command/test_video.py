@@ -160,6 +160,33 @@ def test_first_frame_is_painted_coarse_to_fine(command, capsys, numbered):
     assert re.findall(r'^Iteration 1 / (\d)', printed, re.M) == ['6', '3', '2']
 
 
+@pytest.mark.parametrize(
+    'flags',
+    [
+        '-optimizer adam -normalize_gradients',
+        '-padding reflect -fourier_decay 0.5',
+        '-luminance_only 1 -style_tint 1 -paper_mask auto -paper_range 0.3,0.6',
+        '-color match -style_statistic mean_std -losses neural_style',
+        '-num_passes 2 -multiscale 2 -color content',
+    ],
+)
+def test_flags_of_pictures_are_those_of_frames(command, capsys, numbered, flags):
+    flags = f'-content_image {numbered(2)} {flags} -output_image out_%d.png -num_iterations 2'
+    assert command(flags) == 0
+    assert capsys.readouterr().out.count('Frame 2 of') == 1
+    assert np.ptp(pixels('out_2.png')) > 0
+
+
+@pytest.mark.slow
+def test_frames_that_processes_share_are_those_of_one(command, numbered):
+    flags = f'-content_image {numbered(2)} -image_size 160 {SHORT} -output_image'
+    assert command(f'{flags} out_%d.png') == 0
+    assert command(f'{flags} shared_%d.png -gpu -1,-1 -parallel tiles') == 0
+    for number in (1, 2):
+        pair = [pixels(f'{name}_{number}.png').astype(int) for name in ('out', 'shared')]
+        assert np.abs(pair[0] - pair[1]).max() <= 1  # of rounding
+
+
 def test_broken_picture_in_the_middle_is_left_out(command, capsys, numbered):
     pattern = numbered(3)
     with open('f2.png', 'wb') as file:
