@@ -1,6 +1,7 @@
 """Pictures through pipes: - is stdin or stdout, and a FIFO such as <(...) can be read once only."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.input_files import IMAGE_INPUTS, named_paths
 from neural_style.command.paths import as_stored
 from neural_style.command.saving import STDOUT_NAMES
+from neural_style.command.terminal import warn
 from neural_style.distributed import World
 from neural_style.files.pillow import PipedFile
 
@@ -37,6 +39,13 @@ def connected_pipes(arguments: Arguments, world: World) -> Iterator[Arguments]:
             ' or a pipe'
         )
     stream = binary_stream(sys.stdout)
+    if isinstance(stream, io.TextIOBase):
+        raise ValueError(
+            f'-output_image {arguments.output_image}: stdout is an object of the program around'
+            ' this one that takes text only; name a file'
+        )
+    if world.rank == 0 and 'save_iter' in arguments.typed and arguments.save_iter > 0:
+        warn(f'-save_iter {arguments.save_iter}: has no effect with the picture on stdout')
     # intermediate pictures would have no names
     arguments = replace(arguments.with_values(save_iter=0), picture_stream=stream)
     with contextlib.redirect_stdout(sys.stderr):

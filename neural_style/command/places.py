@@ -39,7 +39,12 @@ def find(path: str) -> str | None:
 
 def is_searched(path: str) -> bool:
     """Tell whether a path that a flag gives has the form of those that the program knows."""
-    return path.startswith(('models/', 'examples/inputs/'))
+    return normalized(path).startswith(('models/', 'examples/inputs/'))
+
+
+def normalized(path: str) -> str:
+    """Return a relative path as the program writes it: models/x for ./models/x and the like."""
+    return os.path.normpath(path).replace(os.sep, '/')
 
 
 def find_named(path: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from neural_style.distributed import World
 from neural_style.network.devices import CPU, parse_gpus
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.multiscale import iterations, scales
-from neural_style.transfer.settings import parse_layers
+from neural_style.transfer.settings import parse_layers, parse_scales
 from neural_style.transfer.style_layers import ALL
 
 Rule = tuple[str, Callable[[Arguments], bool], str]
@@ -30,7 +30,9 @@ def flags_without_effect(arguments: Arguments, world: World) -> Iterator[str]:
     """Yield a line for each flag of the command line that changes nothing beside the others."""
     for name, is_vain, reason in rules(world):
         if name in arguments.typed and is_vain(arguments):
-            yield f'-{name} {getattr(arguments, name)}: has no effect {reason}'
+            # the embedded network has put its own in that one's place
+            value = '' if name == 'proto_file' else f' {getattr(arguments, name)}'
+            yield f'-{name}{value}: has no effect {reason}'
 
 
 def rules(world: World) -> list[Rule]:
@@ -164,9 +166,19 @@ def loss_rules() -> list[Rule]:
 
 
 def interval_rules() -> list[Rule]:
-    """Return the rules of what happens every so many iterations."""
+    """Return the rules of what happens at the start, and every so many iterations."""
     never = 'within the -num_iterations; give a smaller number'
+    begun = 'with -resume, which continues a run that has begun; omit it, or -resume'
     return [
+        *(
+            (name, lambda a: a.resume != '', begun)
+            for name in ('seed', 'init', 'init_image', 'noise_scale', 'precision')
+        ),
+        (
+            'multiscale',
+            lambda a: parse_scales(a.multiscale) == [1],
+            'with a single scale; give 2 or more',
+        ),
         ('print_iter', lambda a: a.print_iter > most_iterations(a), never),
         ('save_iter', lambda a: a.save_iter > a.num_iterations, never),
         (

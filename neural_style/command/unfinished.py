@@ -16,7 +16,8 @@ def continued(job: Arguments) -> Arguments | None:
     """
     path = state_path(job)
     names = frozenset(job.values) - {'resume'}  # so that none is taken from the state
-    candidate = replace(job.with_values(resume=path), explicit=names)
+    # whoever typed the flags did not ask for the state
+    candidate = replace(job.with_values(resume=path), explicit=names, typed=frozenset())
     try:
         if not os.path.isfile(path) or not is_checkpoint(path):
             return None

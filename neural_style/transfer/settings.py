@@ -269,6 +269,8 @@ def parse_multigpu_strategy(multigpu_strategy: str | Sequence[int]) -> list[int]
 def parse_memory_limit(memory: str | int) -> int | None:
     """Return the bytes of the setting memory; None for what is free."""
     if isinstance(memory, str):
+        if memory.isdecimal() and int(memory) < 1 << 20:
+            raise SettingError('memory', f'so many bytes are too few; is {memory}G meant?', memory)
         return parse_memory(memory) if memory else None
     if memory <= 0:
         raise SettingError('memory', 'give bytes, such as 4G or 500M', memory)

@@ -107,7 +107,9 @@ def test_the_picture_goes_to_stdout_and_the_text_to_stderr(
     with monkeypatch.context() as patch:
         patch.setattr(sys, 'stdout', stream)
         assert small_command('-output_image', name, '-save_iter', 1, '-print_iter', 1) == 0
-    assert 'Iteration 1 / 1' in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert 'Iteration 1 / 1' in told
+    assert '-save_iter 1: has no effect with the picture on stdout' in told
     with PIL.Image.open(io.BytesIO(stream.getvalue())) as picture:
         assert pixels_of(picture) == expected
     assert files() == []
@@ -121,6 +123,13 @@ def test_a_terminal_gets_no_picture(small_command, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'stdout', Stream(tty=True))
     assert small_command('-output_image', '-') == 1
     assert 'stdout is a terminal; redirect it' in capsys.readouterr().err
+
+
+def test_an_object_that_takes_text_only_gets_no_picture(small_command, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'stdout', io.StringIO())
+    assert small_command('-output_image', '-') == 1
+    assert '-output_image -: stdout is an object' in capsys.readouterr().err
+    assert files() == []
 
 
 def test_a_picture_that_stdout_refuses_is_saved_in_a_file(small_command, monkeypatch, capsys):

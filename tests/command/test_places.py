@@ -1,5 +1,6 @@
 """Files that the program knows by relative names, in the folders where they may be."""
 
+import os
 import subprocess
 import sys
 
@@ -49,6 +50,9 @@ def test_file_of_another_form_is_expected_where_its_name_says(other_folders):
     located, remark = places.find_named('models/a')
     assert located == str(checkout / 'models/a')
     assert remark == f'there is no models/a in the current folder: using {located}'
+    for name in ('./models/a', 'models//a', 'models/../models/a'):
+        located, remark = places.find_named(name)
+        assert os.path.samefile(located, checkout / 'models/a') and remark
 
 
 def test_script_is_named_so_that_it_runs_from_the_current_folder(other_folders, monkeypatch):

@@ -11,6 +11,10 @@ from neural_style.distributed import SINGLE_PROCESS
 VAIN = [
     ('-init_image a.jpg', 'add -init image'),
     ('-learning_rate 1', 'add -optimizer adam'),
+    *((f'-{name} -resume c', 'omit it, or -resume') for name in ('seed 1', 'noise_scale 2')),
+    ('-init image -resume c', 'omit it, or -resume'),
+    ('-precision bf16 -resume c', 'omit it, or -resume'),
+    ('-multiscale 1', 'give 2 or more'),
     ('-adam_beta1 0.8', 'add -optimizer adam'),
     ('-adam_beta2 0.8', 'add -optimizer adam'),
     ('-adam_epsilon 1', 'add -optimizer adam'),

@@ -144,3 +144,8 @@ def test_settings_do_not_change():
 def test_values_of_other_types_are_refused_by_the_name(name, value):
     with pytest.raises(SettingError, match=f'^`{name}`'):
         Settings(**{name: value})
+
+
+def test_memory_without_a_unit_is_a_slip():
+    with pytest.raises(SettingError, match='`memory` 4: .* is 4G meant?'):
+        Settings(memory='4')
