@@ -13,7 +13,7 @@ from neural_style.distributed import World
 from neural_style.network.devices import CPU, parse_gpus
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.multiscale import iterations, scales
-from neural_style.transfer.settings import parse_layers, parse_scales
+from neural_style.transfer.setting_forms import parse_layers, parse_scales
 from neural_style.transfer.style_layers import ALL
 
 Rule = tuple[str, Callable[[Arguments], bool], str]

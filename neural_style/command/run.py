@@ -37,7 +37,8 @@ from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.divergence import DivergenceError
 from neural_style.transfer.multiscale import stylize_multiscale
 from neural_style.transfer.session import Session
-from neural_style.transfer.settings import Settings, parse_layers
+from neural_style.transfer.setting_forms import parse_layers
+from neural_style.transfer.settings import Settings
 from neural_style.transfer.stylize import stylize
 
 

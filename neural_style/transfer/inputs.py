@@ -19,12 +19,12 @@ from neural_style.transfer.region_masks import (
 )
 from neural_style.transfer.regions import Regions, resolve_regions
 from neural_style.transfer.saved_style import SavedStyle, StyleImages, as_styles, separate
-from neural_style.transfer.settings import (
-    Settings,
+from neural_style.transfer.setting_forms import (
     parse_layers,
     parse_paper_range,
     parse_region_weights,
 )
+from neural_style.transfer.settings import Settings
 from neural_style.transfer.style_colors import recolored_style
 from neural_style.transfer.style_layers import parse_image_layers, weights_by_layer
 

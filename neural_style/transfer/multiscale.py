@@ -26,7 +26,8 @@ from neural_style.transfer.region_masks import (
 )
 from neural_style.transfer.saved_style import SavedStyle, StyleImages, as_styles
 from neural_style.transfer.session import Iterate, Session
-from neural_style.transfer.settings import Settings, make_settings, parse_scales
+from neural_style.transfer.setting_forms import parse_scales
+from neural_style.transfer.settings import Settings, make_settings
 from neural_style.transfer.stylize import stylize
 
 logger = logging.getLogger(__name__)

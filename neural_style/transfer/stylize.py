@@ -28,12 +28,8 @@ from neural_style.transfer.optimization import history_pairs, optimize
 from neural_style.transfer.preprocessing import deprocess, preprocess
 from neural_style.transfer.saved_style import StyleImages
 from neural_style.transfer.session import Iterate, Session, ignore
-from neural_style.transfer.settings import (
-    Settings,
-    make_settings,
-    parse_layers,
-    parse_multigpu_strategy,
-)
+from neural_style.transfer.setting_forms import parse_layers, parse_multigpu_strategy
+from neural_style.transfer.settings import Settings, make_settings
 from neural_style.transfer.targets import capture_targets, guide_style
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from neural_style import Settings
 from neural_style.errors import SettingError
-from neural_style.transfer.settings import (
+from neural_style.transfer.setting_forms import (
     parse_layers,
     parse_memory_limit,
     parse_multigpu_strategy,
