@@ -2,7 +2,7 @@
 
     python -m benchmarks.video [--model CAFFEMODEL] [--size 96] [--evaluations 30] [--frames 8] \\
         [--sequences pan zoom parallax occluder] [--methods single start short long] \\
-        [--temporal_weight 1000] [--clip FILE.webp]
+        [--temporal_weight 1000] [--flags '...'] [--clip FILE.webp]
 
 Each sequence is drawn by tools/drawing/sequences.py, so that its flow is known, and painted with
 swirls by the command:
@@ -14,16 +14,17 @@ swirls by the command:
     passes   in four passes, forward and backward, the last two with the temporal loss
 
 Frames after the first have half the evaluations, but with single; every frame of a pass has a third
-of them.  The warping error is the mean
-of (frame − earlier frame moved along the known flow)² over what is seen in both, in grey levels²;
-1 compares with the frame before, 4 with the fourth before.  Style and content are the losses of the
-painted frames, the means over all but the first; seconds are those of a frame after the first.
---clip writes the source and the painted frames side by side, of the last sequence.
+of them.  The warping error is the mean of (frame − earlier frame moved along the known flow)² over
+what is seen in both, in grey levels²; 1 compares with the frame before, 4 with the fourth before.
+Style and content are the losses of the painted frames, the means over all but the first; seconds
+are those of a frame after the first.  --flags are further ones of the command.  --clip writes the
+source and the painted frames side by side, of the last sequence.
 """
 
 import contextlib
 import io
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -61,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--frames', type=int, default=8)
     parser.add_argument('--sequences', nargs='+', default=['pan', 'zoom', 'parallax', 'occluder'])
     parser.add_argument('--methods', nargs='+', default=list(METHODS))
+    parser.add_argument('--flags', default='', type=shlex.split)
     parser.add_argument('--clip', type=Path)
     parser.add_argument('--temporal_weight', type=float, default=1e3)
     args = parser.parse_args(argv)
@@ -73,7 +75,12 @@ def main(argv: list[str] | None = None) -> int:
         columns = [[picture.frame(time) for time in range(args.frames)]]
         for method in args.methods:
             shorter = args.evaluations if method == 'single' else max(args.evaluations // 2, 1)
-            flags = ['-num_iterations', f'{args.evaluations},{shorter}', *METHODS[method]]
+            flags = [
+                '-num_iterations',
+                f'{args.evaluations},{shorter}',
+                *METHODS[method],
+                *args.flags,
+            ]
             if method == 'passes':
                 flags[1] = str(max(args.evaluations // 3, 1))
             if method in ('short', 'long', 'passes'):

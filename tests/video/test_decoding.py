@@ -20,6 +20,8 @@ def encode(path, codec, pixel_format, count=3, **options):
         for number in range(count):
             frame = av.VideoFrame.from_ndarray(picture(number), format='rgb24')
             frame.pts, frame.time_base = number, Fraction(1, 25)
+            if codec != 'png':
+                frame = frame.reformat(format=pixel_format, dst_colorspace='ITU601')
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return path
