@@ -135,11 +135,15 @@ def test_regions_without_paper_are_those_of_the_painted_area():
         {'losses': 'paper', 'style_weight': 1, 'content_weight': 1e-3},
         {'normalize_gradients': True},
         {'padding': 'reflect'},
+        {'style_statistic': 'mean_std'},
+        {'style_statistic': 'covariance'},
+        {'style_statistic': 'wasserstein'},
+        {'style_statistic': 'histogram'},
         {'luminance_only': 1},
         {'color': 'match'},
         {'paper_mask': 'auto', 'paper_range': '0.9,1'},
     ],
-    ids=lambda settings: next(iter(settings)),
+    ids=lambda settings: '-'.join(map(str, next(iter(settings.items())))),
 )
 def test_regions_work_with_other_settings(settings):
     image, losses = run([STYLE, OTHER], content_regions=stripes(RED, BLUE), **settings)
