@@ -92,22 +92,22 @@ def row(name: str, values: tuple[float, ...], seconds: float = 0.0) -> None:
     )
 
 
-def sheet(rows: list[list[Image.Image]], path: Path) -> None:
+def sheet(rows: list[list[Image.Image]], path: Path, width: int = WIDTH) -> None:
     """Arrange the pictures of each pair in a row, all with the same width."""
     scaled = [
         [
-            p.resize((WIDTH, round(p.height * WIDTH / p.width)), Image.Resampling.LANCZOS)
+            p.resize((width, round(p.height * width / p.width)), Image.Resampling.LANCZOS)
             for p in row
         ]
         for row in rows
     ]
     heights = [max(p.height for p in row) for row in scaled]
     columns = max(map(len, scaled))
-    page = Image.new('RGB', (columns * (WIDTH + 4) - 4, sum(heights) + 4 * len(rows) - 4), 'white')
+    page = Image.new('RGB', (columns * (width + 4) - 4, sum(heights) + 4 * len(rows) - 4), 'white')
     top = 0
     for pictures, height in zip(scaled, heights, strict=True):
         for column, picture in enumerate(pictures):
-            page.paste(picture, (column * (WIDTH + 4), top + (height - picture.height) // 2))
+            page.paste(picture, (column * (width + 4), top + (height - picture.height) // 2))
         top += height + 4
     page.save(path, quality=88)
 

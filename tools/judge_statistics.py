@@ -26,6 +26,7 @@ from tools.judge_network import JUDGED_STYLE, Judge, load
 from tools.judge_presets import sheet
 
 STYLE_WEIGHT = 100.0
+WIDTH = 220  # of a picture on the contact sheet
 QUICK = {'init': 'image', 'padding': 'replicate', 'fourier_decay': 0.35, 'lbfgs_max_step': 5.0}
 
 
@@ -102,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
             pictures.append(Image.open(path).convert('RGB'))
         rows.append(pictures)
         if args.sheet:
-            sheet(rows, args.sheet)
+            sheet(rows, args.sheet, WIDTH)
     return 0
 
 

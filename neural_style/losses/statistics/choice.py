@@ -27,7 +27,7 @@ class WeightedSum(StyleStatistic):
     """The weighted sum of several statistics, such as those of Gram matrix and histogram.
 
     Sums and targets are those of all of them, one after another, in a vector.
-    Source: Risser et al. 2017, eq. 9.
+    Source: Risser et al. 2017, who add the losses of Gram matrix and histogram.
     """
 
     further_gradients = 1

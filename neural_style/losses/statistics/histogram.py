@@ -32,7 +32,7 @@ class Histogram(RememberedStatistic):
     features onto the k-th part of the target's: in each bin it is linear, its mean that of the
     target's part, so that the loss follows from the sums exactly.
     Source: Risser et al. 2017 (Stable and Controllable Neural Texture Synthesis and Style Transfer
-    Using Histogram Losses), eq. 7 and 8.
+    Using Histogram Losses), the histogram loss.
     """
 
     name = 'histogram'

@@ -23,8 +23,8 @@ class MeanStd(RememberedStatistic):
     """Squared differences of the mean and the standard deviation of each channel.
 
     1/C Σ ((μ − μ')² + (σ − σ')²).  The sums are Σ F² and Σ F, (C, 2).
-    Source: Li et al. 2017 (Demystifying Neural Style Transfer), eq. 17; Huang and Belongie 2017
-    (AdaIN), eq. 13.
+    Source: Li et al. 2017 (Demystifying Neural Style Transfer), matching of batch normalization
+    statistics; Huang and Belongie 2017 (AdaIN), the style loss, with norms in the place of squares.
     """
 
     name = 'mean_std'
