@@ -26,7 +26,7 @@ from tools.judge_network import JUDGED_STYLE, Judge, load
 from tools.judge_presets import sheet
 
 STYLE_WEIGHT = 100.0
-WIDTH = 220  # of a picture on the contact sheet
+WIDTH = 200  # of a picture on the contact sheet
 QUICK = {'init': 'image', 'padding': 'replicate', 'fourier_decay': 0.35, 'lbfgs_max_step': 5.0}
 
 

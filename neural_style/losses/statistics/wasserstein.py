@@ -21,8 +21,8 @@ class Wasserstein(MeanCovariance):
     """2-Wasserstein distance of the normal distributions of features.
 
     0.15/C (|μ − μ'|² + tr(Σ + Σ' − 2 (Σ'^½ Σ Σ'^½)^½)), with a ridge added to Σ and Σ' (RIDGE).
-    Its gradient with respect to Σ is 0.15/C (I − T), where T Σ T = Σ' is the optimal transport: T is
-    Σ'^½ Q L⁻¹ with Σ = L Lᵀ, and Q the orthogonal factor of Σ'^½ L.  So no eigenvalues are
+    Its gradient with respect to Σ is 0.15/C (I − T), where T Σ T = Σ' is the optimal transport: T
+    is Σ'^½ Q L⁻¹ with Σ = L Lᵀ, and Q the orthogonal factor of Σ'^½ L.  So no eigenvalues are
     compared, and equal ones do no harm.
     Source: Dowson and Landau 1982; Olkin and Pukelsheim 1982; of styles, Marron (Style Transfer as
     Optimal Transport) and Mroueh 2019 (Wasserstein Style Transfer).
