@@ -71,6 +71,7 @@ def capture_targets(
     Source: neural_style.lua: main.
     """
     device = network.devices[0]
+    _compute_guides(network, inputs)
     logger.info('Capturing content targets')
     logger.info(network.describe(settings.backend))
     network.capture_content(preprocess(inputs.content).float().to(device))
@@ -115,6 +116,26 @@ def guide_style(network: LossNetwork, inputs: Inputs) -> None:
     _check_layers('content_regions', network, regions.content, inputs.size)
 
 
+def _compute_guides(network: LossNetwork, inputs: Inputs) -> None:
+    """Compute the guides of the image before there are features: the heap keeps fewer gaps."""
+    if inputs.regions is None or len(network.devices) > 1:
+        return
+    like = torch.empty(0, device=network.devices[0])
+    sizes = _layer_sizes(network, inputs.size)
+    for loss, size in zip(network.style_losses, sizes, strict=True):
+        for guide in loss.guides:
+            if guide is not None and guide.cells is not None:
+                guide.sum_of_squares(size, like)
+
+
+def _layer_sizes(network: LossNetwork, size: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (H, W) of the layers that style losses follow.  size: of the image."""
+    layers = layers_of(network)
+    height, width = (n + 2 * side for n, side in zip(size, network.edges.sides, strict=True))
+    sizes = feature_sizes(layers, (height, width))
+    return [sizes[layers.index(loss)] for loss in network.style_losses]
+
+
 def _check_layers(
     setting: str, network: LossNetwork, masks: Sequence[RegionMask | None], size: Sequence[int]
 ) -> None:
@@ -122,14 +143,14 @@ def _check_layers(
 
     size: (H, W) of the image that the network's guides are of.
     """
-    layers = layers_of(network)
-    height, width = (n + 2 * side for n, side in zip(size, network.edges.sides, strict=True))
-    sizes = feature_sizes(layers, (height, width))
-    for name, loss in zip(network.style_names, network.style_losses, strict=True):
+    layers = zip(
+        network.style_names, network.style_losses, _layer_sizes(network, size), strict=True
+    )
+    for name, loss, layer_size in layers:
         for mask, guide in zip(masks, loss.guides, strict=True):
             if mask is None or guide is None or guide.cells is None:
                 continue
-            coverage = guide.largest(sizes[layers.index(loss)])
+            coverage = guide.largest(layer_size)
             if coverage < MIN_COVERAGE:
                 raise SettingError(
                     setting,
