@@ -55,7 +55,11 @@ RUNS = {
     'fp16': {'precision': 'fp16', 'optimizer': 'adam'},
     'dropout': {'cnn': network_with_dropout, 'style_layers': 'relu1_1', 'optimizer': 'adam'},
     'statistics': {'style_statistic': 'wasserstein,histogram', 'lbfgs_max_step': 2},
-    'moments on paper': {'style_statistic': 'mean_std,covariance', 'paper_mask': 'auto'},
+    'moments on paper': {
+        'style_statistic': 'mean_std,covariance',
+        'paper_mask': 'auto',
+        'lbfgs_max_step': 2,
+    },
     'grey on paper': {'luminance_only': 1, 'paper_mask': 'auto'},
     'frequencies': {'fourier_decay': 0.5, 'losses': 'paper', 'optimizer': 'adam'},
 }
