@@ -15,7 +15,8 @@ LIST_FLAGS = ('style_image', 'content_regions', 'style_regions')
 # Flags whose value is one path.
 PATH_FLAGS = (
     *('content_image', 'init_image', 'paper_mask', 'proto_file', 'model_file', 'output_image'),
-    *('checkpoint', 'resume', 'rerun', 'preset'),
+    *('checkpoint', 'resume', 'rerun', 'preset', 'save_style'),
+    *('flow_pattern', 'flowWeight_pattern'),
 )
 
 

@@ -7,6 +7,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.clips import is_clip
 from neural_style.command.networks import embedded_network
 from neural_style.command.replacements import replaced_values
+from neural_style.command.saved_styles import has_saved_style
 from neural_style.command.terminal import warn
 from neural_style.command.video_flags import VIDEO_FLAGS
 from neural_style.distributed import World
@@ -91,6 +92,11 @@ def image_rules() -> list[Rule]:
             'without a content loss and with -init random; name layers in -content_layers',
         ),
         (
+            'color',
+            lambda a: a.color == 'match' and not split(a.style_layers),
+            'without a layer that compares styles; name layers in -style_layers',
+        ),
+        (
             'color_transfer',
             lambda a: a.color != 'match',
             'on a style that is not recoloured; add -color match',
@@ -141,11 +147,21 @@ def loss_rules() -> list[Rule]:
             (name, lambda a: not uses_styles(a), no_style)
             for name in ('style_image', 'style_scale', 'style_size_by')
         ),
+        *(
+            (name, has_saved_style, 'on a saved style; give it where the style is saved')
+            for name in ('style_scale', 'style_size_by')
+        ),
         ('content_weight', lambda a: not split(a.content_layers), no_content),
-        (
-            'style_layers',
-            lambda a: a.style_weight == 0 and a.style_layers != '',
-            f'{no_weight} -style_weight',
+        *(
+            (
+                name,
+                lambda a: a.style_weight == 0 and bool(split(a.style_layers)),
+                f'{no_weight} -style_weight',
+            )
+            for name in (
+                *('style_layers', 'style_statistic', 'style_image_layers'),
+                *('content_regions', 'style_regions', 'region_weights'),
+            )
         ),
         (
             'content_layers',

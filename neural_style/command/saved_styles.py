@@ -9,6 +9,7 @@ from neural_style.command.checks import check_writable
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.paths import as_stored, split_paths
 from neural_style.network.loss_network import LossNetwork
+from neural_style.torch7.cmdline import split
 from neural_style.transfer.saved_style import SUFFIX, SavedStyle, StyleRecorder, is_saved_style
 from neural_style.transfer.session import ignore
 
@@ -39,7 +40,9 @@ def read_saved_style(arguments: Arguments) -> SavedStyle:
             f'-style_image {value}: a saved style cannot be blended with others; name it alone'
         )
     if arguments.style_tint == 1:
-        raise ValueError('-style_tint 1: needs the style image, which is not in a saved style')
+        raise ValueError(
+            '-style_tint 1: needs the style image, which is not in a saved style; give 0'
+        )
     try:
         return SavedStyle.load(as_stored(paths[0]))
     except FileNotFoundError:
@@ -47,7 +50,9 @@ def read_saved_style(arguments: Arguments) -> SavedStyle:
             f'-style_image {value}: no such file; -save_style {value} makes it, beside'
             ' -style_image with the picture'
         ) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise type(error)(f'-style_image {value}: cannot be read: {error.strerror}') from error
+    except ValueError as error:
         raise ValueError(f'-style_image {error}') from error
 
 
@@ -58,6 +63,10 @@ def check_save_style(arguments: Arguments) -> None:
         return
     if not is_saved_style(path):
         raise ValueError(f'-save_style {path}: name a {SUFFIX} file')
+    if not split(arguments.style_layers):
+        raise ValueError(f'-save_style {path}: there is no style; name layers in -style_layers')
+    if os.path.realpath(path) == os.path.realpath(arguments.checkpoint):
+        raise ValueError(f'-save_style {path}: this is the -checkpoint; name another')
     check_writable('-save_style', path)
     if os.path.exists(path):
         try:

@@ -6,11 +6,13 @@ import json
 import logging
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from loadcaffe.graph import Graph
@@ -19,6 +21,7 @@ from neural_style.files.tensors import read_tensors, write_tensors
 from neural_style.losses.style import StyleLoss
 from neural_style.losses.targets import Targets
 from neural_style.network.loss_network import LossNetwork
+from neural_style.transfer.evaluation import is_finite
 from neural_style.transfer.images import Image, as_images
 from neural_style.transfer.settings import Settings
 from neural_style.transfer.style_layers import parse_image_layers
@@ -30,6 +33,8 @@ METADATA = 'neural_style.saved_style'  # the key of the file's description
 FORMAT = 1
 # What the description of a network calls its weights.
 WEIGHTS = 'weights'
+MAX_BYTES = 1 << 30  # of a file: a size of VGG with the default layers has about 1 MB
+MAX_TEXT = 10_000  # characters of a value in the description of a network
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,13 @@ class SavedStyle:
         is scaled with it.
     network: what targets depend on in a network, by name (describe_network).
     inputs: what the targets were made from, such as checksums of pictures; values that JSON has.
+    name: of the file, for messages.
     """
 
     sizes: Mapping[int, Targets]
     network: Mapping[str, Any]
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
 
     def targets_for(self, network: LossNetwork, size: int) -> Targets:
         """Return the targets for an image whose longer side has a size; else for the nearest size.
@@ -61,7 +68,9 @@ class SavedStyle:
                 nearest,
             )
         targets = self.sizes[nearest]
-        _check_shapes(targets, network)
+        if not _are_targets_of(network, targets):
+            problem = 'the saved style is damaged; save it again'
+            raise SettingError('style_image', problem, self.name)
         return targets
 
     def save(self, path: str | Path) -> None:
@@ -77,15 +86,11 @@ class SavedStyle:
     @staticmethod
     def load(path: str | Path) -> 'SavedStyle':
         """Read what save has written.  Raises OSError, and ValueError for any other file."""
+        if os.path.getsize(path) > MAX_BYTES:
+            raise ValueError(f'{path}: not a saved style of this program; those are smaller')
         tensors, metadata = read_tensors(path)
-        try:
-            description = json.loads(metadata[METADATA])
-            if description['format'] != FORMAT:
-                raise ValueError(f'{path}: a saved style of another version of the program')
-            network, inputs = dict(description['network']), dict(description['inputs'])
-        except (KeyError, TypeError, json.JSONDecodeError):
-            raise ValueError(f'{path}: not a saved style of this program') from None
-        return SavedStyle(_targets_by_size(path, tensors), network, inputs)
+        network, inputs = _description(path, metadata)
+        return SavedStyle(_targets_by_size(path, tensors), network, inputs, str(path))
 
     def _check(self, network: LossNetwork) -> None:
         """Raise SettingError where a network would have other targets."""
@@ -97,7 +102,7 @@ class SavedStyle:
                 problem = 'the saved style was made with another network; give its `model_file`'
             else:
                 problem = f'the saved style was made with `{name}` {saved}, not {value}; give that'
-            raise SettingError('style_image', f'{problem}, or save the style again')
+            raise SettingError('style_image', f'{problem}, or save the style again', self.name)
 
 
 # What stylize takes as style images.
@@ -179,6 +184,11 @@ def separate(
     for name, is_used in uses.items():
         if is_used:
             raise SettingError(name, 'needs the style images, and a saved style has none; omit it')
+    grey = settings.luminance_only
+    if styles.inputs.get('luminance_only', grey) != grey:
+        raise SettingError(
+            'luminance_only', 'the saved style was made with another value; give that', grey
+        )
     return styles, []
 
 
@@ -217,13 +227,36 @@ def _checksum(network: LossNetwork) -> str:
     return checksum.hexdigest()
 
 
+def _description(
+    path: str | Path, metadata: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the network and the inputs that a file's metadata describe.  Raises ValueError."""
+    other = ValueError(f'{path}: not a saved style of this program')
+    try:
+        description = json.loads(metadata[METADATA])
+        version, network, inputs = (description[key] for key in ('format', 'network', 'inputs'))
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise other from None
+    if version != FORMAT:
+        raise ValueError(f'{path}: a saved style of another version of the program')
+    if not isinstance(network, dict) or not isinstance(inputs, dict):
+        raise other
+    if not all(_is_printable(value) for value in network.values()):  # messages have them
+        raise other
+    return network, inputs
+
+
+def _is_printable(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and len(value) <= MAX_TEXT
+
+
 def _targets_by_size(path: str | Path, tensors: Mapping[str, Tensor]) -> dict[int, Targets]:
     """Return the targets of a file's tensors, SIZE/style:TERM:LAYER.  Raises ValueError."""
     by_size: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         size, _, target = name.partition('/')
-        if not size.isdecimal() or not 0 < int(size) < 1 << 31:
-            raise ValueError(f'{path}: {name!r} is not the name of a target')
+        if not re.fullmatch('[1-9][0-9]{0,8}', size):
+            raise ValueError(f'{path}: {name[:80]!r} is not the name of a target')
         by_size.setdefault(int(size), {})[target] = tensor
     if not by_size:
         raise ValueError(f'{path}: there are no targets in it')
@@ -236,19 +269,18 @@ def _targets_by_size(path: str | Path, tensors: Mapping[str, Tensor]) -> dict[in
     return sizes
 
 
-def _check_shapes(targets: Targets, network: LossNetwork) -> None:
-    """Raise SettingError for targets that cannot be those of a network's layers."""
-    is_sound = sorted(targets.style) == sorted(network.style_names)
+def _are_targets_of(network: LossNetwork, targets: Targets) -> bool:
+    """Tell whether targets can be those of a network's style losses."""
+    if targets.content or sorted(targets.style) != sorted(network.style_names):
+        return False
+    dtype = torch.promote_types(network.dtype, torch.float32)
     for name, loss in zip(network.style_names, network.style_losses, strict=True):
         channels = _channels_before(network, loss)
-        is_sound = is_sound and all(
-            target.is_floating_point()
-            and (channels is None or tuple(target.shape) == loss.compared.shape(channels))
-            for target in targets.style[name]
-        )
-        is_sound = is_sound and len(targets.style[name]) == 1
-    if not is_sound:
-        raise SettingError('style_image', 'the saved style is damaged; save it again')
+        target, *others = targets.style[name]
+        has_shape = channels is None or tuple(target.shape) == loss.compared.shape(channels)
+        if others or not has_shape or target.dtype != dtype or not is_finite(target):
+            return False
+    return True
 
 
 def _channels_before(network: LossNetwork, loss: StyleLoss) -> int | None:

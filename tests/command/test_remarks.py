@@ -24,6 +24,7 @@ VAIN = [
     ('-noise_scale 1 -init image', 'add -init random'),
     ('-style_tint 1 -original_colors 1', 'give one of them'),
     ('-recolor_content 1 -content_weight 0', 'name layers in -content_layers'),
+    ('-color match -style_layers ', 'without a layer that compares styles'),
     ('-color_transfer pca', 'add -color match'),
     ('-paper_range 0.5,0.6', 'add -paper_mask auto'),
     ('-jpeg_quality 90', 'name a .jpg'),

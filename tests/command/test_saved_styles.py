@@ -1,5 +1,6 @@
 """-save_style, and a saved style in the place of -style_image."""
 
+import os
 import shutil
 
 import pytest
@@ -72,6 +73,11 @@ def test_several_processes_save_and_paint(small_command):
             'with -paper_mask auto the style depends on the content image',
         ),
         (
+            ('-save_style', 's.safetensors', '-checkpoint', 's.safetensors'),
+            '-save_style s.safetensors: this is the -checkpoint',
+        ),
+        (('-save_style', 's.safetensors', '-style_layers', ''), 'there is no style; name layers'),
+        (
             ('-style_image', 'none.safetensors'),
             '-style_image none.safetensors: no such file; -save_style none.safetensors makes it',
         ),
@@ -89,7 +95,8 @@ def test_bad_flags_are_refused(small_command, capsys, flags, message):
         (('-style_tint', 1), '-style_tint 1: needs the style image'),
         (('-paper_mask', 'auto'), '-paper_mask: needs the style images'),
         (('-color', 'match'), '-color: needs the style images'),
-        (('-pooling', 'avg'), 'was made with -pooling max, not avg'),
+        (('-pooling', 'avg'), '-style_image s.safetensors: the saved style was made with -pooling'),
+        (('-luminance_only', 1), '-luminance_only 1: the saved style was made with another value'),
         (('-save_style', 'b.safetensors'), 'is a saved style already; copy that'),
     ],
 )
@@ -99,6 +106,23 @@ def test_flags_that_do_not_fit_a_saved_style_are_refused(
     assert small_command('-style_image', 's.safetensors', '-output_image', 'b.png', *flags) == 1
     assert message in capsys.readouterr().err
     assert files() == ['out.png', 's.safetensors']
+
+
+def test_flags_of_the_pictures_have_no_effect_on_a_saved_style(small_command, saved, capsys):
+    assert small_command(*FEW, '-style_image', 's.safetensors', '-style_scale', 2) == 0
+    assert '-style_scale 2: has no effect on a saved style' in capsys.readouterr().err
+
+
+def test_folder_is_no_saved_style(small_command, capsys):
+    os.mkdir('s.safetensors')
+    assert small_command('-style_image', 's.safetensors') == 1
+    assert '-style_image s.safetensors: cannot be read: Is a dir' in capsys.readouterr().err
+
+
+def test_home_folder_is_meant_by_a_tilde(small_command, monkeypatch, tmp_path):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert small_command(*FEW, '-save_style', '~/s.safetensors') == 0
+    assert (tmp_path / 's.safetensors').is_file()
 
 
 def test_saved_style_beside_a_picture_is_refused(small_command, saved, capsys, data):

@@ -155,6 +155,8 @@ def damage_tensors(tensors):
     yield {}
     yield {name.replace('32/', 'x/'): tensors[name]}
     yield {name.replace('32/', '0/'): tensors[name]}
+    yield {name.replace('32/', '032/'): tensors[name]}
+    yield {name.replace('32/', '9' * 5000 + '/'): tensors[name]}
     yield {name.replace('style', 'nothing'): tensors[name]}
     yield tensors | {name.replace(':0:', ':2:'): tensors[name]}
 
@@ -173,10 +175,13 @@ def test_file_with_other_tensors_is_refused(saved, tmp_path):
     [
         lambda target: target[:1],
         lambda target: target.to(torch.int64),
+        lambda target: target.double(),
+        lambda target: target.half(),
+        lambda target: target / 0,
         lambda target: target.reshape(-1),
     ],
 )
-def test_target_of_another_shape_is_refused(saved, change):
+def test_target_of_another_shape_or_type_is_refused(saved, change):
     style = SavedStyle.load(saved)
     targets = style.sizes[32]
     layer = next(iter(targets.style))
@@ -185,9 +190,29 @@ def test_target_of_another_shape_is_refused(saved, change):
         paint(replace(style, sizes={32: changed}))
 
 
-@pytest.mark.parametrize('metadata', [{}, {'neural_style.saved_style': '[]'}], ids=str)
-def test_other_file_is_no_saved_style(tmp_path, metadata):
+@pytest.mark.parametrize(
+    'description',
+    [
+        None,
+        '[]',
+        '[' * 100_000,
+        '{"format": 1, "network": "ab", "inputs": {}}',
+        '{"format": 1, "network": {"pooling": "a\\u001b[31m"}, "inputs": {}}',
+        '{"format": 1, "network": {"pooling": 1}, "inputs": {}}',
+    ],
+    ids=lambda description: str(description)[:45],
+)
+def test_other_file_is_no_saved_style(tmp_path, description):
     path = tmp_path / 's.safetensors'
+    metadata = {} if description is None else {'neural_style.saved_style': description}
     write_tensors(path, {'32/style:0:relu1_1': torch.ones(2, 2)}, metadata)
     with pytest.raises(ValueError, match='not a saved style'):
+        SavedStyle.load(path)
+
+
+def test_large_file_is_not_read(tmp_path):
+    path = tmp_path / 's.safetensors'
+    with open(path, 'wb') as file:
+        file.truncate(2 << 30)  # no blocks on the disk
+    with pytest.raises(ValueError, match='those are smaller'):
         SavedStyle.load(path)
