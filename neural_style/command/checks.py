@@ -16,6 +16,8 @@ from neural_style.distributed import World
 from neural_style.files.pillow import MAX_PIXELS
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split, tonumber
+from neural_style.video.animations import SUFFIXES
+from neural_style.video.encoding import CODECS
 
 JPEG_SIDE = 65500  # jmorecfg.h: JPEG_MAX_DIMENSION
 # What each value of -color means for the older flags of colours.
@@ -51,7 +53,11 @@ def check_settings(arguments: Arguments) -> None:
 def check_output_image(path: str) -> None:
     """Refuse at the start a picture that could not be saved at the end."""
     if not image.is_supported(path):
-        raise ValueError(f'-output_image {path}: name a .png, .jpg, .jpeg or .ppm file')
+        is_clip = os.path.splitext(path)[1].lower() in (*CODECS, *SUFFIXES)
+        clip = '; clips are made of a video, an animation or a folder in -content_image'
+        raise ValueError(
+            f'-output_image {path}: name a .png, .jpg, .jpeg or .ppm file{clip if is_clip else ""}'
+        )
     if len(os.fsencode(os.path.basename(path))) > MAX_NAME_BYTES:
         raise ValueError(
             f'-output_image {path}: the name is too long; {MAX_NAME_BYTES} bytes leave room for the'

@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -27,6 +28,8 @@ from neural_style.video.picture_files import is_animation, is_pattern, numbered
 
 FIRST_STARTS = ('random', 'image')
 LATER_STARTS = ('random', 'image', 'prev', 'prevWarped')
+TIME = re.compile(r'[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}')  # hours, minutes or seconds
+MAX_EVERY = 100_000  # FFmpeg's rates are quotients of 32-bit numbers
 OUTPUTS = f'{", ".join((*CODECS, *SUFFIXES))}, or pictures: out_%04d.png'
 
 
@@ -108,12 +111,12 @@ def _check_output(arguments: Arguments) -> None:
 def clip_options(arguments: Arguments) -> ClipOptions:
     """Return what the flags of a video say.  Raises ValueError."""
     every, crf = arguments.every, arguments.video_crf
-    if not (float(every).is_integer() and every >= 1):
-        raise ValueError(f'-every {every}: give a whole number from 1')
+    if not (float(every).is_integer() and 1 <= every <= MAX_EVERY):
+        raise ValueError(f'-every {every}: give a whole number from 1 to {MAX_EVERY}')
     if not 0 <= crf <= 51:
         raise ValueError(f'-video_crf {crf}: give a number from 0, the best, to 51')
-    if not 0 < arguments.frame_rate <= 1000:
-        raise ValueError(f'-frame_rate {arguments.frame_rate}: give a number above 0, up to 1000')
+    if not 0.001 <= arguments.frame_rate <= 1000:
+        raise ValueError(f'-frame_rate {arguments.frame_rate}: give a number from 0.001 to 1000')
     if not math.isfinite(arguments.temporal_weight):
         raise ValueError(f'-temporal_weight {arguments.temporal_weight}: give a finite number')
     for flag in ('num_passes', 'use_temporalLoss_after'):
@@ -146,12 +149,10 @@ def parse_time(flag: str, text: str) -> Fraction | None:
     """Return the seconds of a time such as 90, 1:30 or 0:01:30.5; None for an empty one."""
     if text == '':
         return None
-    try:
-        *longer, seconds = [Fraction(part) for part in text.split(':')]
-        if len(longer) > 2 or seconds < 0 or any(part < 0 for part in longer):
-            raise ValueError
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f'{flag} {text}: give seconds, or minutes and seconds: 1:30') from None
+    parts = text.split(':')
+    if len(parts) > 3 or not all(TIME.fullmatch(part) for part in parts):
+        raise ValueError(f'{flag} {text}: give seconds, or minutes and seconds: 1:30')
+    *longer, seconds = map(Fraction, parts)
     for power, part in enumerate(reversed(longer), start=1):
         seconds += part * 60**power
     return seconds
@@ -160,7 +161,7 @@ def parse_time(flag: str, text: str) -> Fraction | None:
 def parse_indices(text: str) -> list[int]:
     """Return the numbers of -flow_relative_indices."""
     numbers = split(text)
-    if not all(number.isdecimal() and 1 <= int(number) <= 100 for number in numbers):
+    if not numbers or not all(re.fullmatch('[1-9][0-9]?|100', number) for number in numbers):
         raise ValueError(f'-flow_relative_indices {text}: give numbers from 1 to 100: 1,2,4')
     return sorted({int(number) for number in numbers})
 

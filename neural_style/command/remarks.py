@@ -1,23 +1,20 @@
 """Remarks on flags that are typed in vain: they change nothing beside the others."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from neural_style.command.arguments import Arguments
-from neural_style.command.clips import is_clip
 from neural_style.command.networks import embedded_network
 from neural_style.command.replacements import replaced_values
 from neural_style.command.saved_styles import has_saved_style
 from neural_style.command.terminal import warn
-from neural_style.command.video_flags import VIDEO_FLAGS
+from neural_style.command.video_remarks import Rule, video_rules
 from neural_style.distributed import World
 from neural_style.network.devices import CPU, parse_gpus
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.multiscale import iterations, scales
 from neural_style.transfer.setting_forms import parse_layers, parse_scales
 from neural_style.transfer.style_layers import ALL
-
-Rule = tuple[str, Callable[[Arguments], bool], str]
 
 
 def make_remarks(arguments: Arguments, world: World) -> None:
@@ -240,23 +237,6 @@ def device_rules(world: World) -> list[Rule]:
             lambda a: a.parallel == 'tiles' and world.size == 1,
             'on one device; name several in -gpu, such as 0,1',
         ),
-    ]
-
-
-def video_rules() -> list[Rule]:
-    """Return the rules of videos, and of pictures."""
-    no_video = 'on a picture; name a video in -content_image'
-    return [
-        *((name, lambda a: not is_clip(a), no_video) for name in VIDEO_FLAGS),
-        *(
-            (name, lambda a: a.num_passes == 1 and is_clip(a), 'in one pass; add -num_passes')
-            for name in ('use_temporalLoss_after', 'blendWeight')
-        ),
-        *(
-            (name, lambda a: a.num_passes > 1 and is_clip(a), 'in several passes; omit it')
-            for name in ('frame_iterations', 'flow_relative_indices')
-        ),
-        ('save_iter', lambda a: is_clip(a), 'on a video, whose frames are saved in the end'),
     ]
 
 

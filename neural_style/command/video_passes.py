@@ -49,7 +49,7 @@ class MultiPassRun(VideoRun):
             self._save_first(scaled, painted)
             report.finish(len(self.folder.records))
         if not self.folder.records:
-            raise ValueError(f'-content_image {self.clip.path}: there is no frame to paint in it')
+            raise self.no_frame()
 
     def _save_first(self, scaled: ScaledFrame, painted: Tensor) -> None:
         frame = scaled.frame

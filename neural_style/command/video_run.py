@@ -79,7 +79,14 @@ class VideoRun:
                 self.save(record, painted, painter.final(scaled.image, painted))
                 report.finish(len(self.folder.records))
         if not self.folder.records:
-            raise ValueError(f'-content_image {self.clip.path}: there is no frame to paint in it')
+            raise self.no_frame()
+
+    def no_frame(self) -> ValueError:
+        """Return the error of a clip in which nothing is to be painted."""
+        times = [(flag, getattr(self.arguments, flag)) for flag in ('start', 'end')]
+        limits = ' and '.join(f'-{flag} {time}' for flag, time in times if time)
+        part = f' in the part of {limits}; give other times' if limits else ' to paint in it'
+        return ValueError(f'-content_image {self.clip.path}: there is no frame{part}')
 
     def _paint(self, painter: FramePainter, scaled: ScaledFrame, takeover: Takeover) -> Tensor:
         first, later = self.options.iterations

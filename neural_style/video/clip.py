@@ -40,7 +40,9 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.end is not None and self.end <= self.start:
-            raise SettingError('end', f'give a time after {float(self.start):g} s', str(self.end))
+            raise SettingError(
+                'end', f'give a time after {float(self.start):g} s', f'{float(self.end):g}'
+            )
 
     def count(self, total: float, rate: float) -> int:
         """Return how many frames it takes of so many at a rate."""

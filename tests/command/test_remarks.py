@@ -24,7 +24,7 @@ VAIN = [
     ('-noise_scale 1 -init image', 'add -init random'),
     ('-style_tint 1 -original_colors 1', 'give one of them'),
     ('-recolor_content 1 -content_weight 0', 'name layers in -content_layers'),
-    ('-color match -style_layers ', 'without a layer that compares styles'),
+    ('-color match -style_layers ,', 'without a layer that compares styles'),
     ('-color_transfer pca', 'add -color match'),
     ('-paper_range 0.5,0.6', 'add -paper_mask auto'),
     ('-jpeg_quality 90', 'name a .jpg'),
@@ -57,6 +57,9 @@ VAIN = [
     *((f'-{name} 7', 'on a picture; name a video in -content_image') for name in VIDEO_FLAGS),
     ('-blendWeight 2 -content_image a.mp4', 'add -num_passes'),
     ('-frame_iterations 9 -num_passes 2 -content_image a.mp4', 'in several passes; omit it'),
+    ('-use_temporalLoss_after 4 -num_passes 3 -content_image a.mp4', 'give a smaller number'),
+    ('-temporal_weight 9 -num_passes 3 -content_image a.mp4', 'give a -use_temporalLoss_after'),
+    ('-flowWeight_pattern [%d]_{%d}.pgm -content_image a.mp4', 'name files in -flow_pattern'),
     ('-save_iter 9 -content_image a.mp4', 'on a video, whose frames are saved in the end'),
 ]
 USEFUL = [
@@ -71,6 +74,7 @@ USEFUL = [
     '-style_image a.jpg,b.jpg -style_blend_weights 1,2 -jpeg_quality 90 -output_image o.JPG',
     '-color match -color_transfer pca -style_image_layers relu1_1,all',
     '-missing_layers warn -style_scale 1,2 -style_image a.jpg,b.jpg',
+    '-content_image a.mp4 -num_passes 8 -use_temporalLoss_after 8 -temporal_weight 9',
     '-content_regions a.png -style_regions b.png -region_weights 1,0',
     '-gpu 0,1 -multigpu_strategy 3 -backend cudnn -cudnn_autotune',
     '-preset chinese_horse -optimizer lbfgs',

@@ -223,11 +223,16 @@ def test_dry_run_shows_the_plan_and_writes_nothing(command, capsys, clip):
         ('-output_image clip.mp4', 'this is the -content_image'),
         ('-output_image nowhere/out.mp4', 'cannot write in nowhere'),
         ('-every 0', '-every 0: give a whole number from 1'),
+        ('-every 1e12', '-every 1000000000000: give a whole number from 1 to 100000'),
         ('-video_crf 60', '-video_crf 60'),
         ('-frame_rate 0', '-frame_rate 0'),
+        ('-frame_rate 1e-9', '-frame_rate 1e-09: give a number from 0.001'),
         ('-start x', '-start x: give seconds'),
         ('-start 3 -end 2', '-end 2: give a time after 3 s'),
-        ('-start 99', 'there is no frame to paint in it'),
+        ('-start 99', 'there is no frame in the part of -start 99; give other times'),
+        ('-start 1e400', '-start 1e400: give seconds'),
+        ('-end 1e99999999999', '-end 1e99999999999: give seconds'),
+        ('-flow_relative_indices ,', '-flow_relative_indices ,: give numbers'),
         ('-init warped', '-init warped: choose random or image for the first'),
         ('-flow_relative_indices 0', '-flow_relative_indices 0: give numbers'),
         ('-temporal_weight nan', '-temporal_weight nan'),
@@ -247,6 +252,11 @@ def test_bad_flags_of_a_video_are_refused(command, capsys, clip, flags, problem)
     captured = capsys.readouterr()
     assert problem in captured.err and 'Iteration' not in captured.out
     assert files() == ['clip.mp4']
+
+
+def test_clip_of_a_single_picture_is_refused(command, capsys):
+    assert command('-output_image out.mp4') == 1
+    assert 'clips are made of a video, an animation or a folder' in capsys.readouterr().err
 
 
 def test_flags_of_videos_are_remarked_on_a_picture(command, capsys):
