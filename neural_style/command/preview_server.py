@@ -5,6 +5,7 @@ import errno
 import importlib.resources
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -38,7 +39,9 @@ HEADERS = {
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
 }
+SINCE = re.compile('[0-9]{1,12}')
 PAGE_HEADER = 'X-Neural-Style'  # of the page's own POSTs: another site's would be asked about first
+MAX_CONNECTIONS = 32  # at a time: each holds a file descriptor and a thread of the run
 FAREWELL = 2.0  # seconds that the page has to fetch the last picture
 
 
@@ -81,7 +84,8 @@ def open_server(port: float, preview: Preview) -> 'PreviewServer':
         reason = error.strerror
         if error.errno == errno.EADDRINUSE:
             reason = 'another program uses this port'
-        raise ValueError(f'-preview {port}: {reason}; give another, such as {port + 1}') from error
+        other = port + 1 if 1024 <= port < 65535 else 8080  # below, ports are the system's
+        raise ValueError(f'-preview {port}: {reason}; give another, such as {other}') from error
 
 
 def address_remark(port: int) -> str:
@@ -107,7 +111,21 @@ class PreviewServer(ThreadingHTTPServer):
 
     def __init__(self, port: int, preview: Preview):
         self.preview = preview
+        self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
         super().__init__((ADDRESS, port), PreviewHandler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread; where there are too many already, hang up."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a viewer who goes away is no concern of the run."""
@@ -123,13 +141,17 @@ class PreviewHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._is_local():
             return
-        url, preview = urlsplit(self.path), self.server.preview
+        try:
+            url, preview = urlsplit(self.path), self.server.preview
+        except ValueError:  # brackets that name no host
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
         if url.path in FILES:
             name, content_type = FILES[url.path]
             self._send((TEMPLATES / name).read_bytes(), f'{content_type}; charset=utf-8')
         elif url.path == '/state':
             since = parse_qs(url.query).get('since', ['0'])[0]
-            state = preview.state(int(since) if since.isdecimal() else 0)
+            state = preview.state(int(since) if SINCE.fullmatch(since) else 0)
             self._send(json.dumps(state).encode(), 'application/json')
         elif url.path == '/picture':
             self._send(preview.picture(), 'image/jpeg')

@@ -1,5 +1,6 @@
 """The page of -preview: what it shows, what its buttons do, and who may ask."""
 
+import contextlib
 import http.client
 import io
 import json
@@ -13,7 +14,7 @@ from PIL import Image
 from written import files, pixels, recipe_of
 
 from neural_style.command.preview import Preview
-from neural_style.command.preview_server import ADDRESS, address_remark
+from neural_style.command.preview_server import ADDRESS, MAX_CONNECTIONS, address_remark
 from neural_style.transfer import objective
 
 PRESS = {'X-Neural-Style': 'page'}
@@ -182,7 +183,43 @@ def test_page_listens_on_this_machine_alone(looked_at, port):
     assert listening == {f'0100007F:{port:04X}'}
 
 
-@pytest.mark.parametrize('value', ['-1', '70000', '80.5'])
+def test_connections_beyond_a_number_are_closed(looked_at, port):
+    answers = []
+
+    def crowd():
+        with contextlib.ExitStack() as stack:
+            silent = [
+                stack.enter_context(socket.create_connection((ADDRESS, port), timeout=20))
+                for _ in range(MAX_CONNECTIONS)
+            ]
+            assert len(silent) == MAX_CONNECTIONS
+            late = stack.enter_context(socket.create_connection((ADDRESS, port), timeout=20))
+            answers.append(late.recv(1))
+        answers.append(request(port, '/')[0])  # they have gone
+
+    assert looked_at({1: crowd}, '-num_iterations', 2) == 0
+    assert answers == [b'', 200]
+    assert files() == ['out.png']
+
+
+@pytest.mark.parametrize(
+    ('path', 'expected'),
+    [
+        ('a://[', 400),
+        ('/state?since=-1', 200),
+        ('/state?since=' + '9' * 5000, 200),
+        ('/state?since=%D9%A3', 200),
+        ('/' + 'a' * 70000, 414),
+    ],
+    ids=['brackets', 'negative', 'digits', 'arabic', 'long'],
+)
+def test_strange_addresses_are_answered(looked_at, port, path, expected):
+    answers = []
+    assert looked_at({1: lambda: answers.append(request(port, path)[0])}) == 0
+    assert answers == [expected]
+
+
+@pytest.mark.parametrize('value', ['-1', '70000', '80.5', 'nan'])
 def test_port_that_is_none_is_refused(small_command, capsys, value):
     assert small_command('-preview', value) == 1
     message = capsys.readouterr().err
