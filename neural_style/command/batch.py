@@ -100,6 +100,8 @@ def run_batch(
             if world.size > 1:
                 gpus = gpu_of_rank(parse_gpus(job.gpu), world.local_rank)
                 job = job.with_values(gpu=','.join(map(str, gpus)))
+            if world.rank:  # the first process saves the style, which is the same for all
+                job = job.with_values(save_style='')
             if world.rank or PAINTED in outcomes:  # remarks on the flags are made once
                 job = replace(job, typed=frozenset())
             elif world.size > 1:  # each picture has one device

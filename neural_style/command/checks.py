@@ -157,13 +157,24 @@ def check_sides(output_image: str, height: int, width: int) -> None:
 
 def check_color(arguments: Arguments) -> None:
     """Refuse older flags of colours that contradict -color."""
-    for name, value in IMPLIED_BY_COLOR.get(arguments.color, {}).items():
-        given = getattr(arguments, name)
-        if name in arguments.explicit and given != value:
+    color, implied = arguments.color, IMPLIED_BY_COLOR.get(arguments.color, {})
+    contradictions = {
+        name: value
+        for name, value in implied.items()
+        if name in arguments.explicit and getattr(arguments, name) != value
+    }
+    for name, value in contradictions.items():
+        if name in arguments.typed:
             raise ValueError(
-                f'-color {arguments.color}: means -{name} {value}, and -{name} {given} is given as'
-                ' well; omit one of them'
+                f'-color {color}: means -{name} {value}, and -{name} {getattr(arguments, name)} is'
+                ' given as well; omit one of them'
             )
+    if contradictions:
+        flags = ' '.join(f'-{name} {value}' for name, value in contradictions.items())
+        raise ValueError(
+            f'-color {color}: means {flags}, and the preset or the recipe says otherwise; omit'
+            ' -color, or give these as well'
+        )
 
 
 def check_extension_flags(arguments: Arguments) -> None:

@@ -10,12 +10,12 @@ from torch import Tensor
 from neural_style.command.arguments import Arguments
 from neural_style.command.clips import ClipOptions
 from neural_style.command.frame_report import FrameReport
-from neural_style.command.images import InputImages, read_images
+from neural_style.command.images import InputImages
 from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.run import (
     choose_run_devices,
-    host_memory,
     load_for_losses,
+    run_images,
     seed_generator,
     stylize_settings,
 )
@@ -94,8 +94,7 @@ class FramePainter:
     def _images_with(self, frame: Tensor) -> InputImages:
         """Return the images of a run whose content is a frame; the others are read once."""
         if self._images is None:
-            memory = host_memory(self._arguments, self._devices[0])
-            self._images = read_images(self._arguments, memory, frame)
+            self._images = run_images(self._arguments, self._world, self._devices[0], frame)
         colors = frame if self._arguments.keeps_content_colors else self._images.colors
         return replace(self._images, content=frame, colors=colors)
 

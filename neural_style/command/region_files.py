@@ -26,6 +26,9 @@ def read_regions(arguments: Arguments, load: Load, style_count: int) -> dict[str
     paths, style_paths = (
         split_paths(value) for value in (arguments.content_regions, arguments.style_regions)
     )
+    for flag, files in (('content_regions', paths), ('style_regions', style_paths)):
+        if not files and getattr(arguments, flag) != '':
+            raise SettingError(flag, 'names no picture', getattr(arguments, flag))
     if not paths:
         if style_paths:
             raise SettingError(

@@ -164,9 +164,14 @@ def host_memory(arguments: Arguments, device: torch.device) -> float:
     return free_memory(torch.device('cpu'))
 
 
-def run_images(arguments: Arguments, world: World, device: torch.device) -> InputImages:
-    """Read the images, and say in which order their regions are."""
-    images = read_images(arguments, host_memory(arguments, device))
+def run_images(
+    arguments: Arguments, world: World, device: torch.device, frame: torch.Tensor | None = None
+) -> InputImages:
+    """Read the images, and say in which order their regions are.
+
+    frame: of a video, the content image.
+    """
+    images = read_images(arguments, host_memory(arguments, device), frame)
     if world.rank == 0 and (remark := describe_regions(images.regions)):
         warn(remark)
     return images

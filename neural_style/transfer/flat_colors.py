@@ -62,6 +62,13 @@ def flat_picture(setting: str, name: str, pixels: Tensor) -> FlatPicture:
     colors = _frequent_colors(image[:, is_flat], is_flat.size)
     seeds = _flat_labels(image, colors, is_flat)
     colored_share = (seeds < len(colors)).mean()
+    if len(colors) > MAX_COLORS and is_flat.mean() >= FLAT_SHARE:
+        raise SettingError(
+            setting,
+            f'there are more than {MAX_COLORS} flat colours; give a region to each of fewer, or'
+            ' grey masks, one for each region',
+            None if name.startswith(setting) else name,
+        )
     if not colors or len(colors) > MAX_COLORS or colored_share < FLAT_SHARE:
         raise SettingError(
             setting,

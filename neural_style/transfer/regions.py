@@ -135,7 +135,9 @@ def _pair(
     """
     if len(style_regions) > count:
         raise SettingError(
-            'style_regions', f'{len(style_regions)} for {count} style images; give one for each'
+            'style_regions',
+            f'{len(style_regions)} pictures for {count} style image(s); give one for each; masks'
+            ' go with masks in `content_regions`',
         )
     entries = [*style_regions, *[None] * (count - len(style_regions))]
     if not any(entries) and count > 1:

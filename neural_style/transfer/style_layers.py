@@ -55,7 +55,14 @@ def weights_by_layer(
             )
         totals = [sum(terms) for terms in zip(*(blend_weights[n] for n in serving), strict=True)]
         if 0 in totals:
-            region = f' in region {totals.index(0) + 1}' if len(totals) > 1 else ''
+            term = totals.index(0)
+            region = f' in region {term + 1}' if len(totals) > 1 else ''
+            if region and all(blend_weights[n][term] == 0 for n in serving):
+                raise SettingError(
+                    SETTING,
+                    f'no style image of region {term + 1} serves {layer}; add it to one, or let'
+                    ' another style image serve the region, with `style_regions`',
+                )
             raise SettingError(
                 'style_blend_weights',
                 f'those of the style images that serve {layer}{region} sum to 0',

@@ -17,7 +17,7 @@ from neural_style.video.clip import Clip, ClipFormat, Frame, Selection
 
 logger = logging.getLogger(__name__)
 
-NUMBER = re.compile(r'%(0?\d*)d')
+NUMBER = re.compile(r'%(0?\d{0,2})d')
 DEFAULT_MILLISECONDS = 100  # of a picture of an animation that says 0, as browsers show it
 
 

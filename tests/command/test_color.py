@@ -38,6 +38,7 @@ CONTRADICTIONS = [
     ('match -original_colors 1', '-color match: means -original_colors 0'),
     ('match -luminance_only 1', '-color match: means -luminance_only 0'),
     ('match -preset ink', '-color match: means -luminance_only 0'),
+    ('match -preset ink', 'the preset or the recipe says otherwise; omit -color, or give these'),
     ('blue', '-color blue: choose content or style or luminance or match'),
     ('match -color_transfer lab', '-color_transfer lab: choose mean or linear or'),
 ]

@@ -74,6 +74,7 @@ REFUSED = [
         '-content_regions content.png -region_weights 1',
         '-region_weights: 1 weights for 2 regions: #ff0000, #0000ff',
     ),
+    ('-content_regions ,', '-content_regions ,: names no picture'),
     ('-content_regions content.png -region_weights 1,x', '-region_weights 1,x: give a finite'),
     (
         '-content_regions content.png -style_regions left.png',

@@ -59,6 +59,15 @@ def test_several_processes_save_and_paint(small_command):
     assert (pixels('b.png') == pixels('out.png')).all()
 
 
+def test_processes_that_share_a_batch_save_the_style_once(small_command, data):
+    os.mkdir('photos')
+    for name in ('a.jpg', 'b.jpg'):
+        shutil.copy(data / 'inputs' / 'strokes.jpg', f'photos/{name}')
+    flags = ('-parallel', 'tiles', '-gpu', '-1,-1', '-content_image', 'photos')
+    assert small_command(*FEW, *flags, '-save_style', 's.safetensors') == 0
+    assert {'out_a.png', 'out_b.png', 's.safetensors'} <= {*files()}
+
+
 @pytest.mark.parametrize(
     ('flags', 'message'),
     [

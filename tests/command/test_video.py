@@ -219,6 +219,7 @@ def test_dry_run_shows_the_plan_and_writes_nothing(command, capsys, clip):
     ('flags', 'problem'),
     [
         ('-output_image out.png', '-output_image out.png: a video becomes a file: .mp4'),
+        ('-output_image out_%99999d.png', 'out_%99999d.png: a video becomes a file'),
         ('-output_image -', '-output_image -: a video becomes a file'),
         ('-output_image clip.mp4', 'this is the -content_image'),
         ('-output_image nowhere/out.mp4', 'cannot write in nowhere'),

@@ -75,6 +75,16 @@ def test_colors_that_are_nearly_the_same_belong_together():
     assert closest((200, 0, 0), [BLUE, RED]) is None
 
 
+def test_too_many_flat_colors_are_refused():
+    levels = range(0, 240, 48)
+    colors = [(red, green, blue) for red in levels for green in levels for blue in levels]
+    image = Image.new('RGB', (5 * 5 * 12, 5 * 12))
+    for number, color in enumerate(colors):
+        image.paste(color, (number // 5 * 12, number % 5 * 12, number // 5 * 12 + 12, 60))
+    with pytest.raises(SettingError, match='r.png: there are more than 64 flat colours'):
+        found(image)
+
+
 @pytest.mark.parametrize('kind', ['photograph', 'gradient', 'noise'])
 def test_other_pictures_are_refused(kind):
     image = {

@@ -15,6 +15,9 @@ STYLES = [noise(3, 30, 30, seed=2), noise(3, 36, 28, seed=3)]
 FINE_AND_COARSE = 'relu1_1+relu2_1,relu3_1'
 
 
+HALF = torch.ones(1, 32, 40).triu()  # of an image
+
+
 def paint(styles=STYLES, method=stylize, **settings):
     defaults = {'num_iterations': 2, 'seed': 1, 'style_layers': LAYERS, 'init': 'image'}
     return method(mini_vgg19(), CONTENT, styles, **defaults | settings)
@@ -64,7 +67,7 @@ def test_weights_are_shared_out_in_each_region():
     )
     assert first['relu1_1'] == pytest.approx([1, 0.4]) and first['relu2_1'] == [1, 1]
     assert second == {'relu1_1': pytest.approx([0, 0.6]), 'relu3_1': pytest.approx([0, 0.6])}
-    with pytest.raises(SettingError, match='serve relu2_1 in region 2 sum to 0'):
+    with pytest.raises(SettingError, match='no style image of region 2 serves relu2_1'):
         weights_by_layer([['all'], ['relu1_1']], [[1.0, 0.0], [0.0, 1.0]], LAYERS)
 
 
@@ -87,6 +90,11 @@ def test_weights_are_shared_out_in_each_region():
             {'style_image_layers': 'all,relu9_9', 'style_layers': [*LAYERS, 'relu9_9']},
             'style_layers',
             "the network has no layer 'relu9_9'",
+        ),
+        (
+            {'style_image_layers': FINE_AND_COARSE, 'content_regions': [HALF, 1 - HALF]},
+            'style_image_layers',
+            'no style image of region 2 serves relu1_1; add it',
         ),
     ],
 )
