@@ -128,13 +128,20 @@ def check_flags(
     settings: Mapping[str, Value],
     changeable: Collection[str] = CHANGEABLE_FLAGS,
 ) -> None:
-    """Refuse explicit flags that would change the numbers of the run."""
+    """Refuse explicit flags that would change the numbers of the run.
+
+    Flags that the run did not know yet have their defaults.
+    """
+    settings = {**command_line().defaults(), **settings}
     for name in sorted(arguments.explicit):
-        changed = getattr(arguments, name) != settings.get(name)
+        changed = getattr(arguments, name) != settings[name]
         names_files = name in INPUTS and paths_of(arguments, name) != []  # compared by checksum
         if changed and not names_files and name not in changeable:
+            started = f'without -{name}'
+            if settings[name] != '':
+                started = f'with -{name} {settings[name]}'
             raise ValueError(
-                f'-resume {path}: the run started with -{name} {settings.get(name)}, not'
+                f'-resume {path}: the run started {started}, not'
                 f' {getattr(arguments, name)}; omit the flag, or start a new run'
             )
 

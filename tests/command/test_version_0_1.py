@@ -38,6 +38,15 @@ def test_checkpoint_resumes_to_the_same_bits(optimizer, capsys):
         assert resumed == recorded
 
 
+def test_flags_that_the_checkpoint_does_not_know_have_their_defaults(capsys):
+    flags = ['-resume', str(FOLDER / 'lbfgs.checkpoint'), '-num_iterations', '8']
+    assert main([*flags, '-style_statistic', 'mean_std']) == 1
+    assert 'the run started with -style_statistic gram, not mean_std' in capsys.readouterr().err
+    assert main([*flags, '-color', 'match']) == 1
+    assert 'the run started without -color, not match' in capsys.readouterr().err
+    assert main([*flags, '-checkpoint', '', '-style_statistic', 'gram', '-color', '']) == 0
+
+
 @pytest.mark.parametrize('optimizer', ['lbfgs', 'adam'])
 def test_recipe_gives_the_same_picture(optimizer):
     picture = FOLDER / f'{optimizer}.png'
