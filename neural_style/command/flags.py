@@ -25,7 +25,8 @@ def command_line() -> FlagTable:
     cmd.option('-content_image', 'examples/inputs/tubingen.jpg', 'Content target image')
     cmd.describe(
         'The content image; `-` is stdin; a folder, or a `.txt` file with a path per line, is a'
-        ' batch, which `docs/many.md` describes.'
+        ' batch, which `docs/many.md` describes; a video, an animation or a pattern such as'
+        ' `frames_%04d.png` is painted frame by frame, see `docs/video.md`.'
     )
     cmd.option('-image_size', 512, 'Maximum height / width of generated image')
     cmd.describe('Longer side of the generated image, in pixels.')
@@ -52,7 +53,10 @@ def command_line() -> FlagTable:
     cmd.option('-normalize_gradients', False)
     cmd.describe("Divide each loss's gradient by its L1 norm.")
     cmd.option('-init', 'random', 'random|image')
-    cmd.describe('Start from noise (`random`) or from an image (`image`).')
+    cmd.describe(
+        'Start from noise (`random`) or from an image (`image`); `docs/video.md` has the values for'
+        ' videos.'
+    )
     cmd.option('-init_image', '')
     cmd.describe('Image to start from with `-init image`; empty takes the content image.')
     cmd.option('-optimizer', 'lbfgs', 'lbfgs|adam')
@@ -73,7 +77,10 @@ def command_line() -> FlagTable:
         'Save the image every this many iterations, as `out_100.png`; 0 saves it only at the end.'
     )
     cmd.option('-output_image', 'out.png')
-    cmd.describe('Name of the output image: `.png`, `.jpg` or `.ppm`; `-` is stdout, as a PNG.')
+    cmd.describe(
+        'Name of the output image: `.png`, `.jpg` or `.ppm`; `-` is stdout, as a PNG. Of a video:'
+        ' `.mp4`, `.mov`, `.mkv`, `.webm`, `.gif`, `.webp`, or pictures such as `out_%04d.png`.'
+    )
 
     cmd.group('Other options')
     cmd.option('-style_scale', 1.0)
@@ -244,4 +251,7 @@ def describe_extensions(cmd: FlagTable) -> None:
         ' before the last.'
     )
     cmd.option('-resume', '', 'continue from a checkpoint')
-    cmd.describe('Checkpoint to continue from; no other flag is needed.')
+    cmd.describe(
+        'Checkpoint to continue from, or the folder `out.frames` of a video; no other flag is'
+        ' needed.'
+    )

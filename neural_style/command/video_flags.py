@@ -35,8 +35,8 @@ def describe_video(cmd: FlagTable) -> None:
     )
     cmd.option('-flow_relative_indices', '1', 'which earlier frames a frame is compared with')
     cmd.describe(
-        'How many frames before each one those are that it is compared with: `1,2,4` lets what was'
-        ' hidden for a moment come back as it was.'
+        'Which earlier frames each frame is compared with: `1,2,4` are those one, two and four'
+        ' before it, so that what was hidden for a moment comes back as it was.'
     )
     cmd.option('-flow_pattern', '', 'files of optical flow')
     cmd.describe(
@@ -57,6 +57,6 @@ def describe_video(cmd: FlagTable) -> None:
     cmd.describe('The first of several passes that has the temporal loss.')
     cmd.option('-blendWeight', 1, 'share of the neighbouring frame')
     cmd.describe(
-        'How much the neighbour of a frame counts, beside the frame of the last pass, in what a'
-        ' frame starts from in one of several passes.'
+        'In several passes a frame starts from a blend of itself, as the last pass has left it,'
+        ' with weight 1, and of its neighbour, with this weight.'
     )
