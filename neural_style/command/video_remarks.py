@@ -5,6 +5,9 @@ from collections.abc import Callable
 from neural_style.command.arguments import Arguments
 from neural_style.command.clips import is_clip
 from neural_style.command.video_flags import VIDEO_FLAGS
+from neural_style.torch7.cmdline import split
+from neural_style.video.opening import is_video
+from neural_style.video.picture_files import is_animation
 
 # A flag, the condition on which it has no effect, and the reason, with the remedy.
 Rule = tuple[str, Callable[[Arguments], bool], str]
@@ -37,6 +40,16 @@ def video_rules() -> list[Rule]:
             'flowWeight_pattern',
             lambda a: a.flow_pattern == '' and is_clip(a),
             'on computed flow; name files in -flow_pattern',
+        ),
+        (
+            'frame_rate',
+            lambda a: is_clip(a) and (is_video(a.content_image) or is_animation(a.content_image)),
+            'on a clip that has a rate of its own; omit it',
+        ),
+        (
+            'init',
+            lambda a: a.num_passes > 1 and is_clip(a) and len(split(a.init)) > 1,
+            'beyond its first word in several passes, where frames start from themselves',
         ),
         ('save_iter', lambda a: is_clip(a), 'on a video, whose frames are saved in the end'),
     ]

@@ -80,11 +80,15 @@ class WorkFolder:
         try:
             with open(self._file('state.json'), encoding='utf-8') as file:
                 state = json.load(file)
-            if state['format'] != FORMAT or not isinstance(state['settings'], dict):
+            settings = state['settings']
+            is_state = state['format'] == FORMAT and isinstance(state['sums'], dict)
+            if not is_state or not isinstance(settings['generator_seed'], int | None):
+                raise ValueError
+            if not all(isinstance(value, int | float | str | None) for value in settings.values()):
                 raise ValueError
             self.records = list(self._read_records())
             self._length = sum(len(record.line()) for record in self.records)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise ValueError(
                 f'-resume {self.path}: these are not the frames of an interrupted run'
             ) from error

@@ -60,6 +60,8 @@ VAIN = [
     ('-use_temporalLoss_after 4 -num_passes 3 -content_image a.mp4', 'give a smaller number'),
     ('-temporal_weight 9 -num_passes 3 -content_image a.mp4', 'give a -use_temporalLoss_after'),
     ('-flowWeight_pattern [%d]_{%d}.pgm -content_image a.mp4', 'name files in -flow_pattern'),
+    ('-frame_rate 9 -content_image a.mp4', 'has a rate of its own'),
+    ('-init image,prev -num_passes 2 -content_image a.mp4', 'frames start from themselves'),
     ('-save_iter 9 -content_image a.mp4', 'on a video, whose frames are saved in the end'),
 ]
 USEFUL = [

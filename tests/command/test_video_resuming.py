@@ -123,6 +123,27 @@ def test_other_flags_are_refused_with_resume(command, capsys, at_evaluation, cli
     assert main('-resume out.frames -video_crf 30'.split()) == 0
 
 
+@pytest.mark.parametrize(
+    'state',
+    [
+        '[' * 100_000,
+        '[]',
+        '{"format": 1, "settings": {}, "sums": {}}',
+        '{"format": 1, "settings": {"generator_seed": "x"}, "sums": {}}',
+        '{"format": 1, "settings": {"generator_seed": 1, "num_passes": []}, "sums": {}}',
+    ],
+    ids=lambda state: state[:60],
+)
+def test_folder_of_something_else_is_refused(command, capsys, state):
+    os.mkdir('a.frames')
+    with open('a.frames/state.json', 'w') as file:
+        file.write(state)
+    assert command('-resume a.frames') == 1
+    message = '-resume a.frames: these are not the frames of an interrupted run'
+    assert message in capsys.readouterr().err
+    assert files() == ['a.frames']
+
+
 def test_frame_in_memory_is_the_one_in_its_file(tmp_path):
     folder = work_folder.WorkFolder(str(tmp_path / 'frames'))
     picture = torch.rand(3, 17, 19, dtype=torch.float64) * 1.2 - 0.1
