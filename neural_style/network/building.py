@@ -126,7 +126,8 @@ def insert_losses(cnn: nn.Sequential, settings: LossSettings, generator: Generat
     has_branches = isinstance(cnn, Graph)
     in_place_relus = not has_branches and settings.losses != 'paper'
     result = LossLayers()
-    layers[0], result.edges = take_padding(cnn, settings.padding)
+    unpadded, result.edges = take_padding(cnn, settings.padding, depth)
+    layers[: len(unpadded)] = unpadded
     if settings.tv_weight > 0:
         result.image_losses.append(TVLoss(settings.tv_weight))
     for index, name in enumerate(names[:depth]):

@@ -16,7 +16,7 @@ PADDINGS = ('zero', 'reflect', 'replicate')
 
 
 class EdgePadding:
-    """Extends images by the rows and columns that the first convolution reaches beyond them.
+    """Extends images by the rows and columns that the first convolutions reach beyond them.
 
     mode: one of PADDINGS; 'zero' leaves images alone.
     sides: how many rows, above and below alike, and columns.
@@ -58,28 +58,61 @@ class EdgePadding:
         return gradient
 
 
-def take_padding(cnn: nn.Sequential, mode: str) -> tuple[nn.Module, EdgePadding]:
-    """Return a network's first layer without its padding, and what takes the padding's place.
+def take_padding(cnn: nn.Sequential, mode: str, depth: int) -> tuple[list[nn.Module], EdgePadding]:
+    """Return a network's first layers without their padding, and what takes the padding's place.
 
-    With mode 'zero' the layer stays as it is.  Raises SettingError for a network whose image is not
-    padded by its first layer alone.
+    These are the first convolution and, of the first `depth` layers, those that follow it without a
+    nonlinearity between: one convolution in two parts, such as 3 x 1 and 1 x 3.
+    With mode 'zero' the layers stay as they are.  Raises SettingError for a network whose image is
+    not padded by its first layer.
     """
-    first: nn.Module = cnn[0]
     if mode == 'zero':
-        return first, EdgePadding()
-    sources = cnn.sources[1:] if isinstance(cnn, Graph) else []
-    is_read_again = any(layer < 0 for layers in sources for layer, _ in layers)
-    if is_read_again or not (isinstance(first, nn.Conv2d) and _pads_with_zeros(first)):
+        return [cnn[0]], EdgePadding()
+    run = _leading_convolutions(cnn, depth)
+    if not run or not any(map(_pads_with_zeros, run)):
         raise SettingError(
             'padding',
             'the first layer of the network is not a convolution with padding, so that there are'
             ' no zeros around the image to replace; use zero',
             mode,
         )
-    rows, columns = map(int, first.padding)
-    layer = copy.copy(first)  # with the same weights
-    layer.padding = (0, 0)
-    return layer, EdgePadding(mode, (rows, columns))
+    unpadded: list[nn.Module] = []
+    rows = columns = 0
+    for convolution in run:
+        height, width = map(int, convolution.padding)
+        rows, columns = rows + height, columns + width
+        layer = copy.copy(convolution)  # with the same weights
+        layer.padding = (0, 0)
+        unpadded.append(layer)
+    return unpadded, EdgePadding(mode, (rows, columns))
+
+
+def _leading_convolutions(cnn: nn.Sequential, depth: int) -> list[nn.Conv2d]:
+    """Return the convolutions at the beginning of a network, each of which reads the last one.
+
+    A later one is among them if the features before it have the size of the image.
+    """
+    sources = cnn.sources[1:] if isinstance(cnn, Graph) else []
+    if any(layer < 0 for layers in sources for layer, _ in layers):
+        return []  # a later layer reads the image as well
+    run: list[nn.Conv2d] = []
+    for layer in list(cnn)[: 1 if isinstance(cnn, Graph) else max(depth, 1)]:
+        if not isinstance(layer, nn.Conv2d) or isinstance(layer.padding, str):
+            break
+        if layer.padding_mode != 'zeros':
+            break
+        if run and not (_keeps_size(run[-1]) and _keeps_size(layer)):
+            break
+        run.append(layer)
+    return run
+
+
+def _keeps_size(layer: nn.Conv2d) -> bool:
+    """Tell whether a convolution gives features of the size of its input."""
+    sides = zip(layer.kernel_size, map(int, layer.padding), layer.dilation, strict=True)
+    return tuple(layer.stride) == (1, 1) and all(
+        2 * padding == dilation * (kernel - 1) for kernel, padding, dilation in sides
+    )
 
 
 def _pads_with_zeros(layer: nn.Conv2d) -> bool:

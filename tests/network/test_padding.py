@@ -44,6 +44,30 @@ def test_losses_and_gradient_are_those_of_a_layer_with_that_padding(mode, poolin
     assert (gradient - zero).norm() > 1e-3 * zero.norm()
 
 
+def in_two_parts(padding_mode='zeros'):
+    """A narrow VGG-19 whose first convolution is a 3 x 1 and a 1 x 3 convolution."""
+    cnn = list(mini_vgg19().double())
+    torch.manual_seed(1)
+    parts = []
+    for channels, name, kernel, padding in (
+        ((3, 4), 'conv1_1_v', (3, 1), (1, 0)),
+        ((4, cnn[0].out_channels), 'conv1_1', (1, 3), (0, 1)),
+    ):
+        part = nn.Conv2d(*channels, kernel, padding=padding, padding_mode=padding_mode).double()
+        part.name = name
+        parts.append(part)
+    return nn.Sequential(*parts, *cnn[1:])
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_convolution_in_two_parts_is_padded_on_all_sides(mode):
+    settings = {'tv_weight': 0, 'exact': False}
+    loss, gradient = evaluated(network(in_two_parts(), padding=mode, **settings))
+    expected = evaluated(network(in_two_parts(mode), **settings))
+    assert loss.item() == pytest.approx(expected[0].item(), rel=1e-12)
+    assert (gradient - expected[1]).norm() <= 1e-12 * expected[1].norm()
+
+
 def test_tv_smooths_the_last_row_and_column():
     net = network(content_layers=[], style_layers=[], padding='replicate', tv_weight=1)
     column = torch.zeros(3, 6, 7)
