@@ -42,6 +42,7 @@ HEADERS = {
 SINCE = re.compile('[0-9]{1,12}')
 PAGE_HEADER = 'X-Neural-Style'  # of the page's own POSTs: another site's would be asked about first
 MAX_CONNECTIONS = 32  # at a time: each holds a file descriptor and a thread of the run
+PAUSE = 0.01  # seconds before each request is read, so that many do not slow the run
 FAREWELL = 2.0  # seconds that the page has to fetch the last picture
 
 
@@ -111,8 +112,14 @@ class PreviewServer(ThreadingHTTPServer):
 
     def __init__(self, port: int, preview: Preview):
         self.preview = preview
+        self._turn = threading.Lock()
         self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
         super().__init__((ADDRESS, port), PreviewHandler)
+
+    def wait_for_turn(self) -> None:
+        """Wait until another request may be read."""
+        with self._turn:
+            time.sleep(PAUSE)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread; where there are too many already, hang up."""
@@ -137,6 +144,10 @@ class PreviewHandler(BaseHTTPRequestHandler):
     server: PreviewServer
     protocol_version = 'HTTP/1.1'
     timeout = 20  # seconds that a silent connection is kept
+
+    def handle_one_request(self) -> None:
+        self.server.wait_for_turn()
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         if not self._is_local():
