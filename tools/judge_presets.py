@@ -2,7 +2,10 @@
 
     python -m tools.judge_presets --pairs CONTENT,STYLE[,PUBLISHED] ... --presets ink ... \\
         --networks embedded=neural_style/models/small_vgg16.caffemodel [--size 428] \\
-        [--evaluations 101] --output FOLDER [--sheet SHEET.jpg]
+        [--evaluations 101] --output FOLDER [--sheet SHEET.jpg] [--each]
+
+Every pair is painted with every preset; with --each, the first pair with the first preset, the
+second with the second, and so on.
 
 Of the content, the style, a published result if one is named, and every picture painted:
   white       share of the pixels with a luma above 230 of 255: bare paper
@@ -24,7 +27,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 import loadcaffe
@@ -93,21 +96,17 @@ def row(name: str, values: tuple[float, ...], seconds: float = 0.0) -> None:
 
 
 def sheet(rows: list[list[Image.Image]], path: Path, width: int = WIDTH) -> None:
-    """Arrange the pictures of each pair in a row, all with the same width."""
-    scaled = [
-        [
-            p.resize((width, round(p.height * width / p.width)), Image.Resampling.LANCZOS)
-            for p in row
-        ]
-        for row in rows
-    ]
+    """Arrange the pictures of each pair in a row, each as large as fits into its cell."""
+    cell = (width, width * 3 // 4)
+    scaled = [[ImageOps.contain(p, cell, Image.Resampling.LANCZOS) for p in row] for row in rows]
     heights = [max(p.height for p in row) for row in scaled]
     columns = max(map(len, scaled))
     page = Image.new('RGB', (columns * (width + 4) - 4, sum(heights) + 4 * len(rows) - 4), 'white')
     top = 0
     for pictures, height in zip(scaled, heights, strict=True):
         for column, picture in enumerate(pictures):
-            page.paste(picture, (column * (width + 4), top + (height - picture.height) // 2))
+            left = column * (width + 4) + (width - picture.width) // 2
+            page.paste(picture, (left, top + (height - picture.height) // 2))
         top += height + 4
     page.save(path, quality=88)
 
@@ -121,14 +120,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--evaluations', help="-num_iterations in the place of the preset's")
     parser.add_argument('--output', type=Path, required=True)
     parser.add_argument('--sheet', type=Path)
+    parser.add_argument('--each', action='store_true', help='a preset for each pair')
     args = parser.parse_args(argv)
+    if args.each and len(args.presets) != len(args.pairs):
+        parser.error('--each: give as many --presets as --pairs')
     args.output.mkdir(parents=True, exist_ok=True)
     flags = []
     for flag, value in (('-image_size', args.size), ('-num_iterations', args.evaluations)):
         flags += [flag, value] if value else []
 
     rows = []
-    for pair in args.pairs:
+    for number, pair in enumerate(args.pairs):
         content, style, *published = map(Path, pair.split(','))
         original = Image.open(content).convert('RGB')
         print(f'\n{content.stem} as {style.stem}\n')
@@ -141,7 +143,7 @@ def main(argv: list[str] | None = None) -> int:
             row('published', measure(pictures[-1], original))
         for network in args.networks:
             name, _, model = network.partition('=')
-            for preset in args.presets:
+            for preset in [args.presets[number]] if args.each else args.presets:
                 out = args.output / f'{content.stem}_{style.stem}_{name}_{preset}.png'
                 start = time.monotonic()
                 paint(preset, content, style, Path(model), out, flags)
