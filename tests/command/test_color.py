@@ -77,7 +77,7 @@ def test_resumed_run_has_the_colours_of_its_checkpoint(command, color):
 def test_colours_of_a_run_do_not_change_when_it_is_resumed(command, capsys):
     assert command('-num_iterations 4 -checkpoint state') == 0
     assert main('-resume state -num_iterations 6 -color match'.split()) == 1
-    assert 'the run started with -color , not match' in capsys.readouterr().err
+    assert 'the run started without -color, not match' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('color', COLORS)

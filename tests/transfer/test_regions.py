@@ -188,7 +188,10 @@ def test_regions_are_scaled_with_the_content():
             {'style_regions': [stripes(RED)]},
             'no style image serves #0000ff of content_regions; paint it in style_regions[0], or',
         ),
-        ({'style_regions': [stripes(RED)] * 2}, '`style_regions`: 2 for 1 style images'),
+        (
+            {'style_regions': [stripes(RED)] * 2},
+            '`style_regions`: 2 pictures for 1 style image(s); give one for each',
+        ),
         ({'style_regions': [[noise(40, 50)]]}, '1 masks for 2 regions: #ff0000, #0000ff;'),
         (
             {'content_regions': [noise(48, 64)] * 2, 'style_regions': [stripes(RED)]},
