@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from loadcaffe.graph import Graph
 from neural_style.errors import SettingError
+from neural_style.kernels.convolution import has_same_padding
 
 # 'zero' is Caffe's; 'reflect' mirrors the image at its outermost pixels, 'replicate' repeats them.
 PADDINGS = ('zero', 'reflect', 'replicate')
@@ -101,18 +102,10 @@ def _leading_convolutions(cnn: nn.Sequential, depth: int) -> list[nn.Conv2d]:
             break
         if layer.padding_mode != 'zeros':
             break
-        if run and not (_keeps_size(run[-1]) and _keeps_size(layer)):
+        if run and not (has_same_padding(run[-1]) and has_same_padding(layer)):
             break
         run.append(layer)
     return run
-
-
-def _keeps_size(layer: nn.Conv2d) -> bool:
-    """Tell whether a convolution gives features of the size of its input."""
-    sides = zip(layer.kernel_size, map(int, layer.padding), layer.dilation, strict=True)
-    return tuple(layer.stride) == (1, 1) and all(
-        2 * padding == dilation * (kernel - 1) for kernel, padding, dilation in sides
-    )
 
 
 def _pads_with_zeros(layer: nn.Conv2d) -> bool:
