@@ -4,6 +4,7 @@ The original pads with zeros, and its TV leaves out differences along the last r
 """
 
 import copy
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,6 +27,11 @@ class EdgePadding:
     def __init__(self, mode: str = 'zero', sides: tuple[int, int] = (0, 0)):
         self.mode = mode
         self.sides = sides
+
+    def extended_size(self, size: Sequence[int]) -> tuple[int, int]:
+        """Return (H, W) of an extended image, given that of the image."""
+        rows, columns = self.sides
+        return size[0] + 2 * rows, size[1] + 2 * columns
 
     def extend(self, image: Tensor) -> Tensor:
         """Return an image (..., H, W) with its edges, the original if there are none."""

@@ -33,8 +33,7 @@ class Workload:
 
     def extended(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the size of an image with the edges that the first layer sees beyond it."""
-        rows, columns = self.network.edges.sides
-        return size[0] + 2 * rows, size[1] + 2 * columns
+        return self.network.edges.extended_size(size)
 
     def cached(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return what a function of the network and hashable arguments does, called once."""

@@ -131,8 +131,7 @@ def _compute_guides(network: LossNetwork, inputs: Inputs) -> None:
 def _layer_sizes(network: LossNetwork, size: Sequence[int]) -> list[tuple[int, int]]:
     """Return (H, W) of the layers that style losses follow.  size: of the image."""
     layers = layers_of(network)
-    height, width = (n + 2 * side for n, side in zip(size, network.edges.sides, strict=True))
-    sizes = feature_sizes(layers, (height, width))
+    sizes = feature_sizes(layers, network.edges.extended_size(size))
     return [sizes[layers.index(loss)] for loss in network.style_losses]
 
 
