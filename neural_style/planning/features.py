@@ -49,19 +49,21 @@ def feature_sizes(layers: Sequence[Any], size: tuple[int, int]) -> list[tuple[in
     return sizes
 
 
-def target_elements(network: LossNetwork, loss: FeatureLoss, size: tuple[int, int]) -> float:
-    """Count the features that a loss gets from an image of H x W pixels."""
+def loss_input(network: LossNetwork, loss: FeatureLoss, size: tuple[int, int]) -> tuple[int, int]:
+    """Count the channels and the positions that a loss gets from an image of H x W pixels."""
     layers = layers_of(network)
     index = next((index for index, layer in enumerate(layers) if layer is loss), 0)
-    return channel_counts(network)[index] * math.prod(feature_sizes(layers[:index], size)[-1])
+    return channel_counts(network)[index], math.prod(feature_sizes(layers[:index], size)[-1])
+
+
+def target_elements(network: LossNetwork, loss: FeatureLoss, size: tuple[int, int]) -> float:
+    """Count the features that a loss gets from an image of H x W pixels."""
+    return math.prod(loss_input(network, loss, size))
 
 
 def guide_bytes(network: LossNetwork, loss: FeatureLoss, size: tuple[int, int]) -> float:
     """Count the bytes of a loss's guides for an image of H x W pixels."""
-    layers = layers_of(network)
-    index = layers.index(loss)
-    positions = math.prod(feature_sizes(layers[:index], size)[-1])
-    return loss.guide_bytes(channel_counts(network)[index], positions)
+    return loss.guide_bytes(*loss_input(network, loss, size))
 
 
 def statistic_bytes(network: LossNetwork) -> float:

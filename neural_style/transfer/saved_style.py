@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from loadcaffe.graph import Graph
 from neural_style.errors import SettingError
@@ -21,6 +21,7 @@ from neural_style.files.tensors import read_tensors, write_tensors
 from neural_style.losses.style import StyleLoss
 from neural_style.losses.targets import Targets
 from neural_style.network.loss_network import LossNetwork
+from neural_style.planning.features import channel_counts, layers_of
 from neural_style.transfer.evaluation import is_finite
 from neural_style.transfer.images import Image, as_images
 from neural_style.transfer.settings import Settings
@@ -274,23 +275,12 @@ def _are_targets_of(network: LossNetwork, targets: Targets) -> bool:
     if targets.content or sorted(targets.style) != sorted(network.style_names):
         return False
     dtype = torch.promote_types(network.dtype, torch.float32)
+    layers, channels = layers_of(network), channel_counts(network)
+    has_branches = isinstance(network.chunks[0], Graph)  # whose channels are not counted
     for name, loss in zip(network.style_names, network.style_losses, strict=True):
-        channels = _channels_before(network, loss)
         target, *others = targets.style[name]
-        has_shape = channels is None or tuple(target.shape) == loss.compared.shape(channels)
+        shape = loss.compared.shape(channels[layers.index(loss)])
+        has_shape = has_branches or tuple(target.shape) == shape
         if others or not has_shape or target.dtype != dtype or not is_finite(target):
             return False
     return True
-
-
-def _channels_before(network: LossNetwork, loss: StyleLoss) -> int | None:
-    """Return how many channels a style loss sees; None in a network with branches."""
-    channels = None
-    for layer in network.chunks.modules():
-        if isinstance(layer, Graph):
-            return None
-        if layer is loss:
-            return channels
-        if isinstance(layer, nn.Conv2d):
-            channels = layer.out_channels
-    return None
