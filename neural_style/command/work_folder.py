@@ -56,7 +56,7 @@ class WorkFolder:
         self._length = 0  # of frames.jsonl, in bytes
 
     def exists(self) -> bool:
-        return os.path.isfile(self._file('state.json'))
+        return os.path.isfile(self.file('state.json'))
 
     def begin(self, arguments: Arguments, checksums: Checksums) -> None:
         """Make the folder.  Raises OSError."""
@@ -68,7 +68,7 @@ class WorkFolder:
         }
         try:
             os.makedirs(self.path, exist_ok=True)
-            write_whole(self._file('state.json'), json.dumps(content).encode())
+            write_whole(self.file('state.json'), json.dumps(content).encode())
         except OSError as error:
             raise type(error)(f'{self.path}: cannot write the frames: {error.strerror}') from error
 
@@ -78,7 +78,7 @@ class WorkFolder:
         Raises ValueError for another folder.
         """
         try:
-            with open(self._file('state.json'), encoding='utf-8') as file:
+            with open(self.file('state.json'), encoding='utf-8') as file:
                 state = json.load(file)
             settings = state['settings']
             is_state = state['format'] == FORMAT and isinstance(state['sums'], dict)
@@ -96,7 +96,7 @@ class WorkFolder:
 
     def _read_records(self) -> Iterator[FrameRecord]:
         """Yield the finished frames; a line that was cut off does not count."""
-        with contextlib.suppress(FileNotFoundError), open(self._file('frames.jsonl')) as file:
+        with contextlib.suppress(FileNotFoundError), open(self.file('frames.jsonl')) as file:
             for line in file:
                 if not line.endswith('\n'):
                     return
@@ -113,7 +113,7 @@ class WorkFolder:
             image.save(self._final(record.number), final)
         try:
             self._cut_off()
-            with open(self._file('frames.jsonl'), 'a') as file:
+            with open(self.file('frames.jsonl'), 'a') as file:
                 file.write(record.line())
                 file.flush()
                 os.fsync(file.fileno())
@@ -127,8 +127,8 @@ class WorkFolder:
 
     def _cut_off(self) -> None:
         """Remove a line that a killed run has left unfinished."""
-        if os.path.exists(self._file('frames.jsonl')):
-            os.truncate(self._file('frames.jsonl'), self._length)
+        if os.path.exists(self.file('frames.jsonl')):
+            os.truncate(self.file('frames.jsonl'), self._length)
 
     def painted(self, number: int) -> Tensor:
         """Return a frame as it was painted in its last pass: (3, H, W), RGB."""
@@ -142,21 +142,17 @@ class WorkFolder:
     def save_content(self, number: int, frame: Tensor) -> None:
         """Keep a frame that is to be painted again: (3, H, W), RGB in [0, 1], at 16 bits."""
         values = frame.clamp(0, 1).mul(65535).round().numpy().astype(np.uint16)
-        np.save(self._file(f'{number}.content.npy'), values)
+        np.save(self.file(f'{number}.content.npy'), values)
 
     def content(self, number: int) -> Tensor:
         """Return a frame that save_content has kept."""
-        values = np.load(self._file(f'{number}.content.npy'), allow_pickle=False)
+        values = np.load(self.file(f'{number}.content.npy'), allow_pickle=False)
         return torch.from_numpy(values.astype(np.float64)).div_(65535)
 
     def final(self, number: int) -> str:
         """Return the path of the picture of a finished frame."""
         path = self._final(number)
         return path if os.path.exists(path) else self._picture(number, self._last_pass(number))
-
-    def file(self, name: str) -> str:
-        """Return a path for a file that goes with the folder."""
-        return self._file(name)
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -168,12 +164,13 @@ class WorkFolder:
 
     def _picture(self, number: int, pass_number: int) -> str:
         name = f'{number}.png' if pass_number == 1 else f'{number}.{pass_number}.png'
-        return self._file(name)
+        return self.file(name)
 
     def _final(self, number: int) -> str:
-        return self._file(f'{number}.final.png')
+        return self.file(f'{number}.final.png')
 
-    def _file(self, name: str) -> str:
+    def file(self, name: str) -> str:
+        """Return the path of a file of the folder."""
         return os.path.join(self.path, name)
 
 

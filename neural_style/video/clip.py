@@ -44,6 +44,10 @@ class Selection:
                 'end', f'give a time after {float(self.start):g} s', f'{float(self.end):g}'
             )
 
+    def includes(self, time: Fraction) -> bool:
+        """Tell whether a time is in the part."""
+        return time >= self.start and (self.end is None or time < self.end)
+
     def count(self, total: float, rate: float) -> int:
         """Return how many frames it takes of so many at a rate."""
         last = total if self.end is None else min(total, float(self.end) * rate)

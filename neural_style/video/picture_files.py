@@ -80,7 +80,7 @@ def open_pictures(
     selected = [
         (number, time, file)
         for (number, file), time in zip(pictures, times, strict=True)
-        if time >= selection.start and (selection.end is None or time < selection.end)
+        if selection.includes(time)
     ][:: selection.every]
 
     def frames() -> Iterator[Frame]:
@@ -118,11 +118,9 @@ def open_animation(path: str, selection: Selection) -> Clip:
         total = getattr(picture, 'n_frames', 1)
         times = _times(picture)
     rate = Fraction(total) / times[-1]
-    selected = [
-        index
-        for index, time in enumerate(times[:-1])
-        if time >= selection.start and (selection.end is None or time < selection.end)
-    ][:: selection.every]
+    selected = [index for index, time in enumerate(times[:-1]) if selection.includes(time)][
+        :: selection.every
+    ]
 
     def frames() -> Iterator[Frame]:
         numbers = {index: number for number, index in enumerate(selected, start=1)}
