@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from neural_style.files.image_formats import AVIF_BRANDS, HEIF_BRANDS
 from neural_style.video.clip import Clip, Selection
 from neural_style.video.decoding import open_video
 from neural_style.video.picture_files import (
@@ -19,7 +20,6 @@ VIDEO_SUFFIXES = frozenset(
     '.3g2 .3gp .asf .avi .flv .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .vob'
     ' .webm .wmv .y4m'.split()
 )
-PICTURE_BRANDS = {b'heic', b'heix', b'mif1', b'msf1', b'avif', b'avis'}  # in an ISO media file
 
 
 def is_video(path: str) -> bool:
@@ -35,7 +35,7 @@ def is_video(path: str) -> bool:
             header = file.read(12)
     except OSError:
         return False
-    is_iso_media = header[4:8] == b'ftyp' and header[8:12] not in PICTURE_BRANDS
+    is_iso_media = header[4:8] == b'ftyp' and header[8:12] not in HEIF_BRANDS | AVIF_BRANDS
     is_avi = header[:4] == b'RIFF' and header[8:12] == b'AVI '
     return is_iso_media or is_avi or header[:4] == b'\x1a\x45\xdf\xa3'  # Matroska
 
