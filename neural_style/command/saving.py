@@ -116,8 +116,7 @@ class StateFile:
             path = save_in_fallback_folder(path, write)
             if path is None:
                 return str(error)
-        command = shlex.join([*program(), '-resume', path])
-        return f'the state is in {path}; continue with: {command}'
+        return f'the state is in {path}; continue with: {resume_command(path)}'
 
     def _write(self, path: str, checkpoint: Checkpoint) -> None:
         checksums = self.checksums.by_flag()
@@ -204,6 +203,11 @@ def is_intermediate(output_image: str, path: str) -> bool:
         return False
     number = name.rpartition('.')[0].rpartition('_')[2]
     return number.isdecimal() and name == os.path.basename(build_filename(output_image, number))
+
+
+def resume_command(path: str) -> str:
+    """Return the command that continues from a state, or from the frames of a video."""
+    return shlex.join([*program(), '-resume', path])
 
 
 def program() -> list[str]:

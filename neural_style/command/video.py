@@ -11,11 +11,12 @@ from neural_style.command.claims import claimed_files
 from neural_style.command.clips import check_clip, open_content, with_output_name
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.run import seed_generator
+from neural_style.command.saving import resume_command
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import print_line, warn
 from neural_style.command.video_output import finish
 from neural_style.command.video_passes import MultiPassRun
-from neural_style.command.video_run import VideoRun, resume_command
+from neural_style.command.video_run import VideoRun
 from neural_style.command.work_folder import WorkFolder, work_folder
 from neural_style.distributed import World
 from neural_style.torch7.cmdline import Value
@@ -71,7 +72,7 @@ def _begin(arguments: Arguments) -> tuple[Arguments, WorkFolder, dict | None]:
     elif not _is_same_run(settings, arguments):
         raise ValueError(
             f'-output_image {arguments.output_image}: {folder.path} has frames of a run with other'
-            f' flags; go on with that: {resume_command(folder)}; or remove the folder'
+            f' flags; go on with that: {resume_command(folder.path)}; or remove the folder'
         )
     arguments = arguments.with_values(resume='')
     return replace(arguments, generator_seed=seed), folder, state

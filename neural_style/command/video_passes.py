@@ -8,8 +8,9 @@ from torch import Tensor
 from neural_style.command.clips import motion_finder
 from neural_style.command.frame_report import FrameReport
 from neural_style.command.frames import FramePainter
+from neural_style.command.saving import resume_command
 from neural_style.command.terminal import progress_bar
-from neural_style.command.video_run import ScaledFrame, VideoRun, resume_command
+from neural_style.command.video_run import ScaledFrame, VideoRun
 from neural_style.command.work_folder import FrameRecord
 from neural_style.video.consistency import warp
 from neural_style.video.continuity import TemporalTerm
@@ -109,5 +110,5 @@ class MultiPassRun(VideoRun):
             return super().how_to_continue()
         number = self.folder.records[-1].pass_number
         done = sum(record.pass_number == number for record in self.folder.records)
-        command = resume_command(self.folder)
+        command = resume_command(self.folder.path)
         return f'after frame {done} of pass {number}; continue with: {command}'

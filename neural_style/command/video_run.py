@@ -1,6 +1,5 @@
 """The run over a video: every frame is painted, starting from the one before."""
 
-import shlex
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from neural_style.command.clips import ClipOptions, motion_finder
 from neural_style.command.frame_report import FrameReport
 from neural_style.command.frames import FramePainter
 from neural_style.command.input_files import InputChecksums
-from neural_style.command.saving import program
+from neural_style.command.saving import resume_command
 from neural_style.command.signals import Interruption
 from neural_style.command.terminal import progress_bar
 from neural_style.command.work_folder import FrameRecord, WorkFolder, quantised
@@ -65,7 +64,7 @@ class VideoRun:
             report = FrameReport(self.arguments, self.interruption, self.world, bar, count)
             painter = FramePainter(self.arguments, self.options, self.world, report)
             continuity = Continuity(self.options.indices)
-            for number in self._scene_so_far()[-max(self.options.indices, default=1) :]:
+            for number in self._compared_frames():
                 continuity.add(self.folder.painted(number))
             for scaled in self.ahead():
                 report.stop_if_interrupted()
@@ -99,12 +98,12 @@ class VideoRun:
             start = {'init': 'image', 'init_image': earlier}
         return painter.paint(scaled.image, iterations=later, terms=takeover.terms, start=start)
 
-    def _scene_so_far(self) -> list[int]:
-        """Return the numbers of the finished frames of the last scene."""
+    def _compared_frames(self) -> list[int]:
+        """Return the numbers of the finished frames that the next one is compared with."""
         numbers: list[int] = []
         for record in self.folder.records:
             numbers = [*([] if record.begins_scene else numbers), record.number]
-        return numbers
+        return numbers[-max(self.options.indices, default=1) :]
 
     def ahead(self) -> Iterator[ScaledFrame]:
         """Yield the frames to be painted; the next one is decoded while one is painted."""
@@ -118,7 +117,7 @@ class VideoRun:
     def _scaled_frames(self) -> Iterator[ScaledFrame]:
         tracker = MotionTracker(motion_finder(self.arguments), self.options.indices)
         finished = {record.number: record for record in self.folder.records}
-        needed = {*self._scene_so_far()[-max(self.options.indices, default=1) :]}
+        needed = set(self._compared_frames())
         for frame in self.clip.frames():
             record = finished.get(frame.number)
             if record is not None and frame.number not in needed:
@@ -154,9 +153,4 @@ class VideoRun:
         if not done:
             return 'in the first frame; nothing to save'
         count = '' if self.clip.count is None else f' of {self.clip.count}'
-        return f'after frame {done}{count}; continue with: {resume_command(self.folder)}'
-
-
-def resume_command(folder: WorkFolder) -> str:
-    """Return the command that goes on with the frames of a folder."""
-    return shlex.join([*program(), '-resume', folder.path])
+        return f'after frame {done}{count}; continue with: {resume_command(self.folder.path)}'
