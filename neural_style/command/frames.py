@@ -1,6 +1,8 @@
 """Painting of single frames: stylize, with what a frame takes over from earlier ones."""
 
+import contextlib
 import functools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,7 +22,7 @@ from neural_style.command.run import (
     stylize_settings,
 )
 from neural_style.command.saving import OutputImage
-from neural_style.command.terminal import quiet
+from neural_style.command.terminal import log_level
 from neural_style.distributed import World
 from neural_style.network.loss_network import LossNetwork
 from neural_style.transfer.divergence import DivergenceError
@@ -80,7 +82,8 @@ class FramePainter:
         )
         # the last size needs the most memory
         has_scales = arguments.multiscale != '' and not arguments.dry_run
-        with quiet(not is_first):
+        # what the libraries say of a frame, they have said of the first one
+        with contextlib.nullcontext() if is_first else log_level(logging.ERROR):
             return self._stylize(images, session, settings, coarse_to_fine and has_scales)
 
     def final(self, frame: Tensor, painted: Tensor) -> Tensor | None:

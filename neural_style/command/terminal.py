@@ -172,28 +172,25 @@ class LogHandler(logging.Handler):
 def log_printed(level: int = logging.INFO, program: str = PROGRAM) -> Iterator[None]:
     """Print what the libraries log, from a level up, for the time of one run."""
     handler = LogHandler(program)
+    with log_level(level) as loggers:
+        for logger in loggers:
+            logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            for logger in loggers:
+                logger.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def log_level(level: int) -> Iterator[list[logging.Logger]]:
+    """Let the libraries log from a level up, for a time; yields their loggers."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(level)
-        logger.addHandler(handler)
     try:
-        yield
-    finally:
-        for logger, former_level in zip(loggers, levels, strict=True):
-            logger.setLevel(former_level)
-            logger.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def quiet(is_quiet: bool = True) -> Iterator[None]:
-    """Let the libraries log errors only, for a time: what they say has been said before."""
-    loggers = [logging.getLogger(name) for name in LOGGERS] if is_quiet else []
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
+        yield loggers
     finally:
         for logger, former_level in zip(loggers, levels, strict=True):
             logger.setLevel(former_level)
