@@ -1,6 +1,5 @@
 """The preview of a run: what its page shows, and what the buttons of the page ask for."""
 
-import io
 import math
 import os
 import signal
@@ -10,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -18,6 +16,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.saving import OutputImage
 from neural_style.command.schedule import Schedule
 from neural_style.command.signals import Interruption
+from neural_style.torch7 import image
 from neural_style.transfer.session import Iterate
 
 LONGEST_SIDE = 1280  # of a picture on the page, in pixels
@@ -88,7 +87,10 @@ class Preview:
         view = self._view
         assert view is not None
         content, style = (
-            torch.stack([term.detach().cpu() for term in terms]).sum() if terms else torch.zeros(())
+            # on the device, which nobody waits for
+            torch.stack([term.to(iterate.loss.device) for term in terms]).sum()
+            if terms
+            else torch.zeros(())
             for terms in (iterate.content_terms, iterate.style_terms)
         )
         height, width = iterate.x.shape[1:]
@@ -112,12 +114,6 @@ class Preview:
         with self._lock:
             if self._view is not None and self._view.seconds is None:
                 self._view.seconds = time.monotonic() - self._view.begun
-                self._view.message = message
-
-    def note(self, message: str) -> None:
-        """Show a line about the run."""
-        with self._lock:
-            if self._view is not None:
                 self._view.message = message
 
     def take_save_request(self) -> bool:
@@ -214,26 +210,23 @@ def typed_flags(arguments: Arguments) -> list[tuple[str, str]]:
     ]
 
 
-def shrunk(image: Tensor) -> Tensor:
-    """Return an image (3, H, W) in a size for the page: averages of whole blocks of pixels."""
-    factor = math.ceil(max(image.shape[1:]) / LONGEST_SIDE)
-    if factor == 1 or min(image.shape[1:]) < factor:
-        return image
-    return functional.avg_pool2d(image[None], factor, ceil_mode=True)[0]
+def shrunk(picture: Tensor) -> Tensor:
+    """Return a picture (3, H, W) in a size for the page: averages of whole blocks of pixels."""
+    factor = math.ceil(max(picture.shape[1:]) / LONGEST_SIDE)
+    if factor == 1 or min(picture.shape[1:]) < factor:
+        return picture
+    return functional.avg_pool2d(picture[None], factor, ceil_mode=True)[0]
 
 
 def painted(output: OutputImage, x: Tensor) -> Tensor:
     """Return the picture of a small x, in the colours that the picture of the run will have."""
-    size = (x.shape[1], x.shape[2])
+    height, width = x.shape[1:]
     colors = output.colors
     if colors is not None:
-        colors = functional.interpolate(colors[None].double(), size, mode='area')[0]
-    return replace(output, size=size, colors=colors).from_iterate(x)
+        colors = image.scale_to(colors, width, height)
+    return replace(output, size=(height, width), colors=colors).from_iterate(x)
 
 
 def encode(picture: Tensor) -> bytes:
     """Return a picture (3, H, W), RGB, as a JPEG."""
-    values = picture.clamp(0, 1).mul(255).round().to(torch.uint8)
-    file = io.BytesIO()
-    Image.fromarray(values.permute(1, 2, 0).cpu().numpy()).save(file, 'JPEG', quality=JPEG_QUALITY)
-    return file.getvalue()
+    return bytes(image.encode('picture.jpg', picture, JPEG_QUALITY))
