@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 import loadcaffe
 from benchmarks.measuring import ROOT
-from neural_style import load, scale, stylize
+from neural_style import Iterate, load, scale, stylize
 
 
 def load_network(model: Path) -> nn.Sequential:
@@ -22,11 +21,11 @@ def load_pair(content: str, style: str, size: int) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def final_loss(
+def evaluated(
     cnn: nn.Sequential, content: Tensor, style: Tensor, picture: Tensor, layers: dict[str, str]
-) -> float:
-    """Return the loss of a picture in float32, TV left out."""
-    losses: list[torch.Tensor] = []
+) -> Iterate:
+    """Evaluate a picture in float32."""
+    iterates: list[Iterate] = []
     stylize(
         cnn,
         content,
@@ -34,7 +33,14 @@ def final_loss(
         init='image',
         init_image=picture,
         num_iterations=1,
-        callback=lambda iterate: losses.append(iterate.loss),
-        **layers,
+        callback=iterates.append,
+        **layers,  # type: ignore[arg-type]
     )
-    return float(losses[0])
+    return iterates[0]
+
+
+def final_loss(
+    cnn: nn.Sequential, content: Tensor, style: Tensor, picture: Tensor, layers: dict[str, str]
+) -> float:
+    """Return the loss of a picture in float32, TV left out."""
+    return float(evaluated(cnn, content, style, picture, layers).loss)

@@ -36,8 +36,8 @@ from torch import Tensor
 
 from benchmarks.arguments import add_painting, layers, new_parser
 from benchmarks.charts import new_row, new_table
-from benchmarks.painting import load_network
-from neural_style import Iterate, load, save, scale, stylize
+from benchmarks.painting import evaluated, load_network
+from neural_style import load, save, scale
 from neural_style.command.process import main as neural_style
 from neural_style.torch7.image import to_bytes
 from neural_style.video.animations import write_animation
@@ -152,18 +152,8 @@ def distances(
     cnn: torch.nn.Sequential, content: Tensor, style: Tensor, frame: Tensor, names: dict[str, str]
 ) -> tuple[float, float]:
     """Return the style and the content loss of a frame, weighted."""
-    iterates: list[Iterate] = []
-    stylize(
-        cnn,
-        content,
-        [style],
-        init='image',
-        init_image=frame,
-        num_iterations=1,
-        callback=iterates.append,
-        **names,  # type: ignore[arg-type]
-    )
-    return sum(iterates[0].style_losses), sum(iterates[0].content_losses)
+    iterate = evaluated(cnn, content, style, frame, names)
+    return sum(iterate.style_losses), sum(iterate.content_losses)
 
 
 if __name__ == '__main__':

@@ -9,34 +9,19 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from clips_written import outputs, read
 from PIL import Image
 from written import files, pixels
 
 from neural_style.command import recipe as recipes
 from neural_style.command.process import main
-from neural_style.video.clip import Selection
 from neural_style.video.consistency import warp
-from neural_style.video.opening import open_clip
 from tools.drawing.sequences import sequence
 
 av = pytest.importorskip('av', reason='needs PyAV, of the extra [video]')
 pytest.importorskip('cv2', reason='needs OpenCV, of the extra [video]')
 RATE = 10
 SHORT = '-num_iterations 3,2 -print_iter 1'
-
-
-def read(path):
-    return list(open_clip(str(path), Selection(), Fraction(25), None).frames())
-
-
-def outputs():
-    return {name: pixels(name) for name in files() if name.startswith('out')}
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(
-        np.array_equal(picture, second[name]) for name, picture in first.items()
-    )
 
 
 def test_video_becomes_a_video_of_the_same_times(command, capsys, clip):

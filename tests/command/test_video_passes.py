@@ -4,11 +4,11 @@ import os
 import re
 import signal
 
-import numpy as np
 import pytest
 import torch
+from clips_written import outputs, same
 from small_runs import send
-from written import files, pixels
+from written import files
 
 from neural_style.command import frames
 from neural_style.command.process import main
@@ -34,10 +34,6 @@ def calls(monkeypatch):
 
     monkeypatch.setattr(frames, 'stylize', traced)
     return noted
-
-
-def outputs():
-    return {name: pixels(name) for name in files() if name.startswith('out')}
 
 
 def test_passes_go_forward_and_backward(command, calls, numbered):
@@ -92,9 +88,7 @@ def test_interrupted_passes_go_on_to_the_same_frames(
     message = rf'after {done}; continue with: .*?(-resume \S+)$'
     (resume,) = re.findall(message, capsys.readouterr().err, re.M)
     assert main(resume.split()) == 0
-    result = outputs()
-    assert result.keys() == expected.keys() and len(result) == 3
-    assert all(np.array_equal(expected[name], result[name]) for name in expected)
+    assert same(outputs(), expected) and len(expected) == 3
 
 
 @pytest.mark.parametrize(

@@ -7,34 +7,18 @@ import re
 import signal
 from fractions import Fraction
 
-import numpy as np
 import pytest
 import torch
+from clips_written import outputs, read, same
 from small_runs import fail, send
-from written import files, pixels
+from written import files
 
 from neural_style.command import video_output, work_folder
 from neural_style.command.process import main
-from neural_style.video.clip import Selection
-from neural_style.video.opening import open_clip
 
 pytest.importorskip('av', reason='needs PyAV, of the extra [video]')
 pytest.importorskip('cv2', reason='needs OpenCV, of the extra [video]')
 SHORT = '-num_iterations 3,2 -print_iter 1'
-
-
-def read(path):
-    return list(open_clip(str(path), Selection(), Fraction(25), None).frames())
-
-
-def outputs():
-    return {name: pixels(name) for name in files() if name.startswith('out')}
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(
-        np.array_equal(picture, second[name]) for name, picture in first.items()
-    )
 
 
 @pytest.mark.parametrize(

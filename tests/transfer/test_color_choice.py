@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from resumption import resumed
 from samples import mini_vgg19, noise
 
 from neural_style import Settings, original_colors, stylize, stylize_multiscale
@@ -48,16 +49,7 @@ def test_match_paints_with_a_recoloured_style(method):
 @pytest.mark.parametrize('color', ['content', 'luminance', 'match'])
 def test_a_resumed_run_has_the_colours_of_an_uninterrupted_one(optimizer, color):
     settings = {'color': color, 'optimizer': optimizer, 'num_iterations': 4}
-    checkpoints = []
-
-    def keep(checkpoint):
-        if checkpoint.iteration == 2:
-            raise KeyboardInterrupt(checkpoints.append(checkpoint))
-
-    with pytest.raises(KeyboardInterrupt):
-        paint(**settings, session=Session(on_evaluation_start=keep))
-    resumed = paint(**settings, session=Session(resume_from=checkpoints[0]))
-    assert torch.equal(resumed, paint(**settings))
+    assert torch.equal(resumed(paint, **settings), paint(**settings))
 
 
 @pytest.mark.parametrize('color', ['content', 'luminance'])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from resumption import resumed
 from samples import mini_vgg19, noise
 
 from neural_style import Settings, stylize, stylize_multiscale
@@ -128,16 +129,7 @@ def test_targets_are_those_of_the_images_that_serve_the_layers():
 @pytest.mark.parametrize('optimizer', ['lbfgs', 'adam'])
 def test_a_resumed_run_has_the_layers_of_an_uninterrupted_one(optimizer):
     settings = {'style_image_layers': FINE_AND_COARSE, 'optimizer': optimizer, 'num_iterations': 4}
-    checkpoints = []
-
-    def keep(checkpoint):
-        if checkpoint.iteration == 2:
-            raise KeyboardInterrupt(checkpoints.append(checkpoint))
-
-    with pytest.raises(KeyboardInterrupt):
-        paint(**settings, session=Session(on_evaluation_start=keep))
-    resumed = paint(**settings, session=Session(resume_from=checkpoints[0]))
-    assert torch.equal(resumed, paint(**settings))
+    assert torch.equal(resumed(paint, **settings), paint(**settings))
 
 
 def test_every_scale_has_the_layers_of_the_images():
