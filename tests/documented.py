@@ -43,8 +43,8 @@ class Runner:
 
 def find_runner(words):
     """Return the runner of a command.  Raises LookupError."""
-    if '-parallel' in words:
-        return Runner(run_neural_style, slow=True)  # it starts processes
+    if '-parallel' in words or any(word.endswith('.mp4') or '%' in word for word in words):
+        return Runner(run_neural_style, slow=True)  # it starts processes, or paints many frames
     for beginning, runner in RUNNERS.items():
         if shlex.join(words).startswith(beginning):
             return runner

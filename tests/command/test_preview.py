@@ -13,6 +13,7 @@ from documented import free_port
 from PIL import Image
 from written import files, pixels, recipe_of
 
+from neural_style.command import preview_server
 from neural_style.command.preview import Preview
 from neural_style.command.preview_server import ADDRESS, MAX_CONNECTIONS, address_remark
 from neural_style.transfer import objective
@@ -23,6 +24,12 @@ PRESS = {'X-Neural-Style': 'page'}
 @pytest.fixture
 def port():
     return free_port()
+
+
+@pytest.fixture(autouse=True)
+def short_farewell(monkeypatch):
+    """Do not wait for a page to fetch the end of a run: no viewer here asks for it."""
+    monkeypatch.setattr(preview_server, 'FAREWELL', 0.0)
 
 
 @pytest.fixture

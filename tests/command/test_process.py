@@ -95,6 +95,7 @@ def test_flags_of_main_may_be_numbers_and_paths(small_command, data, tmp_path):
         main('-image_size 24')
 
 
+@pytest.mark.slow
 def test_error_of_all_processes_is_said_once(data, tmp_path):
     call = [*script(data), '-gpu', '-1,-1', '-parallel', 'tiles', '-init', 'foo']
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)

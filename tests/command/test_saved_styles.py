@@ -52,6 +52,7 @@ def test_sizes_of_one_style_share_a_file(small_command, saved, capsys):
     assert 'is taken' not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_several_processes_save_and_paint(small_command):
     flags = (*FEW, '-parallel', 'tiles', '-gpu', '-1,-1', '-image_size', 64)
     assert small_command(*flags, '-save_style', 's.safetensors') == 0
@@ -59,6 +60,7 @@ def test_several_processes_save_and_paint(small_command):
     assert (pixels('b.png') == pixels('out.png')).all()
 
 
+@pytest.mark.slow
 def test_processes_that_share_a_batch_save_the_style_once(small_command, data):
     os.mkdir('photos')
     for name in ('a.jpg', 'b.jpg'):
