@@ -140,10 +140,8 @@ PICTURE = str(ROOT / 'examples' / 'inputs' / 'harbour_regions.png')
 REGIONS = ('-style_image', STYLES, '-content_regions', PICTURE, '-region_weights', '1,0.5,0')
 
 
-@pytest.mark.parametrize(
-    ('control', 'iterations'),
-    [((), 6), *(pytest.param(flags, 4, marks=pytest.mark.slow) for flags in (CONTROL, REGIONS))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(('control', 'iterations'), [((), 6), (CONTROL, 4), (REGIONS, 4)])
 def test_several_processes_print_what_one_prints(tmp_path, one_thread, control, iterations):
     flags = (*control, '-num_iterations', str(iterations), '-print_iter', '1')
     printed = []

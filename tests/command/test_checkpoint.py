@@ -149,6 +149,7 @@ def test_damaged_states_are_refused(half, capsys, path, value):
     assert err.startswith('neural_style: -resume') and err.count('\n') == 1
 
 
+@pytest.mark.slow
 def test_killed_run_leaves_a_readable_checkpoint():
     script = [sys.executable, ROOT / 'tests' / 'stress' / 'kill_checkpoint.py', '--times', '2']
     done = subprocess.run(script, capture_output=True, text=True)

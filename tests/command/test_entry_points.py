@@ -40,6 +40,7 @@ def test_module_runs_from_any_folder(data, tmp_path):
     assert files(tmp_path) == ['out.png']
 
 
+@pytest.mark.slow
 def test_processes_of_a_run_import_the_copy_that_started_them(data, tmp_path):
     for package in ('neural_style', 'loadcaffe'):
         shutil.copytree(ROOT / package, tmp_path / 'copy' / package)

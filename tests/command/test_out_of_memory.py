@@ -75,6 +75,7 @@ sys.exit(process.main(sys.argv[1:]))
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs limits as Linux has them')
+@pytest.mark.slow
 def test_size_named_within_an_address_space_limit_fits(data, tmp_path):
     stem = data / 'models' / 'mini_vgg19_conv'
 

@@ -49,6 +49,7 @@ def check(row):
     assert row['seconds'] < SECONDS and row['peak'] < MEGABYTES, row
 
 
+@pytest.mark.slow
 def test_known_hostile_files_are_bounded_in_time_and_memory():
     rows = measured(KNOWN)
     assert [row['name'] for row in rows] == KNOWN

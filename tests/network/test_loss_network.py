@@ -213,7 +213,7 @@ class Distance(ImageLoss):
         gradient.add_((image - self.target).mul_(2 * self.strength * scale))
 
 
-@pytest.mark.parametrize('side', [None, 16])
+@pytest.mark.parametrize('side', [None, pytest.param(16, marks=pytest.mark.slow)])
 def test_losses_of_the_image_are_exact_in_tiles(side):
     net = with_targets(network(mini_vgg19().double(), exact=False))
     large, target = (image(150, 140, seed=seed).double() for seed in (3, 4))

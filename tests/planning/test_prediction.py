@@ -47,6 +47,7 @@ def test_padding_adds_the_extended_image_and_no_features():
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
 @pytest.mark.parametrize('tiled', [False, True])
+@pytest.mark.slow
 def test_predicted_peak_is_near_the_measured_one(tmp_path, tiled):
     size, memory = ('640', f'{idle_mebibytes() + 330}M') if tiled else ('320', '8G')
     done = run(
