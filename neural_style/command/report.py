@@ -63,7 +63,6 @@ class Report:
         self.reading_peak = reading_peak
         self.monitor = DivergenceMonitor()
         self.has_evaluated = False
-        self.has_leapt = False
         self.saved = ''  # where the picture is, once a signal has come
         self.final_picture: FinalPicture | None = None
         self.latest: Checkpoint | None = None  # the run before the current evaluation
@@ -140,12 +139,12 @@ class Report:
     def _maybe_warn_of_leap(self) -> None:
         """Say once that an unlimited step of L-BFGS has thrown the loss up."""
         arguments = self.arguments
-        is_limited = arguments.lbfgs_max_step > 0 or arguments.multiscale != ''
-        if not self.monitor.leap or self.has_leapt or is_limited:
+        is_unlimited = arguments.lbfgs_max_step == 0 and arguments.multiscale == ''
+        if not (is_unlimited and arguments.optimizer == 'lbfgs'):
             return
-        self.has_leapt = True
-        if self.world.rank == 0 and arguments.optimizer == 'lbfgs':
-            warn(leap_warning(self.monitor.leap))
+        leap = self.monitor.take_leap()
+        if leap and self.world.rank == 0:
+            warn(leap_warning(leap))
 
     def _maybe_print(self, iterate: Iterate) -> None:
         t = iterate.iteration

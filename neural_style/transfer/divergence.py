@@ -69,6 +69,7 @@ class DivergenceMonitor:
         self.loss = math.inf
         self.iteration = 0
         self.leap = 0  # the number of the first evaluation after a leap
+        self._is_leap_taken = False
         self._evaluations = 0
         self._lowest = math.inf  # of all losses at the current size, checked or not
         self._unread: dict[int, Tensor] = {}  # losses since the last check, by iteration
@@ -101,6 +102,12 @@ class DivergenceMonitor:
             self._lowest = min(self._lowest, loss)
         self._unread.clear()
 
+    def take_leap(self) -> int:
+        """Return the number of the first evaluation after a leap, once; else 0."""
+        leap = 0 if self._is_leap_taken else self.leap
+        self._is_leap_taken |= leap > 0
+        return leap
+
     def fail(self, problem: str) -> None:
         """Raise DivergenceError, if there is a good image."""
         if self.best_image is not None:
@@ -132,7 +139,6 @@ class MonitoredCallback:
         self._callback = callback
         self._settings = settings
         self._monitor = DivergenceMonitor()
-        self._has_warned = False
 
     def __call__(self, iterate: Iterate) -> None:
         try:
@@ -161,6 +167,5 @@ class MonitoredCallback:
     def _maybe_warn(self) -> None:
         settings = self._settings
         is_unlimited = settings.optimizer == 'lbfgs' and settings.lbfgs_max_step == 0
-        if self._monitor.leap and is_unlimited and not self._has_warned:
-            self._has_warned = True
-            logger.warning(leap_warning(self._monitor.leap))
+        if is_unlimited and (leap := self._monitor.take_leap()):
+            logger.warning(leap_warning(leap))
