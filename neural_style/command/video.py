@@ -14,6 +14,7 @@ from neural_style.command.run import seed_generator
 from neural_style.command.saving import resume_command
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import print_line, warn
+from neural_style.command.video_flow import check_flow
 from neural_style.command.video_output import finish
 from neural_style.command.video_passes import MultiPassRun
 from neural_style.command.video_run import VideoRun
@@ -44,6 +45,7 @@ def run_video(arguments: Arguments, interruption: Interruption, world: World) ->
         run_type = VideoRun if arguments.num_passes == 1 else MultiPassRun
         run = run_type(arguments, options, clip, folder, checksums, interruption, world)
         try:
+            check_flow(run)
             run.paint_all()
             if world.rank == 0:
                 finish(run)

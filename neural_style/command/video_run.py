@@ -107,14 +107,15 @@ class VideoRun:
 
     def ahead(self) -> Iterator[ScaledFrame]:
         """Yield the frames to be painted; the next one is decoded while one is painted."""
-        frames = self._scaled_frames()
+        frames = self.scaled_frames()
         with ThreadPoolExecutor(1) as pool:
             upcoming = pool.submit(next, frames, None)
             while (scaled := upcoming.result()) is not None:
                 upcoming = pool.submit(next, frames, None)
                 yield scaled
 
-    def _scaled_frames(self) -> Iterator[ScaledFrame]:
+    def scaled_frames(self) -> Iterator[ScaledFrame]:
+        """Yield the frames to be painted."""
         tracker = MotionTracker(motion_finder(self.arguments), self.options.indices)
         finished = {record.number: record for record in self.folder.records}
         needed = set(self._compared_frames())

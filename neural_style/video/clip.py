@@ -1,6 +1,6 @@
 """Clips: the frames of a video, one after the other, and what is known of all of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -77,9 +77,11 @@ class Clip:
     """A clip that can be read, from the beginning each time; only one frame is in memory.
 
     path: of the file, the folder or the pattern.  count: of the frames, as far as it is known.
+    numbers: of the frames; None where they are counted from 1.
     """
 
     path: str
     format: ClipFormat
     count: int | None
     frames: Callable[[], Iterator[Frame]]
+    numbers: Sequence[int] | None = None

@@ -96,7 +96,8 @@ def open_pictures(
             size = pixels.shape
             yield Frame(number, time, pixels)
 
-    return Clip(path, ClipFormat(rate, 1 / rate), len(selected), frames)
+    numbers = [number for number, _, _ in selected]
+    return Clip(path, ClipFormat(rate, 1 / rate), len(selected), frames, numbers)
 
 
 def is_animation(path: str) -> bool:

@@ -194,6 +194,41 @@ def test_flow_of_another_program_is_used(command, numbered):
     assert command(f'-content_image {pattern} {SHORT} {flags} -output_image out_%d.png') == 1
 
 
+@pytest.mark.parametrize(
+    ('flags', 'pairs', 'missing'),
+    [
+        ('', [(2, 1)], 'b_3_2.flo'),
+        ('-dry_run', [(2, 1)], 'b_3_2.flo'),
+        ('-num_passes 2', [(2, 1), (3, 2), (2, 3)], 'b_1_2.flo'),
+        ('-flow_relative_indices 1,2', [(2, 1), (3, 2)], 'b_3_1.flo'),
+    ],
+)
+def test_missing_flow_is_refused_before_a_frame_is_painted(
+    command, capsys, numbered, flags, pairs, missing
+):
+    write_flows('pan', pairs)
+    flags = f'{SHORT} -flow_pattern b_[%d]_{{%d}}.flo -output_image out_%d.png {flags}'
+    assert command(f'-content_image {numbered(3)} {flags}') == 1
+    captured = capsys.readouterr()
+    assert f'-flow_pattern: {missing}: no such file' in captured.err
+    assert 'Iteration' not in captured.out and outputs() == {}
+
+
+def test_flow_between_scenes_is_not_needed(command, numbered):
+    write_flows('cut', [(2, 1), (3, 2), (4, 3), (5, 4), (6, 5), (3, 1), (4, 2)])
+    flags = f'{SHORT} -flow_pattern b_[%d]_{{%d}}.flo -flow_relative_indices 1,2'
+    assert command(f'-content_image {numbered(6, "cut")} {flags} -output_image out_%d.png') == 0
+
+
+def write_flows(name, pairs):
+    """Write files of the flow that leads from frames to others."""
+    from neural_style.video.flow_files import write_flow
+
+    for current, previous in pairs:
+        flow = sequence(name, 36, 48).flow(current - 1, previous - 1)[0]
+        write_flow(f'b_{current}_{previous}.flo', flow.float())
+
+
 def test_dry_run_shows_the_plan_and_writes_nothing(command, capsys, clip):
     assert command(f'-content_image {clip} -dry_run') == 0
     assert re.match(r'4 frames; 48 x 36 pixels, whole', capsys.readouterr().out)
