@@ -97,6 +97,7 @@ def test_the_judge_notices_a_traceback(recordings, monkeypatch):
     assert "traceback: KeyError: 'no such thing'" in faults(recordings)
 
 
+@pytest.mark.slow
 def test_recordings_over_genuine_weights_conform(golden):
     """Their weights and pictures are not part of the project."""
     for name in ('real_adam', 'real_lbfgs', 'iters1_init_image_same_size'):

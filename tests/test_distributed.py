@@ -83,7 +83,8 @@ def one_thread(monkeypatch):
     monkeypatch.setenv('PYTHONPATH', f'{ROOT}{os.pathsep}{ROOT / "tests"}')
 
 
-@pytest.mark.parametrize('count', [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('count', [2, 4])
 def test_several_processes_compute_what_one_computes(tmp_path, one_thread, count):
     assert launch([sys.executable, __file__, str(tmp_path)], count) == 0
     results = [torch.load(path) for path in sorted(tmp_path.iterdir())]

@@ -25,6 +25,7 @@ def test_pictures_are_small_files_of_large_pictures(name):
     assert max(image.load(path).shape[1:]) >= 1000
 
 
+@pytest.mark.slow
 def test_the_pictures_are_what_the_script_draws(tmp_path):
     pytest.importorskip('scipy', reason='tools.draw_inputs needs scipy')
     command = [sys.executable, '-m', 'tools.draw_inputs', tmp_path, 'waves.jpg']

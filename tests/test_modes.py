@@ -146,7 +146,10 @@ if __name__ == '__main__':
 @pytest.mark.skipif(sys.platform != 'linux', reason='needs libgomp, and safe forks')
 @pytest.mark.parametrize(
     ('parent', 'before'),
-    [('paint()', 'compute()'), ('import neural_style.modes', 'pass')],
+    [
+        ('paint()', 'compute()'),
+        pytest.param('import neural_style.modes', 'pass', marks=pytest.mark.slow),
+    ],
     ids=['parent that paints', 'parent that computes'],
 )
 def test_forked_workers_compute_with_one_thread(tmp_path, parent, before):

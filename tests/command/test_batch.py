@@ -186,6 +186,7 @@ def test_nothing_to_paint_is_refused(folder, capsys, content, message):
     assert f'-content_image {content}: {message}' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_processes_share_the_pictures(folder):
     arguments = [sys.executable, ROOT / 'neural_style.py', *FLAGS, '-content_image', 'in']
     arguments += ['-gpu', '-1,-1', '-parallel', 'tiles']

@@ -164,7 +164,8 @@ def test_what_asks_for_no_run_is_answered_without_pytorch(arguments):
     assert (done.returncode, done.stdout != b'') == (0, True), done.stderr
 
 
-@pytest.mark.parametrize('size', [64, 200])  # 200: not calculated as the small pictures are
+# 200: not calculated as the small pictures are
+@pytest.mark.parametrize('size', [64, pytest.param(200, marks=pytest.mark.slow)])
 def test_run_does_not_import_sympy(data, tmp_path, size):
     python, _, *flags = script(data)
     code = (

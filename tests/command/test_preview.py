@@ -202,6 +202,7 @@ def patient_request(port, path):
             time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_connections_beyond_a_number_are_closed(looked_at, port):
     answers = []
 

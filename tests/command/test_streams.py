@@ -14,8 +14,10 @@ from neural_style.command import terminal
 from neural_style.command.process import main
 from neural_style.command.terminal import progress_bar, write
 
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ('cp1252', 'utf-8:strict')]
 
-@pytest.mark.parametrize('encoding', ['cp1252', 'ascii', 'utf-8:strict'])
+
+@pytest.mark.parametrize('encoding', ['ascii', *OTHERS])
 def test_names_that_the_console_lacks_are_painted(data, tmp_path, encoding):
     pictures = tmp_path / 'in'
     pictures.mkdir()

@@ -52,11 +52,11 @@ FLAGS = [
     ('arguments', 'status', 'message'),
     [
         (['neural_style.py', '-preset', 'list'], 0, ''),
-        (['neural_style.py', '-dry_run', *FLAGS], 0, ''),
+        pytest.param(['neural_style.py', '-dry_run', *FLAGS], 0, '', marks=pytest.mark.slow),
         (['neural_style.py', '-help'], 0, 'Options that the original does not have:'),
         (['neural_style.py', '-no_such_flag'], 1, 'invalid argument: -no_such_flag'),
         (['-m', 'neural_style.figures', 'list'], 0, ''),
-        (['-m', 'loadcaffe', PROTO_FILE, MODEL_FILE], 0, ''),
+        pytest.param(['-m', 'loadcaffe', PROTO_FILE, MODEL_FILE], 0, '', marks=pytest.mark.slow),
     ],
     ids=lambda value: value[1] if isinstance(value, list) else '',
 )
@@ -82,7 +82,10 @@ def test_full_disk_under_the_log_stops_no_run(data, tmp_path):
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='needs a POSIX shell')
-@pytest.mark.parametrize('closed', ['>&-', '2>&-', '>&- 2>&-'])
+@pytest.mark.parametrize(
+    'closed',
+    ['>&- 2>&-', *(pytest.param(one, marks=pytest.mark.slow) for one in ('>&-', '2>&-'))],
+)
 def test_closed_stream_stops_no_run(data, tmp_path, closed):
     shell = ['sh', '-c', f'"$@" {closed}', 'sh', *map(str, script(data))]
     done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True)

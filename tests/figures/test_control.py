@@ -4,6 +4,7 @@ import os
 import shutil
 
 import numpy as np
+import pytest
 from PIL import Image
 from planned import plan_of, record_of
 
@@ -17,6 +18,7 @@ def test_control_shows_every_choice_of_colour_and_both_ways_of_scale():
     assert paintings['combined'].style_paintings == (paintings['strokes'],)
 
 
+@pytest.mark.slow
 def test_pictures_of_regions_beside_the_inputs_add_a_row(command, calls, data):
     for name, colors in (('scene', [(255, 0, 0), (0, 0, 255)]), ('strokes', [(255, 0, 0)])):
         shutil.copy(data / 'inputs' / f'{name}.jpg', f'{name}.jpg')

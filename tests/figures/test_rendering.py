@@ -30,6 +30,7 @@ def test_record_holds_settings_losses_and_the_curve(command):
     assert record['pictures'] == {'content_image': 'scene.jpg', 'style_images': ['strokes.jpg']}
 
 
+@pytest.mark.slow
 def test_changed_settings_are_rendered_again(command, calls, data):
     command('style_scale')
     for flags in ('-seed 2', '-image_size 24', '-num_iterations 1'):

@@ -9,8 +9,12 @@ import pytest
 from neural_style.figures.__main__ import main
 from neural_style.figures.figures import FIGURES
 
+# the figures with most paintings
+LARGE = ('3', 'control')
+NAMES = [pytest.param(x, marks=pytest.mark.slow) if x in LARGE else x for x in FIGURES]
 
-@pytest.mark.parametrize('name', FIGURES)
+
+@pytest.mark.parametrize('name', NAMES)
 def test_every_figure_is_rendered_once(command, calls, capsys, name):
     assert command(name) == 0
     count = len(calls)

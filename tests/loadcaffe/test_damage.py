@@ -16,6 +16,7 @@ def test_undamaged_seeds_load(files):
     assert {outcome(path, MODELS / 'no' if p is None else p) for path, p in files[6:]} == {'loaded'}
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_or_load(files, tmp_path):
     random = np.random.default_rng(20170415)
     outcomes = {'loaded': 0, 'refused': 0}

@@ -16,6 +16,7 @@ def test_file_cut_off_by_the_server_is_resumed_until_whole(folder, server):
     assert [r for _, r in server.requests] == [None, f'bytes={CUT}-', f'bytes={2 * CUT}-']
 
 
+@pytest.mark.slow
 def test_file_of_a_stalled_server_is_resumed(folder, server):
     folder.table(f'{server.url}/stalls/{NAME}')
     assert_right(folder.run(), folder)

@@ -77,7 +77,11 @@ def test_fake_accelerator_refuses_what_a_real_one_refuses(waits):
     assert waits == ['to']
 
 
-@pytest.mark.parametrize('device', ['cuda:0', 'mps:0'])
+# One device shows what both share; the other makes sure of it.
+BOTH = ['cuda:0', pytest.param('mps:0', marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize('device', BOTH)
 @pytest.mark.parametrize('name', RUNS)
 def test_run_matches_the_run_on_the_cpu(name, device, waits):
     losses, result = run(**RUNS[name], devices=[device])

@@ -45,6 +45,7 @@ def test_history_is_rounded_only_where_tiles_do_not_suffice(network):
     assert 'history of 100 pairs in bfloat16' in rounded.text
 
 
+@pytest.mark.slow
 def test_image_that_cannot_fit_is_refused_with_the_size_that_would(network, monkeypatch):
     def used(size):  # the images among it
         monkeypatch.setattr(

@@ -125,7 +125,10 @@ def test_tiles_equal_the_whole_image_for_any_losses(cnn, settings, single_last):
     check(net, stages(net, 16, single_last=single_last), saving=saving)
 
 
-@pytest.mark.parametrize('at', [[0], [0, 2], [0, 1, 3], [0, 3, 4]])
+EARLY = pytest.param([0, 2], marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize('at', [[0], EARLY, [0, 1, 3], [0, 3, 4]])
 def test_stages_may_begin_at_any_boundary(cnn, at):
     net = network(cnn)
     check(net, stages(net, 16, at))
@@ -172,7 +175,13 @@ def test_tiles_go_through_unusual_layers(size, side):
     check(net, stages(net, side), size)
 
 
-@pytest.mark.parametrize('height', range(50, 70))
+HEIGHTS = [
+    height if height % 3 == 2 else pytest.param(height, marks=pytest.mark.slow)
+    for height in range(50, 70)
+]
+
+
+@pytest.mark.parametrize('height', HEIGHTS)
 def test_last_tile_may_own_nothing_of_layers_without_padding(height):
     """It is as large as all of them need, although only the first loss counts there."""
     layers = [nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Conv2d(4, 5, 5), nn.ReLU()]

@@ -114,10 +114,13 @@ def no_choice():
     choose_dot.cache_clear()
 
 
+LARGEST = pytest.param(3 * 128 * 128, marks=pytest.mark.slow)
+
+
 @needs_avx
 @pytest.mark.usefixtures('no_choice')
 @pytest.mark.parametrize('threads', [1, 2])
-@pytest.mark.parametrize('length', [1, 31, 32, 63, 64, 95, 96, 1000, 12289, 3 * 128 * 128])
+@pytest.mark.parametrize('length', [1, 31, 32, 63, 64, 95, 96, 1000, 12289, LARGEST])
 def test_dot_is_summed_as_openblas_does(length, threads):
     if length > SINGLE_THREAD_ELEMENTS and torch.backends.cpu.get_cpu_capability() != 'AVX2':
         pytest.skip("with AVX-512 only NumPy's on one thread was compared, or AVX2's convolution")

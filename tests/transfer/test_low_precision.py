@@ -29,6 +29,7 @@ def test_features_that_float16_cannot_hold_are_refused(monkeypatch):
     assert run(precision='fp16').isfinite().all()
 
 
+@pytest.mark.slow
 def test_low_precision_reaches_the_loss_of_float32_at_equal_steps(monkeypatch):
     content, style = ((picture(k) / 256 + 0.5).clamp(0, 1).double() for k in (3, 4))
     final = {}
