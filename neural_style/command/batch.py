@@ -1,6 +1,7 @@
 """Batches: -content_image may be a folder, or a list of pictures in a .txt file."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections import Counter
@@ -18,7 +19,7 @@ from neural_style.command.report import DryRun
 from neural_style.command.run import run
 from neural_style.command.saving import STDOUT_NAMES, FinalPicture, state_path
 from neural_style.command.signals import Interrupted, Interruption
-from neural_style.command.terminal import one_line, print_line, warn, write
+from neural_style.command.terminal import log_level, one_line, print_line, warn, write
 from neural_style.command.unfinished import continued
 from neural_style.distributed import World
 from neural_style.network.devices import gpu_of_rank, parse_gpus
@@ -115,6 +116,8 @@ def run_batch(
                         f'{interrupted}; {remainder} {jobs[number].content_image} on',
                     )
                 raise
+        if FINISHED in outcomes and PAINTED not in outcomes:
+            save_style_alone(jobs[outcomes.index(FINISHED)], world, interruption)
     finally:
         if not batch.dry_run:
             print_line(summary(outcomes, len(jobs), world))
@@ -169,6 +172,16 @@ def run_or_continue(job: Arguments, interruption: Interruption) -> FinalPicture 
         with contextlib.suppress(OSError):
             os.remove(state)
     return picture
+
+
+def save_style_alone(job: Arguments, world: World, interruption: Interruption) -> None:
+    """Save the style of a batch in which nothing was left to paint, if it is to be saved."""
+    if job.save_style == '' or world.rank:
+        return
+    job = job.with_values(num_iterations=0, checkpoint='')
+    with log_level(logging.ERROR):
+        run(replace(job, page=None, typed=frozenset()), interruption)
+    print_line(one_line(f'{job.style_image} -> {job.save_style}'))
 
 
 def summary(outcomes: Sequence[str], number: int, world: World) -> str:

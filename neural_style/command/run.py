@@ -223,6 +223,8 @@ def stylize_settings(
 def warn_of_missing_output(arguments: Arguments) -> None:
     """Name a number of iterations at which the picture is never written, as in the original."""
     number = arguments.num_iterations
+    if number == 0 and arguments.save_style != '':  # that is all there is to do
+        return
     if math.isfinite(number) and not (number >= 1 and float(number).is_integer()):
         warn(
             f'-num_iterations {number}: no evaluation has this number,'

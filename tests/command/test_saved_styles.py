@@ -60,6 +60,25 @@ def test_several_processes_save_and_paint(small_command):
     assert (pixels('b.png') == pixels('out.png')).all()
 
 
+def test_style_of_a_finished_batch_is_saved(small_command, data, capsys):
+    os.mkdir('photos')
+    shutil.copy(data / 'inputs' / 'strokes.jpg', 'photos')
+    flags = (*FEW, '-content_image', 'photos')
+    assert small_command(*flags) == 0
+    assert small_command(*flags, '-save_style', 's.safetensors') == 0
+    captured = capsys.readouterr()
+    assert '-> s.safetensors\t\n1 picture: 0 painted, 1 already there' in captured.out
+    assert small_command(*FEW, '-style_image', 's.safetensors') == 0
+
+
+def test_style_is_saved_without_a_picture(small_command, saved, capsys):
+    os.remove('out.png')
+    assert small_command('-num_iterations', 0, '-save_style', 'a.safetensors') == 0
+    assert content_of('a.safetensors') == content_of('s.safetensors')
+    assert 'is not written' not in capsys.readouterr().err
+    assert 'out.png' not in files()
+
+
 @pytest.mark.slow
 def test_processes_that_share_a_batch_save_the_style_once(small_command, data):
     os.mkdir('photos')
