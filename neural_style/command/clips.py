@@ -84,7 +84,7 @@ def check_clip(arguments: Arguments) -> ClipOptions:
         )
     if arguments.keep_alpha == 1:
         raise ValueError('-keep_alpha 1: videos have no transparency; omit it')
-    if arguments.page is not None:
+    if arguments.preview != 0:
         raise ValueError('-preview: shows pictures, not videos; omit it')
     if arguments.save_style != '':
         raise ValueError('-save_style: saves the style of a picture; give it in a run of one')

@@ -152,13 +152,14 @@ def run_jobs(arguments: Arguments, world: World) -> int:
         warn(remark)
     is_video = is_clip(arguments)
     jobs = batch_jobs(arguments, world) if is_batch(arguments) and not is_video else None
+    page = contextlib.nullcontext(arguments) if is_video else preview_page(arguments, world)
     level = logging.WARNING if arguments.dry_run else logging.INFO  # a dry run shows its plan alone
     if world.rank and jobs is None:
         level = logging.ERROR
     with (
         log_printed(level),
         Interruption() as interruption,
-        preview_page(arguments, world) as arguments,
+        page as arguments,
     ):
         if is_video:
             run_video(arguments, interruption, world)

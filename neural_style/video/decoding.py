@@ -76,9 +76,15 @@ def decode_video(path: str, selection: Selection) -> Iterator[Frame]:
 
 
 def video_comment(path: str) -> str | None:
-    """Return the comment that a video file holds, None for none."""
-    with _opened(path) as container:
-        tags = {name.lower(): text for name, text in container.metadata.items()}
+    """Return the comment that a video file holds, None for none.  Raises ValueError, OSError."""
+    av = pyav()
+    try:
+        with av.open(path) as container:
+            tags = {name.lower(): text for name, text in container.metadata.items()}
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such file') from None
+    except av.error.FFmpegError as error:
+        raise ValueError(f'{path}: {_problem(error)}') from error
     return tags.get('comment')
 
 
@@ -105,11 +111,13 @@ def _opened(path: str) -> Iterator[Any]:
     except FileNotFoundError:
         raise FileNotFoundError(f'`content_image` {path}: no such file') from None
     except av.error.FFmpegError as error:
-        raise SettingError(
-            'content_image', f'not a video that can be read ({error.strerror})', path
-        ) from error
+        raise SettingError('content_image', _problem(error), path) from error
     with container:
         yield container
+
+
+def _problem(error: Any) -> str:
+    return f'not a video that can be read ({error.strerror})'
 
 
 def _video_stream(path: str, container: Any) -> Any:

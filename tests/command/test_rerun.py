@@ -209,3 +209,12 @@ def test_rerun_names_files_that_are_no_pictures(rerun, capsys, name):
 def test_rerun_and_resume_exclude_each_other(capsys):
     assert main(['-rerun', 'a.png', '-resume', 'b']) == 1
     assert '-rerun: starts a new run, and -resume continues one' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['damaged.mp4', 'nosuch.mp4'])
+def test_damaged_video_has_no_recipe(capsys, tmp_path, name):
+    pytest.importorskip('av', reason='needs PyAV, of the extra [video]')
+    (tmp_path / 'damaged.mp4').write_bytes(bytes(range(256)))
+    assert main(['-rerun', str(tmp_path / name)]) == 1
+    error = capsys.readouterr().err
+    assert f'-rerun: {tmp_path / name}: no' in error and '-content_image' not in error

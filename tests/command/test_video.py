@@ -272,6 +272,7 @@ def test_bad_flags_of_a_video_are_refused(command, capsys, clip, flags, problem)
     assert command(f'{content} {flags}') == 1
     captured = capsys.readouterr()
     assert problem in captured.err and 'Iteration' not in captured.out
+    assert 'http://' not in captured.err
     assert files() == ['clip.mp4']
 
 
