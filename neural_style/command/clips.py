@@ -20,7 +20,7 @@ from neural_style.transfer.color import luminance
 from neural_style.video.animations import SUFFIXES
 from neural_style.video.clip import Clip, Selection
 from neural_style.video.encoding import CODECS, check_encoder
-from neural_style.video.flow import MotionFinder, find_motion
+from neural_style.video.flow import FlowFinder, MotionFinder, find_motion
 from neural_style.video.flow_files import motion_of_files
 from neural_style.video.libraries import opencv
 from neural_style.video.opening import is_video, open_clip
@@ -136,6 +136,8 @@ def clip_options(arguments: Arguments) -> ClipOptions:
         int(every),
     )
     indices = parse_indices(arguments.flow_relative_indices)
+    if arguments.num_passes > 1:
+        indices = [1]
     return ClipOptions(
         selection,
         Fraction(arguments.frame_rate).limit_denominator(1001),
@@ -184,15 +186,16 @@ def open_content(arguments: Arguments, options: ClipOptions) -> Clip:
     return open_clip(arguments.content_image, options.selection, options.rate, read)
 
 
-def motion_finder(arguments: Arguments) -> MotionFinder:
-    """Return what finds the motion between two frames: DIS, or files of another program."""
+def motion_finder(arguments: Arguments, find_flow: FlowFinder) -> MotionFinder:
+    """Return what finds the motion between two frames: find_flow, or files of another program."""
     if arguments.flow_pattern == '':
-        return find_motion
+        return functools.partial(find_motion, find_flow=find_flow)
 
     def read_weight(path: str) -> Tensor:
         return luminance(load_image('-flowWeight_pattern', path))
 
-    return motion_of_files(arguments.flow_pattern, arguments.flowWeight_pattern, read_weight)
+    patterns = (arguments.flow_pattern, arguments.flowWeight_pattern)
+    return motion_of_files(*patterns, read_weight, find_flow)
 
 
 def _read_pixels(arguments: Arguments, path: str) -> np.ndarray:

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from neural_style.command.clips import motion_finder
 from neural_style.command.frame_report import FrameReport
 from neural_style.command.frames import FramePainter
 from neural_style.command.saving import resume_command
@@ -100,7 +99,7 @@ class MultiPassRun(VideoRun):
     def _term(self, record: FrameRecord, neighbour: FrameRecord, content: Tensor) -> TemporalTerm:
         """Return the neighbour of a frame, painted, as it would look in its place."""
         other = view(neighbour.number, self.folder.content(neighbour.number))
-        motion = motion_finder(self.arguments)(view(record.number, content), other)
+        motion = self.find_motion(view(record.number, content), other)
         warped = warp(self.folder.painted(neighbour.number), motion.backward)
         return TemporalTerm(warped, motion.reliability)
 

@@ -21,6 +21,7 @@ from neural_style.torch7 import image
 from neural_style.video.clip import Clip, Frame
 from neural_style.video.continuity import Continuity, MotionTracker, Takeover
 from neural_style.video.flow import Motion, view
+from neural_style.video.flow_cache import FlowCache
 from neural_style.video.picture_files import is_pattern, numbered
 
 
@@ -53,6 +54,8 @@ class VideoRun:
         self.checksums = checksums
         self.interruption = interruption
         self.world = world
+        self.flows = FlowCache(folder.path, writes=world.rank == 0 and not arguments.dry_run)
+        self.find_motion = motion_finder(arguments, self.flows.flow)
 
     def paint_all(self) -> None:
         """Paint the frames that are not finished."""
@@ -116,7 +119,7 @@ class VideoRun:
 
     def scaled_frames(self) -> Iterator[ScaledFrame]:
         """Yield the frames to be painted."""
-        tracker = MotionTracker(motion_finder(self.arguments), self.options.indices)
+        tracker = MotionTracker(self.find_motion, self.options.indices)
         finished = {record.number: record for record in self.folder.records}
         needed = set(self._compared_frames())
         for frame in self.clip.frames():
@@ -136,6 +139,9 @@ class VideoRun:
             self.folder.records.append(record)
         else:
             self._write(record, painted, final)
+            self.flows.store()
+        if self.arguments.num_passes == 1:
+            self.flows.forget(record.number)
         self.world.max(0)  # the others may read it only now
 
     def _write(self, record: FrameRecord, painted: Tensor, final: Tensor | None) -> None:

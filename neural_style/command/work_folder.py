@@ -3,6 +3,7 @@
 state.json      settings, checksums of the inputs, versions
 frames.jsonl    a line for each finished frame: number, time, whether it begins a scene
 N.png           the frame as it was painted; N.final.png in the colours that it gets in the end
+flow_N_M.npy    the flow from one frame to another, as long as it may be needed
 """
 
 import contextlib

@@ -13,7 +13,7 @@ from torch import Tensor
 from neural_style.errors import SettingError
 from neural_style.files.atomic import write_whole
 from neural_style.video.consistency import reliability
-from neural_style.video.flow import Motion, MotionFinder, View, dis_flow
+from neural_style.video.flow import FlowFinder, Motion, MotionFinder, View, find_flow
 
 MAGIC = b'PIEH'  # 202021.25
 HEADER = struct.Struct('<4sii')
@@ -70,12 +70,15 @@ def check_pattern(setting: str, pattern: str) -> None:
 
 
 def motion_of_files(
-    flow_pattern: str, weight_pattern: str, read_weight: Callable[[str], Tensor]
+    flow_pattern: str,
+    weight_pattern: str,
+    read_weight: Callable[[str], Tensor],
+    find_flow: FlowFinder = find_flow,
 ) -> MotionFinder:
     """Return a function that reads motions from files.
 
     weight_pattern: of pictures that are white where a flow can be trusted; '' compares each flow
-    with the forward flow by DIS.  read_weight: returns the luminance (1, H, W) of a picture.
+    with the forward flow of find_flow.  read_weight: returns the luminance (1, H, W) of a picture.
     """
     check_pattern('flow_pattern', flow_pattern)
     if weight_pattern:
@@ -88,7 +91,7 @@ def motion_of_files(
         known = ~flow[:1].isnan()
         flow = flow.nan_to_num(0)
         if not weight_pattern:
-            trust = reliability(flow, dis_flow(previous.grey, current.grey))
+            trust = reliability(flow, find_flow(previous, current))
             return Motion(flow, trust * known)
         path = flow_file(weight_pattern, current.number, previous.number)
         weight = _read('flowWeight_pattern', path, read_weight)

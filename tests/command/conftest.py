@@ -11,8 +11,10 @@ from neural_style.command import run as run_module
 from neural_style.command.process import main
 from neural_style.torch7.image import to_bytes
 from neural_style.transfer import objective
+from neural_style.video import flow_cache
 from neural_style.video.clip import ClipFormat
 from neural_style.video.encoding import encode_video
+from neural_style.video.flow import dis_flow
 from tools.drawing.sequences import sequence
 
 
@@ -145,3 +147,16 @@ def numbered(tmp_path):
         return 'f%d.png'
 
     return write
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """Note the pictures of every flow that is computed."""
+    noted = []
+
+    def traced(source, target):
+        noted.append((source.tobytes(), target.tobytes()))
+        return dis_flow(source, target)
+
+    monkeypatch.setattr(flow_cache, 'dis_flow', traced)
+    return noted

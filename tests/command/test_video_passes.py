@@ -99,6 +99,15 @@ def test_bad_flags_of_passes_are_refused(command, capsys, numbered, flag):
     assert f'{flag}: give' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('at', [3, 9, 15])
+def test_interrupted_passes_compute_no_flow_twice(command, at_evaluation, numbered, computed, at):
+    flags = f'-content_image {numbered(3)} {FLAGS} -num_passes 3'
+    at_evaluation(at, send(signal.SIGINT))
+    assert command(flags) == 130
+    assert command(flags) == 0
+    assert len(computed) == len(set(computed)) == 4  # two pairs of frames, forward and backward
+
+
 def test_quantised_frame_is_in_the_middle_of_its_step():
     picture = torch.tensor([0.0, 0.2, 0.5, 1.0], dtype=torch.float64).expand(3, 1, 4)
     assert float((quantised(picture) - picture).abs().max()) <= HALF_STEP + 1e-12

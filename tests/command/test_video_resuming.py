@@ -41,6 +41,18 @@ def test_interrupted_video_goes_on_to_the_same_frames(
     assert same(outputs(), expected) and len(expected) == 4
 
 
+@pytest.mark.parametrize('at', [2, 5, 8])
+def test_no_flow_is_computed_twice(command, at_evaluation, numbered, computed, at):
+    flags = f'-content_image {numbered(4)} -output_image out_%d.png {SHORT}'
+    flags += ' -flow_relative_indices 1,2'
+    at_evaluation(at, send(signal.SIGINT))
+    assert command(flags) == 130
+    has_begun = 'out_%d.frames' in files()
+    computed[:] = computed if has_begun else []  # a run that ends in its first frame leaves nothing
+    assert command(flags) == 0
+    assert len(computed) == len(set(computed)) == 2 * (3 + 2)
+
+
 def test_drawn_seed_is_that_of_all_frames(command, at_evaluation, numbered):
     flags = f'-content_image {numbered(2)} -output_image out_%d.png {SHORT} -noise_scale 50'
     at_evaluation(4, send(signal.SIGINT))
