@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
-from neural_style.command.clips import motion_finder
 from neural_style.command.terminal import log_level
 from neural_style.command.video_run import VideoRun
 from neural_style.video.flow import view
@@ -22,13 +21,12 @@ def check_flow(run: VideoRun) -> None:
     if arguments.flow_pattern == '':
         return
     limit = 2 if all(map(os.path.isfile, _files(run))) and run.clip.count else None
-    find_motion = motion_finder(arguments)
     previous = None
     with log_level(logging.ERROR):  # a frame that is left out is told once, by the painting
         for scaled in islice(run.scaled_frames(), limit):
             current = view(scaled.frame.number, scaled.image)
             if scaled.motions and previous is not None and arguments.num_passes > 1:
-                find_motion(previous, current)  # the second pass goes backward
+                run.find_motion(previous, current)  # the second pass goes backward
             previous = current
 
 

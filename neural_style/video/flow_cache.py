@@ -13,6 +13,7 @@ from neural_style.files.atomic import write_whole
 from neural_style.video.flow import View, dis_flow
 
 LIMIT = 2 << 30  # bytes; what comes then is computed again where it is needed again
+WAITING = 8  # flows in memory: those of the second frame, while the first is painted
 
 
 class FlowCache:
@@ -45,7 +46,7 @@ class FlowCache:
         if values is not None and values.shape == (2, *source.grey.shape):
             return torch.from_numpy(values.astype(np.float32))
         flow = dis_flow(source.grey, target.grey)
-        if self._writes:
+        if self._writes and len(self._waiting) < WAITING:
             self._waiting[name] = flow.numpy().astype(np.float16)
             self.store()
         return flow
