@@ -6,7 +6,7 @@ figures        the figures by name
 paper          the paper's figures as plans, in two readings
 galleries      the original's galleries as plans
 plan           paintings: keywords of stylize, labels, cells on the sheet
-normalization  mean activations of 1, as the paper's network has
+normalization  equal mean activations, as the paper's network has
 preparation    checks before rendering
 rendering      one painting, rendered or found finished: NAME.png and NAME.json
 sheet          the labelled sheet

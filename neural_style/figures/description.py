@@ -7,7 +7,9 @@ from typing import Any
 from neural_style.command.arguments import Arguments
 from neural_style.figures.figures import FIGURES, PaperFigure
 from neural_style.figures.inputs import Input
+from neural_style.figures.normalization import MEAN
 from neural_style.figures.plan import Plan
+from neural_style.transfer.multiscale import scales
 
 FORMULAS = {
     'printed': 'the printed formulas, with alpha and beta as weights',
@@ -29,16 +31,19 @@ def caption(
             f'Layers conv1_1 and so on are {features}.',
         ]
     network = os.path.basename(arguments.model_file).removesuffix('.caffemodel')
-    scaling = ', scaled to mean activations of 1' if normalized else ''
+    scaling = f', scaled to mean activations of {MEAN:g}' if normalized else ''
     pooling = 'average' if first.settings.get('pooling') == 'avg' else 'max'
     deviation = first.settings.get('noise_scale')
     noise = f'noise of deviation {deviation:g}' if deviation else 'noise'
     start = 'the content image' if first.settings.get('init') == 'image' else noise
     choice = ', that of the lowest loss shown' if first.lowest else ''
+    padding = '' if arguments.padding == 'zero' else f', {arguments.padding} padding'
+    count = len(scales(arguments.multiscale, arguments.image_size))
+    coarse = '' if count == 1 else f' at the last of {count} sizes'
     sentences += [
-        f'Network: {network}{scaling}; {pooling} pooling.',
-        f'{arguments.image_size} pixels, {arguments.num_iterations} evaluations of L-BFGS from'
-        f' {start}, seed {arguments.seed}{choice}.',
+        f'Network: {network}{scaling}; {pooling} pooling{padding}.',
+        f'{arguments.image_size} pixels, {arguments.num_iterations} evaluations of L-BFGS{coarse},'
+        f' from {start}, seed {arguments.seed}{choice}.',
     ]
     if remarks:
         sentences.append('; '.join(remarks) + '.')
@@ -55,6 +60,8 @@ def figure_settings(
         'network': os.path.basename(arguments.model_file),
         'image size': arguments.image_size,
         'evaluations': arguments.num_iterations,
+        'scales': ', '.join(map(str, scales(arguments.multiscale, arguments.image_size))),
+        'padding': arguments.padding,
         'seed': arguments.seed,
     }
     if isinstance(FIGURES[name], PaperFigure):

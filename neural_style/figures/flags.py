@@ -3,7 +3,9 @@
 from neural_style.command.arguments import Arguments
 from neural_style.figures.figures import FIGURES, PaperFigure
 from neural_style.figures.paper import FEATURES, READINGS
+from neural_style.network.padding import PADDINGS
 from neural_style.torch7.cmdline import CmdLine
+from neural_style.transfer.multiscale import scales
 
 QUICK_SIZE, QUICK_ITERATIONS = 160, 150
 PAPER_ITERATIONS, GALLERY_ITERATIONS = 500, 1000
@@ -24,6 +26,8 @@ def command_line() -> CmdLine:
     cmd.option('-output_dir', '', 'folder to write to; figures/NAME by default')
     cmd.option('-image_size', 512, 'longer side in pixels')
     cmd.option('-num_iterations', PAPER_ITERATIONS, f'per picture; galleries {GALLERY_ITERATIONS}')
+    cmd.option('-multiscale', '', 'number of scales, or sizes before the last')
+    cmd.option('-padding', 'zero', 'zero|reflect|replicate: what lies beyond the image')
     cmd.option('-quick', False, f'{QUICK_SIZE} pixels, {QUICK_ITERATIONS} iterations')
     cmd.option('-seed', 1, 'of the initial noise')
     cmd.option('-proto_file', 'models/VGG_ILSVRC_19_layers_deploy.prototxt')
@@ -39,11 +43,11 @@ def command_line() -> CmdLine:
 def figure_arguments(name: str, arguments: Arguments) -> Arguments:
     """Refuse values that make no sense, and fill in defaults that depend on the figure."""
     is_paper = isinstance(FIGURES[name], PaperFigure)
-    for flag, choices in CHOICES.items():
+    for flag, choices in {**CHOICES, 'padding': PADDINGS}.items():
         value = getattr(arguments, flag)
         if value not in choices:
             raise ValueError(f'-{flag} {value}: choose {" or ".join(choices)}')
-        if flag in arguments.explicit and not is_paper:
+        if flag in CHOICES and flag in arguments.explicit and not is_paper:
             raise ValueError(
                 f'-{flag} {value}: applies to figures 1, 2 and 3 of the paper; {name} is a gallery'
             )
@@ -57,4 +61,5 @@ def figure_arguments(name: str, arguments: Arguments) -> Arguments:
         value = getattr(arguments, flag)
         if not isinstance(value, int) or value < lowest:
             raise ValueError(f'-{flag} {value}: give a whole number from {lowest}')
+    scales(arguments.multiscale, arguments.image_size)
     return arguments

@@ -1,10 +1,13 @@
-"""Mean activations of 1: the network of the paper, from one that is not normalised.
+"""Equal mean activations: the network of the paper, from one that is not normalised.
 
 Gatys et al. 2015, methods: the weights are scaled so that every filter has a mean activation of 1
 over images and positions, which changes no output but for its scale, as the network is made of
 rectifiers and pooling.  Here each layer gets one factor, so that filters which stay silent on few
 pictures are not blown up.  Ratios of content to style mean little without it: content losses
 grow with the square of the activations, style losses with the fourth power.
+
+With a mean of 1 the genuine VGG-16 shows the photograph at 10^-3, and strokes only from 2 * 10^-5
+down.  MEAN, which divides the ratio by 49, gives what the paper shows at its ratios.
 """
 
 from collections.abc import Sequence
@@ -17,6 +20,8 @@ from neural_style.transfer.preprocessing import preprocess
 
 # A network counts as normalised when its mean activations are within this factor of 1.
 TOLERANCE = 4
+# Mean activation that others are scaled to.
+MEAN = 7.0
 
 
 def mean_activations(cnn: nn.Sequential, images: Sequence[Tensor]) -> dict[str, float]:
@@ -46,16 +51,16 @@ def is_normalized(means: dict[str, float]) -> bool:
 
 
 def normalize(cnn: nn.Sequential, means: dict[str, float]) -> None:
-    """Scale the convolutions, in place, so that their mean activations become 1.
+    """Scale the convolutions, in place, so that their mean activations become MEAN.
 
     A layer without activations is left as it is.
     """
-    mean_below = 1.0
+    mean_below = MEAN
     with torch.no_grad():
         for name, layer in cnn.named_children():
             if isinstance(layer, nn.Conv2d):
                 mean = means[name] or mean_below
                 layer.weight.mul_(mean_below / mean)
                 if layer.bias is not None:
-                    layer.bias.div_(mean)
+                    layer.bias.mul_(MEAN / mean)
                 mean_below = mean

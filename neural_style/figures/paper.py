@@ -26,6 +26,8 @@ SINGLE_LOSS_WEIGHT = {'printed': 1.0, 'code': 1e4}
 # none.  From the original's 0.001 the middle of an image is flat, style gradients there are all
 # alike, and low layers give a grey field in a frame; from 20 up grain is left over.
 NOISE = 10
+# A longer step of L-BFGS, which has no line search, is shortened to this, in grey levels.
+MAX_STEP = 10
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Reading:
             'pooling': 'avg',
             'tv_weight': 0,
             'noise_scale': NOISE,
+            'lbfgs_max_step': MAX_STEP,
             **self.weights(ratio),
         }
 

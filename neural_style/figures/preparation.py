@@ -76,7 +76,7 @@ def check_sizes(cnn: nn.Sequential, pooling: str, shapes: Iterable[torch.Size]) 
 
 
 def normalize_if_needed(cnn: nn.Sequential, images: Sequence[Tensor], choice: str) -> bool:
-    """Scale the network to mean activations of 1 over the images; tells whether it has.
+    """Scale the network to equal mean activations over the images; tells whether it has.
 
     choice: always, never, or auto: only a network that is not normalised.
     """

@@ -24,9 +24,9 @@ from neural_style.figures.preparation import layers
 from neural_style.files.atomic import write_whole
 from neural_style.torch7 import image
 from neural_style.transfer.color import original_colors
+from neural_style.transfer.multiscale import scales, stylize_multiscale
 from neural_style.transfer.preprocessing import deprocess
 from neural_style.transfer.session import Iterate, Session
-from neural_style.transfer.stylize import stylize
 
 Record = dict[str, Any]
 
@@ -45,9 +45,16 @@ class RenderContext:
     checksums: Mapping[str, str]
     image_size: int
     num_iterations: int
+    multiscale: str
+    padding: str
     seed: int
     devices: tuple[torch.device, ...]
     backend: str
+
+    @property
+    def sizes(self) -> list[int]:
+        """Return the longer sides of all scales, the smallest first."""
+        return scales(self.multiscale, self.image_size)
 
     def image_path(self, painting: Painting) -> str:
         return os.path.join(self.folder, painting.name + '.png')
@@ -73,6 +80,10 @@ class RenderContext:
             'lowest': painting.lowest,
             **painting.settings,
         }
+        if len(self.sizes) > 1:
+            settings['scales'] = self.sizes
+        if self.padding != 'zero':
+            settings['padding'] = self.padding
         if painting.style_paintings:
             settings['style_paintings'] = list(map(self.settings, painting.style_paintings))
         if painting.content_regions is not None:
@@ -84,7 +95,7 @@ class RenderContext:
 
 
 class Progress:
-    """The callback of stylize: collects the losses that go into a record.
+    """The callback of stylize: collects the losses of the last scale, which go into a record.
 
     Losses are divided by the painting's unit.  image: of the lowest loss, where that is wanted.
     """
@@ -97,8 +108,11 @@ class Progress:
         self.evaluation = 0
         self.losses: list[float] = []
         self.image: Tensor | None = None
+        self.shape: torch.Size | None = None
 
     def __call__(self, iterate: Iterate) -> None:
+        if iterate.x.shape != self.shape:
+            self.curve, self.loss, self.shape = [], math.nan, iterate.x.shape
         loss, unit = float(iterate.loss), self.painting.unit
         self.curve.append(_finite(loss / unit))
         is_lowest = loss < self.loss or math.isnan(self.loss)
@@ -135,11 +149,13 @@ def render(
     styles = [load_scaled(style, size) for style in files]
     progress = Progress(painting, on_evaluation)
     start = time.monotonic()
-    rendered = stylize(
+    rendered = stylize_multiscale(
         context.cnn,
         content,
         styles,
+        multiscale=context.multiscale,
         num_iterations=context.num_iterations,
+        padding=context.padding,
         seed=context.seed,
         devices=context.devices,
         backend=context.backend,

@@ -16,6 +16,7 @@ from neural_style.figures.description import caption, figure_settings
 from neural_style.figures.figures import FIGURES, PaperFigure, heading
 from neural_style.figures.flags import NORMALISED_VGG, VGG, figure_arguments
 from neural_style.figures.inputs import Input, choose_inputs
+from neural_style.figures.normalization import MEAN
 from neural_style.figures.page import page
 from neural_style.figures.paper import Reading
 from neural_style.figures.plan import Plan
@@ -39,6 +40,7 @@ from neural_style.files.checksum import sha256
 from neural_style.network.devices import choose_devices, parse_gpus
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import split
+from neural_style.transfer.multiscale import iterations
 
 PROGRAM = 'neural_style-figures'
 CALIBRATION_SIZE = 256  # of the images that mean activations are measured on
@@ -84,6 +86,8 @@ def run(name: str, arguments: Arguments) -> None:
         inputs.checksums,
         arguments.image_size,
         arguments.num_iterations,
+        arguments.multiscale,
+        arguments.padding,
         arguments.seed,
         tuple(devices),
         arguments.backend if devices[0].type != 'cpu' else 'nn',
@@ -152,6 +156,7 @@ def prepare_network(
         normalized = normalize_if_needed(cnn, images, arguments.normalize)
     network: dict[str, Any] = {'sha256': sha256(arguments.model_file), 'normalized': normalized}
     if normalized:
+        network['mean_activation'] = MEAN
         network['normalized_over'] = sorted(set(inputs.checksums.values()))
     return cnn, network
 
@@ -177,8 +182,8 @@ def render_all(plan: Plan, context: RenderContext) -> dict[str, Record]:
     for painting in plan.paintings:
         if painting.name in records:
             write(f'{context.image_path(painting)}: already painted', sys.stdout)
-    total = len(missing) * context.num_iterations
-    with progress_bar(total) as bar:
+    evaluations = sum(iterations(context.sizes, context.num_iterations))
+    with progress_bar(len(missing) * int(evaluations)) as bar:
         for painting in missing:
             bar.set_description(painting.name)
             record = records[painting.name] = render(painting, context, bar.update)

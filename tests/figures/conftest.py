@@ -5,9 +5,9 @@ import shlex
 
 import pytest
 
-from neural_style import stylize
 from neural_style.figures.__main__ import main
 from neural_style.figures.figures import FIGURES
+from neural_style.transfer.multiscale import stylize_multiscale
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def calls(monkeypatch):
         if len(calls) >= calls.stop:
             raise KeyboardInterrupt
         calls.append(keywords)
-        return stylize(*args, **keywords)
+        return stylize_multiscale(*args, **keywords)
 
-    monkeypatch.setattr('neural_style.figures.rendering.stylize', counted)
+    monkeypatch.setattr('neural_style.figures.rendering.stylize_multiscale', counted)
     return calls
 
 

@@ -30,6 +30,17 @@ def test_record_holds_settings_losses_and_the_curve(command):
     assert record['pictures'] == {'content_image': 'scene.jpg', 'style_images': ['strokes.jpg']}
 
 
+def test_record_of_several_scales_is_that_of_the_last(command):
+    command('2', '-image_size 64 -multiscale 48 -padding replicate')
+    record = record_of('B')
+    assert record['settings']['scales'] == [48, 64]
+    assert record['settings']['padding'] == 'replicate'
+    assert len(record['curve']) == record['settings']['num_iterations']
+    lowest = record['curve'][record['evaluation'] - 1]
+    assert lowest == min(record['curve'])
+    assert sum(loss['loss'] for loss in record['losses']) == pytest.approx(lowest)
+
+
 @pytest.mark.slow
 def test_changed_settings_are_rendered_again(command, calls, data):
     command('style_scale')

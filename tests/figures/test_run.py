@@ -47,6 +47,8 @@ BAD = [
     ('4', '', ['4: no such figure', '1, 2, 3, style_scale']),
     ('2', '-reading both', ['-reading both', 'printed', 'code']),
     ('2', '-features fc', ['-features fc', 'relu', 'conv']),
+    ('2', '-multiscale 64,32', ['-multiscale', 'must grow']),
+    ('2', '-padding none', ['-padding none', 'replicate']),
     ('2', '-normalize yes', ['-normalize yes', 'auto']),
     ('colors', '-reading code', ['-reading', 'gallery']),
     ('2', '-image_size 0', ['-image_size 0', 'whole number']),
