@@ -11,29 +11,44 @@ from loadcaffe.formats.netparameter import Layer
 from loadcaffe.layers.checks import as_vector, blobs_of, check
 
 
+SEGNET_EPS = 1e-9  # of BN, beside the variance of the batch
+
+
 class BatchNorm(nn.Module):
     """Normalise each channel: (x - mean) / √(variance + eps); None: with the batch's statistics.
 
+    scale, shift: the result is multiplied with one, and the other added, where they are not None.
     caffe: batch_norm_layer.cpp.
     """
 
     mean: Tensor | None
     variance: Tensor | None
+    scale: Tensor | None
+    shift: Tensor | None
 
-    def __init__(self, mean: Tensor | None, variance: Tensor | None, eps: float):
+    def __init__(
+        self,
+        mean: Tensor | None,
+        variance: Tensor | None,
+        eps: float,
+        scale: Tensor | None = None,
+        shift: Tensor | None = None,
+    ):
         super().__init__()
         self.register_buffer('mean', mean)
         self.register_buffer('variance', variance)
+        self.register_buffer('scale', scale)
+        self.register_buffer('shift', shift)
         self.eps = eps
 
     def forward(self, input: Tensor) -> Tensor:
+        vectors = (self.mean, self.variance, self.scale, self.shift)
         training = self.mean is None
-        return functional.batch_norm(
-            input, self.mean, self.variance, training=training, momentum=0, eps=self.eps
-        )
+        return functional.batch_norm(input, *vectors, training=training, momentum=0, eps=self.eps)
 
     def extra_repr(self) -> str:
-        return '' if self.mean is None else f'{len(self.mean)}'
+        vectors = (vector for vector in (self.mean, self.scale) if vector is not None)
+        return str(next(map(len, vectors), ''))
 
 
 def batch_norm(layer: Layer) -> nn.Module:
@@ -122,9 +137,9 @@ def bn(layer: Layer) -> nn.Module:
     check(len({len(blob) for blob in blobs}) <= 1, layer, 'has blobs of different lengths')
     param = layer.param.bn_param
     if len(blobs) == 2:
-        learning = param.HasField('bn_mode') and param.bn_mode != param.INFERENCE
-        check(not learning, layer, 'has bn_mode LEARN: its statistics are not in the file')
-        return Scale(1, blobs[0], blobs[1])
+        if param.bn_mode == param.INFERENCE:
+            return Scale(1, *blobs)
+        return BatchNorm(None, None, SEGNET_EPS, *blobs)  # LEARN, the default
     check(len(blobs) == 4, layer, f'should have 2 or 4 blobs, it has {len(blobs)}')
     slope, shift, mean, variance = blobs
     factor = slope / torch.sqrt(variance + param.eps)

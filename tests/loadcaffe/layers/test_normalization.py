@@ -45,7 +45,8 @@ def test_lrn_within_channels_divides_by_the_whole_window(tmp_path):
 
 
 def test_bn_computes_what_segnet_and_pspnet_do(tmp_path):
-    two = run_layer(tmp_path, 'BN', X, blobs=[blob_of(SCALES.reshape(1, 6, 1, 1)), blob_of(MEAN)])
+    blobs = [blob_of(SCALES.reshape(1, 6, 1, 1)), blob_of(MEAN)]
+    two = load_bn(tmp_path, blobs, 'bn_mode: INFERENCE')(X)
     expected = numpy_of(X) * per_channel(SCALES) + per_channel(MEAN)
     assert np.abs(two.numpy() - expected).max() < 1e-5
     blobs = [blob_of(values) for values in (SCALES, MEAN, MEAN, VARIANCE)]
@@ -53,3 +54,20 @@ def test_bn_computes_what_segnet_and_pspnet_do(tmp_path):
     normal = (numpy_of(X) - per_channel(MEAN)) / np.sqrt(per_channel(VARIANCE) + 1e-5)
     expected = normal * per_channel(SCALES) + per_channel(MEAN)
     assert np.abs(four.numpy() - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize('param', ['', 'bn_mode: LEARN'])  # the default
+def test_bn_that_learns_normalises_by_the_batch(tmp_path, param):
+    x = torch.cat([X, X * 2 + 1])
+    output = load_bn(tmp_path, [blob_of(SCALES), blob_of(MEAN)], param)(x)
+    mean, variance = numpy_of(x).mean((0, 2, 3)), numpy_of(x).var((0, 2, 3))
+    normal = (numpy_of(x) - per_channel(mean)) / np.sqrt(per_channel(variance) + 1e-9)
+    expected = normal * per_channel(SCALES) + per_channel(MEAN)
+    assert np.abs(output.numpy() - expected).max() < 1e-5
+
+
+def load_bn(folder, blobs, param):
+    """Load a BN with these blobs, described by a prototxt."""
+    layers = 'layer { name: "top" type: "BN" bottom: "data" top: "top" bn_param { %s } }' % param
+    bn = step('BN', 'data', 'top', blobs)
+    return load_net(folder, bn, prototxt=f'input: "data" {layers}', net='prototxt')
