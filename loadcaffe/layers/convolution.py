@@ -25,13 +25,12 @@ def convolution(layer: Layer) -> nn.Module:
     param = layer.param.convolution_param
     weight, bias = weight_and_bias(layer, param.bias_term)
     kernel = height_width(layer, param, 'kernel', 'kernel_size', None)
-    # caffe: layer_factory.cpp of forks: a type of its own for one group for each channel.
-    depthwise = 'epthwise' in layer.type and weight.dim() == 4 and weight.shape[1] == 1
-    groups = weight.shape[0] if depthwise and param.group == 1 else param.group or 1
     check(weight.numel(), layer, 'has no weights')
     check(param.axis == 1, layer, f'convolves along axis {param.axis}; only 1 is supported')
+    groups = _groups(layer, weight)
     # As in loadcaffe.cpp, channels come from the blob, not from the layer before.
-    out_channels = param.num_output or weight.shape[0]
+    of_channels = layer.type == 'ConvolutionDepthwise'  # their number is not its num_output
+    out_channels = weight.shape[0] if of_channels else param.num_output or weight.shape[0]
     in_channels = weight.shape[1] if weight.dim() > 1 else 1
     check_shape(layer, 'weight', weight, (out_channels, in_channels, *kernel))
     check(out_channels % groups == 0, layer, f'has {out_channels} outputs in {groups} groups')
@@ -45,6 +44,20 @@ def convolution(layer: Layer) -> nn.Module:
         **convolution_geometry(layer, param),
     )
     return with_weights(layer, module, weight, bias)
+
+
+def _groups(layer: Layer, weight: Tensor) -> int:
+    """Return the number of groups; types of forks have one for each channel.
+
+    caffe: conv_dw_layer.cpp of forks, which ignores `group`; depthwise_conv_layer.cpp of others.
+    """
+    group = layer.param.convolution_param.group or 1
+    depthwise = 'epthwise' in layer.type and weight.dim() == 4 and weight.shape[1] == 1
+    if layer.type == 'ConvolutionDepthwise':
+        check(depthwise, layer, f'has weights of {tuple(weight.shape)}; one channel is expected')
+    elif group > 1:
+        return group
+    return weight.shape[0] if depthwise else group
 
 
 def deconvolution(layer: Layer) -> nn.Module:

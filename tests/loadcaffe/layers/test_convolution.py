@@ -197,3 +197,16 @@ def test_depthwise_convolution_has_a_group_for_each_channel(tmp_path):
         tmp_path, step('DepthwiseConvolution', 'data', 'dw', weights, convolution_param=param)
     )
     assert network[0].groups == 6
+
+
+def test_depthwise_convolution_of_forks_takes_its_channels_from_the_weights(tmp_path):
+    weights = [blob(6, 1, 3, 3), blob(6)]
+    param = {'num_output': 3, 'group': 3, 'kernel_size': [3]}  # as in MnasNet's prototxt
+    dw = step('ConvolutionDepthwise', 'data', 'dw', weights, convolution_param=param)
+    (module,) = load_net(tmp_path, dw)
+    assert (module.in_channels, module.out_channels, module.groups) == (6, 6, 6)
+    dw = step(
+        'ConvolutionDepthwise', 'data', 'dw', [blob(6, 2, 3, 3), blob(6)], convolution_param=param
+    )
+    with pytest.raises(loadcaffe.CaffeFormatError, match="'dw' has weights of"):
+        load_net(tmp_path, dw)
