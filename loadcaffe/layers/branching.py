@@ -3,11 +3,18 @@
 Each builder takes a Layer and returns a module; see loadcaffe/layers/__init__.py.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from loadcaffe.formats.netparameter import Layer
 from loadcaffe.layers.checks import check
+
+
+def different_shapes(inputs: Sequence[Tensor]) -> str:
+    shapes = dict.fromkeys(' x '.join(map(str, input.shape)) for input in inputs)
+    return f'inputs of {" and ".join(shapes)} cannot be combined'
 
 
 class Concat(nn.Module):
@@ -16,7 +23,10 @@ class Concat(nn.Module):
         self.axis = axis
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return torch.cat(inputs, self.axis)
+        axis = self.axis % inputs[0].dim()
+        if len({(*input.shape[:axis], *input.shape[axis + 1 :]) for input in inputs}) > 1:
+            raise ValueError(different_shapes(inputs))
+        return torch.cat(inputs, axis)
 
     def extra_repr(self) -> str:
         return f'axis={self.axis}'
@@ -71,9 +81,8 @@ class Eltwise(nn.Module):
         self.operation, self.coefficients = operation, coefficients
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        shapes = {tuple(input.shape) for input in inputs}
-        if len(shapes) > 1:
-            raise ValueError(f'inputs of shapes {sorted(shapes)} cannot be combined')
+        if len({input.shape for input in inputs}) > 1:
+            raise ValueError(different_shapes(inputs))
         if self.coefficients:
             inputs = tuple(k * input for k, input in zip(self.coefficients, inputs, strict=True))
         output = inputs[0]
@@ -104,6 +113,8 @@ class Axpy(nn.Module):
     """Compute a · x + y, a one number for each channel. hujie-frank/SENet: axpy_layer.cpp."""
 
     def forward(self, factor: Tensor, input: Tensor, addend: Tensor) -> Tensor:
+        if input.shape != addend.shape or factor.shape[:2] != input.shape[:2]:
+            raise ValueError(different_shapes((factor, input, addend)))
         return factor.reshape(*factor.shape[:2], 1, 1) * input + addend
 
 

@@ -10,7 +10,6 @@ from torch.nn import functional
 from loadcaffe.formats.netparameter import Layer
 from loadcaffe.layers.checks import as_vector, blobs_of, check
 
-
 SEGNET_EPS = 1e-9  # of BN, beside the variance of the batch
 
 

@@ -134,6 +134,11 @@ class Unpooling(nn.Module):
             side * scale - cut
             for side, scale, cut in zip(input.shape[2:], self.scale, self.cut, strict=True)
         )
+        if not indices.is_meta and int(indices.max()) >= height * width:
+            raise ValueError(
+                f'a maximum was found beyond {height} x {width} values: the size of the pooled'
+                ' features is not that of the unpooled ones'
+            )
         # Where windows overlap, one of their maxima stays; in Caffe it is the last.
         output = input.new_zeros(*input.shape[:2], height * width)
         return output.scatter(2, indices.flatten(2), input.flatten(2)).unflatten(2, (height, width))

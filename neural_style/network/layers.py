@@ -34,6 +34,17 @@ def average_pooling(layer: nn.MaxPool2d | Pooling, name: str, keep_size: bool) -
     return nn.AvgPool2d(layer.kernel_size, layer.stride)
 
 
+def does_not_fit(layer: nn.Module, problem: str) -> SettingError:
+    """Return the error of a layer that cannot take the features of an image."""
+    name = getattr(layer, 'name', type(layer).__name__)
+    return SettingError(
+        'image_size',
+        f'layer {name!r} cannot take the features of an image of this size ({problem}): use'
+        ' images of the size that the network was made for, or name only layers before it in'
+        ' `content_layers` and `style_layers`',
+    )
+
+
 def check_fit(layer: nn.Module, features: Tensor) -> None:
     """Raise SettingError where an image's features are of a size that a layer cannot take."""
     if isinstance(layer, nn.Linear):

@@ -4,7 +4,10 @@ import pytest
 import torch
 from loss_networks import branched_cnn, network_with_branches
 
+from loadcaffe.graph import Graph
+from loadcaffe.layers.branching import Eltwise
 from neural_style import evaluate
+from neural_style.errors import SettingError
 
 
 def features_of(cnn, image, names):
@@ -49,3 +52,16 @@ def test_losses_on_branches_have_the_gradient_of_their_formula(content, style):
     (expected,) = torch.autograd.grad(total, image)
     torch.testing.assert_close(loss, total.double(), rtol=1e-5, atol=0)
     torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6 * expected.abs().max())
+
+
+def test_layer_that_cannot_join_its_inputs_is_named():
+    cnn = branched_cnn()
+    join = Eltwise('SUM', [])
+    join.name = 'join'
+    net = network_with_branches(
+        Graph([*cnn.named_children(), ('join', join)], [*cnn.sources, [(-1, 0), (0, 0)]]),
+        content_layers=['join'],
+        style_layers=['conv1'],
+    )
+    with pytest.raises(SettingError, match=r"`image_size`: layer 'join' cannot take .* combined"):
+        net.capture_content(torch.zeros(3, 9, 8))

@@ -20,3 +20,14 @@ def test_slice_gives_its_parts_to_others(tmp_path):
         step('AbsVal', 'b', 'out'),
     )
     assert torch.equal(network(X), X[:, 2:].abs())
+
+
+@pytest.mark.parametrize('layer_type', ['Concat', 'Eltwise'])
+def test_inputs_of_different_sizes_are_not_combined(tmp_path, layer_type):
+    network = load_net(
+        tmp_path,
+        step('Pooling', 'data', 'half', pooling_param={'kernel_size': 2, 'stride': 2}),
+        step(layer_type, 'data half', 'both'),
+    )
+    with pytest.raises(ValueError, match='1 x 6 x 4 x 4 and 1 x 6 x 2 x 2 cannot be combined'):
+        network(X[:1, :, :4, :4])

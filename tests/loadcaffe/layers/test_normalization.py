@@ -68,6 +68,6 @@ def test_bn_that_learns_normalises_by_the_batch(tmp_path, param):
 
 def load_bn(folder, blobs, param):
     """Load a BN with these blobs, described by a prototxt."""
-    layers = 'layer { name: "top" type: "BN" bottom: "data" top: "top" bn_param { %s } }' % param
-    bn = step('BN', 'data', 'top', blobs)
-    return load_net(folder, bn, prototxt=f'input: "data" {layers}', net='prototxt')
+    prototxt = f"""input: "data"
+    layer {{ name: "top" type: "BN" bottom: "data" top: "top" bn_param {{ {param} }} }}"""
+    return load_net(folder, step('BN', 'data', 'top', blobs), prototxt=prototxt, net='prototxt')

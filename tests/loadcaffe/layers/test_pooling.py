@@ -144,3 +144,10 @@ def test_unpooling_writes_each_value_to_its_index(tmp_path, pooling, upsample, s
     for plane in np.ndindex(2, 3):
         expected[plane][indices[plane].flatten()] = 2 * maxima[plane].flatten()
     assert np.array_equal(network(x).numpy(), expected.reshape(2, 3, *shape))
+
+
+def test_unpooling_refuses_indices_of_another_size(tmp_path):
+    prototxt = UNPOOL % ('kernel_size: 2 stride: 2', 'upsample_h: 9 upsample_w: 12')
+    network = load_net(tmp_path, *FIRE[:1], prototxt=prototxt, net='prototxt')
+    with pytest.raises(ValueError, match='beyond 9 x 12 values'):
+        network(image(1, 3, 10, 13))
