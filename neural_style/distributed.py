@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -35,17 +36,24 @@ class World:
     rank: the number of this process, from 0.
     size: how many there are.  With one, nothing is sent.
     local_rank, local_world_size: the same among the processes on this machine.
-    The others are those of torch.distributed's default group, which must have been made.  All
+    group: for max, a group of all of them; by default, as for the others, torch.distributed's
+    default group, which must have been made.  All
     processes call every method but shard alike.  Raises RankLostError if one is gone.
     """
 
     def __init__(
-        self, rank: int = 0, size: int = 1, local_rank: int = 0, local_world_size: int = 1
+        self,
+        rank: int = 0,
+        size: int = 1,
+        local_rank: int = 0,
+        local_world_size: int = 1,
+        group: Any = None,
     ):
         self.rank = rank
         self.size = size
         self.local_rank = local_rank
         self.local_world_size = local_world_size
+        self._group = group
 
     def all_reduce(self, tensor: Tensor) -> Tensor:
         """Sum every process's tensor, in place."""
@@ -58,7 +66,7 @@ class World:
         if self.size == 1:
             return number
         tensor = torch.tensor(number)
-        _guarded(dist.all_reduce, tensor, dist.ReduceOp.MAX)
+        _guarded(dist.all_reduce, tensor, dist.ReduceOp.MAX, self._group)
         return int(tensor)
 
     def broadcast(self, value: Any) -> Any:
@@ -139,22 +147,24 @@ class World:
 SINGLE_PROCESS = World()
 
 
-def init_world() -> World:
+def init_world(patience: timedelta | None = None) -> World:
     """Join the processes that torchrun or launch has started; without any, return this one.
 
+    patience: how long World.max waits for the others; half an hour by default.
     Raises ValueError if they cannot be reached.
     """
     if int(os.environ.get('WORLD_SIZE', 1)) == 1:
         return SINGLE_PROCESS
     try:
         dist.init_process_group('cpu:gloo,cuda:nccl' if torch.cuda.is_available() else 'gloo')
+        group = None if patience is None else dist.new_group(timeout=patience)
     except (RuntimeError, ValueError) as error:
         raise ValueError(f'cannot join the other processes: {error}') from error
     local_rank, local_world_size = (
         int(os.environ.get(name, default))
         for name, default in (('LOCAL_RANK', 0), ('LOCAL_WORLD_SIZE', 1))
     )
-    return World(dist.get_rank(), dist.get_world_size(), local_rank, local_world_size)
+    return World(dist.get_rank(), dist.get_world_size(), local_rank, local_world_size, group)
 
 
 def destroy_world(world: World) -> None:

@@ -179,8 +179,8 @@ def check_color(arguments: Arguments) -> None:
 
 def check_extension_flags(arguments: Arguments) -> None:
     """Refuse values of the flags that stylize does not see."""
-    if arguments.parallel not in ('layers', 'tiles'):
-        raise ValueError(f'-parallel {arguments.parallel}: choose layers or tiles')
+    if arguments.parallel not in ('layers', 'tiles', 'scenes'):
+        raise ValueError(f'-parallel {arguments.parallel}: choose layers, tiles or scenes')
     quality = arguments.jpeg_quality
     if not (isinstance(quality, int) and 1 <= quality <= 100):
         raise ValueError(f'-jpeg_quality {quality}: give a whole number from 1 to 100')

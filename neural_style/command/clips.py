@@ -95,6 +95,18 @@ def check_clip(arguments: Arguments) -> ClipOptions:
     return options
 
 
+def check_scenes(arguments: Arguments) -> None:
+    """Refuse -parallel scenes where there are none, before a process is started."""
+    if arguments.parallel != 'scenes':
+        return
+    if not is_clip(arguments):
+        raise ValueError('-parallel scenes: shares the scenes of a video; choose layers or tiles')
+    if arguments.num_passes > 1:
+        raise ValueError(
+            '-parallel scenes: paints each frame once, and -num_passes several times; choose tiles'
+        )
+
+
 def _check_output(arguments: Arguments) -> None:
     path = arguments.output_image
     suffix = os.path.splitext(path)[1].lower()

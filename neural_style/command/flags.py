@@ -209,11 +209,11 @@ def describe_extensions(cmd: FlagTable) -> None:
     )
     cmd.option('-dry_run', False, 'print the memory plan and exit')
     cmd.describe('Print the memory plan with the predicted peak, and exit.')
-    cmd.option('-parallel', 'layers', 'layers|tiles: how several GPUs share the work')
+    cmd.option('-parallel', 'layers', 'layers|tiles|scenes: how several GPUs share the work')
     cmd.describe(
         'How several GPUs share the work: `layers` splits the network, as in the original; `tiles`'
-        ' starts a process per GPU, each with a strip of the image. `-gpu -1,-1` is two CPU'
-        ' processes.'
+        ' starts a process per GPU, each with a strip of the image; `scenes` as well, each with'
+        ' scenes of a video. `-gpu -1,-1` is two CPU processes.'
     )
 
     describe_scale(cmd)

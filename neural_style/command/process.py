@@ -7,11 +7,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.batch import batch_jobs, is_batch, run_batch
-from neural_style.command.clips import is_clip
+from neural_style.command.clips import check_scenes, is_clip
 from neural_style.command.input_files import locate_inputs
 from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.parsing import parse_arguments
@@ -27,7 +28,7 @@ from neural_style.command.terminal import (
     write,
 )
 from neural_style.command.usage import answer, print_help, print_usage
-from neural_style.command.video import run_video
+from neural_style.command.video import run_video, with_devices
 from neural_style.distributed import (
     RankLostError,
     World,
@@ -40,6 +41,8 @@ from neural_style.memory.heap import configure_malloc
 from neural_style.modes import default_modes
 from neural_style.network.devices import check_shared, parse_gpus
 from neural_style.torch7.cmdline import CommandLineError, HelpRequested
+
+PATIENCE = timedelta(days=365)  # processes that paint scenes wait for the slowest of them
 
 
 def main(argv: Sequence[Any] | None = None) -> int:
@@ -96,11 +99,13 @@ def run_command(argv: list[str]) -> int:
     except CommandLineError as error:  # in a preset, or in a recipe
         print_usage(error)
         return 1
-    if arguments.parallel == 'tiles' and 'WORLD_SIZE' not in os.environ:
+    arguments = with_devices(arguments)
+    check_scenes(arguments)
+    if arguments.parallel in ('tiles', 'scenes') and 'WORLD_SIZE' not in os.environ:
         gpus = parse_gpus(arguments.gpu)
         check_shared(gpus, arguments.backend)
         return launch([*starter(), *argv], len(gpus))
-    world = init_world()
+    world = init_world(PATIENCE if arguments.parallel == 'scenes' else None)
     configure_malloc()
     action = functools.partial(run_in_world, arguments, world)
     if world.rank == 0:

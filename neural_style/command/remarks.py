@@ -228,13 +228,13 @@ def device_rules(world: World) -> list[Rule]:
         (
             'multigpu_strategy',
             lambda a: (
-                a.multigpu_strategy != '' and (len(split(a.gpu)) < 2 or a.parallel == 'tiles')
+                a.multigpu_strategy != '' and (len(split(a.gpu)) < 2 or a.parallel != 'layers')
             ),
             'where no network is split; name several GPUs in -gpu, with -parallel layers',
         ),
         (
             'parallel',
-            lambda a: a.parallel == 'tiles' and world.size == 1,
+            lambda a: a.parallel != 'layers' and world.size == 1,
             'on one device; name several in -gpu, such as 0,1',
         ),
     ]

@@ -18,6 +18,7 @@ from neural_style.command.video_flow import check_flow
 from neural_style.command.video_output import finish
 from neural_style.command.video_passes import MultiPassRun
 from neural_style.command.video_run import VideoRun
+from neural_style.command.video_scenes import ScenesRun
 from neural_style.command.work_folder import WorkFolder, work_folder
 from neural_style.distributed import World
 from neural_style.torch7.cmdline import Value
@@ -33,7 +34,7 @@ CHANGEABLE = CHANGEABLE | {'video_crf'}
 def run_video(arguments: Arguments, interruption: Interruption, world: World) -> None:
     """Paint a video, or go on with -resume."""
     resumed = arguments.resume
-    arguments, folder, state = _begin(with_output_name(arguments))
+    arguments, folder, state = _begin(with_output_name(arguments), world)
     options = check_clip(arguments)
     with claimed_files(arguments, world):
         clip = open_content(arguments, options)
@@ -42,8 +43,9 @@ def run_video(arguments: Arguments, interruption: Interruption, world: World) ->
             check_inputs(arguments.with_values(resume=resumed), checksums.by_flag(), state['sums'])
         if world.rank == 0 and not arguments.dry_run:
             _announce(arguments, clip, folder)
-        run_type = VideoRun if arguments.num_passes == 1 else MultiPassRun
-        run = run_type(arguments, options, clip, folder, checksums, interruption, world)
+        run = _run_type(arguments, world)(
+            arguments, options, clip, folder, checksums, interruption, world
+        )
         try:
             check_flow(run)
             run.paint_all()
@@ -58,12 +60,32 @@ def run_video(arguments: Arguments, interruption: Interruption, world: World) ->
             raise error_type(f'{error}; stopped {run.how_to_continue()}') from error
 
 
-def _begin(arguments: Arguments) -> tuple[Arguments, WorkFolder, dict | None]:
+def with_devices(arguments: Arguments) -> Arguments:
+    """Return the arguments with the devices of the video that is continued, if one is."""
+    if not os.path.isdir(arguments.resume):
+        return arguments
+    try:
+        settings = WorkFolder(arguments.resume).read()['settings']
+    except ValueError:  # which the run will refuse
+        return arguments
+    names = {'gpu', 'parallel'} & settings.keys() - arguments.explicit
+    return arguments.with_values(**{name: settings[name] for name in names})
+
+
+def _run_type(arguments: Arguments, world: World) -> type[VideoRun]:
+    if arguments.num_passes > 1:
+        return MultiPassRun
+    return ScenesRun if arguments.parallel == 'scenes' and world.size > 1 else VideoRun
+
+
+def _begin(arguments: Arguments, world: World) -> tuple[Arguments, WorkFolder, dict | None]:
     """Return the arguments, those of an interrupted run where it is continued, and its frames."""
     path = arguments.resume or work_folder(arguments.output_image)
-    folder = WorkFolder(os.path.normpath(path))
+    folder = WorkFolder(os.path.normpath(path), world.rank)
     if arguments.dry_run or not (arguments.resume or folder.exists()):
-        return seed_generator(arguments)[1], folder, None
+        arguments = seed_generator(arguments)[1]
+        seed = world.broadcast(arguments.generator_seed)  # one for all processes
+        return replace(arguments, generator_seed=seed), folder, None
     state = folder.read()
     settings = dict(state['settings'])
     seed = settings.pop('generator_seed')

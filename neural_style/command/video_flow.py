@@ -23,7 +23,8 @@ def check_flow(run: VideoRun) -> None:
     limit = 2 if all(map(os.path.isfile, _files(run))) and run.clip.count else None
     previous = None
     with log_level(logging.ERROR):  # a frame that is left out is told once, by the painting
-        for scaled in islice(run.scaled_frames(), limit):
+        frames = (scaled for scaled in run.scaled_frames() if not scaled.is_finished)
+        for scaled in islice(frames, limit):
             current = view(scaled.frame.number, scaled.image)
             if scaled.motions and previous is not None and arguments.num_passes > 1:
                 run.find_motion(previous, current)  # the second pass goes backward

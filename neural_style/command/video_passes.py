@@ -42,6 +42,8 @@ class MultiPassRun(VideoRun):
         if any(record.pass_number > 1 for record in self.folder.records):
             return
         for scaled in self.ahead():
+            if scaled.is_finished:
+                continue
             report.stop_if_interrupted()
             painted = painter.paint(
                 scaled.image, iterations=self.options.iterations[0], coarse_to_fine=True
@@ -54,7 +56,7 @@ class MultiPassRun(VideoRun):
     def _save_first(self, scaled: ScaledFrame, painted: Tensor) -> None:
         frame = scaled.frame
         if self.world.rank == 0:
-            if not self.folder.records:
+            if not self.folder.exists():
                 self.folder.begin(self.arguments, self.checksums.by_flag())
             self.folder.save_content(frame.number, scaled.image)
         self.save(FrameRecord(frame.number, frame.time, not scaled.motions), painted, None)

@@ -1,8 +1,9 @@
 """The run over a video: every frame is painted, starting from the one before."""
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -27,11 +28,15 @@ from neural_style.video.picture_files import is_pattern, numbered
 
 @dataclass(frozen=True)
 class ScaledFrame:
-    """A frame as it is painted: (3, H, W), RGB in [0, 1], and its motion from earlier ones."""
+    """A frame as it is painted: (3, H, W), RGB in [0, 1], and its motion from earlier ones.
+
+    is_finished: it has been painted already; later ones are compared with it.
+    """
 
     frame: Frame
     image: Tensor
-    motions: dict[int, Motion]
+    motions: dict[int, Motion] = field(default_factory=dict)
+    is_finished: bool = False
 
 
 class VideoRun:
@@ -54,34 +59,43 @@ class VideoRun:
         self.checksums = checksums
         self.interruption = interruption
         self.world = world
-        self.flows = FlowCache(folder.path, writes=world.rank == 0 and not arguments.dry_run)
-        self.find_motion = motion_finder(arguments, self.flows.flow)
+        writes = world.rank == 0 and not arguments.dry_run
+        self.use_flows(FlowCache(folder.path, writes=writes))
+
+    def use_flows(self, flows: FlowCache) -> None:
+        """Take computed flows from a cache."""
+        self.flows = flows
+        self.find_motion = motion_finder(self.arguments, flows.flow)
 
     def paint_all(self) -> None:
-        """Paint the frames that are not finished."""
+        """Paint what is not finished."""
         first, later = self.options.iterations
-        count, done = self.clip.count, len(self.folder.records)
-        left = 1 if count is None else max(count - done, 0)
-        total = later * left + (first - later) * (not done)
-        with progress_bar(total, self.world.rank > 0) as bar:
+        count = self.count()
+        left = 1 if count is None else max(count - len(self.folder.records), 0)
+        with progress_bar(later * left, self.world.rank > 0) as bar:
             report = FrameReport(self.arguments, self.interruption, self.world, bar, count)
             painter = FramePainter(self.arguments, self.options, self.world, report)
             continuity = Continuity(self.options.indices)
-            for number in self._compared_frames():
-                continuity.add(self.folder.painted(number))
             for scaled in self.ahead():
+                frame = scaled.frame
+                if scaled.is_finished:
+                    continuity.add(self.folder.painted(frame.number))
+                    continue
                 report.stop_if_interrupted()
                 takeover = continuity.takeover(scaled.motions)
-                if takeover.begins_scene and self.folder.records:
+                if takeover.begins_scene:
                     bar.total += first - later
                 painted = self._paint(painter, scaled, takeover)
                 continuity.add(quantised(painted))
-                frame = scaled.frame
                 record = FrameRecord(frame.number, frame.time, takeover.begins_scene)
                 self.save(record, painted, painter.final(scaled.image, painted))
                 report.finish(len(self.folder.records))
         if not self.folder.records:
             raise self.no_frame()
+
+    def count(self) -> int | None:
+        """Return how many frames there will be, as far as it is known."""
+        return self.clip.count
 
     def no_frame(self) -> ValueError:
         """Return the error of a clip in which nothing is to be painted."""
@@ -101,13 +115,6 @@ class VideoRun:
             start = {'init': 'image', 'init_image': earlier}
         return painter.paint(scaled.image, iterations=later, terms=takeover.terms, start=start)
 
-    def _compared_frames(self) -> list[int]:
-        """Return the numbers of the finished frames that the next one is compared with."""
-        numbers: list[int] = []
-        for record in self.folder.records:
-            numbers = [*([] if record.begins_scene else numbers), record.number]
-        return numbers[-max(self.options.indices, default=1) :]
-
     def ahead(self) -> Iterator[ScaledFrame]:
         """Yield the frames to be painted; the next one is decoded while one is painted."""
         frames = self.scaled_frames()
@@ -118,25 +125,44 @@ class VideoRun:
                 yield scaled
 
     def scaled_frames(self) -> Iterator[ScaledFrame]:
-        """Yield the frames to be painted."""
+        """Yield the frames to be painted, and before them the finished ones they are compared with.
+
+        Nothing is done for other finished frames.
+        """
         tracker = MotionTracker(self.find_motion, self.options.indices)
         finished = {record.number: record for record in self.folder.records}
-        needed = set(self._compared_frames())
-        for frame in self.clip.frames():
+        compared: deque[Frame] = deque(maxlen=max(self.options.indices, default=1))
+        for frame, begins_scene in self.frames():
             record = finished.get(frame.number)
-            if record is not None and frame.number not in needed:
-                continue
-            scaled = image.scale(frame.image(), self.arguments.image_size)
-            current = view(frame.number, scaled)
+            if begins_scene or (record is not None and record.begins_scene):
+                compared.clear()
             if record is not None:
-                tracker.skip(current, record.begins_scene)
+                compared.append(frame)
                 continue
-            yield ScaledFrame(frame, scaled, tracker.follow(current))
+            if begins_scene:
+                tracker.forget()
+            for earlier in compared:
+                scaled = self.scaled(earlier)
+                is_first = finished[earlier.number].begins_scene
+                tracker.skip(view(earlier.number, scaled), is_first)
+                yield ScaledFrame(earlier, scaled, is_finished=True)
+            compared.clear()
+            scaled = self.scaled(frame)
+            yield ScaledFrame(frame, scaled, tracker.follow(view(frame.number, scaled)))
+
+    def frames(self) -> Iterator[tuple[Frame, bool]]:
+        """Yield the frames of this process, and whether one is known to begin a scene."""
+        for frame in self.clip.frames():
+            yield frame, False
+
+    def scaled(self, frame: Frame) -> Tensor:
+        """Return a frame at the size at which it is painted."""
+        return image.scale(frame.image(), self.arguments.image_size)
 
     def save(self, record: FrameRecord, painted: Tensor, final: Tensor | None) -> None:
         """Keep a painted frame; one of numbered pictures gets its name at once."""
-        if self.world.rank:
-            self.folder.records.append(record)
+        if self.world.rank and self.world.size > 1:
+            self.folder.records.append(record)  # the first process writes
         else:
             self._write(record, painted, final)
             self.flows.store()
@@ -145,7 +171,7 @@ class VideoRun:
         self.world.max(0)  # the others may read it only now
 
     def _write(self, record: FrameRecord, painted: Tensor, final: Tensor | None) -> None:
-        if not self.folder.records:
+        if not self.folder.exists():
             self.folder.begin(self.arguments, self.checksums.by_flag())
         self.folder.save(record, painted, final)
         is_last = record.pass_number == self.arguments.num_passes

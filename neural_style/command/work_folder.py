@@ -1,16 +1,19 @@
 """The folder in which the finished frames of a video wait until all are painted: out.frames.
 
 state.json      settings, checksums of the inputs, versions
-frames.jsonl    a line for each finished frame: number, time, whether it begins a scene
+frames.jsonl    a line for each finished frame: number, time, whether it begins a scene;
+frames.N.jsonl  likewise, by process N of several that paint scenes of their own
+scenes.json     the number of the first frame of each scene, and how many frames it has, for these
 N.png           the frame as it was painted; N.final.png in the colours that it gets in the end
 flow_N_M.npy    the flow from one frame to another, as long as it may be needed
 """
 
 import contextlib
+import glob
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -49,12 +52,16 @@ def work_folder(output_image: str) -> str:
 
 
 class WorkFolder:
-    """The finished frames of a video; it is made with the first of them."""
+    """The finished frames of a video.
 
-    def __init__(self, path: str):
+    rank: of the process; each has a file of its own for the frames that it has finished.
+    """
+
+    def __init__(self, path: str, rank: int = 0):
         self.path = path
         self.records: list[FrameRecord] = []
-        self._length = 0  # of frames.jsonl, in bytes
+        self._notes = self.file(f'frames.{rank}.jsonl' if rank else 'frames.jsonl')
+        self._length = 0  # of these notes, in bytes
 
     def exists(self) -> bool:
         return os.path.isfile(self.file('state.json'))
@@ -87,22 +94,24 @@ class WorkFolder:
                 raise ValueError
             if not all(isinstance(value, int | float | str | None) for value in settings.values()):
                 raise ValueError
-            self.records = list(self._read_records())
-            self._length = sum(len(record.line()) for record in self.records)
+            self.read_records()
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise ValueError(
                 f'-resume {self.path}: these are not the frames of an interrupted run'
             ) from error
         return state
 
-    def _read_records(self) -> Iterator[FrameRecord]:
-        """Yield the finished frames; a line that was cut off does not count."""
-        with contextlib.suppress(FileNotFoundError), open(self.file('frames.jsonl')) as file:
-            for line in file:
-                if not line.endswith('\n'):
-                    return
+    def read_records(self) -> None:
+        """Read which frames are finished, by whatever process; a line cut off does not count."""
+        self.records = []
+        for path in sorted(glob.glob(os.path.join(glob.escape(self.path), 'frames*.jsonl'))):
+            with open(path) as file:
+                lines = [line for line in file if line.endswith('\n')]
+            for line in lines:
                 number, time, begins_scene, pass_number = json.loads(line)
-                yield FrameRecord(number, Fraction(time), begins_scene, pass_number)
+                self.records.append(FrameRecord(number, Fraction(time), begins_scene, pass_number))
+            if path == self._notes:
+                self._length = sum(map(len, lines))
 
     def save(self, record: FrameRecord, painted: Tensor, final: Tensor | None) -> None:
         """Add a finished frame, (3, H, W), RGB; final: in other colours, or None.
@@ -114,7 +123,7 @@ class WorkFolder:
             image.save(self._final(record.number), final)
         try:
             self._cut_off()
-            with open(self.file('frames.jsonl'), 'a') as file:
+            with open(self._notes, 'a') as file:
                 file.write(record.line())
                 file.flush()
                 os.fsync(file.fileno())
@@ -128,8 +137,20 @@ class WorkFolder:
 
     def _cut_off(self) -> None:
         """Remove a line that a killed run has left unfinished."""
-        if os.path.exists(self.file('frames.jsonl')):
-            os.truncate(self.file('frames.jsonl'), self._length)
+        if os.path.exists(self._notes):
+            os.truncate(self._notes, self._length)
+
+    def save_scenes(self, scenes: Sequence[tuple[int, int]]) -> None:
+        """Keep where scenes begin: the number of the first frame, and the count of frames."""
+        write_whole(self.file('scenes.json'), json.dumps(scenes).encode())
+
+    def scenes(self) -> list[tuple[int, int]] | None:
+        """Return what save_scenes has kept; None if nothing is there."""
+        try:
+            with open(self.file('scenes.json')) as file:
+                return [(int(first), int(count)) for first, count in json.load(file)]
+        except (OSError, ValueError, TypeError):
+            return None
 
     def painted(self, number: int) -> Tensor:
         """Return a frame as it was painted in its last pass: (3, H, W), RGB."""

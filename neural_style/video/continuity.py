@@ -66,8 +66,12 @@ class MotionTracker:
     def skip(self, current: View, begins_scene: bool) -> None:
         """Take note of a frame whose motion is of no interest."""
         if begins_scene:
-            self._views.clear()
+            self.forget()
         self._views.append(current)
+
+    def forget(self) -> None:
+        """Let the next frame begin a scene."""
+        self._views.clear()
 
 
 class Continuity:
