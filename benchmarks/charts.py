@@ -6,13 +6,11 @@ from pathlib import Path
 Points = Sequence[tuple[float, float]]
 
 
-def save_chart(
-    path: Path, *panels: tuple[str, str, Mapping[str, Points]], goal: float | None = None
-) -> None:
+def save_chart(path: Path, *panels: tuple[str, str, Mapping[str, Points]]) -> None:
     """Write panels side by side: (label of x, label of y, lines by name).  Needs matplotlib.
 
-    goal: a dashed line at this height; what is far from it is cut off.  Legends are above their
-    panels, since a long one would hide the lines; axes with few numbers show exactly these.
+    Legends are above their panels, since a long one would hide the lines; axes with few numbers
+    show exactly these.
     """
     import matplotlib
 
@@ -36,9 +34,6 @@ def save_chart(
             panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_major_formatter(ticker.FormatStrFormatter('%g'))
             panel.yaxis.set_minor_formatter(ticker.NullFormatter())
-        if goal is not None:
-            panel.axhline(goal, color='grey', linewidth=0.8, linestyle='--')
-            panel.set_ylim(goal / 2, goal * 1000)
         panel.grid(alpha=0.3, which='both')
         panel.legend(loc='lower left', bbox_to_anchor=(0, 1), frameon=False)
     figure.savefig(path, dpi=120)

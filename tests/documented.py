@@ -121,7 +121,7 @@ SHORTER = {
     'benchmarks.evaluation': '--sizes 64 --rounds 1 --threads 1 --device cpu --precisions fp32',
     'benchmarks.sizes': '--sizes 64 --evaluations 1 --memory 900M',
     'benchmarks.precision': '--size 32 --evaluations 2 --seeds 1 --precision fp32',
-    'benchmarks.multiscale': '--size 32 --evaluations 2',
+    'benchmarks.time_to_picture': '--size 48 --goals 1 --runs "-init image -num_iterations 1"',
     'benchmarks.load': '--runs 1',
     'benchmarks.video': '--size 32 --evaluations 3 --frames 2 --sequences pan --methods long',
     'tools.small_vgg16': '--crops 4 --side 48 --positions 300 --threads 1',
@@ -146,9 +146,7 @@ def run_program(words):
         if flag in kept:
             start = kept.index(flag)
             del kept[start : start + count]
-    # runs of benchmarks.multiscale: SCALES:EVALUATIONS:PRECISION...
-    kept = [re.sub(r'^[13]:\d+:(fp32|bf16)', '2:1:fp32', word) for word in kept]
-    run_python([*kept, *SHORTER[name].split()])
+    run_python([*kept, *shlex.split(SHORTER[name])])
 
 
 def run_torchrun(words):
