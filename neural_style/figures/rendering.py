@@ -154,6 +154,7 @@ def render(
         content,
         styles,
         multiscale=context.multiscale,
+        content_detail=False,  # only what the losses ask for
         num_iterations=context.num_iterations,
         padding=context.padding,
         seed=context.seed,

@@ -26,7 +26,7 @@ from neural_style.transfer.region_masks import (
 )
 from neural_style.transfer.saved_style import SavedStyle, StyleImages, as_styles
 from neural_style.transfer.session import Iterate, Session
-from neural_style.transfer.setting_forms import parse_scales
+from neural_style.transfer.setting_forms import parse_layers, parse_scales
 from neural_style.transfer.settings import Settings, make_settings
 from neural_style.transfer.stylize import stylize
 
@@ -76,6 +76,7 @@ def stylize_multiscale(
     style_images: StyleImages,
     *,
     multiscale: str | int | Sequence[int],
+    content_detail: bool = True,
     style_blend_weights: Sequence[float] | None = None,
     init_image: Image | None = None,
     devices: Sequence[torch.device | str] = ('cpu',),
@@ -89,8 +90,9 @@ def stylize_multiscale(
     multiscale: the sizes, as scales reads them.  The images have the full size; for the runs before
     the last they are scaled down, the style images by the same factor.  num_iterations is that of
     the last run; one with a quarter of the pixels gets twice as many, which cost as much as half
-    of it.  Hooks and callback see all runs; a Checkpoint knows its scale.
-    Small images are not rounded as Torch7 does, which has nothing of the kind.
+    of it.  content_detail: whether an enlarged picture gets the fine detail of the content image;
+    it gets none without content losses.  Hooks and callback see all runs; a Checkpoint knows its
+    scale.  Small images are not rounded as Torch7 does, which has nothing of the kind.
     """
     session = session or Session()
     settings, pictures = make_settings(settings, keywords)
@@ -126,10 +128,15 @@ def stylize_multiscale(
             settings=_settings_at(settings, counts[scale], start, content, scaled),
             **_pictures_at(pictures, width, height),
         )
-        coarser = scaled
+        coarser = scaled if content_detail and _has_content_losses(settings) else None
         session = replace(session, resume_from=None)
     assert start is not None
     return _finished(start, content, settings, session)
+
+
+def _has_content_losses(settings: Settings) -> bool:
+    names = parse_layers('content_layers', settings.content_layers).names
+    return settings.content_weight != 0 and any(names)
 
 
 def _read_pictures(

@@ -90,6 +90,18 @@ def test_every_run_starts_from_the_picture_of_the_last(calls):
     assert torch.equal(calls[-1][0], picture(1)), 'the full size is not scaled'
 
 
+@pytest.mark.parametrize(
+    'settings', [{'content_layers': ''}, {'content_weight': 0}, {'content_detail': False}]
+)
+def test_enlarged_pictures_get_no_detail_of_a_content_that_does_not_count(calls, settings):
+    stylize_multiscale(
+        cnn(), picture(1), [picture(2)], multiscale='2', num_iterations=2, seed=1, **settings
+    )
+    coarse, fine = calls
+    height, width = fine[0].shape[1:]
+    assert torch.equal(fine[2]['init_image'], image.scale_to(coarse[3], width, height))
+
+
 def test_one_scale_is_stylize(calls):
     settings = {'num_iterations': 4, 'seed': 3}
     result = stylize_multiscale(cnn(), picture(1), [picture(2)], multiscale='1', **settings)
