@@ -13,6 +13,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.clips import ClipOptions
 from neural_style.command.frame_report import FrameReport
 from neural_style.command.images import InputImages
+from neural_style.command.moving_regions import has_moving_regions, read_regions_of_frame
 from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.run import (
     choose_run_devices,
@@ -49,11 +50,13 @@ class FramePainter:
         self._devices = choose_run_devices(arguments, world)
         self._load = functools.cache(functools.partial(load_for_losses, self._arguments, world))
         self._images: InputImages | None = None
+        self._has_moving_regions = has_moving_regions(arguments)
         self._style_targets = StyleTargets()
 
     def paint(
         self,
         frame: Tensor,
+        number: int,
         *,
         iterations: float,
         terms: Sequence[TemporalTerm] = (),
@@ -62,11 +65,15 @@ class FramePainter:
     ) -> Tensor:
         """Return a frame (3, H, W), RGB in [0, 1], as it is painted, not clamped.
 
+        number: of the frame, which regions of its own have as well.
         terms: of the temporal loss.  start: init and init_image of stylize; by default those of a
         picture.  coarse_to_fine: whether it is painted at several sizes if the flags say so.
         """
         is_first = self._images is None
         images = self._images_with(frame)
+        if self._has_moving_regions:
+            regions = read_regions_of_frame(self._arguments, number)
+            images = replace(images, regions=regions)
         generator, arguments = seed_generator(self._arguments)  # one seed for all frames
         settings = stylize_settings(arguments, images, self._devices)
         settings |= {**(start or {}), 'num_iterations': iterations}
@@ -97,7 +104,10 @@ class FramePainter:
     def _images_with(self, frame: Tensor) -> InputImages:
         """Return the images of a run whose content is a frame; the others are read once."""
         if self._images is None:
-            self._images = run_images(self._arguments, self._world, self._devices[0], frame)
+            arguments = self._arguments
+            if self._has_moving_regions:  # paint reads those of the frame
+                arguments = arguments.with_values(content_regions='', style_regions='')
+            self._images = run_images(arguments, self._world, self._devices[0], frame)
         colors = frame if self._arguments.keeps_content_colors else self._images.colors
         return replace(self._images, content=frame, colors=colors)
 

@@ -62,13 +62,7 @@ def read_images(
     content image.  Raises OSError and ValueError, naming the flag.
     """
     budget = ReadingBudget(memory)
-    load = functools.partial(
-        load_raster,
-        exif_orientation=arguments.exif_orientation,
-        icc_profile=arguments.icc_profile,
-        budget=budget,
-        piped=arguments.piped,
-    )
+    load = image_loader(arguments, budget)
     size = arguments.image_size
     source: Raster | Tensor
     if frame is not None:
@@ -106,6 +100,17 @@ def read_images(
     elif arguments.style_tint == 1 and not isinstance(styles, SavedStyle):
         colors = styles[0]
     return InputImages(content, styles, init, alpha, mask, regions, colors, budget.peak)
+
+
+def image_loader(arguments: Arguments, budget: 'ReadingBudget | None' = None) -> Load:
+    """Return a function that reads the picture that a flag names, as the flags say."""
+    return functools.partial(
+        load_raster,
+        exif_orientation=arguments.exif_orientation,
+        icc_profile=arguments.icc_profile,
+        budget=budget,
+        piped=arguments.piped,
+    )
 
 
 def read_styles(arguments: Arguments, load: Load, content_width: int) -> list[Tensor]:

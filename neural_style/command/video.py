@@ -10,6 +10,7 @@ from neural_style.command.checkpoint import CHANGEABLE_FLAGS, check_flags, check
 from neural_style.command.claims import claimed_files
 from neural_style.command.clips import check_clip, open_content, with_output_name
 from neural_style.command.input_files import InputChecksums
+from neural_style.command.moving_regions import check_moving_regions
 from neural_style.command.run import seed_generator
 from neural_style.command.saving import resume_command
 from neural_style.command.signals import Interrupted, Interruption
@@ -38,6 +39,7 @@ def run_video(arguments: Arguments, interruption: Interruption, world: World) ->
     options = check_clip(arguments)
     with claimed_files(arguments, world):
         clip = open_content(arguments, options)
+        check_moving_regions(arguments, clip)
         checksums = InputChecksums(arguments)
         if state is not None:
             check_inputs(arguments.with_values(resume=resumed), checksums.by_flag(), state['sums'])

@@ -46,7 +46,10 @@ class MultiPassRun(VideoRun):
                 continue
             report.stop_if_interrupted()
             painted = painter.paint(
-                scaled.image, iterations=self.options.iterations[0], coarse_to_fine=True
+                scaled.image,
+                scaled.frame.number,
+                iterations=self.options.iterations[0],
+                coarse_to_fine=True,
             )
             self._save_first(scaled, painted)
             report.finish(len(self.folder.records))
@@ -79,6 +82,7 @@ class MultiPassRun(VideoRun):
                 terms = [term] if has_loss and self.options.indices else []
             painted = painter.paint(
                 content,
+                record.number,
                 iterations=self.options.iterations[0],
                 terms=terms,
                 start={'init': 'image', 'init_image': start},

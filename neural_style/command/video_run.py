@@ -106,14 +106,15 @@ class VideoRun:
 
     def _paint(self, painter: FramePainter, scaled: ScaledFrame, takeover: Takeover) -> Tensor:
         first, later = self.options.iterations
+        image, number = scaled.image, scaled.frame.number
         if takeover.begins_scene:
-            return painter.paint(scaled.image, iterations=first, coarse_to_fine=True)
+            return painter.paint(image, number, iterations=first, coarse_to_fine=True)
         init = self.options.starts[1]
         start: dict[str, Any] = {'init': init}
         if init in ('prev', 'prevWarped'):
             earlier = takeover.previous if init == 'prev' else takeover.warped
             start = {'init': 'image', 'init_image': earlier}
-        return painter.paint(scaled.image, iterations=later, terms=takeover.terms, start=start)
+        return painter.paint(image, number, iterations=later, terms=takeover.terms, start=start)
 
     def ahead(self) -> Iterator[ScaledFrame]:
         """Yield the frames to be painted; the next one is decoded while one is painted."""
