@@ -67,8 +67,8 @@ def describe_regions(cmd: FlagTable) -> None:
     cmd.describe(
         'Regions of the content image, each with a style of its own: a picture in which each has a'
         ' flat colour, or a grey mask for each, separated by commas (white belongs to the region).'
-        ' They may have any size, in the aspect of the content. Of a video, `near_%04d.png` is a mask'
-        ' for each frame, by its number. `docs/control.md` has examples.'
+        ' They may have any size, in the aspect of the content. Of a video, `near_%04d.png` is a'
+        ' mask for each frame, by its number. `docs/control.md` has examples.'
     )
     cmd.option('-style_regions', '', 'regions of the style images that serve those')
     cmd.describe(
