@@ -17,6 +17,7 @@ from samples import ROOT
 from loadcaffe.__main__ import main as show_network
 from neural_style.command.process import main as neural_style
 from neural_style.figures.__main__ import main as paint_figure
+from neural_style.web.__main__ import main as serve_page
 
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 
@@ -75,6 +76,11 @@ def free_port():
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         return free.getsockname()[1]
+
+
+def run_web(words):
+    """Ask for the help only: the page is served until Ctrl-C."""
+    assert serve_page([*words[1:], '-help']) == 0
 
 
 def run_figure(words):
@@ -156,6 +162,7 @@ def run_torchrun(words):
 
 
 RUNNERS = {
+    'neural_style-web': Runner(run_web),
     'neural_style-figures ': Runner(run_figure, slow=True),
     'neural_style ': Runner(run_neural_style),
     '.venv/bin/neural_style ': Runner(run_neural_style),

@@ -1,0 +1,1 @@
+"""neural_style-web: a page in the browser to paint on."""

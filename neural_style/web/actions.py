@@ -1,0 +1,123 @@
+"""What the buttons of the page do."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neural_style.command.arguments import Arguments
+from neural_style.web import choices, regions, uploads
+from neural_style.web import job as jobs
+from neural_style.web.choices import Choices
+from neural_style.web.job import LIVE, PICTURE, Job
+from neural_style.web.queue import PaintingQueue
+
+START = 'start.png'  # the picture that a changed job goes on from
+CHOSEN = 'choices'  # what was set on the page, in job.json
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is set on the page when a button is pressed.
+
+    content, style: paths of uploaded pictures, or None.  content_strokes, style_strokes: values of
+    the editors of regions.
+    """
+
+    content: str | None
+    style: str | None
+    chosen: Choices
+    content_strokes: Any = None
+    style_strokes: Any = None
+    keeps_rest: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Actions:
+    """The actions of the page.  Those that refuse something raise ValueError."""
+
+    def __init__(self, arguments: Arguments, queue: PaintingQueue):
+        self.queue = queue
+        self.max_bytes = int(arguments.max_upload) << 20
+        self.max_size = int(arguments.max_image_size)
+        self.max_steps = int(arguments.max_iterations)
+
+    def find(self, name: str | None) -> Job | None:
+        return jobs.find(self.queue.results, name)
+
+    def paint(self, request: Request) -> Job:
+        """Let a new picture wait for its turn."""
+        self.queue.check()
+        job = self._prepared(request)
+        self.queue.add(job)
+        return job
+
+    def change(self, former: Job, request: Request) -> Job:
+        """Go on from the picture of a job with other settings, in a job of its own."""
+        if not former.has(LIVE):
+            self.queue.end(former, 'stop')
+            return self.paint(request)
+        job = self._prepared(request, start=former)
+        self.queue.end(former, 'stop')
+        self.queue.add(job, first=True)
+        return job
+
+    def go_on(self, job: Job) -> Job:
+        """Continue a job from its state; without one, from its picture."""
+        if job.state not in ('paused', 'stopped', 'failed'):
+            return job
+        if job.has(jobs.STATE):
+            self.queue.add(job, first=True)
+            return job
+        copy = jobs.create(self.queue.results)
+        flags = job.read()['flags']
+        for file in job.folder.iterdir():
+            if file.name in flags or file.name.endswith('_regions.png'):
+                shutil.copyfile(file, copy.file(file.name))
+        flags = with_start(flags, job, copy)
+        jobs.start(copy, flags, job.read()['title'])
+        copy.update(**{CHOSEN: job.read().get(CHOSEN, {})})
+        self.queue.add(copy, first=True)
+        return copy
+
+    def end(self, job: Job, request: str) -> None:
+        """Pause or stop a job."""
+        self.queue.end(job, request)
+
+    def _prepared(self, request: Request, start: Job | None = None) -> Job:
+        """Make the folder of a job with its pictures and flags."""
+        if request.content is None or request.style is None:
+            missing = 'a photograph' if request.content is None else 'a style'
+            raise ValueError(f'choose {missing} first')
+        for path in (request.content, request.style):
+            uploads.check(path, self.max_bytes)
+        flags = choices.flags(request.chosen, self.max_size, self.max_steps)
+        strokes, pictures = regions.flags(
+            request.content_strokes, request.style_strokes, request.keeps_rest
+        )
+        job = jobs.create(self.queue.results)
+        content = uploads.keep(request.content, job, 'content', self.max_bytes)
+        style = uploads.keep(request.style, job, 'style', self.max_bytes, taken=content)
+        for name, picture in pictures.items():
+            picture.save(job.file(name))
+        files = ['-content_image', content, '-style_image', style, *strokes]
+        flags = [*files, *flags]
+        if start is not None:
+            flags = with_start(flags, start, job)
+        title = f'{Path(content).stem} in the style of {Path(style).stem}'
+        jobs.start(job, flags, title.replace('_', ' '))
+        job.update(**{CHOSEN: dict(request.settings)})
+        return job
+
+
+def with_start(flags: list[str], former: Job, job: Job) -> list[str]:
+    """Return flags that begin with the picture of another job, which is copied."""
+    source = former.file(PICTURE if former.has(PICTURE) else LIVE)
+    shutil.copyfile(source, job.file(START))
+    kept = list(flags)
+    for flag in ('-init', '-init_image'):
+        if flag in kept:
+            index = kept.index(flag)
+            del kept[index : index + 2]
+    return [*kept, '-init', 'image', '-init_image', START]

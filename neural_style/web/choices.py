@@ -1,0 +1,142 @@
+"""What people choose on the page, as flags of the command."""
+
+import importlib.resources
+import math
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from neural_style.command.flag_table import Flag
+from neural_style.command.flags import command_line
+from neural_style.command.input_files import INPUTS
+from neural_style.command.presets import preset_files, read_preset
+from neural_style.command.video_flags import VIDEO_FLAGS
+from neural_style.web.job import PICTURE
+
+PICTURES = importlib.resources.files('neural_style.web') / 'pictures'
+# Flags that the page itself gives, that name files of the machine, or that are its owner's.
+HIDDEN_FLAGS = {
+    *(*INPUTS, *VIDEO_FLAGS),
+    *('image_size', 'num_iterations', 'original_colors', 'preset', 'rerun', 'output_image'),
+    *('print_iter', 'save_iter', 'checkpoint', 'checkpoint_iter', 'resume', 'save_style'),
+    *('preview', 'dry_run', 'parallel', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'),
+    *('memory', 'jpeg_quality', 'exif_orientation', 'icc_profile', 'keep_alpha', 'init'),
+}
+SHOWN_INPUTS = {'paper_mask': ('auto',)}  # their values that name no file
+TEXT = re.compile(r'[\w.,:+ -]{0,200}')
+MIDDLE = 5  # of the style strengths 1 to 9: that of the preset
+CAPTIONS = {
+    'quick': 'Quick',
+    'wasserstein': 'Bold',
+    'strokes': 'Strokes only',
+    'ink': 'Ink',
+    'gongbi': 'Gongbi',
+    'qinglu': 'Blue-green',
+    'gatys2015': 'The paper',
+    '': 'Original',
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The choices of one picture.
+
+    strength: 1 to 9; the style weight of the preset is multiplied by 2 for each step above 5.
+    advanced: values of other flags, as they are typed; empty ones count for nothing.
+    """
+
+    preset: str = 'quick'
+    strength: float = MIDDLE
+    size: float = 512
+    steps: float = 75
+    keeps_colors: bool = False
+    advanced: Mapping[str, Any] = field(default_factory=dict)
+
+
+def flags(choices: Choices, max_size: int, max_steps: int) -> list[str]:
+    """Return the flags of a picture, without those of its files.  Raises ValueError."""
+    if choices.preset not in CAPTIONS:
+        raise ValueError('there is no such preset')
+    advanced = [word for name, value in choices.advanced.items() for word in typed(name, value)]
+    words = ['-preset', choices.preset] if choices.preset else []
+    if choices.strength != MIDDLE and '-style_weight' not in advanced:
+        weight = preset_value(choices.preset, 'style_weight') * 2 ** (choices.strength - MIDDLE)
+        words += ['-style_weight', f'{weight:g}']
+    words += ['-image_size', str(whole('size', choices.size, 32, max_size))]
+    words += ['-num_iterations', str(whole('steps', choices.steps, 1, max_steps))]
+    if choices.keeps_colors:
+        words += ['-original_colors', '1']
+    if '-seed' not in advanced:
+        words += ['-seed', str(secrets.randbelow(10**6))]
+    upright = ['-exif_orientation', '1', '-icc_profile', '1']
+    return [*words, *advanced, *upright, '-print_iter', '0', '-save_iter', '0', *OUTPUT]
+
+
+OUTPUT = ('-output_image', PICTURE)
+
+
+def whole(label: str, number: Any, lowest: int, highest: int) -> int:
+    """Return a number of the page as a whole number in its range.  Raises ValueError."""
+    is_number = isinstance(number, int | float) and math.isfinite(number)
+    if not is_number or not lowest <= number <= highest:
+        raise ValueError(f'{label}: give a number from {lowest} to {highest}')
+    return int(number)
+
+
+def preset_value(preset: str, name: str) -> float:
+    """Return the number that a flag has with a preset."""
+    cmd = command_line()
+    explicit = cmd.parse_explicit(read_preset(preset)) if preset else {}
+    return float((cmd.defaults() | explicit)[name])
+
+
+def typed(name: str, value: Any) -> list[str]:
+    """Return a flag of the advanced view with its value; [] if it is empty.  Raises ValueError."""
+    flag = shown_flags().get(name)
+    if flag is None:
+        raise ValueError('there is no such setting')
+    if value in (None, '', False):
+        return []
+    if isinstance(flag.default, bool):
+        return [f'-{name}']
+    text = str(value).strip()
+    if not TEXT.fullmatch(text) or name in SHOWN_INPUTS and text not in SHOWN_INPUTS[name]:
+        raise ValueError(f'-{name}: give a value such as {flag.default!s}')
+    return [f'-{name}', text]
+
+
+def shown_flags() -> dict[str, Flag]:
+    """Return the flags of the advanced view by their names."""
+    table = command_line().flags
+    return {flag.name: flag for flag in table if is_shown(flag.name)}
+
+
+def is_shown(name: str) -> bool:
+    return name not in HIDDEN_FLAGS or name in SHOWN_INPUTS
+
+
+def values_of(flag: Flag) -> list[str]:
+    """Return the values that a flag can be chosen from; [] where it is typed."""
+    if flag.name in SHOWN_INPUTS:
+        return list(SHOWN_INPUTS[flag.name])
+    return list(CHOICES_OF.get(flag.name, ()))
+
+
+CHOICES_OF = {
+    'optimizer': ('lbfgs', 'adam'),
+    'pooling': ('max', 'avg'),
+    'precision': ('fp32', 'bf16', 'fp16', 'auto'),
+    'color': ('style', 'content', 'luminance', 'match'),
+    'color_transfer': ('mean', 'linear', 'cholesky', 'pca', 'histogram'),
+    'style_size_by': ('side', 'width'),
+    'padding': ('zero', 'reflect', 'replicate'),
+    'missing_layers': ('warn', 'error'),
+    'losses': ('neural_style', 'paper'),
+}
+
+
+def presets() -> list[str]:
+    """Return the presets that the page shows, in its order."""
+    return [name for name in CAPTIONS if name == '' or name in preset_files()]

@@ -1,0 +1,267 @@
+"""The controls of the page: pictures, presets, four sliders, regions, and every other flag."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.flag_table import Flag
+from neural_style.web import choices, regions
+from neural_style.web.actions import CHOSEN, Request
+from neural_style.web.choices import CAPTIONS, MIDDLE, PICTURES, Choices
+from neural_style.web.job import Job
+
+CONTENTS = ('harbour', 'horse')
+STYLES = ('swirls', 'waves', 'ink_horse', 'qinglu')
+SIZE, STEPS = 384, 75
+HIGHEST_SLIDER_STEPS = 1000
+PRESET_SIZES = 512  # sliders start with no more than this
+SIMPLE = ('preset', 'strength', 'size', 'steps', 'keeps_colors', 'keeps_rest')
+
+
+@dataclass
+class Controls:
+    """The components of the page that choose something."""
+
+    content: Any = None
+    style: Any = None
+    content_strokes: Any = None
+    style_strokes: Any = None
+    simple: dict[str, Any] = field(default_factory=dict)
+    advanced: dict[str, Any] = field(default_factory=dict)
+
+    def components(self) -> list[Any]:
+        """Return all components, in the order of the values of request."""
+        strokes = [self.content_strokes, self.style_strokes]
+        simple = [self.simple[name] for name in SIMPLE]
+        return [self.content, self.style, *strokes, *simple, *self.advanced.values()]
+
+    def request(self, values: Any) -> Request:
+        """Return what the values of the components ask for."""
+        content, style, content_strokes, style_strokes, *others = values
+        simple = dict(zip(SIMPLE, others, strict=False))
+        advanced = dict(zip(self.advanced, others[len(SIMPLE) :], strict=True))
+        advanced = {
+            name: value for name, value in advanced.items() if value not in (None, '', False)
+        }
+        keeps_rest = bool(simple.pop('keeps_rest'))
+        chosen = Choices(**simple, advanced=advanced)
+        settings = {**simple, 'keeps_rest': keeps_rest, 'advanced': advanced}
+        return Request(content, style, chosen, content_strokes, style_strokes, keeps_rest, settings)
+
+    def values_of(self, job: Job) -> list[Any]:
+        """Return the values of all components for "again with": those of a job."""
+        settings = job.read().get(CHOSEN) or {}
+        pictures = [shown_copy(job, job.value(flag)) for flag in ('-content_image', '-style_image')]
+        simple = [settings.get(name, gr.skip()) for name in SIMPLE]
+        advanced = settings.get('advanced', {})
+        return [*pictures, None, None, *simple, *(advanced.get(name) for name in self.advanced)]
+
+
+def shown_copy(job: Job, name: str) -> str | None:
+    """Copy a picture of a job to where gradio may read it; the results are none of its business."""
+    if not name or not job.has(name):
+        return None
+    folder = tempfile.mkdtemp(dir=os.environ.get('GRADIO_TEMP_DIR'))
+    return shutil.copy(job.file(name), folder)
+
+
+def make_controls(arguments: Arguments) -> Controls:
+    """Make the controls, within gr.Blocks."""
+    controls = Controls()
+    with gr.Row(equal_height=True):
+        controls.content = picture_column('Photograph', CONTENTS, 'ns-content')
+        controls.style = picture_column('Style', STYLES, 'ns-style')
+    with gr.Tabs():
+        with gr.Tab('Simple'):
+            make_simple(controls, arguments)
+        with gr.Tab('Regions'):
+            make_regions(controls)
+        with gr.Tab('All settings'):
+            make_advanced(controls)
+    return controls
+
+
+def picture_column(label: str, names: tuple[str, ...], elem_id: str) -> Any:
+    """Make the place for a picture, with examples under it."""
+    with gr.Column(min_width=150):
+        picture = gr.Image(
+            type='filepath',
+            image_mode=None,
+            label=label,
+            sources=['upload', 'clipboard', 'webcam'],
+            height=230,
+            elem_id=elem_id,
+            buttons=[],
+            placeholder='Drop, paste, or click',
+        )
+        paths = [str(PICTURES / f'{name}.jpg') for name in names]
+        examples = gr.Gallery(
+            paths,
+            columns=len(paths),
+            label=f'Examples: {label.lower()}',
+            show_label=False,
+            container=False,
+            allow_preview=False,
+            interactive=False,
+            object_fit='cover',
+            buttons=[],
+            elem_id=f'{elem_id}-examples',
+            elem_classes=['ns-thumbs', 'ns-examples'],
+        )
+
+        def choose(event: gr.SelectData) -> Any:
+            return paths[int(event.index)]
+
+        examples.select(
+            choose,
+            None,
+            picture,
+            show_progress='hidden',
+            api_visibility='private',
+        )
+    return picture
+
+
+def make_simple(controls: Controls, arguments: Arguments) -> None:
+    """Make the presets as pictures, and the four controls."""
+    names = choices.presets()
+    preset = gr.State('quick')
+    thumbs = gr.Gallery(
+        [(str(PICTURES / f'preset_{name or "original"}.jpg'), CAPTIONS[name]) for name in names],
+        columns=4,
+        label='Preset',
+        show_label=False,
+        allow_preview=False,
+        interactive=False,
+        selected_index=0,
+        object_fit='cover',
+        buttons=[],
+        elem_id='ns-presets',
+        elem_classes=['ns-thumbs'],
+    )
+    controls.simple['preset'] = preset
+    make_sliders(controls, arguments)
+    steps, size = controls.simple['steps'], controls.simple['size']
+
+    def choose(event: gr.SelectData) -> Any:
+        name = names[event.index]
+        most = int(choices.preset_value(name, 'num_iterations'))
+        return name, most, min(int(choices.preset_value(name, 'image_size')), PRESET_SIZES)
+
+    thumbs.select(
+        choose, None, [preset, steps, size], show_progress='hidden', api_visibility='private'
+    )
+
+
+def make_sliders(controls: Controls, arguments: Arguments) -> None:
+    """Make the four controls: strength, size, detail, colours."""
+    strength = gr.Slider(
+        1,
+        9,
+        MIDDLE,
+        step=1,
+        label='Style strength',
+        info='5 is the preset’s',
+        elem_id='ns-strength',
+    )
+    size = gr.Slider(
+        64,
+        int(arguments.max_image_size),
+        SIZE,
+        step=32,
+        label='Size',
+        info='Longer side in pixels; twice the size takes four times as long',
+        elem_id='ns-size',
+    )
+    steps = gr.Slider(
+        5,
+        min(HIGHEST_SLIDER_STEPS, int(arguments.max_iterations)),
+        STEPS,
+        step=5,
+        label='Detail',
+        info='Steps of painting; more take longer',
+        elem_id='ns-steps',
+    )
+    keeps_colors = gr.Checkbox(
+        False, label='Keep the colours of the photograph', elem_id='ns-colors'
+    )
+    controls.simple |= {
+        'strength': strength,
+        'size': size,
+        'steps': steps,
+        'keeps_colors': keeps_colors,
+    }
+
+
+def make_regions(controls: Controls) -> None:
+    """Make the editors in which regions are drawn with the brush."""
+    gr.Markdown(
+        'Paint over parts of the photograph, and with the same colour over the part of the style'
+        ' that they shall take. Draw nothing on the style to use all of it.'
+    )
+    with gr.Row():
+        controls.content_strokes = region_editor('Regions of the photograph', 'ns-content-regions')
+        controls.style_strokes = region_editor('Regions of the style', 'ns-style-regions')
+    controls.simple['keeps_rest'] = gr.Checkbox(
+        False, label='Leave what is not painted over as it is', elem_id='ns-rest'
+    )
+    for picture, editor in (
+        (controls.content, controls.content_strokes),
+        (controls.style, controls.style_strokes),
+    ):
+        picture.change(
+            lambda path: path,
+            picture,
+            editor,
+            show_progress='hidden',
+            api_visibility='private',
+        )
+
+
+def region_editor(label: str, elem_id: str) -> Any:
+    """Make an editor with a brush of few colours."""
+    return gr.ImageEditor(
+        type='pil',
+        label=label,
+        sources=(),
+        transforms=(),
+        layers=False,
+        brush=gr.Brush(default_size=40, colors=list(regions.COLORS), color_mode='fixed'),
+        elem_id=elem_id,
+        min_width=150,
+        height=300,
+        buttons=[],
+    )
+
+
+def make_advanced(controls: Controls) -> None:
+    """Make a component for every other flag, under the headings of the documentation."""
+    gr.Markdown('Empty is what the preset says, or else the default.')
+    groups: dict[str, list[Flag]] = {}
+    for flag in choices.shown_flags().values():
+        groups.setdefault(flag.group, []).append(flag)
+    for group, flags in groups.items():
+        with gr.Accordion(group, open=False):
+            for flag in flags:
+                controls.advanced[flag.name] = flag_component(flag)
+
+
+def flag_component(flag: Flag) -> Any:
+    """Make the component of a flag."""
+    options: dict[str, Any] = {
+        'label': f'-{flag.name}',
+        'info': flag.description,
+        'elem_id': f'ns-flag-{flag.name}',
+    }
+    if isinstance(flag.default, bool):
+        return gr.Checkbox(False, **options)
+    values = choices.values_of(flag)
+    if values:
+        return gr.Dropdown(['', *values], value='', **options)
+    placeholder = 'empty' if flag.default == '' else f'{flag.default}'
+    return gr.Textbox(placeholder=placeholder, max_lines=1, max_length=200, **options)

@@ -1,0 +1,185 @@
+"""The page: what is where, and which button does what."""
+
+import html
+import importlib.resources
+from typing import Any
+
+import gradio as gr
+
+from neural_style.command.arguments import Arguments
+from neural_style.web.actions import Actions
+from neural_style.web.controls import Controls, make_controls
+from neural_style.web.gallery import gallery, recipe
+from neural_style.web.job import PICTURE, Job
+from neural_style.web.queue import PaintingQueue
+from neural_style.web.theme import theme
+
+TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
+TICK = 1.0  # seconds between two looks at the state of a job
+ACTIVE = ('waiting', 'painting')
+# What a click on a card of the gallery tells.
+GALLERY_SCRIPT = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-again]');
+  if (button) trigger('click', { again: button.dataset.again });
+});
+"""
+
+
+def looks() -> dict[str, Any]:
+    """Return what gradio needs to know of theme, style sheet and script."""
+    head = '<link rel="icon" href="data:,"><script src="/web/stage.js" defer></script>'
+    return {'theme': theme(), 'css': (TEMPLATES / 'page.css').read_text('utf-8'), 'head': head}
+
+
+def build_page(arguments: Arguments, queue: PaintingQueue) -> gr.Blocks:
+    """Build the page."""
+    actions = Actions(arguments, queue)
+    with gr.Blocks(title='neural_style', analytics_enabled=False, fill_width=True) as page:
+        # the server checks what comes back, so that the secret hides nothing
+        current = gr.BrowserState('', storage_key='neural_style_job', secret='neural_style')
+        seen = gr.State('')
+        gr.HTML(
+            '<h1>neural_style</h1><p>Paint a photograph in the style of a painting.</p>',
+            elem_id='ns-title',
+        )
+        with gr.Tabs() as tabs:
+            with gr.Tab('Paint', id='paint'), gr.Row(equal_height=False):
+                with gr.Column(scale=5, min_width=320):
+                    controls = make_controls(arguments)
+                with gr.Column(scale=7, min_width=320, elem_classes=['ns-right']):
+                    buttons = Buttons()
+            with gr.Tab('Gallery', id='gallery') as gallery_tab:
+                results = gr.HTML(js_on_load=GALLERY_SCRIPT, elem_id='ns-results')
+        shown = [current, seen, *buttons.outputs()]
+        connect_buttons(actions, controls, buttons, current, shown)
+        connect_gallery(actions, controls, tabs, gallery_tab, results)
+        timer = gr.Timer(TICK)
+        for event in (page.load, timer.tick):
+            event(
+                lambda name, state: refreshed(actions, name, state),
+                [current, seen],
+                shown,
+                show_progress='hidden',
+                api_visibility='private',
+            )
+    page.queue(default_concurrency_limit=8, max_size=64, api_open=False)
+    return page
+
+
+class Buttons:
+    """The buttons, with the stage under them."""
+
+    def __init__(self) -> None:
+        with gr.Row(elem_id='ns-actions'):
+            self.paint = gr.Button('Paint', variant='primary', elem_id='ns-paint')
+            self.change = gr.Button(
+                'Go on with these settings', variant='primary', visible=False, elem_id='ns-change'
+            )
+            self.pause = gr.Button('Pause', visible=False, elem_id='ns-pause')
+            self.go_on = gr.Button('Go on', visible=False, elem_id='ns-go-on')
+            self.stop = gr.Button('Stop', visible=False, elem_id='ns-stop')
+        stage = (TEMPLATES / 'stage.html').read_text('utf-8')
+        gr.HTML(stage, elem_id='ns-stage', js_on_load=None)
+        self.job = gr.HTML(elem_id='ns-job', js_on_load=None)
+
+    def outputs(self) -> list[Any]:
+        return [self.paint, self.change, self.pause, self.go_on, self.stop, self.job]
+
+
+def refreshed(actions: Actions, name: str | None, seen: str) -> Any:
+    """Return what the page shows of a job; nothing if that has not changed."""
+    job = actions.find(name)
+    state = job_state(job)
+    if state == seen:
+        return [gr.skip()] * 8
+    return shown_job(job)
+
+
+def job_state(job: Job | None) -> str:
+    """Return what the buttons depend on, as a text that changes with it."""
+    return 'none' if job is None else f'{job.id} {job.state} {job.has(PICTURE)}'
+
+
+def shown_job(job: Job | None) -> list[Any]:
+    """Return values of the page for a job: what it remembers, buttons, links."""
+    state = '' if job is None else job.state
+    is_active = state in ACTIVE
+    can_go_on = state in ('paused', 'stopped')
+    return [
+        '' if job is None else job.id,
+        job_state(job),
+        gr.update(visible=not is_active and state != 'paused'),
+        gr.update(visible=is_active or state == 'paused'),
+        gr.update(visible=is_active),
+        gr.update(visible=can_go_on),
+        gr.update(visible=is_active or state == 'paused'),
+        '' if job is None else job_html(job),
+    ]
+
+
+def job_html(job: Job) -> str:
+    """Return the name of the job for the script, and links to its result."""
+    name = html.escape(job.id)
+    links = ''
+    if job.has(PICTURE) and job.state not in ACTIVE:
+        href = f'/job/{name}/{PICTURE}?download=1'
+        links = f'<div class="ns-buttons"><a href="{href}" download>Download</a></div>'
+    return f'<div data-job="{name}" class="ns-links ns-gallery-text">{links}{recipe(job)}</div>'
+
+
+def connect_buttons(
+    actions: Actions, controls: Controls, buttons: Buttons, current: Any, shown: list[Any]
+) -> None:
+    """Connect the buttons with what they do."""
+    options: dict[str, Any] = {'show_progress': 'hidden', 'api_visibility': 'private'}
+
+    def paint(name: str | None, *values: Any) -> Any:
+        return guarded(lambda: actions.paint(controls.request(values)))
+
+    def change(name: str | None, *values: Any) -> Any:
+        job = actions.find(name)
+        request = controls.request(values)
+        return guarded(lambda: actions.change(job, request) if job else actions.paint(request))
+
+    def on_job(action: Any) -> Any:
+        def act(name: str | None) -> Any:
+            job = actions.find(name)
+            return guarded(lambda: (action(job) or job) if job else None)
+
+        return act
+
+    inputs = [current, *controls.components()]
+    buttons.paint.click(paint, inputs, shown, **options)
+    buttons.change.click(change, inputs, shown, **options)
+    for button, action in (
+        (buttons.pause, lambda job: actions.end(job, 'pause')),
+        (buttons.stop, lambda job: actions.end(job, 'stop')),
+        (buttons.go_on, actions.go_on),
+    ):
+        button.click(on_job(action), [current], shown, **options)
+
+
+def guarded(action: Any) -> Any:
+    """Run an action; show why it is refused."""
+    try:
+        return shown_job(action())
+    except ValueError as error:
+        text = str(error)
+        raise gr.Error(text[:1].upper() + text[1:] + '.', title='', print_exception=False) from None
+
+
+def connect_gallery(
+    actions: Actions, controls: Controls, tabs: Any, gallery_tab: Any, results: Any
+) -> None:
+    """Fill the gallery when it is opened; connect its buttons."""
+    options: dict[str, Any] = {'show_progress': 'hidden', 'api_visibility': 'private'}
+    gallery_tab.select(lambda: gallery(actions.queue), None, results, **options)
+
+    def again(event: gr.EventData) -> Any:
+        job = actions.find(getattr(event, 'again', None))
+        if job is None:
+            return [gr.skip()] * (1 + len(controls.components()))
+        return [gr.Tabs(selected='paint'), *controls.values_of(job)]
+
+    results.click(again, None, [tabs, *controls.components()], **options)

@@ -1,0 +1,155 @@
+"""The server: the page, what it asks for while a picture is painted, and the gate before both."""
+
+import errno
+import importlib.resources
+import os
+import re
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.terminal import warn
+from neural_style.web import job as jobs
+from neural_style.web.flags import PROGRAM, is_local
+from neural_style.web.gate import Gate
+from neural_style.web.job import BEFORE, LIVE, PICTURE, Job
+from neural_style.web.queue import PaintingQueue
+
+TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
+FILES = {'stage.js': 'text/javascript', 'page.css': 'text/css'}
+PICTURES = {LIVE: 'image/jpeg', BEFORE: 'image/jpeg', PICTURE: 'image/png'}
+QUIET = {'GRADIO_ANALYTICS_ENABLED': 'False', 'HF_HUB_OFFLINE': '1', 'GRADIO_SSR_MODE': 'False'}
+EVENTS = 64  # of the page that may wait; each takes a moment, painting is not among them
+
+
+def serve(arguments: Arguments) -> None:
+    """Serve the page until Ctrl-C.  Raises ValueError where Gradio is missing."""
+    os.environ.update(QUIET)
+    with tempfile.TemporaryDirectory(prefix=f'{PROGRAM}-') as folder:
+        os.environ['GRADIO_TEMP_DIR'] = folder  # nobody else's pictures are there
+        uvicorn = import_gradio()
+        results = Path(arguments.output_dir)
+        results.mkdir(parents=True, exist_ok=True, mode=0o700)
+        queue = PaintingQueue(results, int(arguments.queue))
+        host, port = str(arguments.host).strip('[]'), int(arguments.port)
+        with open_socket(host, port) as listening:
+            app = make_app(arguments, queue)
+            config = uvicorn.Config(
+                app, log_level='error', ws='none', server_header=False, timeout_graceful_shutdown=1
+            )
+            warn(address_remark(host, port), PROGRAM)
+            warn(f'results are kept in {results}', PROGRAM)
+            queue.open()
+            try:
+                uvicorn.Server(config).run([listening])
+            finally:
+                queue.close()
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Listen on an address.  Raises ValueError."""
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            reason = 'another program uses this port'
+        raise ValueError(f'-port {port}: {reason}; give another, such as {port + 1}') from error
+
+
+def import_gradio() -> Any:
+    """Import Gradio and its server; return the server.  Raises ValueError."""
+    try:
+        import gradio  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise ValueError(
+            f"the page needs Gradio: pip install 'neural-style-caffe[web]' ({error})"
+        ) from error
+    return uvicorn
+
+
+def address_remark(host: str, port: int) -> str:
+    """Say where the page is."""
+    name = f'[{host}]' if ':' in host else host
+    if host in ('0.0.0.0', '::'):
+        name = 'ADDRESS-OF-THIS-MACHINE'
+    remark = f'the page is at http://{name}:{port}/'
+    if is_local(host) and 'SSH_CONNECTION' in os.environ:
+        remark += f'; over ssh, add -L {port}:127.0.0.1:{port} to the ssh command of your machine'
+    return remark
+
+
+def make_app(arguments: Arguments, queue: PaintingQueue) -> Gate:
+    """Return the whole application, with the gate around it."""
+    import fastapi
+    import gradio
+
+    from neural_style.web.page import build_page, looks
+
+    app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    add_routes(app, queue)
+    max_bytes = int(arguments.max_upload) << 20
+    gradio.mount_gradio_app(
+        app,
+        build_page(arguments, queue),
+        path='/',
+        max_file_size=max_bytes,
+        show_error=False,
+        footer_links=[],
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        **looks(),
+    )
+    return Gate(app, str(arguments.auth), is_local(str(arguments.host)), max_bytes)
+
+
+def add_routes(app: Any, queue: PaintingQueue) -> None:
+    """Add what the script of the page asks for."""
+    from fastapi.responses import FileResponse, JSONResponse, Response
+
+    @app.get('/web/{name}')
+    def file(name: str) -> Any:
+        if name not in FILES:
+            return Response(status_code=404)
+        return Response((TEMPLATES / name).read_bytes(), media_type=FILES[name])
+
+    @app.get('/job/{name}/state')
+    def state(name: str) -> Any:
+        job = jobs.find(queue.results, name)
+        return Response(status_code=404) if job is None else JSONResponse(view(job, queue))
+
+    @app.get('/job/{name}/{picture}')
+    def picture(name: str, picture: str, download: str = '') -> Any:
+        job = jobs.find(queue.results, name)
+        if job is None or picture not in PICTURES or not job.has(picture):
+            return Response(status_code=404)
+        stem = re.sub(r'[^\w-]+', '_', job.read()['title']) or 'picture'
+        return FileResponse(
+            job.file(picture),
+            media_type=PICTURES[picture],
+            filename=f'{stem}.png' if download else None,
+            headers={'cache-control': 'no-cache'},
+        )
+
+
+def view(job: Job, queue: PaintingQueue) -> dict[str, Any]:
+    """Return what the page shows of a job, for JSON."""
+    content, progress = job.read(), job.progress()
+    shown = ('evaluation', 'evaluations', 'scale', 'scales', 'size', 'elapsed', 'left', 'losses')
+    return {
+        'state': content['state'],
+        'request': job.request() if content['state'] == 'painting' else '',
+        'message': content.get('message', ''),
+        'title': content['title'],
+        'position': queue.position(job),
+        'has_before': job.has(BEFORE),
+        'has_picture': job.has(PICTURE),
+        'picture': progress.get('picture') if job.has(LIVE) else None,
+        **{name: progress.get(name) for name in shown},
+    }

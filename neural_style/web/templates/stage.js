@@ -1,0 +1,191 @@
+'use strict';
+
+// The picture that grows, its curves and its state.  What it shows is in #ns-job, as data-job.
+(() => {
+  const POLL = 500; // milliseconds between two questions
+  const shown = { job: '', picture: null, losses: [], before: false, fetching: false, done: false };
+  const part = (name) => document.querySelector(`#ns-stage [data-part="${name}"]`);
+  const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
+
+  function duration(seconds) {
+    if (seconds === null || seconds === undefined) return '';
+    const whole = Math.round(seconds);
+    const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+    if (hours) return `${hours} h ${minutes} min`;
+    return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
+  }
+
+  function describe(state) {
+    const step = state.evaluation ? `step ${state.evaluation} of ${state.evaluations}` : '';
+    const size = state.size && state.size[0] ? `${state.size[0]} × ${state.size[1]}` : '';
+    const list = (...texts) => texts.filter(Boolean).join(' · ');
+    switch (state.state) {
+      case 'waiting':
+        return state.position ? `Waiting: ${plural(state.position, 'picture')} to be painted before`
+          : 'Waiting for its turn';
+      case 'painting':
+        if (state.request) return list(state.request === 'pause' ? 'Pausing …' : 'Stopping …', step);
+        if (!state.evaluation) return 'Preparing the network …';
+        return list('Painting', step, size, state.left === null ? ''
+          : `${duration(state.left) || '0 s'} left`);
+      case 'paused': return list('Paused', step, size);
+      case 'finished': return list('Finished', size, `${duration(state.elapsed)}`);
+      case 'stopped': return list('Stopped', step, size, state.message);
+      case 'failed': return `That did not work: ${state.message || 'the program ended unexpectedly'}`;
+      default: return '';
+    }
+  }
+
+  function begin(job) {
+    Object.assign(shown, { job, picture: null, losses: [], before: false, done: false });
+    for (const name of ['before', 'after', 'divider', 'compare', 'numbers']) part(name).hidden = true;
+    part('waiting').hidden = false;
+    part('progress').value = 0;
+    part('progress').hidden = !job;
+    part('status').textContent = '';
+    part('slider').value = 0;
+  }
+
+  function show(state) {
+    const text = describe(state);
+    if (part('status').textContent !== text) part('status').textContent = text;
+    part('status').classList.toggle('ns-failed', state.state === 'failed');
+    part('progress').value = state.evaluations ? state.evaluation / state.evaluations : 0;
+    if (state.has_before && !shown.before) {
+      part('before').src = `/job/${shown.job}/before.jpg`;
+      shown.before = true;
+    }
+    shown.losses = state.losses || [];
+    shown.first = state.evaluation - shown.losses.length;
+    part('numbers').hidden = shown.losses.length < 2;
+    if (shown.losses.length > 1) draw();
+  }
+
+  // The next picture is loaded before it replaces the last one, so that nothing flickers.
+  async function fetchPicture(evaluation) {
+    if (shown.fetching || evaluation === null || evaluation === shown.picture) return;
+    shown.fetching = true;
+    const job = shown.job;
+    try {
+      const next = new Image();
+      next.src = `/job/${job}/live.jpg?evaluation=${evaluation}`;
+      await next.decode();
+      if (job !== shown.job) return;
+      part('after').src = next.src;
+      part('frame').style.aspectRatio = `${next.naturalWidth} / ${next.naturalHeight}`;
+      part('frame').style.maxWidth = `calc(72vh * ${next.naturalWidth / next.naturalHeight})`;
+      shown.picture = evaluation;
+      part('after').hidden = false;
+      part('before').hidden = part('compare').hidden = !shown.before;
+      part('waiting').hidden = true;
+      compare();
+    } catch {
+      // The next question asks for it again.
+    } finally {
+      shown.fetching = false;
+    }
+  }
+
+  function compare() {
+    const share = part('slider').value;
+    part('before').style.clipPath = `inset(0 ${100 - share}% 0 0)`;
+    part('divider').style.left = `${share}%`;
+    part('divider').hidden = share === '0' || part('before').hidden;
+  }
+
+  function draw() {
+    const canvas = part('chart');
+    const ratio = window.devicePixelRatio || 1;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    canvas.width = width * ratio;
+    canvas.height = height * ratio;
+    const context = canvas.getContext('2d');
+    context.scale(ratio, ratio);
+    const colors = getComputedStyle(canvas);
+    const { losses } = shown;
+    const values = losses.flat().filter((loss) => loss > 0).map(Math.log10);
+    if (!values.length) return;
+    const [left, top, right, bottom] = [44, 6, width - 4, height - 18];
+    const totals = losses.map((row) => row[2]).filter((loss) => loss > 0);
+    const floor = Math.log10(totals.reduce((a, b) => Math.min(a, b), Infinity)) - 2;
+    const low = Math.max(values.reduce((a, b) => Math.min(a, b)), floor);
+    const span = Math.max(values.reduce((a, b) => Math.max(a, b)) - low, 0.3);
+    const start = shown.first + 1;
+    const end = shown.first + losses.length;
+    const x = (n) => left + ((n - start) / Math.max(end - start, 1)) * (right - left);
+    const y = (log) => bottom - ((log - low) / span) * (bottom - top);
+    context.font = '11px system-ui, sans-serif';
+    context.fillStyle = colors.color;
+    context.strokeStyle = colors.outlineColor;
+    context.textAlign = 'right';
+    context.textBaseline = 'middle';
+    const step = Math.max(Math.ceil(span / 4), 1);
+    for (let power = Math.ceil(low); power <= low + span; power += step) {
+      context.beginPath();
+      context.moveTo(left, y(power));
+      context.lineTo(right, y(power));
+      context.stroke();
+      context.fillText(power < 5 && power > -3 ? (10 ** power).toLocaleString('en') : `1e${power}`,
+        left - 6, y(power));
+    }
+    context.textBaseline = 'top';
+    for (const [n, align] of [[start, 'left'], [end, 'right']]) {
+      context.textAlign = align;
+      context.fillText(n, x(n), bottom + 5);
+    }
+    context.lineWidth = 1.5;
+    context.beginPath();
+    context.rect(left, 0, right - left, bottom);
+    context.clip();
+    ['content', 'style', 'total'].forEach((name, column) => {
+      const key = document.querySelector(`#ns-stage figcaption .${name}`);
+      context.strokeStyle = getComputedStyle(key, '::before').backgroundColor;
+      context.beginPath();
+      losses.forEach((row, index) => {
+        if (row[column] > 0) context.lineTo(x(start + index), y(Math.log10(row[column])));
+      });
+      context.stroke();
+    });
+  }
+
+  async function ask() {
+    try {
+      const job = document.querySelector('#ns-job [data-job]')?.dataset.job ?? '';
+      if (part('frame') && job !== shown.job) begin(job);
+      if (part('frame') && job && !document.hidden) {
+        const answer = await fetch(`/job/${job}/state`);
+        if (answer.ok && job === shown.job) {
+          const state = await answer.json();
+          show(state);
+          await fetchPicture(state.picture);
+        }
+      }
+    } catch {
+      if (part('status')) part('status').textContent = 'The program has ended; results are kept.';
+    }
+    setTimeout(ask, POLL);
+  }
+
+  document.addEventListener('input', (event) => {
+    if (event.target === part('slider')) compare();
+  });
+  document.addEventListener('click', async (event) => {
+    const button = event.target.closest('[data-copy]');
+    if (!button) return;
+    const text = button.closest('[data-recipe]').querySelector('code').textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch { // no clipboard without https
+      const range = document.createRange();
+      range.selectNodeContents(button.closest('[data-recipe]').querySelector('code'));
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      document.execCommand('copy');
+    }
+    const label = button.textContent;
+    button.textContent = 'Copied';
+    setTimeout(() => { button.textContent = label; }, 1500);
+  });
+  window.addEventListener('resize', () => part('chart') && shown.losses.length > 1 && draw());
+  ask();
+})();
