@@ -11,6 +11,7 @@ COMMANDS = {
     'sizes': '--sizes 64 --evaluations 1 --memory 900M',
     'precision': '--size 32 --evaluations 2 --seeds 1 --precision fp32',
     'video': '--size 32 --evaluations 3 --frames 2 --sequences pan --methods short passes',
+    'video_cost': '--size 32 --evaluations 4',
     'time_to_picture': '--size 48 --goals 1 2 --pairs harbour,swirls --output {folder}',
 }
 

@@ -78,6 +78,8 @@ class WorkFolder:
             os.makedirs(self.path, exist_ok=True)
             write_whole(self.file('state.json'), json.dumps(content).encode())
         except OSError as error:
+            with contextlib.suppress(OSError):  # it is empty, or of another run
+                os.rmdir(self.path)
             raise type(error)(f'{self.path}: cannot write the frames: {error.strerror}') from error
 
     def read(self) -> dict[str, Any]:
