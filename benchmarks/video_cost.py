@@ -1,6 +1,7 @@
 """What a frame of a video costs beside its painting, and how soon later frames are as good.
 
-    python -m benchmarks.video_cost [--model CAFFEMODEL] [--size 256] [--evaluations 40]
+    python -m benchmarks.video_cost [--model CAFFEMODEL] [--size 256] [--evaluations 40] \\
+        [--temporal_weight 1000]
 
 A camera pan is painted with swirls, from the content image.  The table has the seconds of the
 process's CPU time that each step takes for a frame, and their share of the time of the first frame:
@@ -43,12 +44,12 @@ SETTINGS = {
     'lbfgs_max_step': 5,
     'seed': 1,
 }  # of -preset quick
-WEIGHT = 1e4  # of the temporal loss
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = new_parser(__doc__, chart=False)
     add_painting(parser, size=256, evaluations=40)
+    parser.add_argument('--temporal_weight', type=float, default=1e3)
     args = parser.parse_args(argv)
     picture = sequence('pan', args.size * 3 // 4, args.size)
     contents = [picture.frame(number) for number in range(FRAMES)]
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     first, first_losses, seconds = paint(contents[0], args.evaluations)
     term = TemporalTerm(warp(first, motion.backward), motion.reliability)
-    later = paint(contents[1], args.evaluations // 2, term)[1]
+    later = paint(contents[1], args.evaluations // 2, term, args.temporal_weight)[1]
     reached = [number for number, loss in enumerate(later, start=1) if loss <= first_losses[-1]]
     count = reached[0] if reached else len(later)
     costs = steps(contents, first, motion)
@@ -80,6 +81,7 @@ def painted(
     content: Tensor,
     evaluations: int,
     term: TemporalTerm | None = None,
+    weight: float = 0,
 ) -> tuple[Tensor, list[float], float]:
     """Paint a frame, from an earlier one if there is a term of the temporal loss.
 
@@ -92,7 +94,7 @@ def painted(
 
     options: dict[str, Any] = {**SETTINGS, **layer_names}
     if term is not None:
-        compare = functools.partial(add_temporal_losses, terms=[term], weight=WEIGHT)
+        compare = functools.partial(add_temporal_losses, terms=[term], weight=weight)
         options |= {'init_image': term.warped, 'session': Session(on_network=compare)}
     start = time.process_time()
     result = stylize(cnn, content, [style], num_iterations=evaluations, callback=note, **options)

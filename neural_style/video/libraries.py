@@ -8,13 +8,17 @@ EXTRA = "pip install 'neural-style-caffe[video]'"
 
 
 def pyav() -> ModuleType:
-    """Import PyAV, quiet: its errors are reported, not printed.  Raises SettingError."""
+    """Import PyAV, quiet: its errors are reported, not printed.  Raises SettingError.
+
+    With any other level, FFmpeg's threads wait for Python's lock to log a line, and a decoder that
+    is closed, which holds the lock, waits for them: for ever.
+    """
     try:
         import av
         import av.logging
     except ImportError:
         raise SettingError('content_image', f'videos need PyAV: {EXTRA}') from None
-    av.logging.set_level(av.logging.PANIC)
+    av.logging.set_level(None)
     return av
 
 
