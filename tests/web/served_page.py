@@ -1,0 +1,100 @@
+"""The page in a process of its own, and a tab of a browser that looks at it."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from documented import free_port
+from samples import ROOT
+
+PATIENCE = 150  # seconds, on machines that do other things as well
+
+
+class Page:
+    """neural_style-web in a process of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.results = folder / 'results'
+        self.port = free_port()
+        self.url = f'http://127.0.0.1:{self.port}/'
+        self.process = None
+
+    def start(self, *flags):
+        words = ['-port', str(self.port), '-output_dir', str(self.results), *flags]
+        environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+        with open(self.folder / 'log.txt', 'ab') as log:
+            self.process = subprocess.Popen(
+                [sys.executable, '-m', 'neural_style.web', *words],
+                stderr=log,
+                cwd=self.folder,
+                env=environment,
+            )
+        wait_until(lambda: 'the page is at' in (self.folder / 'log.txt').read_text())
+
+    def kill(self):
+        """Kill the page, so that it can save nothing; painters live on."""
+        self.process.kill()
+        self.process.wait()
+        (self.folder / 'log.txt').unlink()
+
+    def end(self):
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(PATIENCE)
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+class Viewer:
+    """A tab of the browser.  outside: addresses of other sites that it asked."""
+
+    def __init__(self, browser, url, shots, **options):
+        self.shots = shots
+        self.context = browser.new_context(
+            **{'viewport': {'width': 1400, 'height': 1000}, **options}
+        )
+        self.tab = self.context.new_page()
+        self.tab.set_default_timeout(PATIENCE * 1000)
+        self.outside = []
+        self.tab.on('request', self._note)
+        self.tab.goto(url)
+
+    def _note(self, request):
+        if not re.match(r'http://127\.0\.0\.1:|data:|blob:', request.url):
+            self.outside.append(request.url)
+
+    def shot(self, name):
+        self.tab.screenshot(path=self.shots / f'{name}.png')
+
+    def status(self):
+        return self.tab.inner_text('[data-part=status]')
+
+    def wait_for_status(self, pattern):
+        wait_until(lambda: re.search(pattern, self.status()))
+
+    def set(self, control, value):
+        """Type the value of a slider."""
+        number = self.tab.locator(f'#ns-{control} input[type=number]')
+        number.fill(str(value))
+        number.press('Tab')
+
+    def drop(self, target, path):
+        """Drop a file, as from a folder of the desktop."""
+        script = """([bytes, name]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/jpeg' }));
+            return transfer;
+        }"""
+        transfer = self.tab.evaluate_handle(script, [list(Path(path).read_bytes()), path.name])
+        button = self.tab.locator(f'#ns-{target} button:has(input[type=file])')
+        button.dispatch_event('drop', {'dataTransfer': transfer})
+        self.tab.wait_for_selector(f'#ns-{target} img')

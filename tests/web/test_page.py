@@ -1,0 +1,164 @@
+"""The page in a real browser; the folder NEURAL_STYLE_SCREENSHOTS keeps its screenshots."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from samples import DATA, ROOT
+from served_page import wait_until
+
+from neural_style.web.job import PICTURE, jobs
+
+pytestmark = pytest.mark.slow
+
+SCENE, STROKES = DATA / 'inputs' / 'scene.jpg', DATA / 'inputs' / 'strokes.jpg'
+
+
+def choose_pictures(viewer, steps):
+    viewer.tab.wait_for_selector('#ns-paint')
+    viewer.drop('content', SCENE)
+    viewer.drop('style', STROKES)
+    viewer.set('size', 96)
+    viewer.set('steps', steps)
+
+
+def test_picture_is_painted_changed_stopped_and_painted_again(served, look, tmp_path):
+    served.start()
+    viewer = look()
+    viewer.shot('start')
+    choose_pictures(viewer, steps=400)
+    viewer.shot('chosen')
+    viewer.tab.click('#ns-paint')
+    viewer.wait_for_status(r'Painting · step \d+ of 400 · 96 × \d+')
+    viewer.tab.wait_for_selector('[data-part=after]:visible')
+    first = viewer.tab.get_attribute('[data-part=after]', 'src')
+    wait_until(lambda: viewer.tab.get_attribute('[data-part=after]', 'src') != first)
+    viewer.shot('painting')
+
+    viewer.set('strength', 8)
+    viewer.tab.click('#ns-change')
+    wait_until(lambda: len(list(jobs(served.results))) == 2)
+    changed = list(jobs(served.results))[1]
+    assert '-style_weight' in changed.read()['flags'] and changed.value('-init_image')
+    wait_until(lambda: changed.progress().get('evaluation', 0) >= 2)
+    viewer.tab.click('#ns-stop')
+    viewer.wait_for_status('Stopped')
+    viewer.tab.wait_for_selector('#ns-job a[download]')
+    viewer.shot('stopped')
+    with viewer.tab.expect_download() as download:
+        viewer.tab.click('#ns-job a[download]')
+    download.value.save_as(tmp_path / 'downloaded.png')
+    assert Image.open(tmp_path / 'downloaded.png').size[0] == 96
+
+    for path in changed.folder.iterdir():  # the pictures that went in
+        shutil.copy(path, tmp_path)
+    command = [sys.executable, '-m', 'neural_style', '-rerun', 'downloaded.png', '-gpu', '-1']
+    command += ['-num_iterations', '2', '-output_image', 'again.png']
+    subprocess.run(command, cwd=tmp_path, check=True, env={'PYTHONPATH': str(ROOT)})
+    assert (tmp_path / 'again.png').exists()
+
+
+def test_results_are_there_after_the_page_was_killed(served, look):
+    served.start()
+    viewer = look()
+    choose_pictures(viewer, steps=5)
+    viewer.tab.click('#ns-paint')
+    viewer.wait_for_status('Finished')
+    viewer.shot('finished')
+    served.kill()
+    served.start()
+    viewer = look()
+    viewer.tab.get_by_role('tab', name='Gallery').click()
+    viewer.tab.wait_for_selector('.ns-gallery article img')
+    viewer.tab.click('.ns-gallery summary')
+    assert viewer.tab.inner_text('.ns-gallery code').startswith(
+        'neural_style -content_image scene.jpg -style_image strokes.jpg -preset quick'
+    )
+    viewer.shot('gallery')
+    viewer.tab.click('[data-again]')
+    viewer.tab.wait_for_selector('#ns-content img')
+    wait_until(lambda: viewer.tab.input_value('#ns-size input[type=number]') == '96')
+    viewer.shot('again')
+
+
+def test_region_is_drawn_with_the_brush(served, look):
+    served.start()
+    viewer = look()
+    choose_pictures(viewer, steps=5)
+    viewer.tab.get_by_role('tab', name='Regions').click()
+    canvas = viewer.tab.locator('#ns-content-regions canvas').first
+    wait_until(lambda: canvas.bounding_box() and canvas.bounding_box()['height'] > 100)
+    viewer.tab.wait_for_timeout(2000)  # the picture comes into the editor
+    box = canvas.bounding_box()
+    middle = box['y'] + box['height'] / 2
+    viewer.tab.mouse.move(box['x'] + box['width'] * 0.3, middle)
+    viewer.tab.mouse.down()
+    viewer.tab.mouse.move(box['x'] + box['width'] * 0.7, middle + 5, steps=5)
+    viewer.tab.mouse.up()
+    viewer.tab.locator('#ns-rest input').check()
+    viewer.shot('regions')
+    viewer.tab.click('#ns-paint')
+    wait_until(lambda: list(jobs(served.results)))
+    (job,) = jobs(served.results)
+    assert '-content_regions' in job.read()['flags'] and '-region_weights' in job.read()['flags']
+    colors = Image.open(job.file('content_regions.png')).getcolors()
+    assert len(colors) == 2
+    viewer.wait_for_status('Finished')
+    assert np.asarray(Image.open(job.file(PICTURE))).std() > 10
+
+
+def test_page_works_narrow_dark_and_without_other_sites(served, look):
+    served.start()
+    for name, options in (
+        ('narrow', {'viewport': {'width': 390, 'height': 844}}),
+        ('dark', {'color_scheme': 'dark'}),
+    ):
+        viewer = look(**options)
+        viewer.tab.wait_for_selector('#ns-paint')
+        viewer.tab.wait_for_selector('#ns-presets img')
+        viewer.shot(name)
+        assert viewer.outside == []
+        width = viewer.tab.evaluate('document.documentElement.scrollWidth')
+        assert width <= viewer.tab.viewport_size['width']
+        names = viewer.tab.locator('button:visible').evaluate_all(
+            'buttons => buttons.map((b) => (b.ariaLabel || b.title || b.innerText).trim())'
+        )
+        assert all(names), names
+        viewer.tab.get_by_role('tab', name='All settings').click()
+        viewer.tab.get_by_text('Losses and layers').click()
+        viewer.tab.wait_for_selector('#ns-flag-padding')
+        viewer.shot(f'settings-{name}')
+
+
+def test_password_is_asked_for(served, look):
+    served.start('-auth', 'secret')
+    viewer = look()
+    viewer.shot('login')
+    viewer.tab.fill('#password', 'wrong')
+    viewer.tab.keyboard.press('Enter')
+    viewer.tab.wait_for_selector('text=This is not the password')
+    viewer.tab.wait_for_timeout(1100)
+    viewer.tab.fill('#password', 'secret')
+    viewer.tab.keyboard.press('Enter')
+    viewer.tab.wait_for_selector('#ns-paint')
+
+
+def test_refused_pictures_are_explained(served, look, tmp_path):
+    served.start()
+    viewer = look()
+    viewer.tab.wait_for_selector('#ns-paint')
+    viewer.tab.click('#ns-paint')
+    viewer.tab.wait_for_selector('text=Choose a photograph first')
+    (tmp_path / 'fake.jpg').write_text('hello')
+    viewer.tab.set_input_files('#ns-content input[type=file]', tmp_path / 'fake.jpg')
+    viewer.tab.set_input_files('#ns-style input[type=file]', STROKES)
+    viewer.tab.wait_for_selector('#ns-style img')
+    viewer.tab.click('#ns-paint')
+    message = viewer.tab.locator('text=/picture that can be read|Error/').first
+    message.wait_for()
+    assert str(tmp_path) not in viewer.tab.content()
+    viewer.shot('refused')
+    assert list(jobs(served.results)) == []
