@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from documented import free_port
@@ -219,6 +220,19 @@ def test_connections_beyond_a_number_are_closed(looked_at, port):
 
     assert looked_at({1: crowd}, '-num_iterations', 2) == 0
     assert answers == [b'', 200]
+    assert files() == ['out.png']
+
+
+def test_twenty_viewers_see_one_run(looked_at, port):
+    answers = []
+
+    def crowd():
+        state(port)
+        with ThreadPoolExecutor(20) as viewers:
+            answers.extend(viewers.map(lambda _: state(port)['evaluation'], range(20)))
+
+    assert looked_at({2: crowd}, '-num_iterations', 3) == 0
+    assert answers == [1] * 20
     assert files() == ['out.png']
 
 

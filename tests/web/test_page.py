@@ -3,12 +3,14 @@
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 import numpy as np
 import pytest
-from PIL import Image
 from samples import DATA, ROOT
 from served_page import wait_until
+from written import pixels
 
 from neural_style.web.job import PICTURE, jobs
 
@@ -51,7 +53,7 @@ def test_picture_is_painted_changed_stopped_and_painted_again(served, look, tmp_
     with viewer.tab.expect_download() as download:
         viewer.tab.click('#ns-job a[download]')
     download.value.save_as(tmp_path / 'downloaded.png')
-    assert Image.open(tmp_path / 'downloaded.png').size[0] == 96
+    assert pixels(tmp_path / 'downloaded.png').shape[1] == 96
 
     for path in changed.folder.iterdir():  # the pictures that went in
         shutil.copy(path, tmp_path)
@@ -104,10 +106,10 @@ def test_region_is_drawn_with_the_brush(served, look):
     wait_until(lambda: list(jobs(served.results)))
     (job,) = jobs(served.results)
     assert '-content_regions' in job.read()['flags'] and '-region_weights' in job.read()['flags']
-    colors = Image.open(job.file('content_regions.png')).getcolors()
+    colors = np.unique(pixels(job.file('content_regions.png')).reshape(-1, 3), axis=0)
     assert len(colors) == 2
     viewer.wait_for_status('Finished')
-    assert np.asarray(Image.open(job.file(PICTURE))).std() > 10
+    assert pixels(job.file(PICTURE)).std() > 10
 
 
 def test_page_works_narrow_dark_and_without_other_sites(served, look):
@@ -162,3 +164,27 @@ def test_refused_pictures_are_explained(served, look, tmp_path):
     assert str(tmp_path) not in viewer.tab.content()
     viewer.shot('refused')
     assert list(jobs(served.results)) == []
+
+
+def status_of(address):
+    """Return the status of an answer, and its text."""
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            return answer.status, answer.read().decode('utf-8', 'replace')
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, ''
+
+
+def test_page_gives_no_file_and_names_no_folder_of_the_machine(served):
+    served.start()
+    secret = served.results / 'secret.txt'
+    secret.write_text('secret')
+    for path in ('/etc/passwd', secret, ROOT / 'setup.cfg', served.folder / 'log.txt'):
+        assert status_of(f'{served.url}gradio_api/file={path}')[0] == 403
+    for path in ('job/x/state', 'job/..%2f..%2fsecret.txt/live.jpg', 'web/..%2fgate.py'):
+        assert status_of(f'{served.url}{path}')[0] == 404
+    for path in ('', 'config', 'gradio_api/info'):
+        status, text = status_of(served.url + path)
+        assert status == 200
+        assert str(ROOT) not in text and str(served.folder) not in text

@@ -17,6 +17,7 @@ from neural_style.web.actions import Actions, Request
 from neural_style.web.choices import Choices
 from neural_style.web.job import LIVE, PICTURE, STATE, create, jobs, start
 from neural_style.web.queue import PaintingQueue, QueueFullError
+from neural_style.web.server import view
 
 LIMITS = SimpleNamespace(max_upload=1, max_image_size=512, max_iterations=5000)
 PATIENCE = 60  # seconds
@@ -53,6 +54,14 @@ def test_jobs_wait_in_their_order_and_no_more_than_may(queue):
     actions.end(waiting[0], 'stop')
     assert [queue.position(job) for job in waiting[1:]] == [0, 1]
     assert waiting[0].state == 'stopped'
+
+
+def test_ten_users_see_their_places(queue):
+    queue.limit = 10
+    waiting = [Actions(LIMITS, queue).paint(request()) for _ in range(10)]
+    assert [view(job, queue)['position'] for job in waiting] == list(range(10))
+    with pytest.raises(QueueFullError):
+        Actions(LIMITS, queue).paint(request())
 
 
 def test_waiting_jobs_are_those_of_the_next_page_too(queue):
