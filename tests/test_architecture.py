@@ -18,7 +18,7 @@ FLOORS = [
     ['neural_style.__main__'],
     ['neural_style.figures', 'neural_style.web', 'neural_style.notebook'],
     ['neural_style.command'],
-    ['neural_style.video'],
+    ['neural_style.video', 'neural_style.fast'],
     ['neural_style.transfer'],
     ['neural_style.planning'],
     ['neural_style.network'],

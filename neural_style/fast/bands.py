@@ -1,0 +1,50 @@
+"""Stages of the network in bands of rows, with halos, so that large pictures need little memory."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+UNIT = 8  # rows of the picture for which every feature map has a whole number of rows
+BAND_POSITIONS = 1 << 20  # of a band in its largest input
+
+
+def in_bands(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor], units: int, halo: int
+) -> Tensor:
+    """Run a function of feature maps on bands of rows, as maps_in_bands does; it has one result."""
+    return maps_in_bands(lambda *bands: [function(*bands)], inputs, units, halo)[0]
+
+
+def maps_in_bands(
+    function: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor], units: int, halo: int
+) -> list[Tensor]:
+    """Run a function of feature maps (1, C, H, W) on bands of rows; put its results together.
+
+    units: height of the picture; the height of every map, input and result, is a multiple of it.
+    halo: rows around a band that its results depend on, in units.
+    """
+    positions = max(x.shape[2] * x.shape[3] for x in inputs) // units
+    band = max(2 * halo, BAND_POSITIONS // positions)
+    results: list[Tensor] = []
+    for start in range(0, units, band):
+        stop = min(start + band, units)
+        first, last = max(0, start - halo), min(units, stop + halo)
+        pieces = [_rows(x, first, last, units) for x in inputs]
+        for number, piece in enumerate(function(*pieces)):
+            if first == 0 and last == units:
+                results.append(piece)
+                continue
+            if start == 0:
+                height = piece.shape[2] // (last - first) * units
+                shape = (*piece.shape[:2], height, piece.shape[3])
+                results.append(piece.new_empty(shape).contiguous(memory_format=torch.channels_last))
+            inner = _rows(piece, start - first, stop - first, last - first)
+            _rows(results[number], start, stop, units).copy_(inner)
+    return results
+
+
+def _rows(x: Tensor, first: int, last: int, units: int) -> Tensor:
+    """View the rows of some units of a map that has a number of units."""
+    per_unit = x.shape[2] // units
+    return x[:, :, first * per_unit : last * per_unit]

@@ -1,0 +1,158 @@
+"""Painting at once: content and style in, picture out, in one pass of a network."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from neural_style.errors import SettingError
+from neural_style.fast.bands import BAND_POSITIONS, UNIT, in_bands, maps_in_bands
+from neural_style.fast.encoder import Style
+from neural_style.fast.fused import FusedDecoder
+from neural_style.fast.smoothing import Smoothing
+from neural_style.fast.statistics import Statistics, blend, transport_map
+from neural_style.fast.weights import WEIGHTS, load_weights
+from neural_style.torch7 import image as torch7_image
+from neural_style.transfer.images import Image, as_image, as_images
+from neural_style.transfer.inputs import normalize_weights
+from neural_style.transfer.preprocessing import preprocess
+
+# Rows and columns by which a picture is reflected, so that its rim is far from the zeros with which
+# convolutions pad.
+MARGIN = 32
+# What a band depends on beyond its rows, in units of rows.
+HALO_OF_ENCODER, HALO_OF_COARSE, HALO = 5, 5, 1
+BYTES_ALWAYS, BYTES_PER_PIXEL, BYTES_PER_POSITION = 360e6, 200, 280
+SIDE_OF_CODE = 512  # of the content whose own style a strength below 1 keeps a share of
+
+
+class Painter:
+    """The network that paints in any style at once; it keeps nothing of what it painted."""
+
+    def __init__(self, path: str | Path = WEIGHTS, device: torch.device | str = 'cpu'):
+        self.device = torch.device(device)
+        encoder, decoder = load_weights(path)
+        self.encoder, self.decoder = encoder.eval(), decoder.eval()
+        for module in (encoder, decoder):
+            # what neither mypy nor the signature knows: the format of convolutions' weights
+            module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def style(self, image: Tensor) -> Style:
+        """Return the style of an image (3, H, W), RGB, in [0, 1]."""
+        return self.encoder.style(self.input(image))
+
+    @torch.inference_mode()
+    def paint(
+        self,
+        content: Tensor,
+        style: Style,
+        strength: float = 1.0,
+        smoothing: Smoothing | None = None,
+    ) -> Tensor:
+        """Paint an image (3, H, W), RGB, in [0, 1], in a style; returns as much, in [0, 1].
+
+        strength: from 0, which only rebuilds the content, to 1.  smoothing: of a video, whose next
+        frame this is.
+        """
+        smoothing = smoothing or Smoothing()
+        height, width = content.shape[1:]
+        image = self.input(reflected(content))
+        units = image.shape[2] // UNIT
+        z3, z4 = self._encode(image, units)
+        del image
+        fused = FusedDecoder(self.decoder, self._code(content, style, strength))
+        content4 = smoothing.begin_frame('content relu4_1', Statistics.of(z4))
+        content3 = smoothing('content relu3_1', Statistics.of(z3))
+        stage = fused.coarse(
+            transport_map(content4, style['relu4_1'], strength),
+            transport_map(content3, style['relu3_1'], strength),
+        )
+        x = in_bands(stage, [z4, z3], units, HALO_OF_COARSE)
+        del z4, z3
+        for name, next_stage in (
+            ('relu3_1', fused.middle),
+            ('relu2_1', fused.fine),
+            ('relu1_1', fused.finish),
+        ):
+            statistics, reading = fused.predicted(name, x)
+            to_style = transport_map(smoothing(name, statistics), style[name], strength)
+            x = in_bands(next_stage(to_style.after(reading)), [x], units, HALO)
+        painted = x[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        return painted.clamp(0, 1).cpu()
+
+    def input(self, image: Tensor) -> Tensor:
+        """Return an image (3, H, W), RGB, as the encoder takes it: (1, 3, H, W), BGR."""
+        batch = preprocess(image.to(self.device, torch.float32))[None]
+        return batch.contiguous(memory_format=torch.channels_last)
+
+    def _encode(self, image: Tensor, units: int) -> list[Tensor]:
+        """Return the coordinates of relu3_1 and relu4_1."""
+        layers = ('relu3_1', 'relu4_1')
+
+        def stage(rows: Tensor) -> list[Tensor]:
+            features = self.encoder.features(rows, set(layers))
+            return [self.encoder.coordinates(features[name], name) for name in layers]
+
+        return maps_in_bands(stage, [image], units, HALO_OF_ENCODER)
+
+    def _code(self, content: Tensor, style: Style, strength: float) -> Tensor:
+        if strength < 1:
+            side = min(SIDE_OF_CODE, max(content.shape[1:]))
+            own = self.style(torch7_image.scale(content.double(), side))
+            style = blended([own, style], [1 - strength, strength])
+        return self.decoder.describe(style)
+
+
+def paint(
+    content: Image,
+    styles: Image | Sequence[Image],
+    *,
+    strength: float = 1.0,
+    style_blend_weights: Sequence[float] | None = None,
+    painter: Painter | None = None,
+) -> Tensor:
+    """Paint the content image in the style of other images; returns (3, H, W), RGB, float64.
+
+    Images are taken as stylize takes them, in the sizes that they have.  strength: from 0, hardly
+    any style, to 1.  painter: a Painter, for many pictures; by default one is loaded.
+    Raises SettingError, and TypeError for what is no image.
+    """
+    if not 0 <= strength <= 1:
+        raise SettingError('strength', 'give a number from 0 to 1', strength)
+    picture = as_image('content', content)
+    images = as_images('styles', styles)
+    if not images:
+        raise SettingError('styles', 'give at least one image')
+    painter = painter or Painter()
+    weights = normalize_weights(style_blend_weights, len(images))
+    style = blended([painter.style(x) for x in images], weights)
+    return painter.paint(picture, style, strength).double()
+
+
+def blended(styles: Sequence[Style], weights: Sequence[float]) -> Style:
+    """Return the weighted mean of styles; weights sum to 1.  Raises SettingError if they do not."""
+    if not all(map(math.isfinite, weights)):
+        raise SettingError('style_blend_weights', 'the weights sum to 0')
+    return {name: blend([style[name] for style in styles], weights) for name in styles[0]}
+
+
+def reflected(image: Tensor) -> Tensor:
+    """Continue an image (3, H, W) by MARGIN on all sides, and further to whole units."""
+    for dim in (1, 2):
+        size = image.shape[dim]
+        total = -(-(size + 2 * MARGIN) // UNIT) * UNIT
+        period = max(2 * size - 2, 1)
+        index = torch.arange(-MARGIN, total - MARGIN) % period
+        index = torch.minimum(index, period - index)
+        image = image.index_select(dim, index)
+    return image
+
+
+def predicted_bytes(height: int, width: int) -> float:
+    """Return about how many bytes of memory painting an image of this size takes, in all."""
+    pixels = (height + 2 * MARGIN) * (width + 2 * MARGIN)
+    band = min(pixels, BAND_POSITIONS)
+    return BYTES_ALWAYS + pixels * BYTES_PER_PIXEL + band * BYTES_PER_POSITION
