@@ -64,6 +64,8 @@ def shrunk(words):
         short = ['-gpu', '-1', '-num_iterations', '3']
     elif '-rerun' in words:
         short = ['-gpu', '-1']
+    elif '-fast' in words:
+        short = ['-gpu', '-1', '-image_size', '64']
     else:
         short += ['-image_size', '64']
     if '-preview' in words:
@@ -131,6 +133,7 @@ SHORTER = {
     'benchmarks.load': '--runs 1',
     'benchmarks.video': '--size 32 --evaluations 3 --frames 2 --sequences pan --methods long',
     'tools.small_vgg16': '--crops 4 --side 48 --positions 300 --threads 1',
+    'tools.fast_painter': '--steps 1 --side 32 --drawings 2 --threads 1',
     'tools.judge_network': '--size 48 --evaluations 1 --weights 20',
     'tools.judge_statistics': '--size 48 --seconds 0.1',
     'tools.judge_presets': '--size 48 --evaluations 2',
