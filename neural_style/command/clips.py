@@ -12,6 +12,7 @@ from torch import Tensor
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_settings, check_writable
+from neural_style.command.fast_checks import check_fast
 from neural_style.command.images import load_image
 from neural_style.command.saving import STDOUT_NAMES
 from neural_style.torch7 import image
@@ -89,8 +90,10 @@ def check_clip(arguments: Arguments) -> ClipOptions:
     if arguments.save_style != '':
         raise ValueError('-save_style: saves the style of a picture; give it in a run of one')
     check_settings(arguments)
+    check_fast(arguments)
     options = clip_options(arguments)
-    if arguments.flow_pattern == '' or arguments.flowWeight_pattern == '':
+    has_flow = arguments.flow_pattern != '' and arguments.flowWeight_pattern != ''
+    if not (has_flow or arguments.fast):
         opencv()
     return options
 

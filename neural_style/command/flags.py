@@ -9,6 +9,7 @@ from neural_style.command.control_flags import (
     describe_regions,
     describe_scale,
 )
+from neural_style.command.fast_flags import describe_fast
 from neural_style.command.flag_table import FlagTable
 from neural_style.command.video_flags import describe_video
 
@@ -216,6 +217,7 @@ def describe_extensions(cmd: FlagTable) -> None:
         ' scenes of a video. `-gpu -1,-1` is two CPU processes.'
     )
 
+    describe_fast(cmd)
     describe_scale(cmd)
     describe_colour_and_paper(cmd)
     describe_regions(cmd)

@@ -13,6 +13,7 @@ from neural_style.transfer.multiscale import SAFE_MAX_STEP
 
 MODELS = str(resources.files('neural_style') / 'models')
 VGG19_PROTO = 'models/VGG_ILSVRC_19_layers_deploy.prototxt'
+NETWORK = ('proto_file', 'model_file')
 # Where VGG-19 is missing: Oxford's file, or the convolutions alone.
 VGG16 = ('models/VGG_ILSVRC_16_layers.caffemodel', 'models/VGG_ILSVRC_16_conv.caffemodel')
 
@@ -34,6 +35,8 @@ def locate_network(arguments: Arguments) -> tuple[Arguments, str]:
 
     A model file that a flag names must exist; where its name is models/NAME, in any place.
     """
+    if arguments.fast:  # it has a network of its own
+        return arguments.with_values(**dict(zip(NETWORK, embedded_network(), strict=True))), ''
     if 'model_file' not in arguments.explicit:
         if arguments.resume != '':  # the checkpoint names them
             return arguments, ''

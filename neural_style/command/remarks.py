@@ -37,6 +37,7 @@ def rules(world: World) -> list[Rule]:
     """Return flag, condition and reason, the remedy included, of what has no effect."""
     return [
         *optimizer_rules(),
+        *fast_rules(),
         *image_rules(),
         *loss_rules(),
         *interval_rules(),
@@ -66,6 +67,11 @@ def optimizer_rules() -> list[Rule]:
             limit,
         ),
     ]
+
+
+def fast_rules() -> list[Rule]:
+    """Return the rules of painting at once."""
+    return [('fast_strength', lambda a: not a.fast, 'without -fast; add it')]
 
 
 def image_rules() -> list[Rule]:

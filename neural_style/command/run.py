@@ -15,6 +15,8 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.checkpoint import check_inputs, resume
 from neural_style.command.checks import check_arguments
 from neural_style.command.claims import claimed_files
+from neural_style.command.fast import paint_at_once
+from neural_style.command.fast_checks import check_fast
 from neural_style.command.images import InputImages, read_images
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.networks import load_network
@@ -56,11 +58,15 @@ def run(
         arguments = stack.enter_context(connected_pipes(arguments, world))
         check_arguments(arguments, world)
         check_save_style(arguments)
+        check_fast(arguments)
         stack.enter_context(claimed_files(arguments, world))
         checksums = InputChecksums(arguments)
         if recorded_checksums is not None:
             check_inputs(arguments, checksums.by_flag(), recorded_checksums)
-        picture = paint(arguments, checksums, checkpoint, interruption, world)
+        if arguments.fast:
+            picture = paint_fast(arguments, checksums, world)
+        else:
+            picture = paint(arguments, checksums, checkpoint, interruption, world)
     if interruption.signal:
         text = f'interrupted, but {arguments.output_image} is complete'
         raise Interrupted(text, interruption.signal)
@@ -130,6 +136,18 @@ def paint(
         if out_of_memory:  # and what the error held is free
             raise ValueError(report.out_of_memory(devices[0]))
     return report.final_picture
+
+
+def paint_fast(
+    arguments: Arguments, checksums: InputChecksums, world: World
+) -> FinalPicture | None:
+    """Read the images, paint at once, and save the picture."""
+    device = choose_run_devices(arguments, world)[0]
+    images = run_images(arguments, world, device)
+    _, arguments = seed_generator(arguments)  # for the recipe
+    output = output_image(arguments, images, checksums)
+    make_remarks(arguments, world)
+    return paint_at_once(arguments, images, output, blend_weights(arguments), device)
 
 
 def load_for_losses(arguments: Arguments, world: World) -> torch.nn.Sequential:
@@ -205,12 +223,8 @@ def stylize_settings(
 ) -> dict[str, Any]:
     """Return the keywords of stylize that flags give."""
     settings = {field.name: getattr(arguments, field.name) for field in fields(Settings)}
-    # Handle style blending weights for multiple style inputs
-    style_blend_weights = None
-    if arguments.style_blend_weights != 'nil':
-        style_blend_weights = parse_numbers('-style_blend_weights', arguments.style_blend_weights)
     return settings | {
-        'style_blend_weights': style_blend_weights,
+        'style_blend_weights': blend_weights(arguments),
         'init_image': images.init,
         'paper_mask': images.mask,
         'pooling': 'avg' if arguments.pooling == 'avg' else 'max',  # as in the original
@@ -218,6 +232,13 @@ def stylize_settings(
         'backend': arguments.backend if devices[0].type != 'cpu' else 'nn',
         'devices': devices,
     }
+
+
+def blend_weights(arguments: Arguments) -> list[float] | None:
+    """Return the weights of multiple style inputs; None weighs them equally."""
+    if arguments.style_blend_weights == 'nil':
+        return None
+    return parse_numbers('-style_blend_weights', arguments.style_blend_weights)
 
 
 def warn_of_missing_output(arguments: Arguments) -> None:

@@ -59,10 +59,14 @@ class OutputImage:
 
     def writer(self, iteration: int, x: Tensor) -> Callable[[str], None]:
         """Return a function that writes the picture of an x under a name."""
+        return self.picture_writer(iteration, self.from_iterate(x))
+
+    def picture_writer(self, iteration: int, picture: Tensor) -> Callable[[str], None]:
+        """Return a function that writes a picture (3, H, W), RGB, under a name."""
         return functools.partial(
             write_picture,
             stream=self.arguments.picture_stream,
-            image=self.from_iterate(x),
+            image=picture,
             jpeg_quality=self.arguments.jpeg_quality,
             alpha=self.alpha,
             comment=None if self.recipe is None else self.recipe(iteration),

@@ -9,6 +9,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.checkpoint import CHANGEABLE_FLAGS, check_flags, check_inputs
 from neural_style.command.claims import claimed_files
 from neural_style.command.clips import check_clip, open_content, with_output_name
+from neural_style.command.fast_video import FastVideoRun
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.moving_regions import check_moving_regions
 from neural_style.command.run import seed_generator
@@ -49,7 +50,8 @@ def run_video(arguments: Arguments, interruption: Interruption, world: World) ->
             arguments, options, clip, folder, checksums, interruption, world
         )
         try:
-            check_flow(run)
+            if not arguments.fast:
+                check_flow(run)
             run.paint_all()
             if world.rank == 0:
                 finish(run)
@@ -75,6 +77,8 @@ def with_devices(arguments: Arguments) -> Arguments:
 
 
 def _run_type(arguments: Arguments, world: World) -> type[VideoRun]:
+    if arguments.fast:
+        return FastVideoRun
     if arguments.num_passes > 1:
         return MultiPassRun
     return ScenesRun if arguments.parallel == 'scenes' and world.size > 1 else VideoRun

@@ -1,0 +1,46 @@
+"""Checks of -fast: what painting at once does not go with."""
+
+import math
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.saved_styles import has_saved_style
+
+# The flags that say something to the network that paints at once, and to what is around it.
+HEEDED = {
+    *('fast', 'fast_strength', 'content_image', 'style_image', 'style_blend_weights'),
+    *('image_size', 'style_scale', 'style_size_by', 'output_image', 'gpu', 'backend', 'seed'),
+    *('original_colors', 'color', 'style_tint', 'dry_run', 'rerun', 'preset'),
+    *('jpeg_quality', 'exif_orientation', 'icc_profile', 'keep_alpha'),
+    *('proto_file', 'model_file', 'resume'),
+    *('start', 'end', 'every', 'frame_rate', 'video_crf'),
+}
+
+
+def check_fast(arguments: Arguments) -> None:
+    """Refuse what painting at once cannot do.  Raises ValueError."""
+    strength = arguments.fast_strength
+    if not (isinstance(strength, int | float) and 0 <= strength <= 1 and math.isfinite(strength)):
+        raise ValueError(f'-fast_strength {strength}: give a number from 0 to 1')
+    if not arguments.fast:
+        return
+    for name in sorted(arguments.explicit - HEEDED):
+        value = getattr(arguments, name)
+        text = f'-{name}' if isinstance(value, bool) else f'-{name} {value}'
+        if name not in arguments.typed and arguments.preset != '':
+            text = f'-preset {arguments.preset}: its {text}'
+        raise ValueError(
+            f'{text} means nothing to -fast, which paints in one pass of a network of its own;'
+            ' omit one of them'
+        )
+    for name in ('proto_file', 'model_file'):
+        if name in arguments.typed and arguments.rerun == '':
+            raise ValueError(f'-{name}: -fast has a network of its own; omit one of them')
+    if arguments.color in ('luminance', 'match'):
+        raise ValueError(
+            f'-color {arguments.color}: -fast knows style and content; choose one of them'
+        )
+    if has_saved_style(arguments):
+        raise ValueError(
+            f'-style_image {arguments.style_image}: a saved style holds targets of losses, which'
+            ' -fast has none of; name the picture'
+        )

@@ -1,0 +1,77 @@
+"""-fast over a video: every frame is painted at once, with smoothed statistics."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from torch import Tensor
+
+from neural_style.command.fast import blended_style, quiet_painter
+from neural_style.command.frame_report import FrameReport
+from neural_style.command.images import InputImages
+from neural_style.command.report import DryRun
+from neural_style.command.run import blend_weights, choose_run_devices, run_images
+from neural_style.command.saving import OutputImage
+from neural_style.command.terminal import progress_bar
+from neural_style.command.video_run import VideoRun
+from neural_style.command.work_folder import FrameRecord
+from neural_style.fast.painting import Painter, predicted_bytes
+from neural_style.fast.smoothing import Smoothing
+from neural_style.memory.limits import format_bytes
+from neural_style.torch7 import image
+from neural_style.video.clip import Frame
+
+# Finished frames that a continued run looks at again, for what it smooths over.
+REPEATED = 12
+
+
+class FastVideoRun(VideoRun):
+    """A run over the frames of a clip that needs no flow between them."""
+
+    def paint_all(self) -> None:
+        """Paint the frames that are not finished."""
+        count, done = self.clip.count, len(self.folder.records)
+        with progress_bar(max((count or 1) - done, 0), self.world.rank > 0) as bar:
+            report = FrameReport(self.arguments, self.interruption, self.world, bar, count)
+            finished = {record.number for record in self.folder.records}
+            for frame, content, painted in self._painted(report):
+                if frame.number not in finished:
+                    record = FrameRecord(frame.number, frame.time, not self.folder.records)
+                    self.save(record, painted, self._final(content, painted))
+                    report.finish(len(self.folder.records))
+                    bar.update()
+        if not self.folder.records:
+            raise self.no_frame()
+
+    def _painted(self, report: FrameReport) -> Iterator[tuple[Frame, InputImages, Tensor]]:
+        """Yield frames, what they are painted from, and how they are painted."""
+        painter: Painter | None = None
+        smoothing = Smoothing()
+        device = choose_run_devices(self.arguments, self.world)[0]
+        for frame, content in self._frames():
+            report.stop_if_interrupted()
+            report.begin()
+            if self.arguments.dry_run:
+                peak = format_bytes(predicted_bytes(content.shape[1], content.shape[2]))
+                raise DryRun(f'{report.total} frames, each at once; predicted peak {peak}')
+            if painter is None:
+                images = run_images(self.arguments, self.world, device, content)
+                painter = quiet_painter(device)
+                style = blended_style(painter, images, blend_weights(self.arguments))
+            colors = content if self.arguments.keeps_content_colors else images.colors
+            images = replace(images, content=content, colors=colors)
+            strength = self.arguments.fast_strength
+            yield frame, images, painter.paint(content, style, strength, smoothing).double()
+
+    def _frames(self) -> Iterator[tuple[Frame, Tensor]]:
+        """Yield the frames to be painted, scaled, and some finished ones before them."""
+        seen = {record.number for record in self.folder.records[:-REPEATED]}
+        for frame in self.clip.frames():
+            if frame.number not in seen:
+                yield frame, image.scale(frame.image(), self.arguments.image_size)
+
+    def _final(self, images: InputImages, painted: Tensor) -> Tensor | None:
+        """Return a painted frame in the colours that it gets in the end; None for its own."""
+        if images.colors is None:
+            return None
+        size = (painted.shape[1], painted.shape[2])
+        return OutputImage(self.arguments, size, images.colors, None, None).recolored(painted)
