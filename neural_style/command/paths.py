@@ -1,5 +1,6 @@
 """Paths as people write them: with ~ where no shell expands it, and blanks around them."""
 
+import difflib
 import glob
 import os
 import re
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from neural_style.command.slips import QUOTES
+from neural_style.files.image_formats import has_image_extension
 from neural_style.torch7.cmdline import Value, split
 
 # Flags whose value is a list of paths, which split_paths reads.
@@ -82,4 +84,27 @@ def missing_file_hint(path: str) -> str:
     words = re.split(r'[\s;]+', path.strip())
     if len(words) > 1 and all(os.path.exists(intended_path(word)) for word in words):
         return f'names in a list are separated by commas: {",".join(words)}'
-    return ''
+    if os.path.exists(os.path.expandvars(path)):
+        return 'inside single quotes a shell fills in no variables; write it in full'
+    nearest = nearest_file(path)
+    return f'is {nearest} meant?' if nearest else ''
+
+
+def nearest_file(path: str) -> str:
+    r"""Return a file whose name differs in case, extension or a letter; '' if there is none.
+
+    A \ may stand in the place of a /.
+    """
+    folder, name = os.path.split(path.replace('\\', '/'))
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder or '.') if entry.is_file())
+    except OSError:
+        return ''
+    stem = os.path.splitext(name.lower())[0]
+    same = [other for other in names if other.lower() == name.lower()] or [
+        other
+        for other in names
+        if os.path.splitext(other.lower())[0] == stem and has_image_extension(other)
+    ]
+    same = same or difflib.get_close_matches(name, names, n=1, cutoff=0.85)
+    return os.path.join(folder, same[0]) if same else ''

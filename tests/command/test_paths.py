@@ -67,11 +67,16 @@ def test_list_of_files_may_have_blanks_and_tildes(home):
         ('a.jpg c.jpg', 'commas: a.jpg,c.jpg'),
         ('a.jpg;c.jpg', 'commas: a.jpg,c.jpg'),
         ('~nobody-here/a.jpg', "no home folder for '~nobody-here'"),
+        ('$HOME', 'fills in no variables'),
+        ('A.JPG', 'is a.jpg meant?'),
+        ('./a.png', 'is ./a.jpg meant?'),
+        (r'.\a.jpg', 'is ./a.jpg meant?'),
+        ('my photos.jpg', 'is my photo.jpg meant?'),
         ('missing.jpg', ''),
     ],
 )
 def test_missing_file_gets_a_hint(home, path, words):
-    for name in ('a.jpg', 'c.jpg', 'my photo.jpg'):
+    for name in ('a.jpg', 'c.jpg', 'my photo.jpg', 'missing.txt'):
         Path(name).touch()
     hint = missing_file_hint(path)
     assert words in hint and bool(hint) == bool(words)
