@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from loadcaffe.formats.netparameter import Layer, NetParameter
 from loadcaffe.formats.schema import CaffeFormatError
 from loadcaffe.graph import Source
+from loadcaffe.layers import LAYERS
 
 INPUT: Source = (-1, 0)
 TEST = 1  # Phase
@@ -41,7 +42,9 @@ def is_data(layer: Layer) -> bool:
 
 
 def is_sink(layer: Layer) -> bool:
-    return layer.type in SINKS or layer.type.endswith('Loss') or 'Accuracy' in layer.type
+    """Whether nothing takes what a layer makes; forks have others that write files (MatWrite)."""
+    writes = not layer.param.top and layer.type not in LAYERS and not layer.blobs
+    return writes or layer.type in SINKS or layer.type.endswith('Loss') or 'Accuracy' in layer.type
 
 
 def declares_input(net: NetParameter) -> bool:

@@ -1,7 +1,10 @@
 """Which layers run, and what they take."""
 
+import pytest
 import torch
-from caffe_networks import FIRE, conv, load_net, names, step
+from caffe_networks import FIRE, conv, layer, load_net, names, step
+
+import loadcaffe
 
 
 def test_splits_labels_and_losses_are_left_out(tmp_path):
@@ -32,3 +35,16 @@ def test_load_runs_the_layers_of_phase_test(tmp_path):
     network = load_net(tmp_path, *FIRE, prototxt=prototxt)
     assert names(network) == ['a', 'd']
     assert network(torch.tensor([[-2.0]])).tolist() == [[2.0]]
+
+
+def test_layers_that_only_write_files_are_left_out(tmp_path):
+    network = load_net(
+        tmp_path,
+        step('ImageSegData', '', 'data label size'),
+        conv('data', 'score', 3, 4),
+        layer('MatWrite', name='features', bottom=['score']),
+        layer('MatWrite', name='sizes', bottom=['size']),
+    )
+    assert names(network) == ['score']
+    with pytest.raises(loadcaffe.CaffeFormatError, match="layer 'lost' has no top"):
+        load_net(tmp_path, layer('AbsVal', name='lost', bottom=['data']))
