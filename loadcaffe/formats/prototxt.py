@@ -94,5 +94,7 @@ def _note_unknown_fields(layer: Layer, fields: list[UnknownField]) -> None:
             continue
         if field.parent in own_parameters(layer.type):
             layer.unknown_fields.append(f'{field.parent}: {field.name}')
+        elif field.name.replace('_', '') == f'{layer.type.lower()}param':
+            layer.unknown_fields.append(field.name)  # such as relu6_param, of a ReLU6
         elif not field.parent:
             layer.ignored_fields.append(field.name)
