@@ -13,7 +13,6 @@ from neural_style.command.checks import check_output_image
 from neural_style.command.claims import ClaimedError
 from neural_style.command.finished import FinishedPictures
 from neural_style.command.folders import batch_pictures
-from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.output_names import plain_name, suffixes, with_suffix
 from neural_style.command.report import DryRun
 from neural_style.command.run import run
@@ -22,6 +21,7 @@ from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import log_level, one_line, print_line, warn, write
 from neural_style.command.unfinished import continued
 from neural_style.distributed import World
+from neural_style.memory.exhaustion import is_out_of_memory
 from neural_style.network.devices import gpu_of_rank, parse_gpus
 
 PAINTED, FINISHED, FAILED, CLAIMED = (

@@ -14,7 +14,6 @@ from neural_style.command.clips import ClipOptions
 from neural_style.command.frame_report import FrameReport
 from neural_style.command.images import InputImages
 from neural_style.command.moving_regions import has_moving_regions, read_regions_of_frame
-from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.run import (
     choose_run_devices,
     load_for_losses,
@@ -25,6 +24,7 @@ from neural_style.command.run import (
 from neural_style.command.saving import OutputImage
 from neural_style.command.terminal import log_level
 from neural_style.distributed import World
+from neural_style.memory.exhaustion import is_out_of_memory
 from neural_style.network.loss_network import LossNetwork
 from neural_style.transfer.divergence import DivergenceError
 from neural_style.transfer.multiscale import stylize_multiscale

@@ -1,4 +1,4 @@
-"""Out of memory: how to tell, and which size would fit."""
+"""Out of memory: which size would fit."""
 
 import math
 
@@ -8,22 +8,8 @@ from neural_style.command.arguments import Arguments
 from neural_style.memory import limits
 from neural_style.planning.planner import Plan
 
-# PyTorch, oneDNN, and Python where there is no memory for the exception either.
-ERRORS = (
-    "can't allocate memory",
-    'could not create a memory object',
-    'could not create a primitive',
-    'error return without exception set',
-)
 # A suggested size has at most this share of the pixels that did not fit.
 SUGGESTED_SHARE = 0.64
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether Python, the CPU allocator of PyTorch, oneDNN or a GPU ran out of memory."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        text in str(error) for text in ERRORS
-    )
 
 
 def out_of_memory_message(

@@ -14,7 +14,6 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.batch import batch_jobs, is_batch, run_batch
 from neural_style.command.clips import check_scenes, is_clip
 from neural_style.command.input_files import locate_inputs
-from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.parsing import parse_arguments
 from neural_style.command.preview_server import preview_page
 from neural_style.command.report import DryRun
@@ -37,6 +36,7 @@ from neural_style.distributed import (
     is_first_to_say,
     launch,
 )
+from neural_style.memory.exhaustion import is_out_of_memory
 from neural_style.memory.heap import configure_malloc
 from neural_style.modes import default_modes
 from neural_style.network.devices import check_shared, parse_gpus

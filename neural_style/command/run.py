@@ -20,7 +20,6 @@ from neural_style.command.fast_checks import check_fast
 from neural_style.command.images import InputImages, read_images
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.networks import load_network
-from neural_style.command.out_of_memory import is_out_of_memory
 from neural_style.command.pipes import connected_pipes
 from neural_style.command.region_files import describe_regions
 from neural_style.command.remarks import make_remarks
@@ -31,6 +30,7 @@ from neural_style.command.schedule import make_schedule
 from neural_style.command.signals import Interrupted, Interruption
 from neural_style.command.terminal import progress_bar, warn
 from neural_style.distributed import SINGLE_PROCESS, World
+from neural_style.memory.exhaustion import is_out_of_memory
 from neural_style.memory.limits import free_memory, parse_memory
 from neural_style.network.devices import check_distinct, choose_devices, gpu_of_rank, parse_gpus
 from neural_style.torch7.cmdline import split, tonumber
