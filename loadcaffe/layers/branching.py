@@ -23,7 +23,10 @@ class Concat(nn.Module):
         self.axis = axis
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        axis = self.axis % inputs[0].dim()
+        axis, axes = self.axis, inputs[0].dim()
+        if not -axes <= axis < axes:
+            raise ValueError(f'there is no axis {axis} to join inputs of {axes} axes along')
+        axis %= axes
         if len({(*input.shape[:axis], *input.shape[axis + 1 :]) for input in inputs}) > 1:
             raise ValueError(different_shapes(inputs))
         return torch.cat(inputs, axis)

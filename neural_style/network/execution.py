@@ -13,7 +13,7 @@ from neural_style.kernels.pooling import max_pool_with_relu_backward
 from neural_style.losses.base import FeatureLoss
 from neural_style.losses.passes import SKIP, LossPass
 from neural_style.network.fusion import fused_length
-from neural_style.network.layers import check_fit, does_not_fit
+from neural_style.network.layers import call_layer, check_fit
 from neural_style.torch7.convolution import convolve
 
 
@@ -81,10 +81,7 @@ class LayerRunner:
         if options.frozen and layer.state_dict():
             # in full precision, like its weights
             features, inputs = features.float(), tuple(tensor.float() for tensor in inputs)
-        try:
-            return layer(features, *inputs)
-        except ValueError as error:
-            raise does_not_fit(layer, str(error)) from error
+        return call_layer(layer, features, *inputs)
 
     def _frozen_convolution(self, layer: nn.Conv2d, dtype: torch.dtype) -> FrozenConvolution:
         if (layer, dtype) not in self._frozen:

@@ -1,9 +1,13 @@
 """What the layers of a CNN are to the loss network: names, channels, poolings, sizes that fit."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from torch import Tensor, nn
 
 from loadcaffe.layers.pooling import Pooling
 from neural_style.errors import SettingError
+from neural_style.memory.exhaustion import is_out_of_memory
 from neural_style.network.windows import layer_windows
 
 
@@ -34,19 +38,34 @@ def average_pooling(layer: nn.MaxPool2d | Pooling, name: str, keep_size: bool) -
     return nn.AvgPool2d(layer.kernel_size, layer.stride)
 
 
-def does_not_fit(layer: nn.Module, problem: str) -> SettingError:
-    """Return the error of a layer that cannot take the features of an image."""
+def call_layer(layer: nn.Module, *inputs: Tensor) -> Any:
+    """Run a layer; raises ValueError, naming it, where it cannot take its inputs."""
+    try:
+        return layer(*inputs)
+    except (ValueError, IndexError) as error:
+        raise does_not_fit(layer, inputs, str(error)) from error
+    except RuntimeError as error:
+        # 'CUDA error', 'CUDNN_STATUS' ... are of the device
+        if type(error) is not RuntimeError or is_out_of_memory(error) or 'CU' in str(error):
+            raise
+        raise does_not_fit(layer, inputs, str(error)) from error
+
+
+def does_not_fit(layer: nn.Module, inputs: Sequence[Tensor], problem: str) -> ValueError:
+    """Return the error of a layer that cannot take its inputs."""
     name = getattr(layer, 'name', type(layer).__name__)
-    return SettingError(
-        'image_size',
-        f'layer {name!r} cannot take the features of an image of this size ({problem}): use'
-        ' images of the size that the network was made for, or name only layers before it in'
-        ' `content_layers` and `style_layers`',
+    shapes = ' and '.join(' x '.join(map(str, tensor.shape)) for tensor in inputs)
+    return ValueError(
+        f'layer {name!r} cannot take features of {shapes} ({problem}): give images of the size that'
+        ' the network was made for and the weights that belong to it, or name only layers before'
+        ' it in `content_layers` and `style_layers`'
     )
 
 
 def check_fit(layer: nn.Module, features: Tensor) -> None:
-    """Raise SettingError where an image's features are of a size that a layer cannot take."""
+    """Raise ValueError where an image's features are of a size that a layer cannot take."""
+    if isinstance(layer, nn.Conv2d) and features.shape[1] != layer.in_channels:
+        raise does_not_fit(layer, [features], f'it takes {layer.in_channels} channels')
     if isinstance(layer, nn.Linear):
         size = features.flatten(1).shape[1]
         if size != layer.in_features:

@@ -7,7 +7,6 @@ from loss_networks import branched_cnn, network_with_branches
 from loadcaffe.graph import Graph
 from loadcaffe.layers.branching import Eltwise
 from neural_style import evaluate
-from neural_style.errors import SettingError
 
 
 def features_of(cnn, image, names):
@@ -63,5 +62,5 @@ def test_layer_that_cannot_join_its_inputs_is_named():
         content_layers=['join'],
         style_layers=['conv1'],
     )
-    with pytest.raises(SettingError, match=r"`image_size`: layer 'join' cannot take .* combined"):
+    with pytest.raises(ValueError, match=r"layer 'join' cannot take features of .* combined"):
         net.capture_content(torch.zeros(3, 9, 8))

@@ -9,6 +9,7 @@ from loss_networks import network
 from torch import nn
 
 import loadcaffe
+from loadcaffe.layers.normalization import BatchNorm, Scale
 from neural_style.errors import SettingError
 from neural_style.network.layers import output_channels
 
@@ -53,6 +54,24 @@ def test_fully_connected_layer_refuses_the_wrong_size_by_name(data):
     net = network(cnn, content_layers=['fc7'])
     with pytest.raises(SettingError, match="'fc6' takes 3136 values"):
         net.capture_content(torch.zeros(3, 64, 64))
+
+
+@pytest.mark.parametrize(
+    ('layer', 'problem'),
+    [
+        (nn.Conv2d(1, 4, 3), 'it takes 1 channels'),
+        (nn.Conv2d(5, 4, 3), 'it takes 5 channels'),
+        (nn.PReLU(5), 'parameter numbers = 5'),
+        (BatchNorm(torch.zeros(5), torch.ones(5), 1e-5), '3 elements not 5'),
+        (Scale(1, torch.ones(5), None), 'must match the size of tensor b'),
+    ],
+)
+def test_layer_with_the_weights_of_another_network_is_named(layer, problem):
+    layer.name = 'odd'
+    cnn = nn.Sequential(layer, nn.ReLU())
+    net = network(cnn, content_layers=['odd'], style_layers=['odd'])
+    with pytest.raises(ValueError, match=rf"layer 'odd' cannot take .*{problem}"):
+        net.capture_content(torch.zeros(3, 24, 24))
 
 
 @pytest.mark.parametrize(

@@ -31,3 +31,10 @@ def test_inputs_of_different_sizes_are_not_combined(tmp_path, layer_type):
     )
     with pytest.raises(ValueError, match='1 x 6 x 4 x 4 and 1 x 6 x 2 x 2 cannot be combined'):
         network(X[:1, :, :4, :4])
+
+
+@pytest.mark.parametrize('axis', [4, -5])
+def test_concat_refuses_an_axis_that_its_inputs_lack(tmp_path, axis):
+    network = load_net(tmp_path, step('Concat', 'data data', 'both', concat_param={'axis': axis}))
+    with pytest.raises(ValueError, match=f'no axis {axis} to join'):
+        network(X)
