@@ -89,10 +89,9 @@ def stylize_multiscale(
 
     multiscale: the sizes, as scales reads them.  The images have the full size; for the runs before
     the last they are scaled down, the style images by the same factor.  num_iterations is that of
-    the last run; one with a quarter of the pixels gets twice as many, which cost as much as half
-    of it.  content_detail: whether an enlarged picture gets the fine detail of the content image;
-    it gets none without content losses.  Hooks and callback see all runs; a Checkpoint knows its
-    scale.  Small images are not rounded as Torch7 does, which has nothing of the kind.
+    the last run; one with a quarter of the pixels gets twice as many, at half the cost.  Hooks and
+    callback see all runs; a Checkpoint knows its scale.  Nothing is rounded as in Torch7.
+    content_detail: whether content losses give an enlarged picture the content's fine detail.
     """
     session = session or Session()
     settings, pictures = make_settings(settings, keywords)
@@ -104,9 +103,8 @@ def stylize_multiscale(
     counts = iterations(sizes, settings.num_iterations)
     if len(sizes) > 1 and settings.lbfgs_max_step == 0:
         settings = replace(settings, lbfgs_max_step=SAFE_MAX_STEP)
-    start = None
-    if settings.init == 'image' and init_image is not None:
-        start = as_image('init_image', init_image, UNCLAMPED)
+    has_start = settings.init == 'image' and init_image is not None
+    start = as_image('init_image', init_image, UNCLAMPED) if has_start else None
     coarser: Tensor | None = None
     first = 0 if session.resume_from is None else session.resume_from.scale
     for scale in range(first, len(sizes)):
