@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.images import InputImages
@@ -32,14 +33,24 @@ def paint_at_once(
         height, width = output.size
         peak = format_bytes(predicted_bytes(height, width))
         raise DryRun(f'{width} x {height} in one pass of the fast network; predicted peak {peak}')
-    painter = quiet_painter(device)
-    style = blended_style(painter, images, weights)
-    painted = painter.paint(images.content, style, arguments.fast_strength)
+    painted = painted_at_once(arguments, images, weights, device)
     path = arguments.output_image
     replaced = os.path.exists(path)
     complete = arguments.num_iterations  # what the recipe of a complete picture says
-    save_final(path, output.picture_writer(complete, output.recolored(painted.double())))
+    save_final(path, output.picture_writer(complete, output.recolored(painted)))
     return FinalPicture(path, replaced) if arguments.picture_stream is None else None
+
+
+def painted_at_once(
+    arguments: Arguments,
+    images: InputImages,
+    weights: Sequence[float] | None,
+    device: torch.device,
+) -> Tensor:
+    """Return the content in the style of the style images: (3, H, W), RGB, float64."""
+    painter = quiet_painter(device)
+    style = blended_style(painter, images, weights)
+    return painter.paint(images.content, style, arguments.fast_strength).double()
 
 
 def quiet_painter(device: torch.device) -> Painter:

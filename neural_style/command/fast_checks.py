@@ -3,6 +3,7 @@
 import math
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.paths import split_paths
 from neural_style.command.saved_styles import has_saved_style
 
 # The flags that say something to the network that paints at once, and to what is around it.
@@ -21,6 +22,8 @@ def check_fast(arguments: Arguments) -> None:
     strength = arguments.fast_strength
     if not (isinstance(strength, int | float) and 0 <= strength <= 1 and math.isfinite(strength)):
         raise ValueError(f'-fast_strength {strength}: give a number from 0 to 1')
+    if arguments.init == 'fast' and not arguments.fast:
+        check_start(arguments)
     if not arguments.fast:
         return
     for name in sorted(arguments.explicit - HEEDED):
@@ -43,4 +46,13 @@ def check_fast(arguments: Arguments) -> None:
         raise ValueError(
             f'-style_image {arguments.style_image}: a saved style holds targets of losses, which'
             ' -fast has none of; name the picture'
+        )
+
+
+def check_start(arguments: Arguments) -> None:
+    """Refuse to start from a picture painted at once in a style that is not given as pictures."""
+    if has_saved_style(arguments) or not split_paths(arguments.style_image):
+        raise ValueError(
+            f'-init fast: needs a picture in -style_image, and not {arguments.style_image!r};'
+            ' choose image or random'
         )

@@ -13,4 +13,7 @@ def describe_fast(cmd: FlagTable) -> None:
         ' describes it.'
     )
     cmd.option('-fast_strength', 1.0, '0 to 1: how much of the style -fast gives')
-    cmd.describe('How much of the style `-fast` gives the picture, from 0, hardly any, to 1.')
+    cmd.describe(
+        'How much of the style `-fast`, or `-init fast`, gives the picture, from 0, hardly any, to'
+        ' 1.'
+    )

@@ -55,8 +55,8 @@ def command_line() -> FlagTable:
     cmd.describe("Divide each loss's gradient by its L1 norm.")
     cmd.option('-init', 'random', 'random|image')
     cmd.describe(
-        'Start from noise (`random`) or from an image (`image`); `docs/video.md` has the values for'
-        ' videos.'
+        'Start from noise (`random`), from an image (`image`), or from the picture that `-fast`'
+        ' paints (`fast`); `docs/video.md` has the values for videos.'
     )
     cmd.option('-init_image', '')
     cmd.describe('Image to start from with `-init image`; empty takes the content image.')

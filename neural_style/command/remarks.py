@@ -71,19 +71,30 @@ def optimizer_rules() -> list[Rule]:
 
 def fast_rules() -> list[Rule]:
     """Return the rules of painting at once."""
-    return [('fast_strength', lambda a: not a.fast, 'without -fast; add it')]
+    no_fast = 'without -fast and -init fast; add one of them'
+    return [('fast_strength', lambda a: not (a.fast or a.init == 'fast'), no_fast)]
 
 
 def image_rules() -> list[Rule]:
     """Return the rules of the images that go in and out."""
     jpeg = ('.jpg', '.jpeg')
     return [
-        (
-            'init_image',
-            lambda a: a.init_image != '' and a.init == 'random',
-            'with -init random; add -init image',
+        *(
+            (
+                'init_image',
+                lambda a, value=value: a.init_image != '' and a.init == value,
+                f'with -init {value}; add -init image',
+            )
+            for value in ('random', 'fast')
         ),
-        ('noise_scale', lambda a: a.init == 'image', 'with -init image; add -init random'),
+        *(
+            (
+                'noise_scale',
+                lambda a, value=value: a.init == value,
+                f'with -init {value}; add -init random',
+            )
+            for value in ('image', 'fast')
+        ),
         (
             'style_tint',
             lambda a: a.style_tint == 1 and a.original_colors == 1,
@@ -260,7 +271,8 @@ def uses_styles(arguments: Arguments) -> bool:
 def uses_content(arguments: Arguments) -> bool:
     """Tell whether the content image, recoloured or not, has an influence on the picture."""
     is_compared = arguments.content_weight != 0 and split(arguments.content_layers)
-    is_start = arguments.init == 'image' and arguments.init_image == ''
+    is_image = arguments.init == 'image' and arguments.init_image == ''
+    is_start = is_image or arguments.init == 'fast'
     return bool(is_compared or is_start or arguments.paper_mask == 'auto')
 
 

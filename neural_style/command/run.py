@@ -15,7 +15,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.checkpoint import check_inputs, resume
 from neural_style.command.checks import check_arguments
 from neural_style.command.claims import claimed_files
-from neural_style.command.fast import paint_at_once
+from neural_style.command.fast import paint_at_once, painted_at_once
 from neural_style.command.fast_checks import check_fast
 from neural_style.command.images import InputImages, read_images
 from neural_style.command.input_files import InputChecksums
@@ -225,13 +225,23 @@ def stylize_settings(
     settings = {field.name: getattr(arguments, field.name) for field in fields(Settings)}
     return settings | {
         'style_blend_weights': blend_weights(arguments),
-        'init_image': images.init,
+        **start(arguments, images, devices[0]),
         'paper_mask': images.mask,
         'pooling': 'avg' if arguments.pooling == 'avg' else 'max',  # as in the original
         **images.regions,
         'backend': arguments.backend if devices[0].type != 'cpu' else 'nn',
         'devices': devices,
     }
+
+
+def start(arguments: Arguments, images: InputImages, device: torch.device) -> dict[str, Any]:
+    """Return the keywords of stylize that say where it starts."""
+    if arguments.init != 'fast':
+        return {'init_image': images.init}
+    if arguments.dry_run or arguments.resume != '':  # what is painted is not looked at
+        return {'init': 'image', 'init_image': None}
+    painted = painted_at_once(arguments, images, blend_weights(arguments), device)
+    return {'init': 'image', 'init_image': painted.to(images.content)}
 
 
 def blend_weights(arguments: Arguments) -> list[float] | None:

@@ -97,7 +97,9 @@ def test_flags_that_mean_nothing_are_refused(fast, capsys, flags, message):
 
 def test_strength_without_fast_is_remarked_on(small_command, capsys):
     assert small_command('-fast_strength', 0.5) == 0
-    assert '-fast_strength 0.5: has no effect without -fast; add it' in capsys.readouterr().err
+    assert (
+        '-fast_strength 0.5: has no effect without -fast and -init fast' in capsys.readouterr().err
+    )
 
 
 def test_frames_are_painted_at_once(fast, numbered, capsys):
@@ -136,3 +138,16 @@ def test_stopped_video_is_continued_to_the_same_frames(fast, numbered, monkeypat
     assert main(['-resume', 'out_%d.frames']) == 0
     for number, picture in zip((1, 2, 3), expected, strict=True):
         assert np.array_equal(pixels(f'out_{number}.png'), picture)
+
+
+def test_run_starts_from_the_picture_painted_at_once(traced_command, fast):
+    status, keywords = traced_command('-init', 'fast')
+    assert status == 0 and keywords['init'] == 'image'
+    assert fast() == 0
+    start = keywords['init_image'].permute(1, 2, 0).numpy() * 255
+    assert np.abs(start - pixels('out.png')).max() <= 1
+
+
+def test_start_without_a_picture_of_the_style_is_refused(small_command, capsys):
+    assert small_command('-init', 'fast', '-style_image', 's.safetensors') == 1
+    assert "-init fast: needs a picture in -style_image, and not 's.saf" in capsys.readouterr().err

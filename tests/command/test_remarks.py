@@ -10,6 +10,8 @@ from neural_style.distributed import SINGLE_PROCESS
 
 VAIN = [
     ('-init_image a.jpg', 'add -init image'),
+    ('-init_image a.jpg -init fast', 'with -init fast; add -init image'),
+    ('-fast_strength 0.5', 'without -fast and -init fast; add one of them'),
     ('-learning_rate 1', 'add -optimizer adam'),
     *((f'-{name} -resume c', 'omit it, or -resume') for name in ('seed 1', 'noise_scale 2')),
     ('-init image -resume c', 'omit it, or -resume'),
