@@ -1,4 +1,4 @@
-"""Charts with logarithmic axes."""
+"""Charts with a logarithmic vertical axis."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 Points = Sequence[tuple[float, float]]
 
 
-def save_chart(path: Path, *panels: tuple[str, str, Mapping[str, Points]]) -> None:
+def save_chart(
+    path: Path, *panels: tuple[str, str, Mapping[str, Points]], x_scale: str = 'log'
+) -> None:
     """Write panels side by side: (label of x, label of y, lines by name).  Needs matplotlib.
 
     Legends are above their panels, since a long one would hide the lines; axes with few numbers
@@ -22,16 +24,21 @@ def save_chart(path: Path, *panels: tuple[str, str, Mapping[str, Points]]) -> No
     for panel, (x_label, y_label, lines) in zip(
         [axes] if len(panels) == 1 else axes, panels, strict=True
     ):
-        for name, points in lines.items():
+        for number, (name, points) in enumerate(lines.items()):
             if points:
                 marker = 'o' if len(points) < 20 else None
-                panel.plot(*zip(*points, strict=True), marker=marker, label=name)
-        panel.set(xscale='log', yscale='log', xlabel=x_label, ylabel=y_label)
+                style = {'marker': marker, 'color': f'C{number}', 'label': name}
+                panel.plot(*zip(*points, strict=True), **style)
+        panel.set(xscale=x_scale, yscale='log', xlabel=x_label, ylabel=y_label)
         xs = sorted({x for points in lines.values() for x, _ in points})
-        if 0 < len(xs) < 8:
+        if x_scale == 'log' and 0 < len(xs) < 8:
             panel.set_xticks(xs, [f'{x:.3g}' for x in xs])
             panel.xaxis.set_minor_locator(ticker.NullLocator())
             panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter(ticker.FormatStrFormatter('%g'))
+            panel.yaxis.set_minor_formatter(ticker.NullFormatter())
+        if x_scale == 'linear':
+            panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))
             panel.yaxis.set_major_formatter(ticker.FormatStrFormatter('%g'))
             panel.yaxis.set_minor_formatter(ticker.NullFormatter())
         panel.grid(alpha=0.3, which='both')

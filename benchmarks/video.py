@@ -59,7 +59,7 @@ STYLE = Path(__file__).resolve().parents[1] / 'examples' / 'inputs' / 'swirls.jp
 PASSES = 4
 RATE = 8  # frames per second of a clip
 METHODS = {
-    'single': ['-init', 'image,image', '-temporal_weight', '0'],
+    'single': ['-temporal_weight', '0'],
     'start': ['-temporal_weight', '0'],
     'short': [],
     'long': ['-flow_relative_indices', '1,2,4'],
@@ -126,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
         pictures = [(Fraction(time, RATE), to_bytes(row)) for time, row in enumerate(rows)]
         write_animation(str(args.clip), pictures, Fraction(RATE), quality=80)
     if args.plot:
-        save_chart(args.plot, *panels)
+        save_chart(args.plot, *panels, x_scale='linear')
     return 0
 
 
@@ -161,6 +161,9 @@ def runs(args: Namespace) -> Iterator[tuple[str, str, list[str]]]:
                 first = later if method in ('single', 'passes') else args.evaluations
                 number = str(first) if method == 'passes' else f'{max(first, later)},{later}'
                 flags = [*args.flags, '-num_iterations', number, *METHODS[method]]
+                if method == 'single':
+                    start = 'image' if '-preset' in flags else 'random'
+                    flags += ['-init', f'{start},{start}']
                 flags += ['-temporal_weight', str(weight)] if is_temporal else []
                 for layer_flag, value in layers(args).items():
                     flags += [f'-{layer_flag}', value]

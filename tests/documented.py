@@ -131,7 +131,10 @@ SHORTER = {
     'benchmarks.precision': '--size 32 --evaluations 2 --seeds 1 --precision fp32',
     'benchmarks.time_to_picture': '--size 48 --goals 1 --runs "-init image -num_iterations 1"',
     'benchmarks.load': '--runs 1',
-    'benchmarks.video': '--size 32 --evaluations 3 --frames 2 --sequences pan --methods long',
+    'benchmarks.video': (
+        '--size 32 --evaluations 3 --later 1 --frames 2 --sequences pan --methods long'
+    ),
+    'benchmarks.video_cost': '--size 32 --evaluations 4',
     'tools.small_vgg16': '--crops 4 --side 48 --positions 300 --threads 1',
     'tools.fast_painter': '--steps 1 --side 32 --drawings 2 --threads 1',
     'tools.judge_network': '--size 48 --evaluations 1 --weights 20',
@@ -144,7 +147,7 @@ SHORTER = {
     'tests/stress/hostile_files.py': 'nested_lists',
 }
 # What is not here: another's program, matplotlib, a GPU.
-LEFT_OUT = {'--neural-style-pt': 2, '--plot': 2, '--gpu': 2, '--tf32': 1}
+LEFT_OUT = {'--neural-style-pt': 2, '--plot': 2, '--judge': 2, '--gpu': 2, '--tf32': 1}
 
 
 def run_program(words):
