@@ -1,5 +1,6 @@
 """The controls of the page: pictures, presets, four sliders, regions, and every other flag."""
 
+import functools
 import os
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ import gradio as gr
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.flag_table import Flag
-from neural_style.web import choices, regions
+from neural_style.web import choices, regions, uploads
 from neural_style.web.actions import CHOSEN, Request
 from neural_style.web.choices import CAPTIONS, MIDDLE, PICTURES, Choices
 from neural_style.web.job import Job
@@ -80,16 +81,21 @@ def make_controls(arguments: Arguments) -> Controls:
         with gr.Tab('Simple'):
             make_simple(controls, arguments)
         with gr.Tab('Regions'):
-            make_regions(controls)
+            make_regions(controls, arguments)
         with gr.Tab('All settings'):
             make_advanced(controls)
     return controls
 
 
+def kept_path(payload: Any) -> str | None:
+    """Return the path of an uploaded picture unread: uploads.check says what is no picture."""
+    return None if payload is None else payload.path
+
+
 def picture_column(label: str, names: tuple[str, ...], elem_id: str) -> Any:
     """Make the place for a picture, with examples under it."""
     with gr.Column(min_width=150):
-        picture = gr.Image(
+        picture: Any = gr.Image(
             type='filepath',
             image_mode=None,
             label=label,
@@ -99,6 +105,7 @@ def picture_column(label: str, names: tuple[str, ...], elem_id: str) -> Any:
             buttons=[],
             placeholder='Drop, paste, or click',
         )
+        picture.preprocess = kept_path
         paths = [str(PICTURES / f'{name}.jpg') for name in names]
         examples = gr.Gallery(
             paths,
@@ -198,15 +205,15 @@ def make_sliders(controls: Controls, arguments: Arguments) -> None:
     }
 
 
-def make_regions(controls: Controls) -> None:
+def make_regions(controls: Controls, arguments: Arguments) -> None:
     """Make the editors in which regions are drawn with the brush."""
     gr.Markdown(
         'Paint over parts of the photograph, and with the same colour over the part of the style'
         ' that they shall take. Draw nothing on the style to use all of it.'
     )
     with gr.Row():
-        controls.content_strokes = region_editor('Regions of the photograph', 'ns-content-regions')
-        controls.style_strokes = region_editor('Regions of the style', 'ns-style-regions')
+        controls.content_strokes = region_editor('Photograph', 'ns-content-regions')
+        controls.style_strokes = region_editor('Style', 'ns-style-regions')
     controls.simple['keeps_rest'] = gr.Checkbox(
         False, label='Leave what is not painted over as it is', elem_id='ns-rest'
     )
@@ -215,12 +222,29 @@ def make_regions(controls: Controls) -> None:
         (controls.style, controls.style_strokes),
     ):
         picture.change(
-            lambda path: path,
+            functools.partial(checked, int(arguments.max_upload) << 20),
             picture,
             editor,
             show_progress='hidden',
             api_visibility='private',
         )
+
+
+def checked(max_bytes: int, path: str | None) -> str | None:
+    """Return the path of a picture for its editor; say at once if it is none."""
+    if path is not None:
+        try:
+            uploads.check(path, max_bytes)
+        except ValueError as error:
+            raise refusal(error) from None
+    return path
+
+
+def refusal(error: ValueError) -> gr.Error:
+    """Return an error for the page."""
+    text = str(error)
+    title = 'That does not work'
+    return gr.Error(text[:1].upper() + text[1:] + '.', title=title, print_exception=False)
 
 
 def region_editor(label: str, elem_id: str) -> Any:

@@ -28,7 +28,7 @@ POLICY = (
 HEADERS = {
     'content-security-policy': POLICY,
     'cross-origin-resource-policy': 'same-origin',
-    'referrer-policy': 'no-referrer',
+    'referrer-policy': 'same-origin',  # with none, the form of the password would have no origin
     'x-content-type-options': 'nosniff',
     'permissions-policy': 'camera=(self), microphone=(), geolocation=()',
 }

@@ -8,7 +8,7 @@ import gradio as gr
 
 from neural_style.command.arguments import Arguments
 from neural_style.web.actions import Actions
-from neural_style.web.controls import Controls, make_controls
+from neural_style.web.controls import Controls, make_controls, refusal
 from neural_style.web.gallery import gallery, recipe
 from neural_style.web.job import PICTURE, Job
 from neural_style.web.queue import PaintingQueue
@@ -165,8 +165,7 @@ def guarded(action: Any) -> Any:
     try:
         return shown_job(action())
     except ValueError as error:
-        text = str(error)
-        raise gr.Error(text[:1].upper() + text[1:] + '.', title='', print_exception=False) from None
+        raise refusal(error) from None
 
 
 def connect_gallery(
