@@ -136,7 +136,7 @@ SHORTER = {
     ),
     'benchmarks.video_cost': '--size 32 --evaluations 4',
     'tools.small_vgg16': '--crops 4 --side 48 --positions 300 --threads 1',
-    'tools.fast_painter': '--steps 1 --side 32 --drawings 2 --threads 1',
+    'tools.fast_painter': '--steps 1 --side 32 --drawings 2 --basis-pairs 1 --threads 1',
     'tools.judge_network': '--size 48 --evaluations 1 --weights 20',
     'tools.judge_statistics': '--size 48 --seconds 0.1',
     'tools.judge_presets': '--size 48 --evaluations 2',

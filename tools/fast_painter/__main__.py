@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     styles = Styles(files_in(args.paintings, args.without), args.drawings)
     log.info('%d photographs, %d styles', len(photos), len(styles))
     checkpoint = args.output / 'checkpoint.pt'
-    training = begin(cnn, photos, styles, checkpoint)
+    training = begin(cnn, photos, styles, checkpoint, args.basis_pairs)
     if checkpoint.exists():
         training.load(checkpoint)
         if (args.output / 'styles.pt').exists():
@@ -56,21 +57,23 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def begin(cnn: nn.Sequential, photos: list[Path], styles: Styles, checkpoint: Path) -> Training:
+def begin(
+    cnn: nn.Sequential, photos: list[Path], styles: Styles, checkpoint: Path, pairs: int
+) -> Training:
     """Return a training that has not begun, with the basis of the checkpoint if there is one."""
     if checkpoint.exists():
         basis, deviations = torch.load(checkpoint, weights_only=True)['basis'], None
     else:
-        basis, deviations = principal_directions(cnn, basis_pictures(photos, styles))
+        basis, deviations = principal_directions(cnn, basis_pictures(photos, styles, pairs))
     encoder = Encoder(cnn, basis).requires_grad_(False).eval()
     decoder = Decoder(deviations).to(memory_format=torch.channels_last)
     return Training(encoder, decoder, Photographs(photos), styles)
 
 
-def basis_pictures(photos: list[Path], styles: Styles):
-    """Yield 120 preprocessed pictures, half of them photographs."""
+def basis_pictures(photos: list[Path], styles: Styles, pairs: int) -> Iterator[Tensor]:
+    """Yield photographs and styles, preprocessed, in turns."""
     rng = np.random.default_rng(0)
-    for _ in range(60):
+    for _ in range(pairs):
         photo = np.asarray(opened(photos[rng.integers(len(photos))], 256))
         for image in (as_tensor(photo), styles[int(rng.integers(len(styles)))]):
             yield preprocessed(image[None]).contiguous(memory_format=torch.channels_last)
@@ -119,6 +122,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--drawings', type=int, default=80, help='drawn pictures among the styles')
     parser.add_argument('--sample-contents', type=Path, nargs='*', default=[])
     parser.add_argument('--sample-styles', type=Path, nargs='*', default=[])
+    parser.add_argument('--basis-pairs', type=int, default=60, help='of photograph and style')
     parser.add_argument('--steps', type=int, default=20000)
     parser.add_argument('--rebuild-steps', type=int, default=500)
     parser.add_argument('--batch', type=int, default=2)
