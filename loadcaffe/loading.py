@@ -1,7 +1,9 @@
 """load(): a Caffe network as a torch.nn.Sequential. Source: loadcaffe.lua, loadcaffe.cpp."""
 
+import contextlib
+import gc
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from torch import nn
@@ -41,9 +43,22 @@ def load(
 
     Raises CaffeFormatError, and OSError for files that cannot be opened.
     """
-    network = build(read_choice(proto_file, model_file, net, layers), layers)
+    with _collection_paused():
+        network = build(read_choice(proto_file, model_file, net, layers), layers)
     _log_weights(network)
     return network
+
+
+@contextlib.contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Search for no garbage among thousands of layers that stay: a sixth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def read_choice(

@@ -15,7 +15,7 @@ from loadcaffe.formats.schema import CaffeFormatError, as_str
 from loadcaffe.formats.upgrade import from_v0, from_v1, merge_padding
 
 # ResNet-1001, the deepest known network, has 4,330 layers and 5,995 blobs; more would take seconds.
-MAX_LAYERS, MAX_BLOBS = 10_000, 6_500
+MAX_LAYERS, MAX_BLOBS = 10_000, 6_000
 
 PARAMETERS = {name for name, *_ in LAYER_PARAMETERS}
 # Type of a layer -> its own parameters, where the names differ.

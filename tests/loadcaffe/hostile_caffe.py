@@ -91,20 +91,20 @@ def convolutions():
 
 
 def convolutions_within_the_limit():
-    return chain('Convolution', 3_250, 2, convolution_param={'kernel_size': [1]})
+    return chain('Convolution', 3_000, 2, convolution_param={'kernel_size': [1]})
 
 
 def convolutions_without_bias():
     param = {'kernel_size': [1], 'bias_term': False}
-    return chain('Convolution', 6_500, 1, convolution_param=param)
+    return chain('Convolution', 6_000, 1, convolution_param=param)
 
 
 def batch_norms_within_the_limit():
-    return chain('BatchNorm', 2_166, 3)
+    return chain('BatchNorm', 2_000, 3)
 
 
 def scales_within_the_limit():
-    return chain('Scale', 6_500, 1)
+    return chain('Scale', 6_000, 1)
 
 
 def layers_within_the_limit():
@@ -112,7 +112,7 @@ def layers_within_the_limit():
 
 
 def inner_products():
-    return chain('InnerProduct', 3_250, 2)
+    return chain('InnerProduct', 3_000, 2)
 
 
 def layers_of_one_name():

@@ -60,7 +60,7 @@ def too_many_nodes_of_onnx():
 
 
 def convolutions_of_onnx():
-    return model(chain(b'Conv', 6_500, 'w', *WINDOW), tensor('w', (1, 1, 1, 1), 1, ONE))
+    return model(chain(b'Conv', 6_000, 'w', *WINDOW), tensor('w', (1, 1, 1, 1), 1, ONE))
 
 
 def batch_norms_of_onnx():
@@ -73,7 +73,7 @@ def large_half_floats_of_onnx():
 
 
 def tensors_of_onnx():
-    return model(chain(b'Relu', 1), *(tensor(f'w{i}', (1,), 1, ONE) for i in range(6_500)))
+    return model(chain(b'Relu', 1), *(tensor(f'w{i}', (1,), 1, ONE) for i in range(6_000)))
 
 
 def too_many_tensors_of_onnx():

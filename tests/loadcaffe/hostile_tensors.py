@@ -28,7 +28,7 @@ def tensors_of_one_storage_old():
 
 
 def tensors_in_pth():
-    return pickled({f'a{i}.weight': torch.zeros(1) for i in range(6_500)})
+    return pickled({f'a{i}.weight': torch.zeros(1) for i in range(6_000)})
 
 
 def too_many_tensors_in_pth():
@@ -102,7 +102,7 @@ def tensors_in_safetensors(count=199_000):
 
 
 def tensors_within_the_limit():
-    return tensors_in_safetensors(6_500)
+    return tensors_in_safetensors(6_000)
 
 
 def bytes_in_safetensors():
