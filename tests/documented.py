@@ -86,8 +86,8 @@ def run_web(words):
 
 
 def run_figure(words):
-    quick = [] if 'list' in words else ['-image_size', '24', '-num_iterations', '1', '-gpu', '-1']
-    assert paint_figure([*words[1:], *quick]) == 0
+    quick = '-image_size 24 -num_iterations 1 -multiscale 1 -gpu -1'.split()
+    assert paint_figure([*words[1:], *([] if 'list' in words else quick)]) == 0
 
 
 def run_loadcaffe(words):
