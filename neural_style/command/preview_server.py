@@ -1,7 +1,6 @@
 """The server of -preview: a page on this machine alone."""
 
 import contextlib
-import errno
 import importlib.resources
 import json
 import os
@@ -16,21 +15,22 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.local_pages import (
+    ADDRESS,
+    names_this_machine,
+    port_problem,
+    ssh_remark,
+)
 from neural_style.command.preview import Preview
 from neural_style.command.terminal import warn
 from neural_style.distributed import World
 
-ADDRESS = '127.0.0.1'
-HOSTS = (
-    ADDRESS,
-    'localhost',
-    '[::1]',
-)  # names under which a browser may ask; a tunnel's port is its own
 TEMPLATES = importlib.resources.files('neural_style.command') / 'templates'
 FILES = {
     '/': ('preview.html', 'text/html'),
     '/preview.css': ('preview.css', 'text/css'),
     '/preview.js': ('preview.js', 'text/javascript'),
+    '/losses.js': ('losses.js', 'text/javascript'),
 }
 HEADERS = {
     'Cache-Control': 'no-store',
@@ -82,19 +82,12 @@ def open_server(port: float, preview: Preview) -> 'PreviewServer':
     try:
         return PreviewServer(int(port), preview)
     except OSError as error:
-        reason = error.strerror
-        if error.errno == errno.EADDRINUSE:
-            reason = 'another program uses this port'
-        other = port + 1 if 1024 <= port < 65535 else 8080  # below, ports are the system's
-        raise ValueError(f'-preview {port}: {reason}; give another, such as {other}') from error
+        raise ValueError(f'-preview {port}: {port_problem(int(port), error)}') from error
 
 
 def address_remark(port: int) -> str:
     """Say where the page is, and how to see it from another machine."""
-    remark = f'the preview is at http://{ADDRESS}:{port}/'
-    if 'SSH_CONNECTION' in os.environ:
-        remark += f'; over ssh, add -L {port}:{ADDRESS}:{port} to the ssh command of your machine'
-    return remark
+    return f'the preview is at http://{ADDRESS}:{port}/{ssh_remark(port)}'
 
 
 def linger(preview: Preview) -> None:
@@ -191,9 +184,7 @@ class PreviewHandler(BaseHTTPRequestHandler):
 
     def _is_local(self) -> bool:
         """Refuse requests under another name: a site whose name leads here may not ask."""
-        host = self.headers.get('Host', '')
-        name = host if host.endswith(']') else host.rpartition(':')[0] or host
-        if name in HOSTS:
+        if names_this_machine(self.headers.get('Host', '')):
             return True
         self.close_connection = True
         self.send_error(HTTPStatus.FORBIDDEN, f'ask for http://{ADDRESS}')

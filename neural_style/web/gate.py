@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from neural_style.command.local_pages import names_this_machine
+
 TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-LOCAL_NAMES = ('127.0.0.1', 'localhost', '[::1]')
 COOKIE = 'neural_style_web'
 LOGIN_BYTES = 4096
 LOGIN_DELAY = 1.0  # seconds between two passwords, of all who try
@@ -69,8 +70,7 @@ class Gate:
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, bytes] | None:
         """Return status and text for a request that is refused whoever sends it."""
         host = headers.get('host', '')
-        name = host if host.endswith(']') else host.rpartition(':')[0] or host
-        if self.is_local and name not in LOCAL_NAMES:
+        if self.is_local and not names_this_machine(host):
             return 403, b'this page is for its own machine'
         if scope['method'] in ('GET', 'HEAD'):
             return None

@@ -17,6 +17,7 @@ from neural_style.web.theme import theme
 TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
 TICK = 1.0  # seconds between two looks at the state of a job
 ACTIVE = ('waiting', 'painting')
+SCRIPTS = ('losses.js', 'stage.js')  # in the order in which they run
 # What a click on a card of the gallery tells.
 GALLERY_SCRIPT = """
 element.addEventListener('click', (event) => {
@@ -28,7 +29,8 @@ element.addEventListener('click', (event) => {
 
 def looks() -> dict[str, Any]:
     """Return what gradio needs to know of theme, style sheet and script."""
-    head = '<link rel="icon" href="data:,"><script src="/web/stage.js" defer></script>'
+    scripts = ''.join(f'<script src="/web/{name}" defer></script>' for name in SCRIPTS)
+    head = f'<link rel="icon" href="data:,">{scripts}'
     return {'theme': theme(), 'css': (TEMPLATES / 'page.css').read_text('utf-8'), 'head': head}
 
 

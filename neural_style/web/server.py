@@ -1,6 +1,5 @@
 """The server: the page, what it asks for while a picture is painted, and the gate before both."""
 
-import errno
 import importlib.resources
 import os
 import re
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.local_pages import port_problem, ssh_remark
+from neural_style.command.preview_server import TEMPLATES as PREVIEW_TEMPLATES
 from neural_style.command.terminal import warn
 from neural_style.web import job as jobs
 from neural_style.web.flags import PROGRAM, is_local
@@ -18,7 +19,7 @@ from neural_style.web.job import BEFORE, LIVE, PICTURE, Job
 from neural_style.web.queue import PaintingQueue
 
 TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
-FILES = {'stage.js': 'text/javascript', 'page.css': 'text/css'}
+SCRIPTS = {'stage.js': TEMPLATES, 'losses.js': PREVIEW_TEMPLATES}
 PICTURES = {LIVE: 'image/jpeg', BEFORE: 'image/jpeg', PICTURE: 'image/png'}
 QUIET = {'GRADIO_ANALYTICS_ENABLED': 'False', 'HF_HUB_OFFLINE': '1', 'GRADIO_SSR_MODE': 'False'}
 EVENTS = 64  # of the page that may wait; each takes a moment, painting is not among them
@@ -54,10 +55,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno == errno.EADDRINUSE:
-            reason = 'another program uses this port'
-        raise ValueError(f'-port {port}: {reason}; give another, such as {port + 1}') from error
+        raise ValueError(f'-port {port}: {port_problem(port, error)}') from error
 
 
 def import_gradio() -> Any:
@@ -77,10 +75,7 @@ def address_remark(host: str, port: int) -> str:
     name = f'[{host}]' if ':' in host else host
     if host in ('0.0.0.0', '::'):
         name = 'ADDRESS-OF-THIS-MACHINE'
-    remark = f'the page is at http://{name}:{port}/'
-    if is_local(host) and 'SSH_CONNECTION' in os.environ:
-        remark += f'; over ssh, add -L {port}:127.0.0.1:{port} to the ssh command of your machine'
-    return remark
+    return f'the page is at http://{name}:{port}/' + (ssh_remark(port) if is_local(host) else '')
 
 
 def make_app(arguments: Arguments, queue: PaintingQueue) -> Gate:
@@ -115,9 +110,10 @@ def add_routes(app: Any, queue: PaintingQueue) -> None:
 
     @app.get('/web/{name}')
     def file(name: str) -> Any:
-        if name not in FILES:
+        if name not in SCRIPTS:
             return Response(status_code=404)
-        return Response((TEMPLATES / name).read_bytes(), media_type=FILES[name])
+        content = (SCRIPTS[name] / name).read_bytes()
+        return Response(content, media_type='text/javascript')
 
     @app.get('/job/{name}/state')
     def state(name: str) -> Any:

@@ -114,20 +114,22 @@ def test_picture_on_the_page_is_that_of_the_run(looked_at, port):
         assert shown.size == saved.size and difference.mean() < 8  # of a JPEG
 
 
+SCRIPTS = dict.fromkeys(('/preview.js', '/losses.js'), 'javascript')
+FILES = {'/': 'html', '/preview.css': 'css', **SCRIPTS}
+
+
 def test_page_and_its_files_are_served_without_any_other_site(looked_at, port):
     answers = {}
 
     def look():
-        for path in ('/', '/preview.css', '/preview.js', '/../setup.cfg', '/nothing'):
+        for path in (*FILES, '/../setup.cfg', '/nothing'):
             answers[path] = request(port, path)
 
     assert looked_at({1: look}) == 0
     kinds = {path: (status, kind) for path, (status, kind, _) in answers.items()}
-    assert kinds['/'] == (200, 'text/html; charset=utf-8')
-    assert kinds['/preview.css'] == (200, 'text/css; charset=utf-8')
-    assert kinds['/preview.js'] == (200, 'text/javascript; charset=utf-8')
     assert kinds['/../setup.cfg'][0] == kinds['/nothing'][0] == 404
-    for path in ('/', '/preview.css', '/preview.js'):
+    for path, file_type in FILES.items():
+        assert kinds[path] == (200, f'text/{file_type}; charset=utf-8')
         assert b'//' not in answers[path][2].replace(b'// ', b'')  # no address
 
 
