@@ -35,12 +35,10 @@ def height_width(
     else:
         value = getattr(param, name)
         values = [value] if isinstance(value, int) else list(value) or [default or 0]
-        if len(values) > 2:
-            problem = f'has {len(values)} numbers as {name}; it is 2-dimensional'
-            raise CaffeFormatError(f'layer {layer.name!r} {problem}')
+        check(len(values) <= 2, layer, f'has {len(values)} numbers as {name}; it is 2-dimensional')
         sizes = (values[0], values[-1])
-    if 0 in sizes and default != 0 or max(sizes) >= 1 << 31:
-        raise CaffeFormatError(f'layer {layer.name!r} has a {name} of (height, width) {sizes}')
+    possible = (default == 0 or 0 not in sizes) and max(sizes) < 1 << 31
+    check(possible, layer, f'has a {name} of (height, width) {sizes}')
     return sizes
 
 
