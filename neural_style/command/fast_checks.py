@@ -3,6 +3,7 @@
 import math
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.networks import NETWORK
 from neural_style.command.paths import split_paths
 from neural_style.command.saved_styles import has_saved_style
 
@@ -12,7 +13,7 @@ HEEDED = {
     *('image_size', 'style_scale', 'style_size_by', 'output_image', 'gpu', 'backend', 'seed'),
     *('original_colors', 'color', 'style_tint', 'dry_run', 'rerun', 'preset'),
     *('jpeg_quality', 'exif_orientation', 'icc_profile', 'keep_alpha'),
-    *('proto_file', 'model_file', 'resume'),
+    *(*NETWORK, 'resume'),
     *('start', 'end', 'every', 'frame_rate', 'video_crf'),
 }
 
@@ -35,7 +36,7 @@ def check_fast(arguments: Arguments) -> None:
             f'{text} means nothing to -fast, which paints in one pass of a network of its own;'
             ' omit one of them'
         )
-    for name in ('proto_file', 'model_file'):
+    for name in NETWORK:
         if name in arguments.typed and arguments.rerun == '':
             raise ValueError(f'-{name}: -fast has a network of its own; omit one of them')
     if arguments.color in ('luminance', 'match'):

@@ -21,6 +21,8 @@ STYLES = ('swirls', 'waves', 'ink_horse', 'qinglu')
 SIZE, STEPS = 384, 75
 HIGHEST_SLIDER_STEPS = 1000
 PRESET_SIZES = 512  # sliders start with no more than this
+# Options of events that show no progress and are no part of an interface for programs.
+UNSEEN: dict[str, Any] = {'show_progress': 'hidden', 'api_visibility': 'private'}
 SIMPLE = ('preset', 'strength', 'size', 'steps', 'keeps_colors', 'keeps_rest')
 
 
@@ -128,8 +130,7 @@ def picture_column(label: str, names: tuple[str, ...], elem_id: str) -> Any:
             choose,
             None,
             picture,
-            show_progress='hidden',
-            api_visibility='private',
+            **UNSEEN,
         )
     return picture
 
@@ -160,9 +161,7 @@ def make_simple(controls: Controls, arguments: Arguments) -> None:
         most = int(choices.preset_value(name, 'num_iterations'))
         return name, most, min(int(choices.preset_value(name, 'image_size')), PRESET_SIZES)
 
-    thumbs.select(
-        choose, None, [preset, steps, size], show_progress='hidden', api_visibility='private'
-    )
+    thumbs.select(choose, None, [preset, steps, size], **UNSEEN)
 
 
 def make_sliders(controls: Controls, arguments: Arguments) -> None:
@@ -225,8 +224,7 @@ def make_regions(controls: Controls, arguments: Arguments) -> None:
             functools.partial(checked, int(arguments.max_upload) << 20),
             picture,
             editor,
-            show_progress='hidden',
-            api_visibility='private',
+            **UNSEEN,
         )
 
 

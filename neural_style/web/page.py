@@ -8,7 +8,7 @@ import gradio as gr
 
 from neural_style.command.arguments import Arguments
 from neural_style.web.actions import Actions
-from neural_style.web.controls import Controls, make_controls, refusal
+from neural_style.web.controls import UNSEEN, Controls, make_controls, refusal
 from neural_style.web.gallery import gallery, recipe
 from neural_style.web.job import PICTURE, Job
 from neural_style.web.queue import PaintingQueue
@@ -62,8 +62,7 @@ def build_page(arguments: Arguments, queue: PaintingQueue) -> gr.Blocks:
                 lambda name, state: refreshed(actions, name, state),
                 [current, seen],
                 shown,
-                show_progress='hidden',
-                api_visibility='private',
+                **UNSEEN,
             )
     page.queue(default_concurrency_limit=8, max_size=64, api_open=False)
     return page
@@ -134,7 +133,6 @@ def connect_buttons(
     actions: Actions, controls: Controls, buttons: Buttons, current: Any, shown: list[Any]
 ) -> None:
     """Connect the buttons with what they do."""
-    options: dict[str, Any] = {'show_progress': 'hidden', 'api_visibility': 'private'}
 
     def paint(name: str | None, *values: Any) -> Any:
         return guarded(lambda: actions.paint(controls.request(values)))
@@ -152,14 +150,14 @@ def connect_buttons(
         return act
 
     inputs = [current, *controls.components()]
-    buttons.paint.click(paint, inputs, shown, **options)
-    buttons.change.click(change, inputs, shown, **options)
+    buttons.paint.click(paint, inputs, shown, **UNSEEN)
+    buttons.change.click(change, inputs, shown, **UNSEEN)
     for button, action in (
         (buttons.pause, lambda job: actions.end(job, 'pause')),
         (buttons.stop, lambda job: actions.end(job, 'stop')),
         (buttons.go_on, actions.go_on),
     ):
-        button.click(on_job(action), [current], shown, **options)
+        button.click(on_job(action), [current], shown, **UNSEEN)
 
 
 def guarded(action: Any) -> Any:
@@ -174,8 +172,7 @@ def connect_gallery(
     actions: Actions, controls: Controls, tabs: Any, gallery_tab: Any, results: Any
 ) -> None:
     """Fill the gallery when it is opened; connect its buttons."""
-    options: dict[str, Any] = {'show_progress': 'hidden', 'api_visibility': 'private'}
-    gallery_tab.select(lambda: gallery(actions.queue), None, results, **options)
+    gallery_tab.select(lambda: gallery(actions.queue), None, results, **UNSEEN)
 
     def again(event: gr.EventData) -> Any:
         job = actions.find(getattr(event, 'again', None))
@@ -183,4 +180,4 @@ def connect_gallery(
             return [gr.skip()] * (1 + len(controls.components()))
         return [gr.Tabs(selected='paint'), *controls.values_of(job)]
 
-    results.click(again, None, [tabs, *controls.components()], **options)
+    results.click(again, None, [tabs, *controls.components()], **UNSEEN)

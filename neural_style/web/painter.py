@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from neural_style.command.networks import locate_network
+from neural_style.command.networks import NETWORK, locate_network
 from neural_style.command.parsing import parse_arguments
 from neural_style.command.preview import Preview
 from neural_style.command.process import exit_status
@@ -30,7 +30,6 @@ from neural_style.web.job import BEFORE, LIVE, PICTURE, STATE, Job
 INTERVAL = 0.4  # seconds between two looks at the run
 NICENESS = 5  # the page answers first
 INTERRUPTED = 130
-NETWORK = ('proto_file', 'model_file')
 
 
 def main(folder: str) -> int:
