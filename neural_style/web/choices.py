@@ -1,10 +1,11 @@
 """What people choose on the page, as flags of the command."""
 
+import functools
 import importlib.resources
 import math
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,8 @@ from neural_style.command.flags import command_line
 from neural_style.command.input_files import INPUTS
 from neural_style.command.presets import preset_files, read_preset
 from neural_style.command.video_flags import VIDEO_FLAGS
+from neural_style.kernels.precision import PRECISIONS
+from neural_style.transfer.settings import CHOICES
 from neural_style.web.job import PICTURE
 
 PICTURES = importlib.resources.files('neural_style.web') / 'pictures'
@@ -107,6 +110,7 @@ def typed(name: str, value: Any) -> list[str]:
     return [f'-{name}', text]
 
 
+@functools.cache
 def shown_flags() -> dict[str, Flag]:
     """Return the flags of the advanced view by their names."""
     table = command_line().flags
@@ -117,24 +121,18 @@ def is_shown(name: str) -> bool:
     return name not in HIDDEN_FLAGS or name in SHOWN_INPUTS
 
 
+CHOICES_OF: Mapping[str, Sequence[str]] = {
+    **{name: values for name, values in CHOICES.items() if is_shown(name)},
+    'precision': (*PRECISIONS, 'auto'),
+    'style_size_by': ('side', 'width'),
+}
+
+
 def values_of(flag: Flag) -> list[str]:
     """Return the values that a flag can be chosen from; [] where it is typed."""
     if flag.name in SHOWN_INPUTS:
         return list(SHOWN_INPUTS[flag.name])
-    return list(CHOICES_OF.get(flag.name, ()))
-
-
-CHOICES_OF = {
-    'optimizer': ('lbfgs', 'adam'),
-    'pooling': ('max', 'avg'),
-    'precision': ('fp32', 'bf16', 'fp16', 'auto'),
-    'color': ('style', 'content', 'luminance', 'match'),
-    'color_transfer': ('mean', 'linear', 'cholesky', 'pca', 'histogram'),
-    'style_size_by': ('side', 'width'),
-    'padding': ('zero', 'reflect', 'replicate'),
-    'missing_layers': ('warn', 'error'),
-    'losses': ('neural_style', 'paper'),
-}
+    return [value for value in CHOICES_OF.get(flag.name, ()) if value != '']
 
 
 def presets() -> list[str]:
