@@ -1,17 +1,9 @@
 """Pictures, a network, and the float32 loss of a picture that was painted."""
 
-from pathlib import Path
-
 from torch import Tensor, nn
 
-import loadcaffe
 from benchmarks.measuring import ROOT
 from neural_style import Iterate, load, scale, stylize
-
-
-def load_network(model: Path) -> nn.Sequential:
-    """Load a caffemodel and the prototxt beside it."""
-    return loadcaffe.load(str(model.with_suffix('.prototxt')), str(model))
 
 
 def load_pair(content: str, style: str, size: int) -> tuple[Tensor, Tensor]:

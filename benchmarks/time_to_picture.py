@@ -28,7 +28,7 @@ from torch import Tensor
 from benchmarks.arguments import layers, new_parser
 from benchmarks.charts import new_row, new_table, save_chart
 from benchmarks.measuring import ROOT
-from benchmarks.painting import final_loss, load_network
+from benchmarks.painting import final_loss
 from neural_style import Iterate, load, scale
 from neural_style.command.arguments import Arguments
 from neural_style.command.networks import embedded_network
@@ -45,7 +45,8 @@ from neural_style.memory.heap import configure_malloc
 from neural_style.torch7 import image
 from neural_style.transfer.multiscale import stylize_multiscale
 from neural_style.transfer.session import Session
-from tools.judge_network import Judge
+from tools.judge_network import Judge, prototxt_of
+from tools.judge_network import load as load_network
 
 INPUTS = ROOT / 'examples' / 'inputs'
 PAIRS = ['harbour,swirls', 'horse,ink_horse', 'harbour,waves']
@@ -126,7 +127,7 @@ def painted(args: argparse.Namespace, pair: str, run: str) -> tuple[Record, Tens
         'content_image': files[0],
         'style_image': files[1],
         'model_file': args.model,
-        'proto_file': args.model.with_suffix('.prototxt'),
+        'proto_file': prototxt_of(args.model),
         'image_size': args.size,
         'seed': 1,
         'gpu': -1,

@@ -42,7 +42,7 @@ from torch import Tensor
 
 from benchmarks.arguments import add_painting, layers, new_parser
 from benchmarks.charts import Points, new_row, new_table, save_chart
-from benchmarks.painting import evaluated, load_network
+from benchmarks.painting import evaluated
 from neural_style import load, save, scale
 from neural_style.command.process import main as neural_style
 from neural_style.torch7.image import to_bytes
@@ -52,8 +52,8 @@ from neural_style.video.consistency import warp
 from neural_style.video.decoding import decode_video
 from neural_style.video.flow import find_motion, view
 from tools.drawing.sequences import NAMES, MovingPicture, sequence
-from tools.judge_network import Judge
-from tools.judge_network import load as load_caffe
+from tools.judge_network import Judge, prototxt_of
+from tools.judge_network import load as load_network
 
 STYLE = Path(__file__).resolve().parents[1] / 'examples' / 'inputs' / 'swirls.jpg'
 PASSES = 4
@@ -175,7 +175,7 @@ def judging(args: Namespace, picture: Source, style: Tensor) -> Distances:
     if args.judge is None:
         cnn = load_network(args.model)
         return lambda time, frame: losses(cnn, picture.frame(time), style, frame, layers(args))
-    network = load_caffe(args.judge)
+    network = load_network(args.judge)
     judges = [Judge(network, picture.frame(time), style) for time in range(args.frames)]
 
     def judged(time: int, frame: Tensor) -> tuple[float, float]:
@@ -203,7 +203,7 @@ def painted(
                     *('-output_image', f'{folder}/out%d.png', '-gpu', '-1', '-seed', '1'),
                     *(
                         '-proto_file',
-                        str(model.with_suffix('.prototxt')),
+                        str(prototxt_of(model)),
                         '-model_file',
                         str(model),
                     ),

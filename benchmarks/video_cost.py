@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from benchmarks.arguments import add_painting, layers, new_parser
 from benchmarks.charts import new_row, new_table
-from benchmarks.painting import load_network
 from benchmarks.video import STYLE
 from neural_style import Iterate, load, save, scale, stylize
 from neural_style.torch7.image import to_bytes
@@ -35,6 +34,7 @@ from neural_style.video.decoding import decode_video
 from neural_style.video.encoding import encode_video
 from neural_style.video.flow import Motion, find_motion, view
 from tools.drawing.sequences import sequence
+from tools.judge_network import load as load_network
 
 FRAMES = 8  # that are decoded and encoded
 SETTINGS = {

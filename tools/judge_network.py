@@ -144,11 +144,16 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def load(caffemodel: Path) -> nn.Sequential:
-    """Load a network whose prototxt has the caffemodel's name, or that and _deploy."""
+    """Load a network with the prototxt beside it."""
+    return loadcaffe.load(prototxt_of(caffemodel), caffemodel)
+
+
+def prototxt_of(caffemodel: Path) -> Path:
+    """Return the prototxt that has the caffemodel's name, or that and _deploy."""
     prototxt = caffemodel.with_suffix('.prototxt')
-    if not prototxt.exists():
-        prototxt = caffemodel.with_name(f'{caffemodel.stem}_deploy.prototxt')
-    return loadcaffe.load(prototxt, caffemodel)
+    if prototxt.exists():
+        return prototxt
+    return caffemodel.with_name(f'{caffemodel.stem}_deploy.prototxt')
 
 
 def paint_curves(
