@@ -1,13 +1,11 @@
 """-fast over a video: every frame is painted at once, with smoothed statistics."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from torch import Tensor
 
 from neural_style.command.fast import blended_style, quiet_painter
 from neural_style.command.frame_report import FrameReport
-from neural_style.command.images import InputImages
 from neural_style.command.report import DryRun
 from neural_style.command.run import blend_weights, choose_run_devices, run_images
 from neural_style.command.saving import OutputImage
@@ -33,17 +31,18 @@ class FastVideoRun(VideoRun):
         with progress_bar(max((count or 1) - done, 0), self.world.rank > 0) as bar:
             report = FrameReport(self.arguments, self.interruption, self.world, bar, count)
             finished = {record.number for record in self.folder.records}
-            for frame, content, painted in self._painted(report):
+            for frame, painted, colors in self._painted(report):
                 if frame.number not in finished:
                     record = FrameRecord(frame.number, frame.time, not self.folder.records)
-                    self.save(record, painted, self._final(content, painted))
+                    final = OutputImage.frame(self.arguments, colors, painted)
+                    self.save(record, painted, final)
                     report.finish(len(self.folder.records))
                     bar.update()
         if not self.folder.records:
             raise self.no_frame()
 
-    def _painted(self, report: FrameReport) -> Iterator[tuple[Frame, InputImages, Tensor]]:
-        """Yield frames, what they are painted from, and how they are painted."""
+    def _painted(self, report: FrameReport) -> Iterator[tuple[Frame, Tensor, Tensor | None]]:
+        """Yield frames, how they are painted, and the image that gives their colours, if one."""
         painter: Painter | None = None
         smoothing = Smoothing()
         device = choose_run_devices(self.arguments, self.world)[0]
@@ -58,9 +57,8 @@ class FastVideoRun(VideoRun):
                 painter = quiet_painter(device)
                 style = blended_style(painter, images, blend_weights(self.arguments))
             colors = content if self.arguments.keeps_content_colors else images.colors
-            images = replace(images, content=content, colors=colors)
             strength = self.arguments.fast_strength
-            yield frame, images, painter.paint(content, style, strength, smoothing).double()
+            yield frame, painter.paint(content, style, strength, smoothing).double(), colors
 
     def _frames(self) -> Iterator[tuple[Frame, Tensor]]:
         """Yield the frames to be painted, scaled, and some finished ones before them."""
@@ -68,10 +66,3 @@ class FastVideoRun(VideoRun):
         for frame in self.clip.frames():
             if frame.number not in seen:
                 yield frame, image.scale(frame.image(), self.arguments.image_size)
-
-    def _final(self, images: InputImages, painted: Tensor) -> Tensor | None:
-        """Return a painted frame in the colours that it gets in the end; None for its own."""
-        if images.colors is None:
-            return None
-        size = (painted.shape[1], painted.shape[2])
-        return OutputImage(self.arguments, size, images.colors, None, None).recolored(painted)

@@ -95,11 +95,7 @@ class FramePainter:
 
     def final(self, frame: Tensor, painted: Tensor) -> Tensor | None:
         """Return a painted frame in the colours that it gets in the end; None for its own."""
-        colors = self._images_with(frame).colors
-        if colors is None:
-            return None
-        size = (painted.shape[1], painted.shape[2])
-        return OutputImage(self._arguments, size, colors, None, None).recolored(painted)
+        return OutputImage.frame(self._arguments, self._images_with(frame).colors, painted)
 
     def _images_with(self, frame: Tensor) -> InputImages:
         """Return the images of a run whose content is a frame; the others are read once."""

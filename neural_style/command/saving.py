@@ -57,6 +57,14 @@ class OutputImage:
         recolor = original_colors if self.arguments.keeps_content_colors else style_tint
         return recolor(self.colors, disp)
 
+    @classmethod
+    def frame(cls, arguments: Arguments, colors: Tensor | None, painted: Tensor) -> Tensor | None:
+        """Return a frame in the colours that it gets in the end; None for its own."""
+        if colors is None:
+            return None
+        size = (painted.shape[1], painted.shape[2])
+        return cls(arguments, size, colors, None, None).recolored(painted)
+
     def writer(self, iteration: int, x: Tensor) -> Callable[[str], None]:
         """Return a function that writes the picture of an x under a name."""
         return self.picture_writer(iteration, self.from_iterate(x))

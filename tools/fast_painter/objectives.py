@@ -49,8 +49,8 @@ def paint_loss(
     images: Tensor,
     style: Style,
     weights: Weights,
-) -> tuple[Tensor, dict[str, float], Tensor]:
-    """Return the loss of painting images in styles, its terms, and the pictures.
+) -> tuple[Tensor, dict[str, float]]:
+    """Return the loss of painting images in styles, and its terms.
 
     Distances are those of tools.judge_network, relative to the norm of the target: of Gram matrices
     to those of the style (the mean over layers), and of relu4_2 to that of the content.
@@ -71,7 +71,7 @@ def paint_loss(
     terms['tv'] = weights.tv * total_variation(painted)
     terms['inside'] = weights.inside * (painted - painted.clamp(0, 1)).square().mean()
     total = sum(terms.values(), torch.zeros(()))
-    return total, {name: float(term.detach()) for name, term in terms.items()}, painted.detach()
+    return total, {name: float(term.detach()) for name, term in terms.items()}
 
 
 def style_of(z: dict[str, Tensor]) -> Style:

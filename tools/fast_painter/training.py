@@ -91,10 +91,9 @@ class Training:
     def _paint(self, plan: Plan) -> tuple[Tensor, dict[str, float]]:
         images = [self.photos.crop(self.rng, plan.side) for _ in range(plan.batch)]
         styles = [self.style(self._draw_style(plan)) for _ in images]
-        total, terms, _ = paint_loss(
+        return paint_loss(
             self.encoder, self.decoder, self._batch(images), joined(styles), plan.weights
         )
-        return total, terms
 
     def _draw_style(self, plan: Plan) -> int:
         """Draw a style, mostly one that is known: others take as long as half a step."""
