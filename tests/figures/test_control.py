@@ -37,6 +37,7 @@ def test_pictures_of_regions_beside_the_inputs_add_a_row(command, calls, data):
     assert record['settings']['content_regions'] != record['settings']['style_regions'][0]
 
 
+@pytest.mark.slow
 def test_a_painting_may_be_the_style_of_a_later_one(command, calls):
     assert command('control') == 0
     assert len(calls) == 9

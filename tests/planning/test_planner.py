@@ -150,6 +150,7 @@ def test_dry_run_prints_the_plan_alone(tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_insufficient_memory_is_refused_at_start(tmp_path):
     done = run(
         *('-image_size', '256', '-memory', '100M', '-optimizer', 'adam'),

@@ -81,7 +81,11 @@ def check(net, tiling, size=(50, 67), guide=None, saving=('loss features',), wei
         assert (result[2] - gradient).norm() <= 1e-12 * gradient.norm()
 
 
-@pytest.mark.parametrize('single_last', [False, True])
+# A last stage of one piece is left to the slow tests.
+SINGLE_LAST = [False, pytest.param(True, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize('single_last', SINGLE_LAST)
 @pytest.mark.parametrize(('side', 'size'), [(16, (80, 67)), (48, (264, 200))])
 def test_gradients_in_the_place_of_features_are_exact(cnn, side, size, single_last):
     """Where halos are wider than tiles, and where only neighbours overlap."""
@@ -118,7 +122,7 @@ def test_tiles_equal_the_whole_image_at_any_size(cnn, size, side):
         {'content': 'relu5_4', 'style': ['pool5']},
     ],
 )
-@pytest.mark.parametrize('single_last', [False, True])
+@pytest.mark.parametrize('single_last', SINGLE_LAST)
 def test_tiles_equal_the_whole_image_for_any_losses(cnn, settings, single_last):
     net = network(cnn, **settings)
     saving = ('nothing', 'loss features') if single_last else ('loss features',)
