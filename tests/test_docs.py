@@ -122,6 +122,7 @@ def test_long_commands_run(page, sandbox):
     run_blocks(page, slow=True)
 
 
+@pytest.mark.slow
 def test_the_first_command_makes_a_picture(sandbox):
     (first, *_) = [text for language, text in fenced_blocks(ROOT / 'README.md') if not language]
     words = documented.commands(first)[-1]

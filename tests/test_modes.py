@@ -55,7 +55,9 @@ def picture(paint=stylize, **settings):
     [
         {},
         {'init': 'image', 'optimizer': 'adam', 'paper_mask': 'auto', 'paper_range': (0.9, 1)},
-        {'luminance_only': 1, 'recolor_content': 1, 'fourier_decay': 1},
+        pytest.param(
+            {'luminance_only': 1, 'recolor_content': 1, 'fourier_decay': 1}, marks=pytest.mark.slow
+        ),
         {'paint': stylize_multiscale, 'multiscale': [16]},
     ],
     ids=['noise', 'paper', 'grey', 'multiscale'],
@@ -146,12 +148,10 @@ if __name__ == '__main__':
 @pytest.mark.skipif(sys.platform != 'linux', reason='needs libgomp, and safe forks')
 @pytest.mark.parametrize(
     ('parent', 'before'),
-    [
-        ('paint()', 'compute()'),
-        pytest.param('import neural_style.modes', 'pass', marks=pytest.mark.slow),
-    ],
+    [('paint()', 'compute()'), ('import neural_style.modes', 'pass')],
     ids=['parent that paints', 'parent that computes'],
 )
+@pytest.mark.slow
 def test_forked_workers_compute_with_one_thread(tmp_path, parent, before):
     script = tmp_path / 'fork.py'
     script.write_text(FORK.format(root=str(ROOT), parent=parent, before=before))

@@ -50,6 +50,7 @@ def test_resumed_run_has_the_padding_of_its_checkpoint(command):
     assert not np.array_equal(pixels('long.png'), pixels('zero.png'))
 
 
+@pytest.mark.slow
 def test_resumed_run_compares_the_statistics_of_its_checkpoint(command):
     flags = '-style_statistic wasserstein:0.1,histogram -optimizer adam -noise_scale 20'
     command(f'{SEVEN_ITERATIONS} {flags} -checkpoint state -checkpoint_iter 3')

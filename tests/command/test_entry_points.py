@@ -27,6 +27,7 @@ def run(arguments, folder, environment=CHECKOUT):
     )
 
 
+@pytest.mark.slow
 def test_script_runs_from_any_folder(data, tmp_path):
     done = run(script(data), tmp_path)
     assert (done.returncode, without_location(done.stderr)) == (0, '')

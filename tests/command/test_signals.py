@@ -103,6 +103,7 @@ def test_run_outside_the_main_thread_sets_no_handlers(command):
     assert statuses == [0]
 
 
+@pytest.mark.slow
 def test_run_in_tiles_outside_the_main_thread_starts_its_processes(command):
     statuses = []
     thread = threading.Thread(

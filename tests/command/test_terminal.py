@@ -34,6 +34,7 @@ def unread(arguments, folder):
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 def test_unread_pipe_stops_no_run(data, tmp_path):
     status, stderr = unread(script(data)[1:], tmp_path)
     assert (status, without_location(stderr)) == (0, '')
@@ -67,6 +68,7 @@ def test_unread_pipe_causes_no_traceback(arguments, status, message):
 
 
 @pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs a /dev/full')
+@pytest.mark.slow
 def test_full_disk_under_the_log_stops_no_run(data, tmp_path):
     with open('/dev/full', 'w') as log:
         done = subprocess.run(

@@ -75,6 +75,7 @@ def test_animation_becomes_an_animation_only_if_that_is_asked_for(command, numbe
     assert files() == ['clip.gif', 'f1.png', 'f2.png', 'f3.png', 'out.gif', 'out.png']
 
 
+@pytest.mark.slow
 def test_temporal_loss_keeps_still_what_does_not_move(command, numbered):
     flags = f'-content_image {numbered(3, "occluder")} -num_iterations 12,12 -noise_scale 20'
     flags += ' -lbfgs_max_step 10'  # without it, a leap of such a weight may spoil a frame

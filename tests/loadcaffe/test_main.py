@@ -71,6 +71,7 @@ def test_stdout_that_takes_no_text_is_no_traceback(redirection, status, error):
     assert (done.returncode, done.stderr) == (status, error)
 
 
+@pytest.mark.slow
 def test_layers_left_out_are_named_once(tmp_path):
     net = schema.NetParameter(input=['data'], input_dim=[1, 3, 8, 8])
     convolution = {'num_output': 4, 'kernel_size': [1]}

@@ -79,6 +79,7 @@ def test_freed_memory_is_allocated_before_new():
 @pytest.mark.skipif(
     not OVERCOMMIT.exists() or OVERCOMMIT.read_text().strip() == '2', reason='needs overcommit'
 )
+@pytest.mark.slow
 def test_addresses_do_not_count_as_memory_in_forks():
     code = (
         'import mmap, os; from neural_style.memory.allocator import CachingAllocator;'

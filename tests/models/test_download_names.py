@@ -128,6 +128,7 @@ def test_sets_of_the_table_are_vgg_19_normalised_vgg_19_and_vgg_16(tmp_path):
     assert known[:3] == ['vgg19', 'vgg19_normalised', 'vgg16']
 
 
+@pytest.mark.slow
 def test_installed_command_downloads_into_the_data_folder(sets, tmp_path, server):
     code = 'from neural_style.command.download import main; raise SystemExit(main())'
     table = tmp_path / 'table'
@@ -153,6 +154,7 @@ def test_installed_command_without_a_shell_says_so(tmp_path, monkeypatch, capsys
     assert 'neural_style-download: cannot run sh ' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_installed_command_and_its_script_are_in_the_wheel(wheel):
     assert 'neural_style/models/download_models.sh' in wheel
     assert SCRIPT.resolve() == ROOT / 'neural_style' / 'models' / 'download_models.sh'
