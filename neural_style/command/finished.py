@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from neural_style.command import recipe as recipes
 from neural_style.command.arguments import Arguments
 from neural_style.command.input_files import input_files
+from neural_style.command.video_flags import VIDEO_FLAGS
 from neural_style.files.checksum import sha256
 from neural_style.files.pillow import check_pixels
 
@@ -32,7 +33,8 @@ class FinishedPictures:
             recipe = recipes.read(path)
             if recipe.iteration != job.num_iterations:
                 return False
-            if recipes.effective(recipe.flags) != recipes.effective(job.values):
+            recorded_flags = recipes.effective(recipe.flags, without=VIDEO_FLAGS)
+            if recorded_flags != recipes.effective(job.values, without=VIDEO_FLAGS):
                 return False
             if job.generator_seed is not None and job.generator_seed != recipe.seed:
                 return False

@@ -14,15 +14,17 @@ Files have their bare names: nothing says in whose folders they were.
 import importlib.metadata
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import compress
 
 import torch
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.clips import is_clip
 from neural_style.command.flags import command_line
 from neural_style.command.input_files import INPUTS, InputChecksums
+from neural_style.command.video_flags import VIDEO_FLAGS
 from neural_style.torch7.cmdline import CommandLineError, HelpRequested, Value
 from neural_style.transfer.image_files import comment
 from neural_style.video.decoding import video_comment
@@ -85,6 +87,7 @@ def record(arguments: Arguments, checksums: InputChecksums) -> Callable[[int], s
     existing = [name is not None for name in checksums.names]
     flags = [flag for flag, _ in checksums.files]
     names = list(compress(zip(flags, checksums.names, strict=True), existing))
+    vain = () if is_clip(arguments) else VIDEO_FLAGS
 
     def text(iteration: int, sums: Iterable[str | None]) -> str:
         inputs = zip(names, sums, strict=True)
@@ -93,7 +96,7 @@ def record(arguments: Arguments, checksums: InputChecksums) -> Callable[[int], s
             'torch': torch.__version__,
             'seed': arguments.seed if arguments.seed >= 0 else arguments.generator_seed,
             'iteration': iteration,
-            'flags': _recorded_flags(arguments.values),
+            'flags': _recorded_flags(arguments.values, vain),
             'inputs': [[*name, sha256 or 'unknown'] for name, sha256 in inputs],
         }
         return json.dumps(content)
@@ -103,22 +106,25 @@ def record(arguments: Arguments, checksums: InputChecksums) -> Callable[[int], s
     return lambda iteration: text(iteration, compress(checksums.all(), existing))
 
 
-def _recorded_flags(values: Mapping[str, Value]) -> list[str]:
-    """Return the arguments that give these values, without the flags that name files."""
+def _recorded_flags(values: Mapping[str, Value], without: Collection[str] = ()) -> list[str]:
+    """Return the arguments that give these values, but for some, and for those that name files."""
     arguments: list[str] = []
     for name, default in command_line().defaults().items():
         value = values[name]
         names_file = name in INPUTS and value != 'auto'
-        if value != default and not names_file and name not in FLAGS_NOT_RECORDED:
+        is_left_out = names_file or name in FLAGS_NOT_RECORDED or name in without
+        if value != default and not is_left_out:
             arguments += [f'-{name}'] if isinstance(default, bool) else [f'-{name}', str(value)]
     return arguments
 
 
-def effective(flags: Mapping[str, Value]) -> dict[str, Value]:
-    """Return those of a run's flags that change its picture, and differ from their defaults."""
-    explicit = command_line().parse_explicit(
-        _recorded_flags({**command_line().defaults(), **flags})
-    )
+def effective(flags: Mapping[str, Value], without: Collection[str] = ()) -> dict[str, Value]:
+    """Return those of a run's flags that change its result, and differ from their defaults.
+
+    without: more flags to leave out.
+    """
+    values = {**command_line().defaults(), **flags}
+    explicit = command_line().parse_explicit(_recorded_flags(values, without))
     return {name: explicit[name] for name in explicit.keys() - FLAGS_WITHOUT_EFFECT}
 
 

@@ -57,6 +57,11 @@ def test_recipe_leaves_out_where_the_files_are(private_command):
     assert '/' not in image_files.comment('out.png')
 
 
+def test_recipe_of_a_picture_leaves_out_what_only_videos_have(private_command):
+    assert private_command('-temporal_weight', 1e4, '-every', 2) == 0
+    assert {'-temporal_weight', '-every'}.isdisjoint(recipe_of('out.png')['flags'])
+
+
 def test_recipe_of_an_intermediate_picture_names_its_iteration(private_command):
     assert private_command('-save_iter', 1) == 0
     numbers = [recipe_of(name)['iteration'] for name in ('out_1.png', 'out_2.png', 'out.png')]
