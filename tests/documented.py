@@ -4,6 +4,7 @@ Commands run as they stand but for the time they take: with small images, few ev
 small networks under the names of large ones.  Nothing is fetched from elsewhere.
 """
 
+import functools
 import re
 import shlex
 import socket
@@ -121,7 +122,11 @@ def address():
 
 
 def run_python(words):
-    subprocess.run([sys.executable, *words], check=True, capture_output=True, timeout=600)
+    """Run Python with these words, and return its standard output."""
+    command = [sys.executable, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 # What makes the modules and programs end soon.
@@ -158,7 +163,28 @@ def run_program(words):
         if flag in kept:
             start = kept.index(flag)
             del kept[start : start + count]
-    run_python([*kept, *shlex.split(SHORTER[name])])
+    words = (*kept, *shlex.split(SHORTER[name]))
+    if name.startswith('benchmarks.'):
+        check_tables(benchmark_output(*words))
+    else:
+        run_python(words)
+
+
+@functools.cache  # a page may have one command for this machine, and one for a GPU
+def benchmark_output(*words):
+    return run_python(words)
+
+
+def check_tables(text):
+    """Check that there is a table, or several, with numbers in every row."""
+    rows = [line for line in text.splitlines() if line.startswith('|')]
+    heads = [i for i, row in enumerate(rows) if re.fullmatch(r'[|-]+', row)]
+    assert heads and len(rows) > 2 * len(heads), text
+    for number, row in enumerate(rows):
+        is_head = number in heads or number + 1 in heads
+        assert is_head or any(digit in row for digit in '123456789'), row
+        if number and number + 1 not in heads:
+            assert row.count('|') == rows[number - 1].count('|'), row
 
 
 def run_torchrun(words):

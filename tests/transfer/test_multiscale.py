@@ -221,7 +221,7 @@ def test_scales_limit_the_steps_of_lbfgs(calls):
 def test_no_run_with_the_embedded_network_ends_where_it_began(size, init):
     network = loadcaffe.load(*embedded_network())
     content, style = (image.scale(load(EXAMPLES / name), size) for name in PICTURES)
-    for seed in range(1, 9):
+    for seed in range(1, 9) if init == 'random' else [1]:  # an image starts without chance
         losses = []
         stylize(
             network,
