@@ -125,7 +125,7 @@ def test_settings_are_flags_with_their_defaults():
 
 PYTHON_FILES = sorted(
     path
-    for folder in ('neural_style', 'loadcaffe', 'tools', 'benchmarks', 'tests')
+    for folder in ('neural_style', 'loadcaffe', 'integrations', 'tools', 'benchmarks', 'tests')
     for path in (ROOT / folder).rglob('*.py')
 )
 FILE_LINES, FUNCTION_LINES, STYLIZE_LINES = 300, 60, 80

@@ -30,6 +30,8 @@ HIDDEN_FLAGS = {
 SHOWN_INPUTS = {'paper_mask': ('auto',)}  # their values that name no file
 TEXT = re.compile(r'[\w.,:+ -]{0,200}')
 MIDDLE = 5  # of the style strengths 1 to 9: that of the preset
+PRESET = 'quick'
+PRESET_SIZES = 512  # sliders start with no more than this
 CAPTIONS = {
     'quick': 'Quick',
     'wasserstein': 'Bold',
@@ -43,6 +45,26 @@ CAPTIONS = {
 
 
 @dataclass(frozen=True)
+class Slider:
+    """A number of the simple view: how it is called, what it may be, and where it starts."""
+
+    label: str
+    info: str
+    lowest: int
+    highest: int
+    start: int
+    step: int
+
+
+STRENGTH = Slider('Style strength', '5 is the preset’s', 1, 9, MIDDLE, 1)
+SIZE = Slider(
+    'Size', 'Longer side in pixels; twice the size takes four times as long', 64, 2048, 384, 32
+)
+STEPS = Slider('Detail', 'Steps of painting; more take longer', 5, 1000, 75, 5)
+KEEPS_COLORS = 'Keep the colours of the photograph'
+
+
+@dataclass(frozen=True)
 class Choices:
     """The choices of one picture.
 
@@ -50,7 +72,7 @@ class Choices:
     advanced: values of other flags, as they are typed; empty ones count for nothing.
     """
 
-    preset: str = 'quick'
+    preset: str = PRESET
     strength: float = MIDDLE
     size: float = 512
     steps: float = 75
@@ -93,6 +115,11 @@ def preset_value(preset: str, name: str) -> float:
     cmd = command_line()
     explicit = cmd.parse_explicit(read_preset(preset)) if preset else {}
     return float((cmd.defaults() | explicit)[name])
+
+
+def preset_size(preset: str) -> int:
+    """Return the size with which the page begins for a preset."""
+    return min(int(preset_value(preset, 'image_size')), PRESET_SIZES)
 
 
 def typed(name: str, value: Any) -> list[str]:

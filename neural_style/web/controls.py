@@ -13,14 +13,11 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.flag_table import Flag
 from neural_style.web import choices, regions, uploads
 from neural_style.web.actions import CHOSEN, Request
-from neural_style.web.choices import CAPTIONS, MIDDLE, PICTURES, Choices
+from neural_style.web.choices import CAPTIONS, PICTURES, Choices, Slider
 from neural_style.web.job import Job
 
 CONTENTS = ('harbour', 'horse')
 STYLES = ('swirls', 'waves', 'ink_horse', 'qinglu')
-SIZE, STEPS = 384, 75
-HIGHEST_SLIDER_STEPS = 1000
-PRESET_SIZES = 512  # sliders start with no more than this
 # Options of events that show no progress and are no part of an interface for programs.
 UNSEEN: dict[str, Any] = {'show_progress': 'hidden', 'api_visibility': 'private'}
 SIMPLE = ('preset', 'strength', 'size', 'steps', 'keeps_colors', 'keeps_rest')
@@ -138,7 +135,7 @@ def picture_column(label: str, names: tuple[str, ...], elem_id: str) -> Any:
 def make_simple(controls: Controls, arguments: Arguments) -> None:
     """Make the presets as pictures, and the four controls."""
     names = choices.presets()
-    preset = gr.State('quick')
+    preset = gr.State(choices.PRESET)
     thumbs = gr.Gallery(
         [(str(PICTURES / f'preset_{name or "original"}.jpg'), CAPTIONS[name]) for name in names],
         columns=4,
@@ -159,49 +156,37 @@ def make_simple(controls: Controls, arguments: Arguments) -> None:
     def choose(event: gr.SelectData) -> Any:
         name = names[event.index]
         most = int(choices.preset_value(name, 'num_iterations'))
-        return name, most, min(int(choices.preset_value(name, 'image_size')), PRESET_SIZES)
+        return name, most, choices.preset_size(name)
 
     thumbs.select(choose, None, [preset, steps, size], **UNSEEN)
 
 
 def make_sliders(controls: Controls, arguments: Arguments) -> None:
     """Make the four controls: strength, size, detail, colours."""
-    strength = gr.Slider(
-        1,
-        9,
-        MIDDLE,
-        step=1,
-        label='Style strength',
-        info='5 is the preset’s',
-        elem_id='ns-strength',
-    )
-    size = gr.Slider(
-        64,
-        int(arguments.max_image_size),
-        SIZE,
-        step=32,
-        label='Size',
-        info='Longer side in pixels; twice the size takes four times as long',
-        elem_id='ns-size',
-    )
-    steps = gr.Slider(
-        5,
-        min(HIGHEST_SLIDER_STEPS, int(arguments.max_iterations)),
-        STEPS,
-        step=5,
-        label='Detail',
-        info='Steps of painting; more take longer',
-        elem_id='ns-steps',
-    )
-    keeps_colors = gr.Checkbox(
-        False, label='Keep the colours of the photograph', elem_id='ns-colors'
-    )
+    max_size, max_steps = int(arguments.max_image_size), int(arguments.max_iterations)
+    strength = slider(choices.STRENGTH, 'strength')
+    size = slider(choices.SIZE, 'size', max_size)
+    steps = slider(choices.STEPS, 'steps', min(choices.STEPS.highest, max_steps))
+    keeps_colors = gr.Checkbox(False, label=choices.KEEPS_COLORS, elem_id='ns-colors')
     controls.simple |= {
         'strength': strength,
         'size': size,
         'steps': steps,
         'keeps_colors': keeps_colors,
     }
+
+
+def slider(of: Slider, name: str, highest: int | None = None) -> Any:
+    """Make a slider.  highest: a limit of this page."""
+    return gr.Slider(
+        of.lowest,
+        of.highest if highest is None else highest,
+        of.start,
+        step=of.step,
+        label=of.label,
+        info=of.info,
+        elem_id=f'ns-{name}',
+    )
 
 
 def make_regions(controls: Controls, arguments: Arguments) -> None:

@@ -1,0 +1,10 @@
+"""Nodes of neural_style for ComfyUI: this folder belongs into its custom_nodes."""
+
+from .nodes import FastNeuralStyle, NeuralStyle
+
+NODE_CLASS_MAPPINGS = {'NeuralStyle': NeuralStyle, 'FastNeuralStyle': FastNeuralStyle}
+NODE_DISPLAY_NAME_MAPPINGS = {
+    'NeuralStyle': 'neural_style',
+    'FastNeuralStyle': 'neural_style fast',
+}
+__all__ = ['NODE_CLASS_MAPPINGS', 'NODE_DISPLAY_NAME_MAPPINGS']

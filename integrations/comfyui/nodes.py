@@ -1,0 +1,124 @@
+"""The nodes: what they take, and how they paint.  Names and values are those of the web page."""
+
+from typing import Any
+
+from comfy import model_management
+from torch import Tensor
+
+from neural_style.web.choices import (
+    CAPTIONS,
+    KEEPS_COLORS,
+    PRESET,
+    SIZE,
+    STEPS,
+    STRENGTH,
+    Choices,
+    Slider,
+    presets,
+)
+
+from .painting import paint, paint_fast
+
+HIGHEST_SIZE, HIGHEST_STEPS = 16384, 10000
+HIGHEST_SEED = 2**32 - 1
+STYLE = 'The painting; a batch of several pictures is a blend of their styles'
+
+
+def number(slider: Slider, highest: int, zero: str = '') -> tuple[str, dict[str, Any]]:
+    """Return the widget of a slider of the page.  zero: what 0 stands for, if it may be given."""
+    return 'INT', {
+        'default': 0 if zero else slider.start,
+        'min': 0 if zero else slider.lowest,
+        'max': highest,
+        'step': slider.step,
+        'tooltip': f'{slider.label}: {slider.info}{"; 0 " if zero else ""}{zero}',
+    }
+
+
+def image(tooltip: str) -> tuple[str, dict[str, Any]]:
+    return 'IMAGE', {'tooltip': tooltip}
+
+
+KEEPS_COLORS_WIDGET = ('BOOLEAN', {'default': False, 'tooltip': KEEPS_COLORS})
+CONTENT_WIDGET = image('The photograph; those of a batch are painted one after the other')
+SEED_WIDGET = (
+    'INT',
+    {
+        'default': 0,
+        'min': 0,
+        'max': HIGHEST_SEED,
+        'control_after_generate': True,
+        'tooltip': 'The same number gives the same picture',
+    },
+)
+
+
+class NeuralStyle:
+    """The node that paints by optimisation: minutes, and all of the style."""
+
+    CATEGORY = 'image/neural_style'
+    DESCRIPTION = 'Paint a photograph in the style of a painting, by optimisation.'
+    RETURN_TYPES = ('IMAGE',)
+    FUNCTION = 'paint'
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        captions = [CAPTIONS[name] for name in presets()]
+        of_preset = 'takes the preset’s'
+        return {
+            'required': {
+                'content': CONTENT_WIDGET,
+                'style': image(STYLE),
+                'preset': (captions, {'default': CAPTIONS[PRESET]}),
+                'strength': number(STRENGTH, STRENGTH.highest),
+                'size': number(SIZE, HIGHEST_SIZE, of_preset),
+                'steps': number(STEPS, HIGHEST_STEPS, of_preset),
+                'keeps_colors': KEEPS_COLORS_WIDGET,
+                'seed': SEED_WIDGET,
+            }
+        }
+
+    def paint(
+        self,
+        content: Tensor,
+        style: Tensor,
+        preset: str,
+        strength: int,
+        size: int,
+        steps: int,
+        keeps_colors: bool,
+        seed: int,
+    ) -> tuple[Tensor]:
+        """Paint a batch (B, H, W, C) in [0, 1]; returns one of a size of its own."""
+        model_management.unload_all_models()  # an optimisation needs what memory there is
+        name = {caption: name for name, caption in CAPTIONS.items()}[preset]
+        chosen = Choices(name, strength, size, steps, keeps_colors, {'seed': seed})
+        return (paint(content, style, chosen, HIGHEST_SIZE, HIGHEST_STEPS),)
+
+
+class FastNeuralStyle:
+    """The node that paints at once: seconds, and less of the style."""
+
+    CATEGORY = NeuralStyle.CATEGORY
+    DESCRIPTION = 'Paint a photograph in the style of a painting at once, by a trained network.'
+    RETURN_TYPES = ('IMAGE',)
+    FUNCTION = 'paint'
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        strength = {'default': 1.0, 'min': 0.0, 'max': 1.0, 'step': 0.05}
+        return {
+            'required': {
+                'content': CONTENT_WIDGET,
+                'style': image(STYLE),
+                'strength': ('FLOAT', {**strength, 'tooltip': STRENGTH.label}),
+                'size': number(SIZE, HIGHEST_SIZE, 'takes the photograph’s'),
+                'keeps_colors': KEEPS_COLORS_WIDGET,
+            }
+        }
+
+    def paint(
+        self, content: Tensor, style: Tensor, strength: float, size: int, keeps_colors: bool
+    ) -> tuple[Tensor]:
+        """Paint a batch (B, H, W, C) in [0, 1]; returns one of a size of its own."""
+        return (paint_fast(content, style, strength, size, keeps_colors),)

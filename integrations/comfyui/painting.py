@@ -1,0 +1,156 @@
+"""Painting for the nodes: ComfyUI's batches (B, H, W, C) go in and come out."""
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from comfy import model_management, utils
+from PIL import Image
+from torch import Tensor
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.checks import check_settings
+from neural_style.command.fast import quiet_painter
+from neural_style.command.images import InputImages, scale_style
+from neural_style.command.networks import load_network, locate_network
+from neural_style.command.parsing import parse_arguments
+from neural_style.command.preview import painted, shrunk
+from neural_style.command.run import stylize_settings
+from neural_style.command.saving import OutputImage
+from neural_style.command.terminal import log_level
+from neural_style.fast.painting import blended
+from neural_style.torch7 import image
+from neural_style.transfer.color import original_colors
+from neural_style.transfer.inputs import normalize_weights
+from neural_style.transfer.session import Iterate, Session
+from neural_style.transfer.stylize import stylize
+from neural_style.transfer.targets import StyleTargets
+from neural_style.web import choices
+from neural_style.web.choices import Choices
+
+PREVIEW_INTERVAL = 0.5  # seconds between two pictures on the node
+PREVIEW_SIZE = 512  # their longer side
+
+logger = logging.getLogger('neural_style')
+
+
+def paint(content: Tensor, style: Tensor, chosen: Choices, max_size: int, max_steps: int) -> Tensor:
+    """Paint every picture of a batch in the blend of the styles of another.
+
+    chosen: a size or steps of 0 are those of the preset.  Raises ValueError.
+    """
+    size = chosen.size or choices.preset_value(chosen.preset, 'image_size')
+    steps = chosen.steps or choices.preset_value(chosen.preset, 'num_iterations')
+    words = choices.flags(replace(chosen, size=size, steps=steps), max_size, max_steps)
+    arguments, remark = locate_network(parse_arguments(words))
+    check_settings(arguments)
+    if remark:
+        logger.warning('%s', remark)
+    contents = [image.scale(picture, size) for picture in pictures(content)]
+    width = contents[0].shape[2]
+    styles = [scale_style(picture, 1, arguments, width) for picture in pictures(style)]
+    network = functools.cache(
+        functools.partial(load_network, arguments.proto_file, arguments.model_file)
+    )
+    progress, targets = Progress(len(contents) * int(steps)), StyleTargets()
+    with log_level(logging.WARNING):  # without the lists of layers
+        results = [
+            paint_one(arguments, picture, styles, network, targets, progress)
+            for picture in contents
+        ]
+    return batch(results)
+
+
+def paint_one(
+    arguments: Arguments,
+    content: Tensor,
+    styles: list[Tensor],
+    network: Callable[[], Any],
+    targets: StyleTargets,
+    progress: 'Progress',
+) -> Tensor:
+    """Paint a picture (3, H, W) of the final size as the command does."""
+    colors = None
+    if arguments.keeps_content_colors:
+        colors = content
+    elif arguments.style_tint == 1:
+        colors = styles[0]
+    images = InputImages(content, list(styles), None, None, arguments.paper_mask, {}, colors)
+    height, width = content.shape[1:]
+    output = OutputImage(arguments, (height, width), colors, None, None)
+
+    def show(iterate: Iterate) -> None:
+        progress.step(lambda: painted(output, shrunk(iterate.x.detach()).cpu()))
+
+    result = stylize(
+        network,
+        content,
+        list(styles),
+        callback=show,
+        session=Session(style_targets=targets, restores_colors=False),
+        **stylize_settings(arguments, images, [device()]),
+    )
+    return output.recolored(result)
+
+
+def paint_fast(
+    content: Tensor, style: Tensor, strength: float, size: int, keeps_colors: bool
+) -> Tensor:
+    """Paint every picture of a batch at once.  size: 0 is that of the pictures."""
+    size = size or max(content.shape[1:3])
+    painter = quiet_painter(device())
+    styles = [painter.style(image.scale(picture, size)) for picture in pictures(style)]
+    style_mean = blended(styles, normalize_weights(None, len(styles)))
+    progress = Progress(len(content))
+    results = []
+    for picture in pictures(content):
+        scaled = image.scale(picture, size)
+        result = painter.paint(scaled, style_mean, strength).double()
+        results.append(original_colors(scaled, result) if keeps_colors else result)
+        progress.step(lambda: shrunk(results[-1]))
+    return batch(results)
+
+
+def device() -> torch.device:
+    """Return ComfyUI's device if it is a CUDA one, or else the CPU."""
+    chosen = model_management.get_torch_device()
+    return chosen if chosen.type == 'cuda' else torch.device('cpu')
+
+
+def pictures(images: Tensor) -> list[Tensor]:
+    """Return the pictures (3, H, W), float64, of a batch (B, H, W, C); alpha is left out."""
+    planes = images[..., :3].movedim(-1, 1).double().cpu()
+    return [picture.clone() for picture in planes]
+
+
+def batch(results: list[Tensor]) -> Tensor:
+    """Return pictures (3, H, W) of one size as a batch (B, H, W, 3) of float32 in [0, 1]."""
+    return torch.stack(results).clamp(0, 1).movedim(1, -1).float().contiguous()
+
+
+class Progress:
+    """ComfyUI's bar, with the picture as it is now on the node."""
+
+    def __init__(self, total: int):
+        self.bar = utils.ProgressBar(total)
+        self.total = total
+        self.done = 0
+        self.next_preview = 0.0
+
+    def step(self, picture: Callable[[], Tensor]) -> None:
+        """Note a step; raises ComfyUI's exception if the user has interrupted it.
+
+        picture: returns the picture (3, H, W), RGB, as it is now.
+        """
+        model_management.throw_exception_if_processing_interrupted()
+        self.done += 1
+        preview = None
+        if time.monotonic() >= self.next_preview:
+            pixels = image.to_bytes(picture())
+            preview = ('JPEG', Image.fromarray(pixels), PREVIEW_SIZE)
+            self.next_preview = time.monotonic() + PREVIEW_INTERVAL
+        self.bar.update_absolute(self.done, self.total, preview)

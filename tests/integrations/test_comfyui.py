@@ -1,0 +1,165 @@
+"""The nodes for ComfyUI: without it, and inside a checkout where COMFYUI names one."""
+
+import importlib.util
+import json
+import os
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from comfyui_server import CHECKOUT, ComfyUI
+from PIL import Image
+from samples import DATA, ROOT
+
+from neural_style import load
+from neural_style.web import choices
+
+FOLDER = ROOT / 'integrations' / 'comfyui'
+WORKFLOW = json.loads((FOLDER / 'workflow.json').read_text())
+
+
+class Interrupted(Exception):
+    """The exception of ComfyUI."""
+
+
+class Bar:
+    """The progress bar of ComfyUI, which notes what it is told."""
+
+    told: list = []
+
+    def __init__(self, total):
+        self.told.clear()
+
+    def update_absolute(self, value, total, preview):
+        self.told.append((value, total, preview))
+
+
+def check_interruption(after):
+    if len(Bar.told) >= after:
+        raise Interrupted
+
+
+@pytest.fixture
+def pack(monkeypatch):
+    """Return the module of the pack, as ComfyUI loads it, beside what it asks of ComfyUI."""
+    management = SimpleNamespace(
+        get_torch_device=lambda: torch.device('cpu'),
+        throw_exception_if_processing_interrupted=lambda: None,
+        unload_all_models=lambda: None,
+    )
+    comfy = ModuleType('comfy')
+    comfy.utils, comfy.model_management = SimpleNamespace(ProgressBar=Bar), management
+    monkeypatch.setitem(sys.modules, 'comfy', comfy)
+    spec = importlib.util.spec_from_file_location(
+        'neural_style_nodes', FOLDER / '__init__.py', submodule_search_locations=[str(FOLDER)]
+    )
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    yield module
+    for name in ('nodes', 'painting'):
+        sys.modules.pop(f'{spec.name}.{name}', None)
+
+
+def batch(name, count=1):
+    """Return a picture of the tests as ComfyUI has it: (B, H, W, 3)."""
+    picture = load(DATA / 'inputs' / f'{name}.jpg')[:, ::4, ::4].movedim(0, -1).float()
+    return torch.stack([picture.flip(1) if index else picture for index in range(count)])
+
+
+def inputs(node, **values):
+    """Return the inputs of a node: its defaults, and other values."""
+    widgets = node.INPUT_TYPES()['required']
+    defaults = {
+        name: widget[1]['default'] for name, widget in widgets.items() if 'default' in widget[1]
+    }
+    return {**defaults, 'content': batch('scene'), 'style': batch('strokes'), **values}
+
+
+def test_nodes_take_what_the_simple_view_of_the_page_has(pack):
+    for name, node in pack.NODE_CLASS_MAPPINGS.items():
+        assert name in pack.NODE_DISPLAY_NAME_MAPPINGS
+        assert node.RETURN_TYPES == ('IMAGE',) and callable(getattr(node, node.FUNCTION))
+        assert {'strength', 'size', 'keeps_colors'} < set(node.INPUT_TYPES()['required'])
+    widgets = pack.NODE_CLASS_MAPPINGS['NeuralStyle'].INPUT_TYPES()['required']
+    assert widgets['strength'][1]['default'] == choices.STRENGTH.start
+    assert widgets['preset'][0] == [choices.CAPTIONS[name] for name in choices.presets()]
+
+
+def test_example_workflow_gives_every_node_what_it_takes(pack):
+    for node in WORKFLOW.values():
+        node_class = pack.NODE_CLASS_MAPPINGS.get(node['class_type'])
+        if node_class is not None:
+            assert node['inputs'].keys() == node_class.INPUT_TYPES()['required'].keys()
+
+
+def test_node_paints_a_batch_and_shows_its_progress(pack):
+    node = pack.NODE_CLASS_MAPPINGS['NeuralStyle']
+    with torch.inference_mode():  # as ComfyUI calls it
+        (painted,) = node().paint(**inputs(node, content=batch('scene', 2), size=48, steps=2))
+    assert painted.shape[0] == 2 and max(painted.shape[1:3]) == 48 and painted.shape[3] == 3
+    assert painted.dtype == torch.float32 and 0 <= painted.min() and painted.max() <= 1
+    assert not torch.allclose(painted[0], painted[1].flip(1), atol=1e-3)
+    assert [(value, total) for value, total, _ in Bar.told] == [(n, 4) for n in range(1, 5)]
+    assert Bar.told[0][2][1].size == tuple(painted.shape[2:0:-1])
+
+
+def test_fast_node_paints_a_batch_in_its_own_size(pack):
+    node = pack.NODE_CLASS_MAPPINGS['FastNeuralStyle']
+    content = batch('scene', 2)
+    (painted,) = node().paint(**inputs(node, content=content))
+    assert painted.shape == content.shape
+    (recolored,) = node().paint(**inputs(node, content=content, size=64, keeps_colors=True))
+    assert max(recolored.shape[1:3]) == 64
+    assert Bar.told[-1][:2] == (2, 2)
+
+
+def test_interruption_ends_the_painting(pack, monkeypatch):
+    node = pack.NODE_CLASS_MAPPINGS['NeuralStyle']
+    monkeypatch.setattr(
+        sys.modules['comfy'].model_management,
+        'throw_exception_if_processing_interrupted',
+        lambda: check_interruption(after=1),
+    )
+    with pytest.raises(Interrupted):
+        node().paint(**inputs(node, size=48, steps=5))
+    assert len(Bar.told) == 1
+
+
+@pytest.fixture(scope='module')
+def comfyui(tmp_path_factory):
+    """Return a ComfyUI that runs."""
+    if not os.environ.get(CHECKOUT):
+        pytest.skip(f'needs ComfyUI: set {CHECKOUT} to the path of a checkout')
+    with ComfyUI(tmp_path_factory.mktemp('comfyui')).running() as server:
+        yield server
+
+
+def workflow(**values):
+    """Return the example workflow with small pictures and few steps, or other values."""
+    small = {'NeuralStyle': {'size': 64, 'steps': 2, **values}, 'FastNeuralStyle': {'size': 64}}
+    return {
+        number: {**node, 'inputs': {**node['inputs'], **small.get(node['class_type'], {})}}
+        for number, node in WORKFLOW.items()
+    }
+
+
+@pytest.mark.slow
+def test_example_workflow_runs_in_comfyui(comfyui):
+    status, _ = comfyui.result(comfyui.queue(workflow()))
+    assert status == 'success', comfyui.log()
+    for name in ('neural_style_00001_.png', 'neural_style_fast_00001_.png'):
+        with Image.open(comfyui.folder / 'output' / name) as picture:
+            assert max(picture.size) == 64
+            assert np.asarray(picture).std() > 10
+
+
+@pytest.mark.slow
+def test_comfyui_interrupts_a_node(comfyui):
+    name = comfyui.queue(workflow(steps=10000))
+    comfyui.wait_until(lambda: comfyui.get('queue')['queue_running'])
+    comfyui.wait_until(lambda: comfyui.post('interrupt') or comfyui.get(f'history/{name}'))
+    status, events = comfyui.result(name)
+    assert status == 'error' and 'execution_interrupted' in events
