@@ -86,6 +86,18 @@ def run_web(words):
     assert serve_page([*words[1:], '-help']) == 0
 
 
+def run_docker(words):
+    """Run what a container would run; building one needs a daemon and a network."""
+    if words[1] == 'build':
+        assert words[-1] == '.' and (ROOT / 'Dockerfile').exists()
+        return
+    program = words[words.index('--entrypoint') + 1] if '--entrypoint' in words else 'neural_style'
+    image = next(i for i, word in enumerate(words) if re.fullmatch('neural_style(:cuda)?', word))
+    inside = [program, *words[image + 1 :]]
+    if inside != ['neural_style-download']:
+        find_runner(inside).run(inside)
+
+
 def run_figure(words):
     quick = '-image_size 24 -num_iterations 1 -multiscale 1 -gpu -1'.split()
     assert paint_figure([*words[1:], *([] if 'list' in words else quick)]) == 0
@@ -194,6 +206,7 @@ def run_torchrun(words):
 
 
 RUNNERS = {
+    'docker ': Runner(run_docker),
     'neural_style-web': Runner(run_web),
     'neural_style-figures ': Runner(run_figure, slow=True),
     'neural_style ': Runner(run_neural_style),
