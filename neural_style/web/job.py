@@ -4,6 +4,7 @@ job.json       flags, title, state
 progress.json  what the page shows while it is painted
 live.jpg       the newest picture
 before.jpg     the content image, in the size of the page
+sketch.jpg     what is painted at once, until the newest picture is worth more
 picture.png    the result, with its recipe
 stop           exists while the painter is asked to end: pause or stop
 log.txt        stderr of the painter
@@ -26,6 +27,7 @@ from neural_style.files.locks import LockedError, locked
 
 ID = re.compile(r'\d{8}-\d{6}-\d{6}-[0-9a-f]{12}')
 PICTURE, STATE, LIVE, BEFORE = 'picture.png', 'picture.checkpoint', 'live.jpg', 'before.jpg'
+SKETCH = 'sketch.jpg'
 # Flags that a command line for others does not need.
 PAGE_FLAGS = ('-print_iter', '-save_iter')
 # Folders of the machine in a message; a file keeps its name.

@@ -13,6 +13,11 @@ from neural_style.web.job import Job
 
 MAX_PIXELS = 50_000_000
 LONGEST_NAME = 60  # characters
+# Beginnings of the names that files of a job have.
+RESERVED = (
+    *('picture', 'live', 'before', 'sketch', 'start', 'job', 'progress', 'log', 'stop'),
+    *('content_regions', 'style_regions'),
+)
 
 
 def keep(path: str, job: Job, default: str, max_bytes: int, taken: str = '') -> str:
@@ -61,5 +66,5 @@ def safe_name(name: str, default: str) -> str:
     """Return a file name that means nothing to a shell or to the command."""
     stem, extension = os.path.splitext(re.sub(r'[^\w.-]+', '_', name).lstrip('.'))
     stem = stem.strip('._-')[:LONGEST_NAME] or default
-    reserved = stem.startswith(('picture', 'live', 'before', 'job', 'progress', 'log', 'stop'))
+    reserved = stem.startswith(RESERVED)
     return (f'{default}_{stem}' if reserved else stem) + extension.lower()[:8]

@@ -100,6 +100,7 @@ def test_job_is_painted_paused_and_continued(queue):
         actions.end(job, 'pause')
         wait_until(lambda: job.state == 'paused')
         assert job.has(PICTURE) and job.has(STATE)
+        assert view(job, queue)['has_sketch']  # painted at once
         evaluation = job.progress()['evaluation']
         actions.go_on(job)
         wait_until(lambda: job.progress()['evaluation'] > evaluation)

@@ -3,9 +3,14 @@
 // The picture that grows, its curves and its state.  What it shows is in #ns-job, as data-job.
 (() => {
   const POLL = 500; // milliseconds between two questions
+  const SKETCHED = 1 / 15; // share of the steps until which what is painted at once is shown
   const shown = { job: '', picture: null, losses: [], before: false, fetching: false, done: false };
   const part = (name) => document.querySelector(`#ns-stage [data-part="${name}"]`);
   const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
+
+  const isSketched = (state) => state.has_sketch && state.state === 'painting'
+    && (state.picture === null || state.evaluation < SKETCHED * state.evaluations);
+  const sketched = (state) => isSketched(state) ? 'for now, painted at once' : '';
 
   function describe(state) {
     const step = state.evaluation ? `step ${state.evaluation} of ${state.evaluations}` : '';
@@ -17,9 +22,9 @@
           : 'Waiting for its turn';
       case 'painting':
         if (state.request) return list(state.request === 'pause' ? 'Pausing …' : 'Stopping …', step);
-        if (!state.evaluation) return 'Preparing the network …';
+        if (!state.evaluation) return list('Preparing the network …', sketched(state));
         return list('Painting', step, size, state.left === null ? ''
-          : `${duration(state.left) || '0 s'} left`);
+          : `${duration(state.left) || '0 s'} left`, sketched(state));
       case 'paused': return list('Paused', step, size);
       case 'finished': return list('Finished', size, `${duration(state.elapsed)}`);
       case 'stopped': return list('Stopped', step, size, state.message);
@@ -46,11 +51,17 @@
     if (state.has_before && !shown.before) {
       part('before').src = `/job/${shown.job}/before.jpg`;
       shown.before = true;
+      if (!part('after').hidden) reveal();
     }
     shown.losses = state.losses || [];
     shown.first = state.evaluation - shown.losses.length;
     part('numbers').hidden = shown.losses.length < 2;
     if (shown.losses.length > 1) draw();
+  }
+
+  function reveal() {
+    part('before').hidden = part('compare').hidden = !shown.before;
+    compare();
   }
 
   // The next picture is loaded before it replaces the last one, so that nothing flickers.
@@ -60,7 +71,8 @@
     const job = shown.job;
     try {
       const next = new Image();
-      next.src = `/job/${job}/live.jpg?evaluation=${evaluation}`;
+      next.src = evaluation === 'sketch' ? `/job/${job}/sketch.jpg`
+        : `/job/${job}/live.jpg?evaluation=${evaluation}`;
       await next.decode();
       if (job !== shown.job) return;
       part('after').src = next.src;
@@ -68,9 +80,8 @@
       part('frame').style.maxWidth = `calc(72vh * ${next.naturalWidth / next.naturalHeight})`;
       shown.picture = evaluation;
       part('after').hidden = false;
-      part('before').hidden = part('compare').hidden = !shown.before;
       part('waiting').hidden = true;
-      compare();
+      reveal();
     } catch {
       // The next question asks for it again.
     } finally {
@@ -98,7 +109,7 @@
         if (answer.ok && job === shown.job) {
           const state = await answer.json();
           show(state);
-          await fetchPicture(state.picture);
+          await fetchPicture(isSketched(state) ? 'sketch' : state.picture ?? null);
         }
       }
     } catch {
