@@ -54,9 +54,12 @@ class Encoder(nn.Module):
         return {name: self.coordinates(features[name], name) for name in self.basis}
 
     @torch.no_grad()
-    def style(self, images: Tensor) -> Style:
-        """Return the statistics of preprocessed images (N, 3, H, W) by layer."""
-        return {name: Statistics.of(z) for name, z in self(images).items()}
+    def style(self, images: Tensor, guide: Tensor | None = None) -> Style:
+        """Return the statistics of preprocessed images (N, 3, H, W) by layer.
+
+        guide: how much each pixel counts, (1, H, W).
+        """
+        return {name: Statistics.of(z, guide) for name, z in self(images).items()}
 
 
 def merged(vertical: nn.Module, horizontal: nn.Module) -> nn.Conv2d:

@@ -61,12 +61,17 @@ class FusedDecoder:
         direct = to_z1.before(*_pointwise(self.decoder.paint_directly))
         return lambda x: self.decoder.paint(enter(x)).add_(direct(x))
 
-    def predicted(self, name: str, features: Tensor) -> tuple[Statistics, Affine]:
-        """Return statistics of predicted coordinates, and the map that reads them out."""
+    def predicted(
+        self, name: str, features: Tensor, guide: Tensor | None = None
+    ) -> tuple[Statistics, Affine]:
+        """Return statistics of predicted coordinates, and the map that reads them out.
+
+        guide: how much each pixel of the image counts, (1, H, W).
+        """
         matrix, offset = _pointwise(self.decoder.readout(name))
         deviation = 1 / self._factors(name)
         reading = Affine(matrix[None] * deviation[:, None], (offset * deviation)[None])
-        return Statistics.of(features).mapped(reading), reading
+        return Statistics.of(features, guide).mapped(reading), reading
 
     def _factors(self, name: str) -> Tensor:
         return 1 / self.decoder.deviation(name).flatten()

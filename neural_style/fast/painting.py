@@ -15,8 +15,6 @@ from neural_style.fast.smoothing import Smoothing
 from neural_style.fast.statistics import Statistics, blend, transport_map
 from neural_style.fast.weights import WEIGHTS, load_weights
 from neural_style.torch7 import image as torch7_image
-from neural_style.transfer.images import Image, as_image, as_images
-from neural_style.transfer.inputs import normalize_weights
 from neural_style.transfer.preprocessing import preprocess
 
 # Rows and columns by which a picture is reflected, so that its rim is far from the zeros with which
@@ -40,9 +38,12 @@ class Painter:
             module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
-    def style(self, image: Tensor) -> Style:
-        """Return the style of an image (3, H, W), RGB, in [0, 1]."""
-        return self.encoder.style(self.input(image))
+    def style(self, image: Tensor, guide: Tensor | None = None) -> Style:
+        """Return the style of an image (3, H, W), RGB, in [0, 1].
+
+        guide: how much each pixel counts, (1, H, W) with a sum above 0.
+        """
+        return self.encoder.style(self.input(image), guide)
 
     @torch.inference_mode()
     def paint(
@@ -51,21 +52,24 @@ class Painter:
         style: Style,
         strength: float = 1.0,
         smoothing: Smoothing | None = None,
+        guide: Tensor | None = None,
     ) -> Tensor:
         """Paint an image (3, H, W), RGB, in [0, 1], in a style; returns as much, in [0, 1].
 
         strength: from 0, which only rebuilds the content, to 1.  smoothing: of a video, whose next
-        frame this is.
+        frame this is.  guide: how much each pixel counts, (1, H, W), in what the content's
+        statistics are, which become those of the style.
         """
         smoothing = smoothing or Smoothing()
         height, width = content.shape[1:]
         image = self.input(reflected(content))
         units = image.shape[2] // UNIT
+        guide = None if guide is None else reflected(guide)
         z3, z4 = self._encode(image, units)
         del image
         fused = FusedDecoder(self.decoder, self._code(content, style, strength))
-        content4 = smoothing.begin_frame('content relu4_1', Statistics.of(z4))
-        content3 = smoothing('content relu3_1', Statistics.of(z3))
+        content4 = smoothing.begin_frame('content relu4_1', Statistics.of(z4, guide))
+        content3 = smoothing('content relu3_1', Statistics.of(z3, guide))
         stage = fused.coarse(
             transport_map(content4, style['relu4_1'], strength),
             transport_map(content3, style['relu3_1'], strength),
@@ -77,7 +81,7 @@ class Painter:
             ('relu2_1', fused.fine),
             ('relu1_1', fused.finish),
         ):
-            statistics, reading = fused.predicted(name, x)
+            statistics, reading = fused.predicted(name, x, guide)
             to_style = transport_map(smoothing(name, statistics), style[name], strength)
             x = in_bands(next_stage(to_style.after(reading)), [x], units, HALO)
         painted = x[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
@@ -104,32 +108,6 @@ class Painter:
             own = self.style(torch7_image.scale(content.double(), side))
             style = blended([own, style], [1 - strength, strength])
         return self.decoder.describe(style)
-
-
-def paint(
-    content: Image,
-    styles: Image | Sequence[Image],
-    *,
-    strength: float = 1.0,
-    style_blend_weights: Sequence[float] | None = None,
-    painter: Painter | None = None,
-) -> Tensor:
-    """Paint the content image in the style of other images; returns (3, H, W), RGB, float64.
-
-    Images are taken as stylize takes them, in the sizes that they have.  strength: from 0, hardly
-    any style, to 1.  painter: a Painter, for many pictures; by default one is loaded.
-    Raises SettingError, and TypeError for what is no image.
-    """
-    if not 0 <= strength <= 1:
-        raise SettingError('strength', 'give a number from 0 to 1', strength)
-    picture = as_image('content', content)
-    images = as_images('styles', styles)
-    if not images:
-        raise SettingError('styles', 'give at least one image')
-    painter = painter or Painter()
-    weights = normalize_weights(style_blend_weights, len(images))
-    style = blended([painter.style(x) for x in images], weights)
-    return painter.paint(picture, style, strength).double()
 
 
 def blended(styles: Sequence[Style], weights: Sequence[float]) -> Style:

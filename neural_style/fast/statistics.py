@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.nn.functional import adaptive_avg_pool2d
 
 # Added to the diagonals of both covariances, relative to the mean variance of the style: a map does
 # not amplify what the content hardly has.
@@ -20,12 +21,22 @@ class Statistics:
     covariance: Tensor
 
     @classmethod
-    def of(cls, features: Tensor) -> 'Statistics':
-        """Return the statistics of features (N, C, H, W)."""
+    def of(cls, features: Tensor, guide: Tensor | None = None) -> 'Statistics':
+        """Return the statistics of features (N, C, H, W).
+
+        guide: how much each pixel of the images counts, (1, H', W') with a sum above 0.
+        """
         rows = positions(features)
-        mean = rows.mean(1)
+        if guide is None:
+            mean = rows.mean(1)
+            centred = rows - mean[:, None]
+            return cls(mean, centred.transpose(1, 2) @ centred / rows.shape[1])
+        height, width = features.shape[2:]
+        shares = adaptive_avg_pool2d(guide.to(rows), (height, width)).reshape(1, -1, 1)
+        shares = shares / shares.sum()
+        mean = (rows * shares).sum(1)
         centred = rows - mean[:, None]
-        return cls(mean, centred.transpose(1, 2) @ centred / rows.shape[1])
+        return cls(mean, (centred * shares).transpose(1, 2) @ centred)
 
     def mapped(self, affine: 'Affine') -> 'Statistics':
         """Return the statistics of the features that a map makes of these."""
