@@ -9,28 +9,13 @@ from samples import ROOT
 
 from neural_style import load, scale
 from neural_style.errors import SettingError
-from neural_style.fast import Painter, bands, paint
+from neural_style.fast import bands, paint
 from neural_style.fast.decoder import Decoder
 from neural_style.fast.painting import MARGIN, blended, reflected
 from neural_style.fast.weights import WEIGHTS, load_weights, save_weights
 from neural_style.files.tensors import write_tensors
 
 INPUTS = ROOT / 'examples' / 'inputs'
-
-
-@pytest.fixture(scope='module')
-def painter():
-    return Painter()
-
-
-@pytest.fixture(scope='module')
-def content():
-    return scale(load(INPUTS / 'harbour.jpg'), 96)
-
-
-@pytest.fixture(scope='module')
-def swirls():
-    return scale(load(INPUTS / 'swirls.jpg'), 96)
 
 
 def gram_distance(painter, image, style):

@@ -6,27 +6,12 @@ from samples import ROOT
 
 from neural_style import load, scale
 from neural_style.errors import SettingError
-from neural_style.fast import Painter, paint
+from neural_style.fast import paint
 from neural_style.fast.regions import softened
 
 INPUTS = ROOT / 'examples' / 'inputs'
 LEFT = torch.zeros(1, 72, 96)
 LEFT[:, :, :48] = 1
-
-
-@pytest.fixture(scope='module')
-def painter():
-    return Painter()
-
-
-@pytest.fixture(scope='module')
-def content():
-    return scale(load(INPUTS / 'harbour.jpg'), 96)
-
-
-@pytest.fixture(scope='module')
-def swirls():
-    return scale(load(INPUTS / 'swirls.jpg'), 96)
 
 
 @pytest.fixture(scope='module')
