@@ -148,6 +148,7 @@ SHORTER = {
     'benchmarks.precision': '--size 32 --evaluations 2 --seeds 1 --precision fp32',
     'benchmarks.time_to_picture': '--size 48 --goals 1 --runs "-init image -num_iterations 1"',
     'benchmarks.load': '--runs 1',
+    'benchmarks.preview_cost': '--size 32 --evaluations 8 --turn 2 --port 18099',
     'benchmarks.video': (
         '--size 32 --evaluations 3 --later 1 --frames 2 --sequences pan --methods long'
     ),
