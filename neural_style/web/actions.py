@@ -22,7 +22,7 @@ class Request:
     """What is set on the page when a button is pressed.
 
     content, style: paths of uploaded pictures, or None.  content_strokes, style_strokes: values of
-    the editors of regions.
+    the editors of regions.  more_styles: paths of further styles.  weights: of all styles.
     """
 
     content: str | None
@@ -32,6 +32,12 @@ class Request:
     style_strokes: Any = None
     keeps_rest: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    more_styles: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+
+    def styles(self) -> list[str]:
+        """Return the paths of all styles."""
+        return [*filter(None, [self.style]), *self.more_styles]
 
 
 class Actions:
@@ -72,8 +78,9 @@ class Actions:
             return job
         copy = jobs.create(self.queue.results)
         flags = job.read()['flags']
+        names = {name for word in flags for name in word.split(',')}
         for file in job.folder.iterdir():
-            if file.name in flags or file.name.endswith('_regions.png'):
+            if file.name in names or file.name.endswith('_regions.png'):
                 shutil.copyfile(file, copy.file(file.name))
         flags = with_start(flags, job, copy)
         jobs.start(copy, flags, job.read()['title'])
@@ -90,25 +97,41 @@ class Actions:
         if request.content is None or request.style is None:
             missing = 'a photograph' if request.content is None else 'a style'
             raise ValueError(f'choose {missing} first')
-        for path in (request.content, request.style):
+        for path in (request.content, *request.styles()):
             uploads.check(path, self.max_bytes)
         flags = choices.flags(request.chosen, self.max_size, self.max_steps)
         strokes, pictures = regions.flags(
             request.content_strokes, request.style_strokes, request.keeps_rest
         )
+        weights = blend_weights(request.weights) if request.more_styles else ''
         job = jobs.create(self.queue.results)
         content = uploads.keep(request.content, job, 'content', self.max_bytes)
-        style = uploads.keep(request.style, job, 'style', self.max_bytes, taken=content)
+        styles: list[str] = []
+        for path in request.styles():
+            taken = (content, *styles)
+            styles.append(uploads.keep(path, job, 'style', self.max_bytes, taken=taken))
         for name, picture in pictures.items():
             picture.save(job.file(name))
-        files = ['-content_image', content, '-style_image', style, *strokes]
+        files = ['-content_image', content, '-style_image', ','.join(styles), *strokes]
+        if request.more_styles:
+            files += ['-style_blend_weights', weights]
         flags = [*files, *flags]
         if start is not None:
             flags = with_start(flags, start, job)
-        title = f'{Path(content).stem} in the style of {Path(style).stem}'
+        names = ' and '.join(Path(style).stem for style in styles)
+        title = f'{Path(content).stem} in the style of {names}'
         jobs.start(job, flags, title.replace('_', ' '))
         job.update(**{CHOSEN: dict(request.settings)})
         return job
+
+
+def blend_weights(weights: tuple[float, ...]) -> str:
+    """Return the value of -style_blend_weights.  Raises ValueError."""
+    limits = choices.WEIGHT.lowest, choices.WEIGHT.highest
+    numbers = [choices.whole('weight', weight, *limits) for weight in weights]
+    if not any(numbers):
+        raise ValueError('every style has the weight 0: give one of them a higher one')
+    return ','.join(map(str, numbers))
 
 
 def with_start(flags: list[str], former: Job, job: Job) -> list[str]:

@@ -22,7 +22,15 @@ PICTURES = importlib.resources.files('neural_style.web') / 'pictures'
 # Flags that the page itself gives, that name files of the machine, or that are its owner's.
 HIDDEN_FLAGS = {
     *(*INPUTS, *VIDEO_FLAGS),
-    *('image_size', 'num_iterations', 'original_colors', 'preset', 'rerun', 'output_image'),
+    *(
+        'image_size',
+        'num_iterations',
+        'original_colors',
+        'style_blend_weights',
+        'preset',
+        'rerun',
+        'output_image',
+    ),
     *('print_iter', 'save_iter', 'checkpoint', 'checkpoint_iter', 'resume', 'save_style'),
     *('preview', 'dry_run', 'parallel', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'),
     *('memory', 'jpeg_quality', 'exif_orientation', 'icc_profile', 'keep_alpha', 'init'),
@@ -61,6 +69,7 @@ SIZE = Slider(
     'Size', 'Longer side in pixels; twice the size takes four times as long', 64, 2048, 384, 32
 )
 STEPS = Slider('Detail', 'Steps of painting; more take longer', 5, 1000, 75, 5)
+WEIGHT = Slider('Weight', '0 leaves a style out', 0, 10, 5, 1)
 KEEPS_COLORS = 'Keep the colours of the photograph'
 
 

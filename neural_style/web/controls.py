@@ -1,6 +1,5 @@
 """The controls of the page: pictures, presets, four sliders, regions, and every other flag."""
 
-import functools
 import os
 import shutil
 import tempfile
@@ -11,15 +10,16 @@ import gradio as gr
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.flag_table import Flag
-from neural_style.web import choices, regions, uploads
+from neural_style.web import choices
 from neural_style.web.actions import CHOSEN, Request
+from neural_style.web.blend import BlendControls, make_blend
 from neural_style.web.choices import CAPTIONS, PICTURES, Choices, Slider
+from neural_style.web.events import UNSEEN
 from neural_style.web.job import Job
+from neural_style.web.region_editors import make_regions
 
 CONTENTS = ('harbour', 'horse')
 STYLES = ('swirls', 'waves', 'ink_horse', 'qinglu')
-# Options of events that show no progress and are no part of an interface for programs.
-UNSEEN: dict[str, Any] = {'show_progress': 'hidden', 'api_visibility': 'private'}
 SIMPLE = ('preset', 'strength', 'size', 'steps', 'keeps_colors', 'keeps_rest')
 
 
@@ -31,6 +31,7 @@ class Controls:
     style: Any = None
     content_strokes: Any = None
     style_strokes: Any = None
+    blend: BlendControls = field(default_factory=BlendControls)
     simple: dict[str, Any] = field(default_factory=dict)
     advanced: dict[str, Any] = field(default_factory=dict)
 
@@ -38,11 +39,15 @@ class Controls:
         """Return all components, in the order of the values of request."""
         strokes = [self.content_strokes, self.style_strokes]
         simple = [self.simple[name] for name in SIMPLE]
-        return [self.content, self.style, *strokes, *simple, *self.advanced.values()]
+        pictures = [self.content, self.style, *strokes, *self.blend.components()]
+        return [*pictures, *simple, *self.advanced.values()]
 
     def request(self, values: Any) -> Request:
         """Return what the values of the components ask for."""
         content, style, content_strokes, style_strokes, *others = values
+        count = len(self.blend.components())
+        styles, weights = self.blend.chosen(others[:count])
+        others = others[count:]
         simple = dict(zip(SIMPLE, others, strict=False))
         advanced = dict(zip(self.advanced, others[len(SIMPLE) :], strict=True))
         advanced = {
@@ -50,16 +55,34 @@ class Controls:
         }
         keeps_rest = bool(simple.pop('keeps_rest'))
         chosen = Choices(**simple, advanced=advanced)
-        settings = {**simple, 'keeps_rest': keeps_rest, 'advanced': advanced}
-        return Request(content, style, chosen, content_strokes, style_strokes, keeps_rest, settings)
+        settings = {
+            **simple,
+            'keeps_rest': keeps_rest,
+            'weights': weights,
+            'advanced': advanced,
+        }
+        return Request(
+            content,
+            style,
+            chosen,
+            content_strokes,
+            style_strokes,
+            keeps_rest,
+            settings,
+            more_styles=tuple(styles),
+            weights=tuple(weights),
+        )
 
     def values_of(self, job: Job) -> list[Any]:
         """Return the values of all components for "again with": those of a job."""
         settings = job.read().get(CHOSEN) or {}
-        pictures = [shown_copy(job, job.value(flag)) for flag in ('-content_image', '-style_image')]
+        content = shown_copy(job, job.value('-content_image'))
+        style, *more = [shown_copy(job, name) for name in job.value('-style_image').split(',')]
+        blend = self.blend.values_of(more, settings.get('weights', []))
         simple = [settings.get(name, gr.skip()) for name in SIMPLE]
         advanced = settings.get('advanced', {})
-        return [*pictures, None, None, *simple, *(advanced.get(name) for name in self.advanced)]
+        others = [advanced.get(name) for name in self.advanced]
+        return [content, style, None, None, *blend, *simple, *others]
 
 
 def shown_copy(job: Job, name: str) -> str | None:
@@ -80,7 +103,11 @@ def make_controls(arguments: Arguments) -> Controls:
         with gr.Tab('Simple'):
             make_simple(controls, arguments)
         with gr.Tab('Regions'):
-            make_regions(controls, arguments)
+            editors = make_regions(
+                controls.content, controls.style, int(arguments.max_upload) << 20
+            )
+            controls.content_strokes, controls.style_strokes = editors.content, editors.style
+            controls.simple['keeps_rest'] = editors.keeps_rest
         with gr.Tab('All settings'):
             make_advanced(controls)
     return controls
@@ -91,20 +118,26 @@ def kept_path(payload: Any) -> str | None:
     return None if payload is None else payload.path
 
 
+def picture_input(label: str, elem_id: str, height: int) -> Any:
+    """Make the place where a picture is dropped, pasted or taken."""
+    picture: Any = gr.Image(
+        type='filepath',
+        image_mode=None,
+        label=label,
+        sources=['upload', 'clipboard', 'webcam'],
+        height=height,
+        elem_id=elem_id,
+        buttons=[],
+        placeholder='Drop, paste, or click',
+    )
+    picture.preprocess = kept_path
+    return picture
+
+
 def picture_column(label: str, names: tuple[str, ...], elem_id: str) -> Any:
     """Make the place for a picture, with examples under it."""
     with gr.Column(min_width=150):
-        picture: Any = gr.Image(
-            type='filepath',
-            image_mode=None,
-            label=label,
-            sources=['upload', 'clipboard', 'webcam'],
-            height=230,
-            elem_id=elem_id,
-            buttons=[],
-            placeholder='Drop, paste, or click',
-        )
-        picture.preprocess = kept_path
+        picture = picture_input(label, elem_id, 230)
         paths = [str(PICTURES / f'{name}.jpg') for name in names]
         examples = gr.Gallery(
             paths,
@@ -168,6 +201,7 @@ def make_sliders(controls: Controls, arguments: Arguments) -> None:
     size = slider(choices.SIZE, 'size', max_size)
     steps = slider(choices.STEPS, 'steps', min(choices.STEPS.highest, max_steps))
     keeps_colors = gr.Checkbox(False, label=choices.KEEPS_COLORS, elem_id='ns-colors')
+    controls.blend = make_blend(picture_input, slider)
     controls.simple |= {
         'strength': strength,
         'size': size,
@@ -176,73 +210,16 @@ def make_sliders(controls: Controls, arguments: Arguments) -> None:
     }
 
 
-def slider(of: Slider, name: str, highest: int | None = None) -> Any:
-    """Make a slider.  highest: a limit of this page."""
+def slider(of: Slider, name: str, highest: int | None = None, label: str = '') -> Any:
+    """Make a slider.  highest: a limit of this page.  label: in the place of its own."""
     return gr.Slider(
         of.lowest,
         of.highest if highest is None else highest,
         of.start,
         step=of.step,
-        label=of.label,
+        label=label or of.label,
         info=of.info,
         elem_id=f'ns-{name}',
-    )
-
-
-def make_regions(controls: Controls, arguments: Arguments) -> None:
-    """Make the editors in which regions are drawn with the brush."""
-    gr.Markdown(
-        'Paint over parts of the photograph, and with the same colour over the part of the style'
-        ' that they shall take. Draw nothing on the style to use all of it.'
-    )
-    with gr.Row():
-        controls.content_strokes = region_editor('Photograph', 'ns-content-regions')
-        controls.style_strokes = region_editor('Style', 'ns-style-regions')
-    controls.simple['keeps_rest'] = gr.Checkbox(
-        False, label='Leave what is not painted over as it is', elem_id='ns-rest'
-    )
-    for picture, editor in (
-        (controls.content, controls.content_strokes),
-        (controls.style, controls.style_strokes),
-    ):
-        picture.change(
-            functools.partial(checked, int(arguments.max_upload) << 20),
-            picture,
-            editor,
-            **UNSEEN,
-        )
-
-
-def checked(max_bytes: int, path: str | None) -> str | None:
-    """Return the path of a picture for its editor; say at once if it is none."""
-    if path is not None:
-        try:
-            uploads.check(path, max_bytes)
-        except ValueError as error:
-            raise refusal(error) from None
-    return path
-
-
-def refusal(error: ValueError) -> gr.Error:
-    """Return an error for the page."""
-    text = str(error)
-    title = 'That does not work'
-    return gr.Error(text[:1].upper() + text[1:] + '.', title=title, print_exception=False)
-
-
-def region_editor(label: str, elem_id: str) -> Any:
-    """Make an editor with a brush of few colours."""
-    return gr.ImageEditor(
-        type='pil',
-        label=label,
-        sources=(),
-        transforms=(),
-        layers=False,
-        brush=gr.Brush(default_size=40, colors=list(regions.COLORS), color_mode='fixed'),
-        elem_id=elem_id,
-        min_width=150,
-        height=300,
-        buttons=[],
     )
 
 

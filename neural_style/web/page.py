@@ -8,7 +8,8 @@ import gradio as gr
 
 from neural_style.command.arguments import Arguments
 from neural_style.web.actions import Actions
-from neural_style.web.controls import UNSEEN, Controls, make_controls, refusal
+from neural_style.web.controls import Controls, make_controls
+from neural_style.web.events import UNSEEN, refusal
 from neural_style.web.gallery import gallery, recipe
 from neural_style.web.job import PICTURE, Job
 from neural_style.web.queue import PaintingQueue

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import warnings
+from collections.abc import Collection, Sequence
 
 import PIL.Image
 
@@ -20,24 +21,25 @@ RESERVED = (
 )
 
 
-def keep(path: str, job: Job, default: str, max_bytes: int, taken: str = '') -> str:
+def keep(path: str, job: Job, default: str, max_bytes: int, taken: Collection[str] = ()) -> str:
     """Copy a picture into the folder of a job; returns its name there.
 
-    default: its name if it has none of its own.  taken: a name that it may not have.
+    default: its name if it has none of its own.  taken: names that it may not have.
     Raises ValueError.
     """
     check(path, max_bytes)
     name = safe_name(os.path.basename(path), default)
-    if name == taken:
+    while name in taken:
         name = f'{default}_{name}'
     shutil.copyfile(path, job.file(name))
     return name
 
 
-def check(path: str, max_bytes: int) -> None:
+def check(path: str, max_bytes: int) -> Sequence[str]:
     """Refuse a file that is no picture, or too large, by its first bytes.  Raises ValueError.
 
-    The painter decodes it, and refuses what is damaged as the command does.
+    Returns the formats of Pillow that it may be opened as.  The painter decodes it, and refuses
+    what is damaged as the command does.
     """
     size = os.path.getsize(path)
     if size > max_bytes:
@@ -56,6 +58,7 @@ def check(path: str, max_bytes: int) -> None:
         raise ValueError('this file is no picture that can be read; try a JPEG or PNG') from None
     if width * height > MAX_PIXELS:
         raise ValueError(too_large())
+    return formats
 
 
 def too_large() -> str:

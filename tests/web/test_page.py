@@ -89,6 +89,23 @@ def test_results_are_there_after_the_page_was_killed(served, look):
     viewer.shot('again')
 
 
+def test_styles_are_blended(served, look):
+    served.start()
+    viewer = look()
+    choose_pictures(viewer, steps=5)
+    viewer.tab.click('#ns-blend button')
+    viewer.tab.wait_for_selector('#ns-style-2')
+    viewer.drop('style-2', DATA / 'inputs' / 'waves.jpg')
+    viewer.set('weight-2', 3)
+    viewer.tab.locator('#ns-blend').scroll_into_view_if_needed()
+    viewer.shot('blend')
+    viewer.tab.click('#ns-paint')
+    viewer.wait_for_status('Finished')
+    (job,) = jobs(served.results)
+    assert job.value('-style_image') == 'strokes.jpg,waves.jpg'
+    assert job.value('-style_blend_weights') == '5,3'
+
+
 def test_region_is_drawn_with_the_brush(served, look):
     served.start()
     viewer = look()

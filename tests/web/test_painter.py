@@ -90,6 +90,30 @@ def test_changed_job_begins_with_the_picture_that_is_there(queue):
     assert queue.position(changed) == 0
 
 
+def blended(*weights):
+    """Return a request for several styles; two of the files have the same name."""
+    style = str(DATA / 'inputs' / 'strokes.jpg')
+    full = vars(request())
+    return Request(**{**full, 'more_styles': (style,) * (len(weights) - 1), 'weights': weights})
+
+
+def test_several_styles_are_blended_by_their_weights(queue):
+    job = Actions(LIMITS, queue).paint(blended(5, 2, 0))
+    styles = job.value('-style_image').split(',')
+    assert len(set(styles)) == 3 and all(map(job.has, styles))
+    assert job.value('-style_blend_weights') == '5,2,0'
+    shutil.copy(DATA / 'inputs' / 'scene.jpg', job.file(LIVE))
+    job.update(state='stopped')
+    copy = Actions(LIMITS, queue).go_on(job)
+    assert all(map(copy.has, styles))
+
+
+def test_styles_without_any_weight_are_refused(queue):
+    with pytest.raises(ValueError, match='weight 0'):
+        Actions(LIMITS, queue).paint(blended(0, 0))
+    assert list(jobs(queue.results)) == []
+
+
 @pytest.mark.slow
 def test_job_is_painted_paused_and_continued(queue):
     actions = Actions(LIMITS, queue)
