@@ -17,7 +17,9 @@ from samples import ROOT
 
 from loadcaffe.__main__ import main as show_network
 from neural_style.command.process import main as neural_style
+from neural_style.fast.trained import is_trained_style
 from neural_style.figures.__main__ import main as paint_figure
+from neural_style.train.__main__ import main as train
 from neural_style.web.__main__ import main as serve_page
 
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
@@ -65,7 +67,7 @@ def shrunk(words):
         short = ['-gpu', '-1', '-num_iterations', '3']
     elif '-rerun' in words:
         short = ['-gpu', '-1']
-    elif '-fast' in words:
+    elif '-fast' in words or any(map(is_trained_style, words)):
         short = ['-gpu', '-1', '-image_size', '64']
     else:
         short += ['-image_size', '64']
@@ -96,6 +98,10 @@ def run_docker(words):
     inside = [program, *words[image + 1 :]]
     if inside != ['neural_style-download']:
         find_runner(inside).run(inside)
+
+
+def run_train(words):
+    assert train([*words[1:], *TRAINED_SHORTLY]) == 0
 
 
 def run_figure(words):
@@ -141,6 +147,7 @@ def run_python(words):
     return done.stdout
 
 
+TRAINED_SHORTLY = '-num_iterations 1 -image_size 32 -width 8 -save_iter 0 -gpu -1'.split()
 # What makes the modules and programs end soon.
 SHORTER = {
     'benchmarks.evaluation': '--sizes 64 --rounds 1 --threads 1 --device cpu --precisions fp32',
@@ -201,14 +208,17 @@ def check_tables(text):
 
 
 def run_torchrun(words):
-    flags = words[words.index('neural_style') + 1 :]
-    workers = ['--standalone', '--nproc_per_node', '2', '-m', 'neural_style']
-    run_python(['-m', 'torch.distributed.run', *workers, *shrunk(flags)])
+    module = words.index('-m') + 1
+    flags = words[module + 1 :]
+    short = shrunk(flags) if words[module] == 'neural_style' else [*flags, *TRAINED_SHORTLY]
+    workers = ['--standalone', '--nproc_per_node', '2', '-m', words[module]]
+    run_python(['-m', 'torch.distributed.run', *workers, *short])
 
 
 RUNNERS = {
     'docker ': Runner(run_docker),
     'neural_style-web': Runner(run_web),
+    'neural_style-train ': Runner(run_train),
     'neural_style-figures ': Runner(run_figure, slow=True),
     'neural_style ': Runner(run_neural_style),
     '.venv/bin/neural_style ': Runner(run_neural_style),

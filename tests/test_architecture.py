@@ -16,7 +16,7 @@ from neural_style.command.flags import command_line
 # Imports go down only: each line may import from the lines below it, and from its own package.
 FLOORS = [
     ['neural_style.__main__'],
-    ['neural_style.figures', 'neural_style.web', 'neural_style.notebook'],
+    ['neural_style.figures', 'neural_style.web', 'neural_style.notebook', 'neural_style.train'],
     ['neural_style.command'],
     ['neural_style.video', 'neural_style.fast'],
     ['neural_style.transfer'],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from neural_style.command.flag_table import Flag
 from neural_style.command.flags import command_line
+from neural_style.train import flags as train_flags
 
 PAGE = Path(__file__).resolve().parents[1] / 'docs' / 'flags.md'
 HEAD = """# Flags
@@ -38,9 +39,16 @@ def page() -> str:
         if not extensions and rows[0].name == 'preset':
             extensions = True
             parts.append(f'## Extensions\n\n{EXTENSIONS}\n')
-        table = '\n'.join(row(flag) for flag in rows)
-        parts.append(f'### {title}\n\n| flag | default | meaning |\n|---|---|---|\n{table}\n')
+        parts.append(section(title, rows))
+    parts.append('## neural_style-train\n\n[train.md](train.md) describes it.\n')
+    for title, flags in groupby(train_flags.command_line().flags, key=lambda flag: flag.group):
+        parts.append(section(title, list(flags)))
     return '\n'.join(parts)
+
+
+def section(title: str, flags: list[Flag]) -> str:
+    table = '\n'.join(row(flag) for flag in flags)
+    return f'### {title}\n\n| flag | default | meaning |\n|---|---|---|\n{table}\n'
 
 
 def row(flag: Flag) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,10 +12,18 @@ from neural_style.command.images import InputImages
 from neural_style.command.report import DryRun
 from neural_style.command.saving import FinalPicture, OutputImage, save_final
 from neural_style.command.terminal import log_level
+from neural_style.command.trained_styles import has_trained_style
+from neural_style.fast import painting as painting_any
+from neural_style.fast import trained
 from neural_style.fast.encoder import Style
-from neural_style.fast.painting import Painter, blended, predicted_bytes
+from neural_style.fast.painting import Painter, blended
+from neural_style.fast.smoothing import Smoothing
+from neural_style.fast.trained import TrainedPainter, TrainedStyle, checked_mixture
 from neural_style.memory.limits import format_bytes
 from neural_style.transfer.inputs import normalize_weights
+
+# Paints a content image, (3, H, W), with the smoothed statistics of a video if it is a frame.
+Painting = Callable[[Tensor, Smoothing | None], Tensor]
 
 
 def paint_at_once(
@@ -31,7 +39,7 @@ def paint_at_once(
     """
     if arguments.dry_run:
         height, width = output.size
-        peak = format_bytes(predicted_bytes(height, width))
+        peak = predicted_peak(arguments, height, width)
         raise DryRun(f'{width} x {height} in one pass of the fast network; predicted peak {peak}')
     painted = painted_at_once(arguments, images, weights, device)
     path = arguments.output_image
@@ -41,6 +49,12 @@ def paint_at_once(
     return FinalPicture(path, replaced) if arguments.picture_stream is None else None
 
 
+def predicted_peak(arguments: Arguments, height: int, width: int) -> str:
+    """Return the memory that painting an image of this size takes, as messages say it."""
+    predicted = trained if has_trained_style(arguments) else painting_any
+    return format_bytes(predicted.predicted_bytes(height, width))
+
+
 def painted_at_once(
     arguments: Arguments,
     images: InputImages,
@@ -48,9 +62,27 @@ def painted_at_once(
     device: torch.device,
 ) -> Tensor:
     """Return the content in the style of the style images: (3, H, W), RGB, float64."""
+    return painting(arguments, images, weights, device)(images.content, None)
+
+
+def painting(
+    arguments: Arguments,
+    images: InputImages,
+    weights: Sequence[float] | None,
+    device: torch.device,
+) -> Painting:
+    """Return a function that paints contents in the style of a run, with smoothed statistics."""
+    strength, styles = arguments.fast_strength, images.styles
+    if isinstance(styles, TrainedStyle):
+        count = styles.network.shape.styles
+        mixture = checked_mixture(weights, count)
+        trained_painter = TrainedPainter(styles, device)
+        return lambda content, smoothing: trained_painter.paint(
+            content, mixture, strength, smoothing
+        ).double()
     painter = quiet_painter(device)
     style = blended_style(painter, images, weights)
-    return painter.paint(images.content, style, arguments.fast_strength).double()
+    return lambda content, smoothing: painter.paint(content, style, strength, smoothing).double()
 
 
 def quiet_painter(device: torch.device) -> Painter:

@@ -6,6 +6,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.networks import NETWORK
 from neural_style.command.paths import split_paths
 from neural_style.command.saved_styles import has_saved_style
+from neural_style.command.trained_styles import has_trained_style
 
 # The flags that say something to the network that paints at once, and to what is around it.
 HEEDED = {
@@ -27,21 +28,22 @@ def check_fast(arguments: Arguments) -> None:
         check_start(arguments)
     if not arguments.fast:
         return
+    painter = 'a trained style' if has_trained_style(arguments) else '-fast'
     for name in sorted(arguments.explicit - HEEDED):
         value = getattr(arguments, name)
         text = f'-{name}' if isinstance(value, bool) else f'-{name} {value}'
         if name not in arguments.typed and arguments.preset != '':
             text = f'-preset {arguments.preset}: its {text}'
         raise ValueError(
-            f'{text} means nothing to -fast, which paints in one pass of a network of its own;'
+            f'{text} means nothing to {painter}, which paints in one pass of a network of its own;'
             ' omit one of them'
         )
     for name in NETWORK:
         if name in arguments.typed and arguments.rerun == '':
-            raise ValueError(f'-{name}: -fast has a network of its own; omit one of them')
+            raise ValueError(f'-{name}: {painter} has a network of its own; omit one of them')
     if arguments.color in ('luminance', 'match'):
         raise ValueError(
-            f'-color {arguments.color}: -fast knows style and content; choose one of them'
+            f'-color {arguments.color}: {painter} knows style and content; choose one of them'
         )
     if has_saved_style(arguments):
         raise ValueError(

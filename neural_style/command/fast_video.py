@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from neural_style.command.fast import blended_style, quiet_painter
+from neural_style.command.fast import Painting, painting, predicted_peak
 from neural_style.command.frame_report import FrameReport
 from neural_style.command.report import DryRun
 from neural_style.command.run import blend_weights, choose_run_devices, run_images
@@ -12,9 +12,7 @@ from neural_style.command.saving import OutputImage
 from neural_style.command.terminal import progress_bar
 from neural_style.command.video_run import VideoRun
 from neural_style.command.work_folder import FrameRecord
-from neural_style.fast.painting import Painter, predicted_bytes
 from neural_style.fast.smoothing import Smoothing
-from neural_style.memory.limits import format_bytes
 from neural_style.torch7 import image
 from neural_style.video.clip import Frame
 
@@ -43,22 +41,20 @@ class FastVideoRun(VideoRun):
 
     def _painted(self, report: FrameReport) -> Iterator[tuple[Frame, Tensor, Tensor | None]]:
         """Yield frames, how they are painted, and the image that gives their colours, if one."""
-        painter: Painter | None = None
+        paint: Painting | None = None
         smoothing = Smoothing()
         device = choose_run_devices(self.arguments, self.world)[0]
         for frame, content in self._frames():
             report.stop_if_interrupted()
             report.begin()
             if self.arguments.dry_run:
-                peak = format_bytes(predicted_bytes(content.shape[1], content.shape[2]))
+                peak = predicted_peak(self.arguments, content.shape[1], content.shape[2])
                 raise DryRun(f'{report.total} frames, each at once; predicted peak {peak}')
-            if painter is None:
+            if paint is None:
                 images = run_images(self.arguments, self.world, device, content)
-                painter = quiet_painter(device)
-                style = blended_style(painter, images, blend_weights(self.arguments))
+                paint = painting(self.arguments, images, blend_weights(self.arguments), device)
             colors = content if self.arguments.keeps_content_colors else images.colors
-            strength = self.arguments.fast_strength
-            yield frame, painter.paint(content, style, strength, smoothing).double(), colors
+            yield frame, paint(content, smoothing), colors
 
     def _frames(self) -> Iterator[tuple[Frame, Tensor]]:
         """Yield the frames to be painted, scaled, and some finished ones before them."""

@@ -17,6 +17,8 @@ from neural_style.command.checks import check_sides, style_scales
 from neural_style.command.paths import LIST_FLAGS, as_stored, missing_file_hint, split_paths
 from neural_style.command.region_files import Load, read_regions
 from neural_style.command.saved_styles import has_saved_style, read_saved_style
+from neural_style.command.trained_styles import has_trained_style, read_trained_style
+from neural_style.fast.trained import TrainedStyle
 from neural_style.files.pillow import PipedFile, decoded_bytes
 from neural_style.files.raster import Raster, mapped
 from neural_style.memory import heap
@@ -34,7 +36,7 @@ UNCHECKED_BYTES = 64 << 20  # of a picture that is read whatever the limit
 class InputImages:
     """RGB in [0, 1], float64.
 
-    content: (3, H, W).  styles: likewise, of sizes of their own, or a saved style.
+    content: (3, H, W).  styles: likewise, of sizes of their own, or a saved or trained style.
     init: (3, H, W), or None without -init_image.
     alpha: of the content, (1, H, W), or None where it is not kept.
     mask: the value of -paper_mask, or (1, H, W) of the picture that it names.
@@ -44,7 +46,7 @@ class InputImages:
     """
 
     content: Tensor
-    styles: list[Tensor] | SavedStyle
+    styles: list[Tensor] | SavedStyle | TrainedStyle
     init: Tensor | None
     alpha: Tensor | None
     mask: str | Tensor
@@ -81,8 +83,10 @@ def read_images(
     paths = split_paths(arguments.style_image)
     if not paths and (split(arguments.style_layers) or arguments.style_tint == 1):
         raise ValueError(f'-style_image {arguments.style_image}: name at least one picture')
-    styles: list[Tensor] | SavedStyle
-    if has_saved_style(arguments):
+    styles: list[Tensor] | SavedStyle | TrainedStyle
+    if has_trained_style(arguments):
+        styles = read_trained_style(arguments)
+    elif has_saved_style(arguments):
         styles = read_saved_style(arguments)
     else:
         styles = read_styles(arguments, load, width)
@@ -97,7 +101,7 @@ def read_images(
     colors = None
     if arguments.keeps_content_colors:
         colors = content
-    elif arguments.style_tint == 1 and not isinstance(styles, SavedStyle):
+    elif arguments.style_tint == 1 and isinstance(styles, list):
         colors = styles[0]
     return InputImages(content, styles, init, alpha, mask, regions, colors, budget.peak)
 

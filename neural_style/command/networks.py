@@ -9,6 +9,7 @@ import torch
 import loadcaffe
 from neural_style.command import places
 from neural_style.command.arguments import Arguments
+from neural_style.command.trained_styles import has_trained_style
 from neural_style.transfer.multiscale import SAFE_MAX_STEP
 
 MODELS = str(resources.files('neural_style') / 'models')
@@ -35,6 +36,8 @@ def locate_network(arguments: Arguments) -> tuple[Arguments, str]:
 
     A model file that a flag names must exist; where its name is models/NAME, in any place.
     """
+    if has_trained_style(arguments):
+        return arguments.with_values(**dict.fromkeys(NETWORK, '')), ''
     if arguments.fast:  # it has a network of its own
         return arguments.with_values(**dict(zip(NETWORK, embedded_network(), strict=True))), ''
     if 'model_file' not in arguments.explicit:

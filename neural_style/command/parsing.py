@@ -5,6 +5,7 @@ from neural_style.command.flags import command_line
 from neural_style.command.paths import with_intended_paths
 from neural_style.command.presets import preset_files, read_preset
 from neural_style.command.rerun import rerun_flags
+from neural_style.command.trained_styles import with_trained_style
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -29,4 +30,5 @@ def parse_arguments(argv: list[str]) -> Arguments:
             )
         repeated, generator_seed = rerun_flags(explicit)
         explicit = repeated | explicit
-    return Arguments(cmd.defaults() | explicit, frozenset(explicit), generator_seed, typed)
+    arguments = Arguments(cmd.defaults() | explicit, frozenset(explicit), generator_seed, typed)
+    return with_trained_style(arguments)

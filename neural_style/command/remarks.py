@@ -8,6 +8,7 @@ from neural_style.command.networks import embedded_network
 from neural_style.command.replacements import replaced_values
 from neural_style.command.saved_styles import has_saved_style
 from neural_style.command.terminal import warn
+from neural_style.command.trained_styles import has_trained_style
 from neural_style.command.video_remarks import Rule, video_rules
 from neural_style.distributed import World
 from neural_style.network.devices import CPU, parse_gpus
@@ -72,7 +73,11 @@ def optimizer_rules() -> list[Rule]:
 def fast_rules() -> list[Rule]:
     """Return the rules of painting at once."""
     no_fast = 'without -fast and -init fast; add one of them'
-    return [('fast_strength', lambda a: not (a.fast or a.init == 'fast'), no_fast)]
+    no_image = 'on a trained style; give -style_scale where the style is trained'
+    return [
+        ('fast_strength', lambda a: not (a.fast or a.init == 'fast'), no_fast),
+        *((name, has_trained_style, no_image) for name in ('style_scale', 'style_size_by')),
+    ]
 
 
 def image_rules() -> list[Rule]:

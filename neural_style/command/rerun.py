@@ -12,10 +12,12 @@ from neural_style.command.networks import MODELS
 from neural_style.command.paths import LIST_FLAGS, as_stored
 from neural_style.command.recipe import Input, Recipe, program_and_version, read
 from neural_style.command.terminal import warn
+from neural_style.command.trained_styles import FOLDER as STYLES
 from neural_style.files.checksum import sha256
 from neural_style.files.pillow import detect_format, open_image
 from neural_style.torch7 import image
 from neural_style.torch7.cmdline import Value
+from neural_style.transfer.saved_style import is_saved_style
 from neural_style.video.opening import is_video
 
 
@@ -73,7 +75,10 @@ def find_inputs(
             candidates = [[path] for path in paths]
         else:
             folders = network_folders if flag.endswith('_file') else image_folders
-            candidates = [[os.path.join(folder, file.name) for folder in folders] for file in files]
+            candidates = [
+                [os.path.join(folder, file.name) for folder in _with_styles(folders, file.name)]
+                for file in files
+            ]
         if len(candidates) != len(files):
             raise ValueError(
                 f'-{flag}: {len(candidates)} given, and the recipe has {len(files)}:'
@@ -84,6 +89,11 @@ def find_inputs(
             unchanged = [path.replace(',', r'\,') for path in unchanged]
         flags[flag] = ','.join(unchanged)
     return flags
+
+
+def _with_styles(folders: Sequence[str], name: str) -> list[str]:
+    """Return the folders of inputs, and that of the styles that come with the program."""
+    return [*folders, *([STYLES] if is_saved_style(name) else [])]
 
 
 def _first_unchanged(file: Input, candidates: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_writable
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.paths import as_stored, split_paths
+from neural_style.fast.trained import is_trained_style
 from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.saved_style import SUFFIX, SavedStyle, StyleRecorder, is_saved_style
@@ -27,8 +28,9 @@ TIED_TO_CONTENT: dict[str, Callable[[Any], bool]] = {
 
 
 def has_saved_style(arguments: Arguments) -> bool:
-    """Tell whether -style_image names a saved style."""
-    return any(map(is_saved_style, split_paths(arguments.style_image)))
+    """Tell whether -style_image names a saved style, or a missing or damaged file for one."""
+    paths = filter(is_saved_style, split_paths(arguments.style_image))
+    return any(not is_trained_style(as_stored(path)) for path in paths)
 
 
 def read_saved_style(arguments: Arguments) -> SavedStyle:

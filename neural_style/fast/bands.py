@@ -44,6 +44,18 @@ def maps_in_bands(
     return results
 
 
+def reflected(image: Tensor, margin: int) -> Tensor:
+    """Continue images (..., H, W) by a margin on all sides, and further to whole units."""
+    for dim in (-2, -1):
+        size = image.shape[dim]
+        total = -(-(size + 2 * margin) // UNIT) * UNIT
+        period = max(2 * size - 2, 1)
+        index = torch.arange(-margin, total - margin) % period
+        index = torch.minimum(index, period - index)
+        image = image.index_select(dim, index.to(image.device))
+    return image
+
+
 def _rows(x: Tensor, first: int, last: int, units: int) -> Tensor:
     """View the rows of some units of a map that has a number of units."""
     per_unit = x.shape[2] // units

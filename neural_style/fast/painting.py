@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from neural_style.errors import SettingError
-from neural_style.fast.bands import BAND_POSITIONS, UNIT, in_bands, maps_in_bands
+from neural_style.fast.bands import BAND_POSITIONS, UNIT, in_bands, maps_in_bands, reflected
 from neural_style.fast.encoder import Style
 from neural_style.fast.fused import FusedDecoder
 from neural_style.fast.smoothing import Smoothing
@@ -62,9 +62,9 @@ class Painter:
         """
         smoothing = smoothing or Smoothing()
         height, width = content.shape[1:]
-        image = self.input(reflected(content))
+        image = self.input(reflected(content, MARGIN))
         units = image.shape[2] // UNIT
-        guide = None if guide is None else reflected(guide)
+        guide = None if guide is None else reflected(guide, MARGIN)
         z3, z4 = self._encode(image, units)
         del image
         fused = FusedDecoder(self.decoder, self._code(content, style, strength))
@@ -115,18 +115,6 @@ def blended(styles: Sequence[Style], weights: Sequence[float]) -> Style:
     if not all(map(math.isfinite, weights)):
         raise SettingError('style_blend_weights', 'the weights sum to 0')
     return {name: blend([style[name] for style in styles], weights) for name in styles[0]}
-
-
-def reflected(image: Tensor) -> Tensor:
-    """Continue an image (3, H, W) by MARGIN on all sides, and further to whole units."""
-    for dim in (1, 2):
-        size = image.shape[dim]
-        total = -(-(size + 2 * MARGIN) // UNIT) * UNIT
-        period = max(2 * size - 2, 1)
-        index = torch.arange(-MARGIN, total - MARGIN) % period
-        index = torch.minimum(index, period - index)
-        image = image.index_select(dim, index)
-    return image
 
 
 def predicted_bytes(height: int, width: int) -> float:

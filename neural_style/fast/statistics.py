@@ -43,6 +43,10 @@ class Statistics:
         mean = (affine.matrix @ self.mean[..., None])[..., 0] + affine.offset
         return Statistics(mean, affine.matrix @ self.covariance @ affine.matrix.transpose(1, 2))
 
+    def following(self, previous: 'Statistics', share: float) -> 'Statistics':
+        """Return the weighted mean with previous statistics.  share: of these."""
+        return blend([previous, self], [1 - share, share])
+
     def second_moment(self) -> Tensor:
         """Return the Gram matrix divided by the number of positions: (N, C, C)."""
         return self.covariance + self.mean[:, :, None] * self.mean[:, None, :]

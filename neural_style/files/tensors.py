@@ -57,6 +57,17 @@ def _header(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:
     return encoded + b' ' * (-len(encoded) % 8)
 
 
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Read the metadata of a .safetensors file alone.  Raises OSError and ValueError."""
+    with open(path, 'rb'):
+        pass
+    try:
+        with safe_open(path, framework='pt') as file:
+            return file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f'{path}: damaged, or not a .safetensors file: {error}') from error
+
+
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read a .safetensors file: the tensors, each in memory of its own, and the metadata.
 

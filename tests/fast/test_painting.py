@@ -10,8 +10,9 @@ from samples import ROOT
 from neural_style import load, scale
 from neural_style.errors import SettingError
 from neural_style.fast import bands, paint
+from neural_style.fast.bands import reflected
 from neural_style.fast.decoder import Decoder
-from neural_style.fast.painting import MARGIN, blended, reflected
+from neural_style.fast.painting import MARGIN, blended
 from neural_style.fast.weights import WEIGHTS, load_weights, save_weights
 from neural_style.files.tensors import write_tensors
 
@@ -56,7 +57,7 @@ def test_bands_paint_the_same_picture(painter, content, swirls, monkeypatch):
 
 def test_fused_stages_paint_what_the_decoder_paints(painter, content, swirls):
     style = painter.style(swirls)
-    image = painter.input(reflected(content))
+    image = painter.input(reflected(content, MARGIN))
     with torch.inference_mode():
         z = painter.encoder(image)
         expected, _ = painter.decoder(z['relu4_1'], z['relu3_1'], style)

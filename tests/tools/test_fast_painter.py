@@ -7,7 +7,8 @@ from PIL import Image
 
 from neural_style.fast.decoder import Decoder
 from neural_style.fast.weights import load_weights
-from tools.fast_painter.pictures import Photographs, Styles, files_in
+from neural_style.train.photographs import Photographs, files_in
+from tools.fast_painter.pictures import Styles
 from tools.fast_painter.training import Plan, Training
 
 PLAN = Plan(rebuild_steps=1, batch=1, side=48, known_styles=1)

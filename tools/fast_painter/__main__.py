@@ -18,15 +18,9 @@ from neural_style.command.networks import embedded_network
 from neural_style.fast.decoder import Decoder
 from neural_style.fast.encoder import Encoder
 from neural_style.fast.weights import save_weights
+from neural_style.train.photographs import Photographs, as_tensor, files_in, opened
 from tools.fast_painter.basis import principal_directions
-from tools.fast_painter.pictures import (
-    Photographs,
-    Styles,
-    as_tensor,
-    files_in,
-    opened,
-    preprocessed,
-)
+from tools.fast_painter.pictures import Styles, preprocessed
 from tools.fast_painter.training import Plan, Training, joined, train
 
 log = logging.getLogger(__name__)

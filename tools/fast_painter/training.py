@@ -15,8 +15,9 @@ from torch import Tensor
 from neural_style.fast.decoder import Decoder
 from neural_style.fast.encoder import Encoder, Style
 from neural_style.fast.statistics import Statistics
+from neural_style.train.photographs import Photographs
 from tools.fast_painter.objectives import Weights, paint_loss, rebuild_loss
-from tools.fast_painter.pictures import Photographs, Styles, preprocessed
+from tools.fast_painter.pictures import Styles, preprocessed
 
 log = logging.getLogger(__name__)
 

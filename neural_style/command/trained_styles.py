@@ -1,0 +1,61 @@
+"""A trained style in the place of -style_image: by its path, or one that comes with the program."""
+
+import os
+
+from neural_style.command.arguments import Arguments
+from neural_style.command.paths import as_stored, split_paths
+from neural_style.fast.trained import TrainedStyle, is_trained_style
+from neural_style.fast.weights import FOLDER as MODELS
+from neural_style.transfer.saved_style import SUFFIX, is_saved_style
+
+FOLDER = os.path.join(MODELS, 'styles')
+
+
+def shipped_styles() -> dict[str, str]:
+    """Return the path of each trained style that comes with the program, by its name."""
+    names = sorted(os.listdir(FOLDER)) if os.path.isdir(FOLDER) else []
+    return {
+        name.removesuffix(SUFFIX): os.path.join(FOLDER, name)
+        for name in names
+        if name.endswith(SUFFIX)
+    }
+
+
+def with_trained_style(arguments: Arguments) -> Arguments:
+    """Paint at once where -style_image names a trained style, perhaps by the name of a shipped one.
+
+    A file of that name wins.
+    """
+    name = arguments.style_image.strip()
+    if '.' not in name and os.sep not in name and not os.path.exists(name):
+        path = shipped_styles().get(name)
+        if path is not None:
+            arguments = arguments.with_values(style_image=path.replace(',', r'\,'))
+    return arguments.with_values(fast=True) if has_trained_style(arguments) else arguments
+
+
+def has_trained_style(arguments: Arguments) -> bool:
+    """Tell whether -style_image names a trained style."""
+    paths = filter(is_saved_style, split_paths(arguments.style_image))  # the suffix is the same
+    return any(is_trained_style(as_stored(path)) for path in paths)
+
+
+def read_trained_style(arguments: Arguments) -> TrainedStyle:
+    """Read the trained style that -style_image names.  Raises OSError and ValueError."""
+    value = arguments.style_image
+    paths = split_paths(value)
+    if len(paths) > 1:
+        raise ValueError(
+            f'-style_image {value}: a trained style cannot be blended with others; name it alone,'
+            ' or train one network for several styles (neural_style-train)'
+        )
+    if arguments.style_tint == 1:
+        raise ValueError(
+            '-style_tint 1: needs the style image, which is not in a trained style; give 0'
+        )
+    try:
+        return TrainedStyle.load(as_stored(paths[0]))
+    except OSError as error:
+        raise type(error)(f'-style_image {value}: cannot be read: {error.strerror}') from error
+    except ValueError as error:
+        raise ValueError(f'-style_image {error}; train it again with neural_style-train') from error

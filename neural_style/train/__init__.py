@@ -1,0 +1,6 @@
+"""Training of transformation networks: neural_style-train.
+
+__main__.py     the command               photographs.py   random crops
+flags.py        its flags                 objective.py     the losses of painted pictures
+training.py     steps of Adam             session.py       checkpoints, samples, progress
+"""
