@@ -3,7 +3,6 @@
 import functools
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +62,7 @@ def editable(max_bytes: int, path: str | None) -> str | None:
         return None
 
 
-def reduced(path: str, formats: Sequence[str]) -> str:
+def reduced(path: str, formats: tuple[str, ...]) -> str:
     """Write a picture of at most LONGEST_SIDE beside those of gradio; returns its path."""
     with PIL.Image.open(path, formats=formats) as picture:
         picture.draft('RGB', (LONGEST_SIDE, LONGEST_SIDE))  # decodes a large JPEG smaller

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import PIL.Image
 
@@ -35,7 +35,7 @@ def keep(path: str, job: Job, default: str, max_bytes: int, taken: Collection[st
     return name
 
 
-def check(path: str, max_bytes: int) -> Sequence[str]:
+def check(path: str, max_bytes: int) -> tuple[str, ...]:
     """Refuse a file that is no picture, or too large, by its first bytes.  Raises ValueError.
 
     Returns the formats of Pillow that it may be opened as.  The painter decodes it, and refuses
@@ -58,7 +58,7 @@ def check(path: str, max_bytes: int) -> Sequence[str]:
         raise ValueError('this file is no picture that can be read; try a JPEG or PNG') from None
     if width * height > MAX_PIXELS:
         raise ValueError(too_large())
-    return formats
+    return tuple(formats)
 
 
 def too_large() -> str:

@@ -99,6 +99,8 @@ def test_styles_are_blended(served, look):
     viewer.set('weight-2', 3)
     viewer.tab.locator('#ns-blend').scroll_into_view_if_needed()
     viewer.shot('blend')
+    stage = viewer.tab.locator('#ns-stage')
+    assert stage.bounding_box()['y'] > 0  # it stays in view while controls are scrolled
     viewer.tab.click('#ns-paint')
     viewer.wait_for_status('Finished')
     (job,) = jobs(served.results)
