@@ -42,16 +42,20 @@ def has_trained_style(arguments: Arguments) -> bool:
 
 def read_trained_style(arguments: Arguments) -> TrainedStyle:
     """Read the trained style that -style_image names.  Raises OSError and ValueError."""
-    value = arguments.style_image
+    if arguments.style_tint == 1:
+        raise ValueError(
+            '-style_tint 1: needs the style image, which is not in a trained style; give 0'
+        )
+    return load_trained_style(arguments.style_image)
+
+
+def load_trained_style(value: str) -> TrainedStyle:
+    """Read the trained style that is the value of -style_image.  Raises OSError and ValueError."""
     paths = split_paths(value)
     if len(paths) > 1:
         raise ValueError(
             f'-style_image {value}: a trained style cannot be blended with others; name it alone,'
             ' or train one network for several styles (neural_style-train)'
-        )
-    if arguments.style_tint == 1:
-        raise ValueError(
-            '-style_tint 1: needs the style image, which is not in a trained style; give 0'
         )
     try:
         return TrainedStyle.load(as_stored(paths[0]))

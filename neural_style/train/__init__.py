@@ -2,5 +2,6 @@
 
 __main__.py     the command               photographs.py   random crops
 flags.py        its flags                 objective.py     the losses of painted pictures
-training.py     steps of Adam             session.py       checkpoints, samples, progress
+training.py     steps of Adam             session.py       progress and samples
+conversion.py   ONNX models               state.py         checkpoints
 """

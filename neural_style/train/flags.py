@@ -39,7 +39,10 @@ def command_line() -> FlagTable:
     cmd.option('-photos', '', 'folder of photographs to train on')
     cmd.describe('Folder of photographs, of any sizes; those that cannot be read are named.')
     cmd.option('-output', '', 'the trained style, a .safetensors file')
-    cmd.describe('The trained style: a `.safetensors` file.')
+    cmd.describe(
+        'The trained style: a `.safetensors` file. An `.onnx` file is written of a style that is'
+        ' trained already, in `-style_image`.'
+    )
     cmd.option('-sample_image', '', 'picture to paint as training goes on')
     cmd.describe(
         'Picture that is painted every `-save_iter` iterations, in `OUTPUT_500.jpg` and so on;'

@@ -24,6 +24,7 @@ from neural_style.network.devices import choose_devices, gpu_of_rank, parse_gpus
 from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7 import image
 from neural_style.torch7.random import Generator
+from neural_style.train.conversion import convert, is_conversion
 from neural_style.train.flags import PROGRAM, checked, sample_name
 from neural_style.train.objective import Objective
 from neural_style.train.photographs import Photographs, files_in
@@ -36,6 +37,9 @@ SAMPLE_SIDE = 512  # pixels of the longer side of a sample
 
 def run(arguments: Arguments, world: World, interruption: Interruption) -> None:
     """Train a network as flags say, or continue with -resume."""
+    if is_conversion(arguments):
+        convert(arguments)
+        return
     state = None
     if arguments.resume != '':
         arguments, state = read_state(arguments)

@@ -107,5 +107,18 @@ def test_training_is_not_resumed_with_other_numbers(train, capsys):
     assert 'not those that the training started with' in capsys.readouterr().err
 
 
+def test_trained_style_is_converted(train, capsys):
+    pytest.importorskip('onnx', reason='needs the extra [onnx]')
+    assert train() == 0
+    assert main('-style_image s.safetensors -output s.onnx'.split()) == 0
+    assert os.path.getsize('s.onnx') > 10_000
+    for flags, message in (
+        ('-style_image strokes.jpg', '-output s.onnx: is written of a trained style; name one'),
+        ('-style_image s.safetensors -width 8', '-width: means nothing where a trained style'),
+    ):
+        assert main([*flags.split(), '-output', 's.onnx']) == 1
+        assert message in capsys.readouterr().err
+
+
 def test_every_flag_is_described():
     assert all(flag.description for flag in command_line().flags)
