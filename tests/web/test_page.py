@@ -1,10 +1,12 @@
 """The page in a real browser; the folder NEURAL_STYLE_SCREENSHOTS keeps its screenshots."""
 
+import json
 import shutil
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -66,6 +68,29 @@ def test_picture_is_painted_changed_stopped_and_painted_again(served, look, tmp_
     assert (tmp_path / 'again.png').exists()
 
 
+def test_browsers_see_their_own_work_and_their_places(served, look):
+    served.start()
+    viewers = [look(), look()]
+    for viewer in viewers:
+        choose_pictures(viewer, steps=1000)
+        viewer.tab.click('#ns-paint')
+        wait_until(lambda shown=viewer: shown.status())
+    first, second = jobs(served.results)
+    viewers[0].wait_for_status('Painting')
+    viewers[1].wait_for_status('Waiting: 1 picture to be painted before')
+    viewers[1].shot('waiting')
+    address = f'{served.url}job/{first.id}/state'
+    with ThreadPoolExecutor(20) as crowd:
+        answers = list(crowd.map(lambda _: status_of(address), range(20)))
+    assert all(status == 200 and json.loads(text)['evaluation'] for status, text in answers)
+    viewers[0].tab.click('#ns-stop')
+    viewers[0].wait_for_status('Stopped')
+    viewers[1].wait_for_status('Painting')
+    assert (first.state, second.state) == ('stopped', 'painting')
+    viewers[1].tab.click('#ns-stop')
+    viewers[1].wait_for_status('Stopped')
+
+
 def test_results_are_there_after_the_page_was_killed(served, look):
     served.start()
     viewer = look()
@@ -102,7 +127,7 @@ def test_styles_are_blended(served, look):
     stage = viewer.tab.locator('#ns-stage')
     assert stage.bounding_box()['y'] > 0  # it stays in view while controls are scrolled
     viewer.tab.click('#ns-paint')
-    viewer.wait_for_status('Finished')
+    wait_until(lambda: list(jobs(served.results)))
     (job,) = jobs(served.results)
     assert job.value('-style_image') == 'strokes.jpg,waves.jpg'
     assert job.value('-style_blend_weights') == '5,3'
