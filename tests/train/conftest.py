@@ -21,14 +21,19 @@ def photos(tmp_path):
 
 
 @pytest.fixture
-def train(data, photos, tmp_path, monkeypatch):
-    """Train a style for two steps on 32 pixels; takes flags as text."""
+def train_flags(data, photos, tmp_path, monkeypatch):
+    """Return the flags of a training for two steps on 32 pixels, in the current folder."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(data / 'inputs' / 'strokes.jpg', 'strokes.jpg')
     stem = data / 'models' / 'mini_vgg19_conv'
-    defaults = (
+    return (
         '-style_image strokes.jpg -photos photos -output s.safetensors -gpu -1 -image_size 32'
         f' -width 8 -num_iterations 2 -proto_file {stem}.prototxt -model_file {stem}.caffemodel'
         ' -content_layers relu2_1 -style_layers relu1_1,relu2_1'
-    )
-    return lambda flags='': main([*defaults.split(), *flags.split()])
+    ).split()
+
+
+@pytest.fixture
+def train(train_flags):
+    """Train a style for two steps on 32 pixels; takes flags as text."""
+    return lambda flags='': main([*train_flags, *flags.split()])
