@@ -18,6 +18,9 @@ HEEDED = {
     *('start', 'end', 'every', 'frame_rate', 'video_crf'),
 }
 
+# Flags that need pictures of styles, which are not in a trained one.
+REGIONS = {'content_regions', 'style_regions', 'region_weights'}
+
 
 def check_fast(arguments: Arguments) -> None:
     """Refuse what painting at once cannot do.  Raises ValueError."""
@@ -29,7 +32,8 @@ def check_fast(arguments: Arguments) -> None:
     if not arguments.fast:
         return
     painter = 'a trained style' if has_trained_style(arguments) else '-fast'
-    for name in sorted(arguments.explicit - HEEDED):
+    heeded = HEEDED - REGIONS if has_trained_style(arguments) else HEEDED
+    for name in sorted(arguments.explicit - heeded):
         value = getattr(arguments, name)
         text = f'-{name}' if isinstance(value, bool) else f'-{name} {value}'
         if name not in arguments.typed and arguments.preset != '':

@@ -79,6 +79,14 @@ def is_trained_style(path: str | Path) -> bool:
         return False
 
 
+def as_trained_style(styles: Any) -> TrainedStyle | None:
+    """Return a trained style that is given as such or by its path, None for anything else."""
+    if isinstance(styles, TrainedStyle):
+        return styles
+    is_path = isinstance(styles, str | os.PathLike)
+    return TrainedStyle.load(styles) if is_path and is_trained_style(styles) else None
+
+
 def _description(
     path: str | Path, metadata: Mapping[str, str]
 ) -> tuple[Shape, list[str], dict[str, Any]]:

@@ -79,6 +79,7 @@ def test_dry_run_tells_the_memory(paint, capsys):
         ('-color match', '-color match: a trained style knows style and content'),
         ('-style_tint 1', '-style_tint 1: needs the style image, which is not in a trained style'),
         ('-style_image s.safetensors,scene.jpg', 'cannot be blended with others; name it alone'),
+        ('-content_regions scene.jpg', 'means nothing to a trained style, which'),
         ('-style_blend_weights 1,2,3', '3 weights for 2 style'),
         ('-style_image old.safetensors', 'another version of the program; train it again with'),
         ('-init fast', '-init fast means nothing to a trained style'),

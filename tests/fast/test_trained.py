@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neural_style.errors import SettingError
-from neural_style.fast import bands
+from neural_style.fast import bands, paint
 from neural_style.fast.bands import reflected
 from neural_style.fast.smoothing import Smoothing
 from neural_style.fast.trained import (
@@ -148,6 +148,17 @@ def test_damaged_file_is_refused(trained, tmp_path, name, message):
     damaged(path, name)
     with pytest.raises(ValueError, match=f's.safetensors: {message}'):
         TrainedStyle.load(path)
+
+
+def test_style_is_painted_by_its_path(trained, content, tmp_path):
+    trained.save(tmp_path / 's.safetensors')
+    painted = [
+        paint(content, style, style_blend_weights=[1, 0])
+        for style in (tmp_path / 's.safetensors', TrainedStyle.load(tmp_path / 's.safetensors'))
+    ]
+    assert painted[0].shape == content.shape and torch.equal(*painted)
+    with pytest.raises(SettingError, match='whole picture'):
+        paint(content, trained, content_regions=torch.ones(1, 45, 38))
 
 
 def test_layers_have_multiples_of_8_channels():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from neural_style import load, scale
 from neural_style.fast import Painter
@@ -19,11 +20,17 @@ def main(argv: list[str]) -> int:
     path = argv[0] if argv else 'docs/fast.jpg'
     painter = Painter()
     styles = {name: scale(load(INPUTS / f'{name}.jpg'), SIZE) for name in STYLES}
-    rows = [[None, *styles.values()]]
+    rows: list[list[Tensor | None]] = [[None, *styles.values()]]
     for name in CONTENTS:
         content = scale(load(INPUTS / f'{name}.jpg'), SIZE)
         painted = [painter.paint(content, painter.style(style)) for style in styles.values()]
         rows.append([content, *painted])
+    save_sheet(rows, path)
+    return 0
+
+
+def save_sheet(rows: list[list[Tensor | None]], path: str) -> None:
+    """Save images (3, H, W) in rows; None leaves a cell empty."""
     sheet = Image.new('RGB', (WIDTH * len(rows[0]), HEIGHT * len(rows)), 'white')
     for row, images in enumerate(rows):
         for column, image in enumerate(images):
@@ -33,7 +40,6 @@ def main(argv: list[str]) -> int:
                 left = column * WIDTH + (WIDTH - cell.width) // 2
                 sheet.paste(cell, (left, row * HEIGHT + (HEIGHT - cell.height) // 2))
     sheet.save(path, quality=85)
-    return 0
 
 
 if __name__ == '__main__':
