@@ -91,6 +91,11 @@ def check_clip(arguments: Arguments) -> ClipOptions:
         raise ValueError('-save_style: saves the style of a picture; give it in a run of one')
     check_settings(arguments)
     check_fast(arguments)
+    if arguments.fast and arguments.content_regions != '':
+        raise ValueError(
+            f'-content_regions {arguments.content_regions}: -fast paints regions of pictures, and'
+            ' not of videos; omit one of them'
+        )
     options = clip_options(arguments)
     has_flow = arguments.flow_pattern != '' and arguments.flowWeight_pattern != ''
     if not (has_flow or arguments.fast):

@@ -17,6 +17,7 @@ from neural_style.fast import painting as painting_any
 from neural_style.fast import trained
 from neural_style.fast.encoder import Style
 from neural_style.fast.painting import Painter, blended
+from neural_style.fast.pictures import paint
 from neural_style.fast.smoothing import Smoothing
 from neural_style.fast.trained import TrainedPainter, TrainedStyle, checked_mixture
 from neural_style.memory.limits import format_bytes
@@ -80,7 +81,18 @@ def painting(
         return lambda content, smoothing: trained_painter.paint(
             content, mixture, strength, smoothing
         ).double()
+    assert isinstance(styles, list)
     painter = quiet_painter(device)
+    if images.regions:
+        return lambda content, _: paint(
+            content,
+            styles,
+            strength=strength,
+            style_blend_weights=weights,
+            region_weights=arguments.region_weights,
+            painter=painter,
+            **images.regions,
+        )
     style = blended_style(painter, images, weights)
     return lambda content, smoothing: painter.paint(content, style, strength, smoothing).double()
 

@@ -17,7 +17,6 @@ HEEDED = {
     *(*NETWORK, 'resume'),
     *('start', 'end', 'every', 'frame_rate', 'video_crf'),
 }
-
 # Flags that need pictures of styles, which are not in a trained one.
 REGIONS = {'content_regions', 'style_regions', 'region_weights'}
 
@@ -31,8 +30,9 @@ def check_fast(arguments: Arguments) -> None:
         check_start(arguments)
     if not arguments.fast:
         return
-    painter = 'a trained style' if has_trained_style(arguments) else '-fast'
-    heeded = HEEDED - REGIONS if has_trained_style(arguments) else HEEDED
+    painter, heeded = '-fast', HEEDED | REGIONS
+    if has_trained_style(arguments):
+        painter, heeded = 'a trained style', HEEDED
     for name in sorted(arguments.explicit - heeded):
         value = getattr(arguments, name)
         text = f'-{name}' if isinstance(value, bool) else f'-{name} {value}'

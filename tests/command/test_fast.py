@@ -6,8 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 from written import files, pixels, recipe_of
 
+from neural_style import load, scale
 from neural_style.command import work_folder
 from neural_style.command.process import main
 
@@ -58,6 +60,22 @@ def test_styles_are_blended_by_their_weights(fast, capsys):
     assert '-style_blend_weights: the weights sum to 0' in capsys.readouterr().err
 
 
+def test_regions_have_styles_of_their_own(fast, capsys):
+    mask = np.zeros((36, 48), np.uint8)
+    for name, half in (('left.png', slice(24)), ('right.png', slice(24, None))):
+        mask[:], mask[:, half] = 0, 255
+        Image.fromarray(mask).save(name)
+    flags = '-style_image strokes.jpg,waves.jpg -content_regions left.png,right.png'
+    assert fast(f'{flags} -region_weights 1,0') == 0
+    content = 255 * scale(load('scene.jpg'), 48).numpy().transpose(1, 2, 0)
+    left, right = np.split(np.abs(pixels('out.png') - content), 2, axis=1)
+    assert left.mean() > 10 and right[:, 2:].max() < 1
+    assert main(['-rerun', 'out.png', '-output_image', 'again.png']) == 0
+    assert np.array_equal(pixels('again.png'), pixels('out.png'))
+    assert fast(f'{flags} -content_image clip_%d.png -output_image out_%d.png') == 1
+    assert '-fast paints regions of pictures, and not of videos' in capsys.readouterr().err
+
+
 def test_folder_is_painted_at_once(fast, capsys):
     os.mkdir('photos')
     for name in ('scene.jpg', 'waves.jpg'):
@@ -81,7 +99,6 @@ def test_dry_run_tells_the_memory(fast, capsys):
         ('-normalize_gradients', f'-normalize_gradients {REFUSED}'),
         ('-preset quick', f'-preset quick: its -fourier_decay 0.35 {REFUSED}'),
         ('-save_style s.safetensors', f'-save_style s.safetensors {REFUSED}'),
-        ('-content_regions scene.jpg', f'-content_regions scene.jpg {REFUSED}'),
         ('-model_file scene.jpg', '-model_file: -fast has a network of its own'),
         ('-style_image s.safetensors', '-style_image s.safetensors: a saved style holds targets'),
         ('-color match', '-color match: -fast knows style and content; choose one of them'),
