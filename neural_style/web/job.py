@@ -28,6 +28,7 @@ from neural_style.files.locks import LockedError, locked
 ID = re.compile(r'\d{8}-\d{6}-\d{6}-[0-9a-f]{12}')
 PICTURE, STATE, LIVE, BEFORE = 'picture.png', 'picture.checkpoint', 'live.jpg', 'before.jpg'
 SKETCH = 'sketch.jpg'
+NICENESS = 5  # of its processes: the page answers first
 # Flags that a command line for others does not need.
 PAGE_FLAGS = ('-print_iter', '-save_iter')
 # Folders of the machine in a message; a file keeps its name.

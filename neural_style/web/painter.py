@@ -25,14 +25,11 @@ from neural_style.files.atomic import write_whole
 from neural_style.files.locks import LockedError, locked
 from neural_style.memory.heap import configure_malloc
 from neural_style.modes import default_modes
-from neural_style.web.job import BEFORE, LIVE, PICTURE, SKETCH, STATE, Job
+from neural_style.web.job import BEFORE, LIVE, NICENESS, PICTURE, STATE, Job
+from neural_style.web.sketch import is_wanted, sketch
 
 INTERVAL = 0.4  # seconds between two looks at the run
-NICENESS = 5  # the page answers first
 INTERRUPTED = 130
-# What a sketch has of a job; it has no more pixels than the page shows.
-SKETCHED = ('-content_image', '-style_image', '-style_blend_weights', '-original_colors')
-SKETCH_SIZE = 640
 
 
 def main(folder: str) -> int:
@@ -79,21 +76,11 @@ def run_job(job: Job, page: Preview) -> int:
         arguments = arguments.with_values(**files)
         os.chdir(job.folder)
     configure_malloc()
-    if not job.has(SKETCH) and arguments.init_image == '' and arguments.content_regions == '':
+    if is_wanted(job):
         sketch(job)
     with log_printed(logging.INFO), Interruption() as interruption:
         run(replace(arguments, page=page), interruption)
     return 0
-
-
-def sketch(job: Job) -> None:
-    """Paint at once what is shown until the picture has grown a little; in the job's folder."""
-    flags = [word for flag in SKETCHED if job.value(flag) for word in (flag, job.value(flag))]
-    size = min(int(job.value('-image_size')), SKETCH_SIZE)
-    upright = ['-exif_orientation', '1', '-icc_profile', '1']
-    words = ['-fast', *flags, *upright, '-image_size', str(size), '-output_image', SKETCH]
-    with contextlib.suppress(ValueError, OSError, MemoryError):  # the run itself says why
-        run(parse_arguments(words), Interruption())
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from neural_style.web import job as jobs
 from neural_style.web.job import Job
+from neural_style.web.sketch import is_wanted
 
 POLL = 0.2  # seconds
 CLOSING = 30.0  # seconds that a painter has to save its state when the page ends
@@ -40,11 +41,15 @@ class PaintingQueue:
                 self._waiting.append(job)
             else:
                 job.settle()
-        self._thread = threading.Thread(target=self._work, name='queue', daemon=True)
+        self._sketched: set[str] = set()  # names of jobs; each is tried once
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._work, self._sketch)
+        ]
 
     def open(self) -> None:
         """Begin to paint."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """Let the painter save its state, and end."""
@@ -52,7 +57,7 @@ class PaintingQueue:
         current = self._current
         if current is not None:
             current.ask('pause')
-        self._thread.join(CLOSING)
+        self._threads[0].join(CLOSING)
 
     def check(self) -> None:
         """Raise QueueFullError if no other job may wait."""
@@ -106,15 +111,30 @@ class PaintingQueue:
             else:
                 self._paint(self._current)
 
+    def _sketch(self) -> None:
+        """Paint sketches of jobs that wait while another is painted, one at a time."""
+        while not self._is_closed.wait(POLL):
+            with self._lock:
+                waiting = list(self._waiting) if self._current is not None else []
+            waiting = [job for job in waiting if job.id not in self._sketched and is_wanted(job)]
+            if waiting:
+                self._sketched.add(waiting[0].id)
+                run_module('sketch', waiting[0])
+
     def _paint(self, job: Job) -> None:
         job.update(state='painting')
-        with open(job.file('log.txt'), 'ab') as log:
-            painter = subprocess.Popen(
-                [sys.executable, '-m', 'neural_style.web.painter', str(job.folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is the page's
-            )
-            painter.wait()
+        run_module('painter', job)
         job.settle()
+
+
+def run_module(name: str, job: Job) -> None:
+    """Run a module of this package for a job in a process of its own, and wait for its end."""
+    with open(job.file('log.txt'), 'ab') as log:
+        process = subprocess.Popen(
+            [sys.executable, '-m', f'neural_style.web.{name}', str(job.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is the page's
+        )
+        process.wait()

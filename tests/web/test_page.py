@@ -77,7 +77,8 @@ def test_browsers_see_their_own_work_and_their_places(served, look):
         wait_until(lambda shown=viewer: shown.status())
     first, second = jobs(served.results)
     viewers[0].wait_for_status('Painting')
-    viewers[1].wait_for_status('Waiting: 1 picture to be painted before')
+    viewers[1].wait_for_status('Waiting: 1 picture to be painted before · for now, painted at once')
+    viewers[1].tab.wait_for_selector('[data-part=after][src*=sketch]:visible')
     viewers[1].shot('waiting')
     address = f'{served.url}job/{first.id}/state'
     with ThreadPoolExecutor(20) as crowd:

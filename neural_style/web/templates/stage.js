@@ -8,8 +8,8 @@
   const part = (name) => document.querySelector(`#ns-stage [data-part="${name}"]`);
   const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
-  const isSketched = (state) => state.has_sketch && state.state === 'painting'
-    && (state.picture === null || state.evaluation < SKETCHED * state.evaluations);
+  const isSketched = (state) => state.has_sketch && ['waiting', 'painting'].includes(state.state)
+    && ((state.picture ?? null) === null || state.evaluation < SKETCHED * state.evaluations);
   const sketched = (state) => isSketched(state) ? 'for now, painted at once' : '';
 
   function describe(state) {
@@ -18,8 +18,9 @@
     const list = (...texts) => texts.filter(Boolean).join(' · ');
     switch (state.state) {
       case 'waiting':
-        return state.position ? `Waiting: ${plural(state.position, 'picture')} to be painted before`
-          : 'Waiting for its turn';
+        return list(state.position
+          ? `Waiting: ${plural(state.position, 'picture')} to be painted before`
+          : 'Waiting for its turn', sketched(state));
       case 'painting':
         if (state.request) return list(state.request === 'pause' ? 'Pausing …' : 'Stopping …', step);
         if (!state.evaluation) return list('Preparing the network …', sketched(state));
@@ -37,6 +38,7 @@
     Object.assign(shown, { job, picture: null, losses: [], before: false, done: false });
     for (const name of ['before', 'after', 'divider', 'compare', 'numbers']) part(name).hidden = true;
     part('waiting').hidden = false;
+    part('invitation').hidden = !!job;
     part('progress').value = 0;
     part('progress').hidden = !job;
     part('status').textContent = '';
