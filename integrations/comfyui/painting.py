@@ -52,7 +52,8 @@ def paint(content: Tensor, style: Tensor, chosen: Choices, max_size: int, max_st
         logger.warning('%s', remark)
     contents = [image.scale(picture, size) for picture in pictures(content)]
     width = contents[0].shape[2]
-    styles = [scale_style(picture, 1, arguments, width) for picture in pictures(style)]
+    scale = float(arguments.style_scale)
+    styles = [scale_style(picture, scale, arguments, width) for picture in pictures(style)]
     network = functools.cache(
         functools.partial(load_network, arguments.proto_file, arguments.model_file)
     )

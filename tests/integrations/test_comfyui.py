@@ -13,7 +13,7 @@ from comfyui_server import CHECKOUT, ComfyUI
 from PIL import Image
 from samples import DATA, ROOT
 
-from neural_style import load
+from neural_style import load, main
 from neural_style.web import choices
 
 FOLDER = ROOT / 'integrations' / 'comfyui'
@@ -104,6 +104,21 @@ def test_node_paints_a_batch_and_shows_its_progress(pack):
     assert not torch.allclose(painted[0], painted[1].flip(1), atol=1e-3)
     assert [(value, total) for value, total, _ in Bar.told] == [(n, 4) for n in range(1, 5)]
     assert Bar.told[0][2][1].size == tuple(painted.shape[2:0:-1])
+
+
+@pytest.mark.parametrize('preset', ['gongbi', 'qinglu'])  # style scale and paper; keeping colours
+def test_node_paints_the_picture_of_the_command(pack, preset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen = choices.Choices(preset, 6, 40, 2, preset == 'qinglu', {'seed': 3})
+    files = [str(DATA / 'inputs' / f'{name}.png') for name in ('scene_64', 'strokes')]
+    words = choices.flags(chosen, 2000, 2000)
+    assert main([*words, '-content_image', files[0], '-style_image', files[1], '-gpu', '-1']) == 0
+    content, style = (load(path).movedim(0, -1)[None].float() for path in files)
+    node = pack.NODE_CLASS_MAPPINGS['NeuralStyle']
+    caption = choices.CAPTIONS[preset]
+    (painted,) = node().paint(content, style, caption, 6, 40, 2, chosen.keeps_colors, 3)
+    command = load(tmp_path / 'picture.png').movedim(0, -1)
+    assert (painted[0] - command).abs().max() < 2 / 255  # inputs are rounded to float32
 
 
 def test_fast_node_paints_a_batch_in_its_own_size(pack):
