@@ -16,7 +16,10 @@ from neural_style.modes import default_modes
 from neural_style.web.job import LIVE, NICENESS, SKETCH, Job
 
 # What a sketch has of a job; it has no more pixels than the page shows.
-SKETCHED = ('-content_image', '-style_image', '-style_blend_weights', '-original_colors')
+SKETCHED = (
+    *('-content_image', '-style_image', '-style_blend_weights', '-original_colors'),
+    *('-content_regions', '-style_regions', '-region_weights'),
+)
 SIZE = 640
 
 
@@ -31,9 +34,8 @@ def main(folder: str) -> int:
 
 
 def is_wanted(job: Job) -> bool:
-    """Tell whether a job has nothing to show yet, and a sketch would be like its picture."""
-    unlike = ('-init_image', '-content_regions')
-    return not (job.has(SKETCH) or job.has(LIVE) or any(map(job.value, unlike)))
+    """Tell whether a job has nothing to show yet, and does not go on from another's picture."""
+    return not (job.has(SKETCH) or job.has(LIVE) or job.value('-init_image'))
 
 
 def sketch(job: Job) -> None:

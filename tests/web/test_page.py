@@ -14,7 +14,7 @@ from samples import DATA, ROOT
 from served_page import wait_until
 from written import pixels
 
-from neural_style.web.job import PICTURE, jobs
+from neural_style.web.job import PICTURE, SKETCH, jobs
 
 pytestmark = pytest.mark.slow
 
@@ -158,6 +158,7 @@ def test_region_is_drawn_with_the_brush(served, look):
     assert len(colors) == 2
     wait_until(lambda: job.state == 'finished')
     assert pixels(job.file(PICTURE)).std() > 10
+    assert pixels(job.file(SKETCH)).std() > 10  # with the regions
 
 
 def test_page_works_narrow_dark_and_without_other_sites(served, look):
