@@ -68,7 +68,7 @@ def shrunk(words):
         short = ['-gpu', '-1', '-num_iterations', '3']
     elif '-rerun' in words:
         short = ['-gpu', '-1']
-    elif '-fast' in words or any(map(is_trained_style, words)):
+    elif '-fast' in words or any(map(is_trained_style, words)) or 'swirls' in words:
         short = ['-gpu', '-1', '-image_size', '64']
     else:
         short += ['-image_size', '64']

@@ -17,7 +17,7 @@ from neural_style.command.checks import check_sides, style_scales
 from neural_style.command.paths import LIST_FLAGS, as_stored, missing_file_hint, split_paths
 from neural_style.command.region_files import Load, read_regions
 from neural_style.command.saved_styles import has_saved_style, read_saved_style
-from neural_style.command.trained_styles import has_trained_style, read_trained_style
+from neural_style.command.trained_styles import has_trained_style, read_trained_style, shipped_hint
 from neural_style.fast.trained import TrainedStyle
 from neural_style.files.pillow import PipedFile, decoded_bytes
 from neural_style.files.raster import Raster, mapped
@@ -211,6 +211,8 @@ def load_raster(
         if places.is_searched(path):
             where, script = f' {places.searched()}', places.script('examples/fetch_inputs.sh')
             remedy += f"; {script} fetches the original's examples" if script else ''
+        if flag == '-style_image':
+            remedy += shipped_hint(path)
         if flag.lstrip('-') in LIST_FLAGS:
             remedy += r'; a comma in a name is written \,'
         raise FileNotFoundError(f'{flag} {path}: no such file{where}; {remedy}') from None

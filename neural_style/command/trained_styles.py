@@ -1,6 +1,7 @@
 """A trained style in the place of -style_image: by its path, or one that comes with the program."""
 
 import os
+import re
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.paths import as_stored, split_paths
@@ -21,13 +22,24 @@ def shipped_styles() -> dict[str, str]:
     }
 
 
+def is_bare_name(path: str) -> bool:
+    """Tell whether a path may be the name of a shipped style."""
+    return re.fullmatch(r'\w+', path) is not None
+
+
+def shipped_hint(path: str) -> str:
+    """Name the shipped styles where a path may be meant as one of them; '' elsewhere."""
+    names = ', '.join(shipped_styles())
+    return f'; trained styles: {names}' if names and is_bare_name(path) else ''
+
+
 def with_trained_style(arguments: Arguments) -> Arguments:
     """Paint at once where -style_image names a trained style, perhaps by the name of a shipped one.
 
     A file of that name wins.
     """
     name = arguments.style_image.strip()
-    if '.' not in name and os.sep not in name and not os.path.exists(name):
+    if is_bare_name(name) and not os.path.exists(name):
         path = shipped_styles().get(name)
         if path is not None:
             arguments = arguments.with_values(style_image=path.replace(',', r'\,'))

@@ -23,10 +23,12 @@ RANGES = {
     'seed': (0, 2**32 - 1),
 }
 WEIGHTS = ('content_weight', 'style_weight', 'tv_weight')
-# Flags that may change when a training is resumed: its numbers do not depend on them.
+# Flags that may change when a training is resumed: its numbers do not depend on them, or it is to
+# go on with other weights.
 CHANGEABLE = {
     *('resume', 'num_iterations', 'output', 'checkpoint', 'print_iter', 'save_iter'),
     *('checkpoint_iter', 'sample_image', 'gpu', 'backend', 'photos'),
+    *('content_weight', 'style_weight', 'tv_weight', 'learning_rate'),
 }
 
 
@@ -85,7 +87,7 @@ def command_line() -> FlagTable:
         'Weight of the content loss. Gradients are divided by their norms before they are'
         ' weighted, as with `-normalize_gradients`.'
     )
-    cmd.option('-style_weight', 1.0)
+    cmd.option('-style_weight', 1.5)
     cmd.describe('Weight of each style loss, likewise.')
     cmd.option('-tv_weight', 5e-7)
     cmd.describe('Weight of the total variation.')

@@ -1,5 +1,6 @@
 """A trained style in the place of -style_image."""
 
+import os
 import shutil
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 import torch
 from written import files, pixels, recipe_of
 
+from neural_style import load, scale
 from neural_style.command.process import main
-from neural_style.fast.trained import METADATA, TrainedStyle
+from neural_style.command.trained_styles import shipped_styles
+from neural_style.fast.trained import METADATA, TrainedPainter, TrainedStyle
 from neural_style.fast.transformation import Shape, TransformationNetwork
 from neural_style.files.tensors import write_tensors
 
@@ -95,3 +98,30 @@ def test_flags_that_mean_nothing_are_refused(paint, capsys, flags, message):
 def test_size_of_strokes_is_remarked_on(paint, capsys):
     assert paint('-style_scale 0.5') == 0
     assert '-style_scale 0.5: has no effect on a trained style' in capsys.readouterr().err
+
+
+def test_styles_that_come_with_the_program_have_names(paint, capsys):
+    assert shipped_styles().keys() == {'ink_landscape', 'swirls'}
+    assert paint('-style_image swirls') == 0
+    assert main(['-rerun', 'out.png', '-output_image', 'again.png']) == 0
+    assert np.array_equal(pixels('again.png'), pixels('out.png'))
+    assert paint('-style_image swirl') == 1
+    assert 'trained styles: ink_landscape, swirls' in capsys.readouterr().err
+
+
+def test_file_wins_over_the_name_of_a_style(paint):
+    shutil.copy('s.safetensors', 'other.safetensors')
+    shutil.copy('scene.jpg', 'swirls')
+    assert paint('-style_image swirls -fast -output_image first.png') == 0
+    assert recipe_of('first.png')['inputs'][1][1] == 'swirls'
+
+
+def test_shipped_styles_are_small_and_keep_the_photograph(data):
+    content = scale(load(data / 'inputs' / 'scene.jpg'), 96)
+    grey = content.mean(0).flatten()
+    for path in shipped_styles().values():
+        assert os.path.getsize(path) < 500_000
+        painted = TrainedPainter(TrainedStyle.load(path)).paint(content)
+        assert painted.std() > 0.08
+        correlation = torch.corrcoef(torch.stack([grey, painted.mean(0).flatten().to(grey)]))
+        assert correlation[0, 1] > 0.3
