@@ -55,7 +55,9 @@ def read_saved_style(arguments: Arguments) -> SavedStyle:
     except OSError as error:
         raise type(error)(f'-style_image {value}: cannot be read: {error.strerror}') from error
     except ValueError as error:
-        raise ValueError(f'-style_image {error}') from error
+        raise ValueError(
+            f'-style_image {error}; make it again with -save_style, or with neural_style-train'
+        ) from error
 
 
 def check_save_style(arguments: Arguments) -> None:

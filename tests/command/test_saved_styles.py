@@ -168,4 +168,6 @@ def test_file_that_is_no_saved_style_is_kept(small_command, capsys):
     assert 'the file exists and is no saved style; name another' in capsys.readouterr().err
     assert content_of('model.safetensors') == b'weights of somebody'
     assert small_command('-style_image', 'model.safetensors') == 1
-    assert '-style_image model.safetensors: damaged, or not' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert '-style_image model.safetensors: damaged, or not' in error
+    assert 'make it again with -save_style, or with neural_style-train' in error
