@@ -5,7 +5,9 @@ from neural_style.command.flags import command_line
 from neural_style.command.paths import with_intended_paths
 from neural_style.command.presets import preset_files, read_preset
 from neural_style.command.rerun import rerun_flags
+from neural_style.command.slips import hint
 from neural_style.command.trained_styles import with_trained_style
+from neural_style.torch7.cmdline import CmdLine, CommandLineError
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -32,3 +34,16 @@ def parse_arguments(argv: list[str]) -> Arguments:
         explicit = repeated | explicit
     arguments = Arguments(cmd.defaults() | explicit, frozenset(explicit), generator_seed, typed)
     return with_trained_style(arguments)
+
+
+def parse_flags(cmd: CmdLine, argv: list[str], program: str) -> Arguments:
+    """Read the flags of one of the other programs.
+
+    cmd: the flags that it has.  Raises HelpRequested, and ValueError with the remedy.
+    """
+    try:
+        explicit = cmd.parse_explicit(argv)
+    except CommandLineError as error:
+        remedy = hint(error, cmd.defaults()) or 'omit it'
+        raise ValueError(f'{error}; {remedy} ({program} -help)') from error
+    return Arguments(cmd.defaults() | explicit, frozenset(explicit))

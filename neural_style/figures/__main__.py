@@ -4,15 +4,14 @@ import functools
 import logging
 import sys
 
-from neural_style.command.arguments import Arguments
+from neural_style.command.parsing import parse_flags
 from neural_style.command.process import exit_status
-from neural_style.command.slips import hint
 from neural_style.command.terminal import log_printed, open_streams, write
 from neural_style.figures.figures import FIGURES, figure_list
 from neural_style.figures.flags import command_line
 from neural_style.figures.run import PROGRAM, run
 from neural_style.memory.heap import configure_malloc
-from neural_style.torch7.cmdline import CommandLineError, HelpRequested
+from neural_style.torch7.cmdline import HelpRequested
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,20 +36,17 @@ def run_command(argv: list[str]) -> int:
         return 0
     cmd = command_line()
     try:
-        explicit = cmd.parse_explicit(flags)
+        arguments = parse_flags(cmd, flags, PROGRAM)
     except HelpRequested:
         usage = cmd.help_text(PROGRAM).replace('[options]', 'FIGURE [options]', 1)
         write(f'{usage}\nFIGURE is one of:\n{figure_list()}', sys.stdout, end='')
         return 0
-    except CommandLineError as error:
-        remedy = hint(error, cmd.defaults()) or 'omit it'
-        raise ValueError(f'{error}; {remedy} ({PROGRAM} -help)') from error
     if name not in FIGURES:
         problem = f'{name}: no such figure' if name else 'name a figure first'
         raise ValueError(f'{problem}; there are {", ".join(FIGURES)} ({PROGRAM} list)')
     configure_malloc()
     with log_printed(logging.WARNING, PROGRAM):
-        run(name, Arguments(cmd.defaults() | explicit, frozenset(explicit)))
+        run(name, arguments)
     return 0
 
 

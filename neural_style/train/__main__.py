@@ -6,15 +6,14 @@ import logging
 import os
 import sys
 
-from neural_style.command.arguments import Arguments
+from neural_style.command.parsing import parse_flags
 from neural_style.command.process import exit_status
 from neural_style.command.signals import Interruption
-from neural_style.command.slips import hint
 from neural_style.command.terminal import log_printed, open_streams, write
 from neural_style.distributed import destroy_world, init_world
 from neural_style.memory.heap import configure_malloc
 from neural_style.modes import default_modes
-from neural_style.torch7.cmdline import CommandLineError, HelpRequested
+from neural_style.torch7.cmdline import HelpRequested
 from neural_style.train.flags import PROGRAM, command_line
 from neural_style.train.session import run
 
@@ -32,14 +31,10 @@ def run_command(argv: list[str]) -> int:
     """Run a command line, in this process, or in one of those that torchrun has started."""
     cmd = command_line()
     try:
-        explicit = cmd.parse_explicit(argv)
+        arguments = parse_flags(cmd, argv, PROGRAM)
     except HelpRequested:
         write(cmd.help_text(PROGRAM), sys.stdout, end='')
         return 0
-    except CommandLineError as error:
-        remedy = hint(error, cmd.defaults()) or 'omit it'
-        raise ValueError(f'{error}; {remedy} ({PROGRAM} -help)') from error
-    arguments = Arguments(cmd.defaults() | explicit, frozenset(explicit))
     configure_malloc()
     world = init_world()
     program = PROGRAM if world.rank == 0 else f'{PROGRAM}: process {world.rank + 1}'

@@ -3,11 +3,10 @@
 import functools
 import sys
 
-from neural_style.command.arguments import Arguments
+from neural_style.command.parsing import parse_flags
 from neural_style.command.process import exit_status
-from neural_style.command.slips import hint
 from neural_style.command.terminal import open_streams, write
-from neural_style.torch7.cmdline import CommandLineError, HelpRequested
+from neural_style.torch7.cmdline import HelpRequested
 from neural_style.web.flags import PROGRAM, checked, command_line, with_single_dashes
 from neural_style.web.server import serve
 
@@ -23,14 +22,11 @@ def run_command(argv: list[str]) -> int:
     """Serve the page as flags say."""
     cmd = command_line()
     try:
-        explicit = cmd.parse_explicit(with_single_dashes(argv))
+        arguments = parse_flags(cmd, with_single_dashes(argv), PROGRAM)
     except HelpRequested:
         write(cmd.help_text(PROGRAM), sys.stdout, end='')
         return 0
-    except CommandLineError as error:
-        remedy = hint(error, cmd.defaults()) or 'omit it'
-        raise ValueError(f'{error}; {remedy} ({PROGRAM} -help)') from error
-    serve(checked(Arguments(cmd.defaults() | explicit, frozenset(explicit))))
+    serve(checked(arguments))
     return 0
 
 
