@@ -216,8 +216,7 @@ def test_scales_limit_the_steps_of_lbfgs(calls):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('size', [48, 96])
-@pytest.mark.parametrize('init', ['random', 'image'])
+@pytest.mark.parametrize(('size', 'init'), [(48, 'random'), (48, 'image'), (96, 'image')])
 def test_no_run_with_the_embedded_network_ends_where_it_began(size, init):
     network = loadcaffe.load(*embedded_network())
     content, style = (image.scale(load(EXAMPLES / name), size) for name in PICTURES)
