@@ -58,12 +58,24 @@ def read_state(arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
     except ValueError as error:
         raise ValueError(f'-resume {error}; name a checkpoint') from error
     arguments = _continued(arguments, settings)
+    _check_files(arguments, sums)
+    return arguments, state
+
+
+def _check_files(arguments: Arguments, sums: list[str]) -> None:
+    """Refuse files that are missing, or others than the training started with."""
+    for flag in CHECKED:
+        for file in paths_of(arguments, flag):
+            if not os.path.isfile(file):
+                raise ValueError(
+                    f'-resume {arguments.resume}: there is no {file} any more; say in -{flag} where'
+                    ' it is'
+                )
     if checksums(arguments) != sums:
         raise ValueError(
-            f'-resume {path}: the style images or the network are not those that the training'
-            ' started with; start a new one'
+            f'-resume {arguments.resume}: the style images or the network are not those that the'
+            ' training started with; start a new one'
         )
-    return arguments, state
 
 
 def _continued(arguments: Arguments, settings: Mapping[str, Any]) -> Arguments:

@@ -105,6 +105,10 @@ def test_training_is_not_resumed_with_other_numbers(train, capsys):
     Path('strokes.jpg').write_bytes(Path('photos/1.png').read_bytes())
     assert main('-resume s.checkpoint'.split()) == 1
     assert 'not those that the training started with' in capsys.readouterr().err
+    Path('strokes.jpg').unlink()
+    assert main('-resume s.checkpoint'.split()) == 1
+    missing = 'there is no strokes.jpg any more; say in -style_image where it is'
+    assert missing in capsys.readouterr().err
 
 
 def test_trained_style_is_converted(train, capsys):
