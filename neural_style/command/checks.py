@@ -124,6 +124,8 @@ def style_scales(arguments: Arguments) -> list[float]:
     if not isinstance(value, str):
         return [value] * count
     scales = [tonumber(item) for item in split(value)]
+    if len(scales) == 1:
+        scales *= count
     if len(scales) != count:
         raise ValueError(
             f'-style_scale {value}: {len(scales)} scales for {count} style image(s); give one, or'

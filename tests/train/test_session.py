@@ -1,6 +1,7 @@
 """neural_style-train: files, progress, samples, checkpoints."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_style_is_trained_and_painted_with(train, capsys):
     flags = '-gpu -1 -image_size 40 -content_image photos/1.png -style_image s.safetensors'
     assert neural_style(flags.split()) == 0
     assert pixels('out.png').shape == (32, 40, 3)
+
+
+def test_several_styles_are_trained_with_one_scale_for_all(train):
+    shutil.copy('photos/1.png', 'other.png')
+    assert train('-style_image strokes.jpg,other.png -style_scale 1.5') == 0
+    style = TrainedStyle.load('s.safetensors')
+    assert style.names == ['strokes', 'other'] and style.network.shape.styles == 2
 
 
 def test_resumed_training_ends_in_the_same_bits(train):
