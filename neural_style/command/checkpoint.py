@@ -127,10 +127,11 @@ def check_flags(
     arguments: Arguments,
     settings: Mapping[str, Value],
     changeable: Collection[str] = CHANGEABLE_FLAGS,
+    work: str = 'run',
 ) -> None:
-    """Refuse explicit flags that would change the numbers of the run.
+    """Refuse explicit flags that would change the numbers of what is continued.
 
-    Flags that the run did not know yet have their defaults.
+    work: what messages call it.  Flags that the run did not know yet have their defaults.
     """
     settings = {**command_line().defaults(), **settings}
     for name in sorted(arguments.explicit):
@@ -141,8 +142,8 @@ def check_flags(
             if settings[name] != '':
                 started = f'with -{name} {settings[name]}'
             raise ValueError(
-                f'-resume {path}: the run started {started}, not'
-                f' {getattr(arguments, name)}; omit the flag, or start a new run'
+                f'-resume {path}: the {work} started {started}, not'
+                f' {getattr(arguments, name)}; omit the flag, or start a new {work}'
             )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from neural_style.files.image_formats import has_image_extension
@@ -19,7 +19,7 @@ CACHED_BYTES = 512 << 20  # of scaled photographs, kept in memory
 ATTEMPTS = 100  # to draw a photograph that can be read
 # What Pillow raises for damaged files, and for those that would fill the memory.
 UNREADABLE = (
-    *(OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError, IndexError),
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError),
     Image.DecompressionBombError,
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.checkpoint import check_flags
 from neural_style.command.input_files import paths_of
 from neural_style.files.checksum import sha256
 from neural_style.files.tensors import read_metadata, read_tensors, write_tensors
@@ -57,7 +58,9 @@ def read_state(arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
         raise ValueError(f'-resume {path}: not a checkpoint of a training') from error
     except ValueError as error:
         raise ValueError(f'-resume {error}; name a checkpoint') from error
-    arguments = _continued(arguments, settings)
+    check_flags(path, arguments, settings, CHANGEABLE, work='training')
+    kept = {name: value for name, value in settings.items() if name not in arguments.explicit}
+    arguments = arguments.with_values(**kept)
     _check_files(arguments, sums)
     return arguments, state
 
@@ -76,19 +79,6 @@ def _check_files(arguments: Arguments, sums: list[str]) -> None:
             f'-resume {arguments.resume}: the style images or the network are not those that the'
             ' training started with; start a new one'
         )
-
-
-def _continued(arguments: Arguments, settings: Mapping[str, Any]) -> Arguments:
-    """Return the arguments of a training that is continued.  Raises ValueError."""
-    for name in sorted(arguments.explicit - CHANGEABLE):
-        value, former = getattr(arguments, name), settings.get(name)
-        if value != former and name not in CHECKED:
-            raise ValueError(
-                f'-resume {arguments.resume}: the training started with -{name} {former}, not'
-                f' {value}; omit the flag, or start a new one'
-            )
-    kept = {name: value for name, value in settings.items() if name not in arguments.explicit}
-    return arguments.with_values(**kept)
 
 
 def checksums(arguments: Arguments) -> list[str]:
