@@ -23,7 +23,7 @@ class Objective:
         for style in styles:
             for loss in network.style_losses:
                 loss.set_targets([torch.empty(0)])
-            network.capture_style(preprocessed(style.to(device, torch.float32)), 1.0)
+            network.capture_style(preprocess(style.to(device, torch.float32)), 1.0)
             targets = network.targets
             self.targets.append(Targets(style=targets.style, statistic=targets.statistic))
 
@@ -34,8 +34,8 @@ class Objective:
         """
         if len(self.targets) > 1:
             self.network.set_targets(self.targets[style])
-        self.network.capture_content(preprocessed(photos))
-        gradient = self.network.gradient(preprocessed(painted.detach()))
+        self.network.capture_content(preprocess(photos).contiguous())
+        gradient = self.network.gradient(preprocess(painted.detach()).contiguous())
         return gradient.flip(1).mul_(256 / self.network.scale)
 
     def values(self) -> dict[str, float]:
@@ -44,10 +44,3 @@ class Objective:
             'content': sum(float(loss.loss) for loss in self.network.content_losses),
             'style': sum(float(loss.loss) for loss in self.network.style_losses),
         }
-
-
-def preprocessed(images: Tensor) -> Tensor:
-    """Turn RGB images (N, 3, H, W) into what a Caffe VGG expects; or one, (3, H, W)."""
-    if images.dim() == 3:
-        return preprocess(images)
-    return torch.stack([preprocess(image) for image in images])

@@ -7,13 +7,13 @@ MEAN_PIXEL = (103.939, 116.779, 123.68)
 
 
 def preprocess(image: Tensor) -> Tensor:
-    """Turn an RGB image into what a Caffe VGG expects.
+    """Turn an RGB image, or a batch, into what a Caffe VGG expects.
 
-    image: (3, H, W), RGB, in [0, 1].  Returns (3, H, W), BGR, scaled by 256, mean pixel
-    subtracted, in the image's own precision (the command works in float64 up to here).
+    image: (3, H, W) or (N, 3, H, W), RGB, in [0, 1].  Returns as much, BGR, scaled by 256, mean
+    pixel subtracted, in the image's own precision (the command works in float64 up to here).
     The scale is 256, not 255, as in neural_style.lua: preprocess.
     """
-    return image.flip(0).mul_(256.0).sub_(_mean_pixel(image))
+    return image.flip(-3).mul_(256.0).sub_(_mean_pixel(image))
 
 
 def deprocess(image: Tensor) -> Tensor:

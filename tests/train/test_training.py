@@ -10,9 +10,10 @@ from samples import loss_network, mini_vgg19
 from neural_style.fast.bands import reflected
 from neural_style.fast.trained import MARGIN
 from neural_style.fast.transformation import Shape
-from neural_style.train.objective import Objective, preprocessed
+from neural_style.train.objective import Objective
 from neural_style.train.photographs import Photographs, files_in
 from neural_style.train.training import Plan, Training
+from neural_style.transfer.preprocessing import preprocess
 
 CPU = torch.device('cpu')
 
@@ -67,8 +68,8 @@ def test_gradient_is_that_of_the_losses(begin):
     photo = training.photos.crop(rng, 32)[None]
     painted = torch.rand(1, 3, 32, 32)
     gradient = objective.gradient(painted, photo, 0)
-    objective.network.capture_content(preprocessed(photo)[0])
-    expected = objective.network.gradient(preprocessed(painted)[0])
+    objective.network.capture_content(preprocess(photo)[0])
+    expected = objective.network.gradient(preprocess(painted)[0])
     assert torch.allclose(gradient[0].flip(0) / 256, expected, rtol=1e-4, atol=1e-6)
 
 

@@ -19,8 +19,9 @@ from neural_style.fast.decoder import Decoder
 from neural_style.fast.encoder import Encoder
 from neural_style.fast.weights import save_weights
 from neural_style.train.photographs import Photographs, as_tensor, files_in, opened
+from neural_style.transfer.preprocessing import preprocess
 from tools.fast_painter.basis import principal_directions
-from tools.fast_painter.pictures import Styles, preprocessed
+from tools.fast_painter.pictures import Styles
 from tools.fast_painter.training import Plan, Training, joined, train
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def basis_pictures(photos: list[Path], styles: Styles, pairs: int) -> Iterator[T
     for _ in range(pairs):
         photo = np.asarray(opened(photos[rng.integers(len(photos))], 256))
         for image in (as_tensor(photo), styles[int(rng.integers(len(styles)))]):
-            yield preprocessed(image[None]).contiguous(memory_format=torch.channels_last)
+            yield preprocess(image[None]).contiguous(memory_format=torch.channels_last)
 
 
 class Samples:
@@ -86,10 +87,10 @@ class Samples:
         if not self.contents:
             return
         decoder = training.averaged()
-        styles = [self.encoder.style(preprocessed(image)) for image in self.style_images]
+        styles = [self.encoder.style(preprocess(image)) for image in self.style_images]
         rows = []
         for content in self.contents:
-            z = self.encoder(preprocessed(content))
+            z = self.encoder(preprocess(content))
             row = [content]
             for style in styles:
                 row.append(decoder(z['relu4_1'], z['relu3_1'], joined([style]))[0])

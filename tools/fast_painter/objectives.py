@@ -9,7 +9,7 @@ from torch.nn import functional
 from neural_style.fast.decoder import Decoder
 from neural_style.fast.encoder import LAYERS, Encoder, Style
 from neural_style.fast.statistics import Statistics
-from tools.fast_painter.pictures import preprocessed
+from neural_style.transfer.preprocessing import preprocess
 
 CONTENT = 'relu4_2'
 
@@ -33,7 +33,7 @@ def rebuild_loss(
     detail: (N, 1, 1, 1), how much the decoder sees of relu3_1.
     """
     with torch.no_grad():
-        z = encoder(preprocessed(images))
+        z = encoder(preprocess(images))
         style = style_of(z)
     painted, predicted = decoder(z['relu4_1'], z['relu3_1'], style, detail)
     terms = {name: relative(value, z[name]) for name, value in predicted.items()}
@@ -56,10 +56,10 @@ def paint_loss(
     to those of the style (the mean over layers), and of relu4_2 to that of the content.
     """
     with torch.no_grad():
-        features = encoder.features(preprocessed(images), {'relu3_1', 'relu4_1', CONTENT})
+        features = encoder.features(preprocess(images), {'relu3_1', 'relu4_1', CONTENT})
         z = {name: encoder.coordinates(features[name], name) for name in ('relu3_1', 'relu4_1')}
     painted, predicted = decoder(z['relu4_1'], z['relu3_1'], style)
-    results = encoder.features(preprocessed(painted), {*LAYERS, CONTENT})
+    results = encoder.features(preprocess(painted), {*LAYERS, CONTENT})
     terms = {'content': weights.content * distance(results[CONTENT], features[CONTENT])}
     for name in LAYERS:
         coordinates = encoder.coordinates(results[name], name)

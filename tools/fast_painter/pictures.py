@@ -8,13 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from neural_style.train.photographs import as_tensor, opened
-from neural_style.transfer.preprocessing import MEAN_PIXEL
 from tools.small_vgg16.drawing import drawn
-
-
-def preprocessed(images: Tensor) -> Tensor:
-    """Turn RGB images (N, 3, H, W) into what a Caffe VGG expects."""
-    return images.flip(1) * 256 - images.new_tensor(MEAN_PIXEL).view(1, 3, 1, 1)
 
 
 class Styles:

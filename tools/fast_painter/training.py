@@ -16,8 +16,9 @@ from neural_style.fast.decoder import Decoder
 from neural_style.fast.encoder import Encoder, Style
 from neural_style.fast.statistics import Statistics
 from neural_style.train.photographs import Photographs
+from neural_style.transfer.preprocessing import preprocess
 from tools.fast_painter.objectives import Weights, paint_loss, rebuild_loss
-from tools.fast_painter.pictures import Styles, preprocessed
+from tools.fast_painter.pictures import Styles
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ class Training:
         """Return the style of a picture, from memory if it was asked for before."""
         if index not in self.known_styles:
             image = self._batch([self.styles[index]])
-            self.known_styles[index] = self.encoder.style(preprocessed(image))
+            self.known_styles[index] = self.encoder.style(preprocess(image))
         return self.known_styles[index]
 
     def save(self, path: Path) -> None:
