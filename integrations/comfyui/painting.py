@@ -15,7 +15,7 @@ from torch import Tensor
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_settings
 from neural_style.command.fast import quiet_painter
-from neural_style.command.images import InputImages, scale_style
+from neural_style.command.images import InputImages, scale_style, source_of_colors
 from neural_style.command.networks import load_network, locate_network
 from neural_style.command.parsing import parse_arguments
 from neural_style.command.preview import painted, shrunk
@@ -25,7 +25,7 @@ from neural_style.command.terminal import log_level
 from neural_style.fast.painting import blended
 from neural_style.torch7 import image
 from neural_style.transfer.color import original_colors
-from neural_style.transfer.inputs import normalize_weights
+from neural_style.transfer.inputs import checked_weights
 from neural_style.transfer.session import Iterate, Session
 from neural_style.transfer.stylize import stylize
 from neural_style.transfer.targets import StyleTargets
@@ -75,11 +75,7 @@ def paint_one(
     progress: 'Progress',
 ) -> Tensor:
     """Paint a picture (3, H, W) of the final size as the command does."""
-    colors = None
-    if arguments.keeps_content_colors:
-        colors = content
-    elif arguments.style_tint == 1:
-        colors = styles[0]
+    colors = source_of_colors(arguments, content, styles)
     images = InputImages(content, list(styles), None, None, arguments.paper_mask, {}, colors)
     height, width = content.shape[1:]
     output = OutputImage(arguments, (height, width), colors, None, None)
@@ -105,7 +101,7 @@ def paint_fast(
     size = size or max(content.shape[1:3])
     painter = quiet_painter(device())
     styles = [painter.style(image.scale(picture, size)) for picture in pictures(style)]
-    style_mean = blended(styles, normalize_weights(None, len(styles)))
+    style_mean = blended(styles, checked_weights(None, len(styles)))
     progress = Progress(len(content))
     results = []
     for picture in pictures(content):

@@ -19,9 +19,9 @@ from neural_style.fast.encoder import Style
 from neural_style.fast.painting import Painter, blended
 from neural_style.fast.pictures import paint
 from neural_style.fast.smoothing import Smoothing
-from neural_style.fast.trained import TrainedPainter, TrainedStyle, checked_mixture
+from neural_style.fast.trained import TrainedPainter, TrainedStyle
 from neural_style.memory.limits import format_bytes
-from neural_style.transfer.inputs import normalize_weights
+from neural_style.transfer.inputs import checked_weights
 
 # Paints a content image, (3, H, W), with the smoothed statistics of a video if it is a frame.
 Painting = Callable[[Tensor, Smoothing | None], Tensor]
@@ -76,7 +76,7 @@ def painting(
     strength, styles = arguments.fast_strength, images.styles
     if isinstance(styles, TrainedStyle):
         count = styles.network.shape.styles
-        mixture = checked_mixture(weights, count)
+        mixture = checked_weights(weights, count)
         trained_painter = TrainedPainter(styles, device)
         return lambda content, smoothing: trained_painter.paint(
             content, mixture, strength, smoothing
@@ -107,4 +107,4 @@ def blended_style(painter: Painter, images: InputImages, weights: Sequence[float
     """Return the style of the style images."""
     assert isinstance(images.styles, list)
     styles = [painter.style(image) for image in images.styles]
-    return blended(styles, normalize_weights(weights, len(styles)))
+    return blended(styles, checked_weights(weights, len(styles)))

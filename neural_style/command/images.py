@@ -98,12 +98,17 @@ def read_images(
     if mask not in ('', 'auto'):
         mask = image.scale_to(mapped(load('-paper_mask', mask), luminance, 1), width, height)
     regions = read_regions(arguments, load, len(paths))
-    colors = None
-    if arguments.keeps_content_colors:
-        colors = content
-    elif arguments.style_tint == 1 and isinstance(styles, list):
-        colors = styles[0]
+    colors = source_of_colors(arguments, content, styles)
     return InputImages(content, styles, init, alpha, mask, regions, colors, budget.peak)
+
+
+def source_of_colors(
+    arguments: Arguments, content: Tensor, styles: list[Tensor] | SavedStyle | TrainedStyle
+) -> Tensor | None:
+    """Return the image whose colours the output gets in the end, or None."""
+    if arguments.keeps_content_colors:
+        return content
+    return styles[0] if arguments.style_tint == 1 and isinstance(styles, list) else None
 
 
 def image_loader(arguments: Arguments, budget: 'ReadingBudget | None' = None) -> Load:

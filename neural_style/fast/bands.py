@@ -1,6 +1,7 @@
 """Stages of the network in bands of rows, with halos, so that large pictures need little memory."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -54,6 +55,25 @@ def reflected(image: Tensor, margin: int) -> Tensor:
         index = torch.minimum(index, period - index)
         image = image.index_select(dim, index.to(image.device))
     return image
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """About how many bytes of memory a network takes.
+
+    always: with its weights and the libraries.  per_pixel: of the picture.  per_position: of the
+    largest input of a band.
+    """
+
+    always: float
+    per_pixel: float
+    per_position: float
+
+    def predicted(self, height: int, width: int, margin: int) -> float:
+        """Return those for a picture that is continued by a margin on all sides, in all."""
+        pixels = (height + 2 * margin) * (width + 2 * margin)
+        band = min(pixels, BAND_POSITIONS)
+        return self.always + pixels * self.per_pixel + band * self.per_position
 
 
 def _rows(x: Tensor, first: int, last: int, units: int) -> Tensor:

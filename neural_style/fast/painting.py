@@ -1,14 +1,12 @@
 """Painting at once: content and style in, picture out, in one pass of a network."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from neural_style.errors import SettingError
-from neural_style.fast.bands import BAND_POSITIONS, UNIT, in_bands, maps_in_bands, reflected
+from neural_style.fast.bands import UNIT, Bytes, in_bands, maps_in_bands, reflected
 from neural_style.fast.encoder import Style
 from neural_style.fast.fused import FusedDecoder
 from neural_style.fast.smoothing import Smoothing
@@ -22,7 +20,7 @@ from neural_style.transfer.preprocessing import preprocess
 MARGIN = 32
 # What a band depends on beyond its rows, in units of rows.
 HALO_OF_ENCODER, HALO_OF_COARSE, HALO = 5, 5, 1
-BYTES_ALWAYS, BYTES_PER_PIXEL, BYTES_PER_POSITION = 360e6, 200, 280
+BYTES = Bytes(always=360e6, per_pixel=200, per_position=280)
 SIDE_OF_CODE = 512  # of the content whose own style a strength below 1 keeps a share of
 
 
@@ -89,7 +87,7 @@ class Painter:
 
     def input(self, image: Tensor) -> Tensor:
         """Return an image (3, H, W), RGB, as the encoder takes it: (1, 3, H, W), BGR."""
-        batch = preprocess(image.to(self.device, torch.float32))[None]
+        batch = preprocess(image.to(self.device, torch.float32)[None])
         return batch.contiguous(memory_format=torch.channels_last)
 
     def _encode(self, image: Tensor, units: int) -> list[Tensor]:
@@ -111,14 +109,10 @@ class Painter:
 
 
 def blended(styles: Sequence[Style], weights: Sequence[float]) -> Style:
-    """Return the weighted mean of styles; weights sum to 1.  Raises SettingError if they do not."""
-    if not all(map(math.isfinite, weights)):
-        raise SettingError('style_blend_weights', 'the weights sum to 0')
+    """Return the weighted mean of styles; weights sum to 1."""
     return {name: blend([style[name] for style in styles], weights) for name in styles[0]}
 
 
 def predicted_bytes(height: int, width: int) -> float:
     """Return about how many bytes of memory painting an image of this size takes, in all."""
-    pixels = (height + 2 * MARGIN) * (width + 2 * MARGIN)
-    band = min(pixels, BAND_POSITIONS)
-    return BYTES_ALWAYS + pixels * BYTES_PER_PIXEL + band * BYTES_PER_POSITION
+    return BYTES.predicted(height, width, MARGIN)

@@ -11,10 +11,9 @@ from neural_style.fast.trained import (
     TrainedPainter,
     TrainedStyle,
     as_trained_style,
-    checked_mixture,
 )
 from neural_style.transfer.images import Image, as_image, as_images
-from neural_style.transfer.inputs import normalize_weights
+from neural_style.transfer.inputs import checked_weights
 from neural_style.transfer.region_masks import (
     ContentRegions,
     StyleRegions,
@@ -51,14 +50,14 @@ def paint(
     if trained is not None:
         if content_regions is not None:
             raise SettingError('content_regions', 'a trained style has one for the whole picture')
-        mixture = checked_mixture(style_blend_weights, trained.network.shape.styles)
+        mixture = checked_weights(style_blend_weights, trained.network.shape.styles)
         return TrainedPainter(trained).paint(picture, mixture, strength).double()
     assert not isinstance(styles, TrainedStyle)
     images = as_images('styles', styles)
     if not images:
         raise SettingError('styles', 'give at least one image')
     painter = painter or Painter()
-    weights = normalize_weights(style_blend_weights, len(images))
+    weights = checked_weights(style_blend_weights, len(images))
     regions = resolve_regions(
         as_content_regions(content_regions),
         as_style_regions(style_regions),

@@ -1,7 +1,6 @@
 """Trained styles: a transformation network in a file, and painting with it."""
 
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,12 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.errors import SettingError
-from neural_style.fast.bands import BAND_POSITIONS, in_bands, reflected
+from neural_style.fast.bands import UNIT, Bytes, in_bands, reflected
 from neural_style.fast.smoothing import Moments, Smoothing
 from neural_style.fast.transformation import EPSILON, Layer, Shape, TransformationNetwork
 from neural_style.files.tensors import read_metadata, read_tensors, write_tensors
-from neural_style.transfer.inputs import normalize_weights
 
 # Rows and columns by which a picture is reflected, so that its rim is far from the zeros with which
 # convolutions pad.
@@ -26,7 +23,7 @@ METADATA = 'neural_style.trained_style'  # the key of the file's description
 FORMAT = 1
 MAX_BYTES = 1 << 28  # of a file: the paper's network has 3.4 MB
 MAX_WIDTH, MAX_BLOCKS, MAX_STYLES = 1024, 64, 4096
-BYTES_ALWAYS, BYTES_PER_PIXEL, BYTES_PER_POSITION = 330e6, 150, 150
+BYTES = Bytes(always=330e6, per_pixel=150, per_position=150)
 
 
 @dataclass(frozen=True)
@@ -117,17 +114,6 @@ def _description(
     return shape, names, training
 
 
-def checked_mixture(weights: Sequence[float] | None, count: int) -> list[float]:
-    """Return weights of so many styles that sum to 1; equal ones by default.
-
-    Raises SettingError.
-    """
-    normalized = normalize_weights(weights, count)
-    if not all(map(math.isfinite, normalized)):
-        raise SettingError('style_blend_weights', 'the weights sum to 0')
-    return normalized
-
-
 class TrainedPainter:
     """Paints with a trained style, as Painter does with the network for any style."""
 
@@ -152,11 +138,11 @@ class TrainedPainter:
         weights: of the styles, with a sum of 1; None: equal ones.  strength: from 0, which is the
         content, to 1.  smoothing: of a video, whose next frame this is.
         """
-        run = _Run(self.network.mixture(weights), smoothing or Smoothing())
         height, width = content.shape[1:]
         image = reflected(content.to(self.device, torch.float32), MARGIN)[None]
         image = image.contiguous(memory_format=torch.channels_last)
-        run.units = image.shape[2] // 8
+        units = image.shape[2] // UNIT
+        run = _Run(self.network.mixture(weights), units, smoothing or Smoothing())
         painted = self.network.run(image, run, lambda x: run.in_bands(self.network.paint, x))
         painted = painted[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width].clamp(0, 1)
         if strength < 1:
@@ -167,9 +153,8 @@ class TrainedPainter:
 class _Run:
     """The layers of one picture: convolutions in bands, and statistics of the whole picture."""
 
-    def __init__(self, mixture: Tensor, smoothing: Smoothing):
-        self.mixture, self.smoothing = mixture, smoothing
-        self.units = 0
+    def __init__(self, mixture: Tensor, units: int, smoothing: Smoothing):
+        self.mixture, self.units, self.smoothing = mixture, units, smoothing
         self.count = 0  # of layers so far
 
     def in_bands(self, function: Any, x: Tensor) -> Tensor:
@@ -193,7 +178,4 @@ class _Run:
 
 def predicted_bytes(height: int, width: int) -> float:
     """Return about how many bytes of memory painting an image of this size takes, in all."""
-    pixels = (height + 2 * MARGIN) * (width + 2 * MARGIN)
-    return (
-        BYTES_ALWAYS + pixels * BYTES_PER_PIXEL + min(pixels, BAND_POSITIONS) * BYTES_PER_POSITION
-    )
+    return BYTES.predicted(height, width, MARGIN)

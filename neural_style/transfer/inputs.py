@@ -1,5 +1,6 @@
 """The images of a run: checked, recoloured and masked."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -249,3 +250,11 @@ def normalize_weights(style_blend_weights: Sequence[float] | None, count: int) -
             f'{len(weights)} weights for {count} style images; give one for each',
         )
     return (weights / weights.sum()).tolist()
+
+
+def checked_weights(style_blend_weights: Sequence[float] | None, count: int) -> list[float]:
+    """Return blend weights as normalize_weights does, but refuse those that sum to 0."""
+    weights = normalize_weights(style_blend_weights, count)
+    if not all(map(math.isfinite, weights)):
+        raise SettingError('style_blend_weights', 'the weights sum to 0')
+    return weights

@@ -14,11 +14,11 @@ from neural_style.fast.trained import (
     METADATA,
     TrainedPainter,
     TrainedStyle,
-    checked_mixture,
     is_trained_style,
 )
 from neural_style.fast.transformation import Shape, TransformationNetwork
 from neural_style.files.tensors import read_tensors, write_tensors
+from neural_style.transfer.inputs import checked_weights
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def test_styles_are_blended_by_their_weights(trained, content):
 
 
 def test_weights_of_another_number_of_styles_are_refused():
-    assert checked_mixture(None, 2) == [0.5, 0.5]
+    assert checked_weights(None, 2) == [0.5, 0.5]
     for weights in ([1.0], [1.0, -1.0]):
         with pytest.raises(SettingError):
-            checked_mixture(weights, 2)
+            checked_weights(weights, 2)
 
 
 def test_statistics_of_frames_are_smoothed(trained, content):
