@@ -1,5 +1,6 @@
 """The process's memory: glibc's heap, and what is resident."""
 
+import contextlib
 import ctypes
 import math
 import os
@@ -11,6 +12,8 @@ from neural_style.memory.allocator import allocator
 
 # Release this share of the limit in addition, so that the next release is not due at once.
 TRIM_EXTRA = 0.02
+# Grow the heap by so many bytes at a time; by fewer where addresses are limited (ulimit -v).
+TOP_PAD, LIMITED_TOP_PAD = 2**28, 2**22
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h
 
 
@@ -37,7 +40,8 @@ def configure_malloc() -> None:
     if library is not None:
         library.mallopt(M_MMAP_MAX, 0)
         library.mallopt(M_TRIM_THRESHOLD, -1)  # never
-        library.mallopt(M_TOP_PAD, 2**28)
+        limited = math.isfinite(address_space_limit())
+        library.mallopt(M_TOP_PAD, LIMITED_TOP_PAD if limited else TOP_PAD)
         library.mallopt(M_ARENA_MAX, 1)
 
 
@@ -61,6 +65,17 @@ def limit_resident(limit: float, extra: float = 0) -> None:
     """Release free memory if the process would be above a limit with `extra` bytes more."""
     if math.isfinite(limit) and (excess := resident_bytes() + extra - limit) > 0:
         release_free_memory(int(excess + TRIM_EXTRA * limit))
+
+
+def address_space_limit() -> float:
+    """Return how many bytes of addresses the process may have (ulimit -v); math.inf for any."""
+    with contextlib.suppress(OSError, ValueError, ImportError):
+        import resource  # not on Windows
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            return limit
+    return math.inf
 
 
 def resident_bytes() -> int:

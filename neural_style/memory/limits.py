@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,8 @@ from neural_style.memory import heap
 
 # Where Linux tells.
 PROCESSES, GROUPS = Path('/proc'), Path('/sys/fs/cgroup')
-# Address space that allocators reserve without touching.
-RESERVED_ADDRESS_SPACE = 320 << 20
+# Address space that libraries and gaps between tensors take beside what is resident.
+RESERVED_ADDRESS_SPACE = 288 << 20
 UNITS = {'': 0, 'k': 10, 'm': 20, 'g': 30, 't': 40}
 
 
@@ -63,13 +64,11 @@ def _available() -> float:
 
 def _address_space() -> float:
     """Count the bytes that a limit of the process's addresses leaves (ulimit -v)."""
-    with contextlib.suppress(OSError, ValueError, ImportError):
-        import resource  # not on Windows
-
-        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if limit != resource.RLIM_INFINITY:
+    limit = heap.address_space_limit()
+    if math.isfinite(limit):
+        with contextlib.suppress(OSError, ValueError):
             pages = int((PROCESSES / 'self/statm').read_text().split()[0])
-            return max(limit - pages * resource.getpagesize() - RESERVED_ADDRESS_SPACE, 0)
+            return max(limit - pages * os.sysconf('SC_PAGE_SIZE') - RESERVED_ADDRESS_SPACE, 0)
     return math.inf
 
 
