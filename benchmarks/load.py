@@ -1,6 +1,6 @@
 """Time and memory of loading a full-width VGG-19, compared with protobuf reading the file.
 
-    python -m benchmarks.load [--runs N] [--folder DIR] [--keep]
+    python -m benchmarks.load [--runs N] [--width CHANNELS] [--folder DIR] [--keep]
 
 Writes VGG_ILSVRC_19_layers' structure with random weights (V1, 575 MB), then loads it in a process
 of its own for every run.  The file has just been written, so it is read from memory where that is
@@ -26,8 +26,7 @@ from benchmarks.peak import peak_memory
 from loadcaffe.formats import schema
 
 CONVOLUTIONS = [[64] * 2, [128] * 2, [256] * 4, [512] * 4, [512] * 4]
-INNER_PRODUCTS = [(25088, 4096), (4096, 4096), (4096, 1000)]
-FLOATS = 143667240
+INNER_PRODUCTS = [4096, 4096, 1000]  # outputs; the last are classes
 METHODS = {
     'loadcaffe.load': 'floats read into the tensors',
     'protobuf': 'NetParameter.FromString of the file, numpy.fromiter of each blob',
@@ -37,6 +36,7 @@ METHODS = {
 def main(argv: list[str] | None = None) -> int:
     parser = new_parser(__doc__, chart=False)
     parser.add_argument('--runs', type=int, default=5)
+    parser.add_argument('--width', type=int, default=64, help='channels of the first block')
     parser.add_argument('--folder', help='where to write the model (a temporary folder)')
     parser.add_argument('--keep', action='store_true', help='keep the model')
     add_work(parser)
@@ -47,8 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     folder = Path(args.folder or tempfile.mkdtemp())
     model = folder / 'benchmark_vgg19.caffemodel'
     try:
-        write_vgg19(model)
-        report(model, args.runs)
+        floats = write_vgg19(model, args.width)
+        report(model, floats, args.runs)
     finally:
         if not args.keep:
             model.unlink(missing_ok=True)
@@ -57,12 +57,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def report(model: Path, runs: int) -> None:
+def report(model: Path, floats: int, runs: int) -> None:
     size = model.stat().st_size
     print(f'{size / 1e6:.0f} MB, {runs} runs, each in a process of its own')
     new_table('method', 'median', 'fastest', 'peak / file', 'before the load / file', 'how')
     for method, how in METHODS.items():
-        results = [in_own_process(method, model) for _ in range(runs)]
+        results = [in_own_process(method, model, floats) for _ in range(runs)]
         seconds = [result['seconds'] for result in results]
         new_row(
             method,
@@ -74,14 +74,14 @@ def report(model: Path, runs: int) -> None:
         )
 
 
-def in_own_process(method: str, model: Path) -> dict[str, float]:
-    worker = Worker('load', method=method, model=str(model))
+def in_own_process(method: str, model: Path, floats: int) -> dict[str, float]:
+    worker = Worker('load', method=method, model=str(model), floats=floats)
     result = worker.answer()
     worker.close()
     return result
 
 
-def measure(method: str, model: str) -> dict[str, float]:
+def measure(method: str, model: str, floats: int) -> dict[str, float]:
     """Load once: return seconds without imports, and peak memory after and before loading."""
     logging.getLogger('loadcaffe').setLevel(logging.ERROR)  # there is no prototxt, on purpose
     before = peak_memory()
@@ -96,32 +96,42 @@ def measure(method: str, model: str) -> dict[str, float]:
             for blob in layer.blobs
         ]
     seconds = time.perf_counter() - start
-    assert sum(tensor.numel() for tensor in tensors) == FLOATS, 'not all of VGG-19 was loaded'
+    assert sum(tensor.numel() for tensor in tensors) == floats, 'not all of VGG-19 was loaded'
     return {'seconds': seconds, 'peak': peak_memory(), 'before': before}
 
 
-def write_vgg19(path: Path) -> None:
-    """Write VGG-19 layer by layer, so that this process stays small."""
+def write_vgg19(path: Path, width: int = 64) -> int:
+    """Write VGG-19 layer by layer, so that this process stays small; return its number of floats.
+
+    width: channels of the first block; those of the others are as many times it as in VGG-19.
+    """
     random = np.random.default_rng(0)
+    floats = 0
     with open(path, 'wb') as file:
         file.write(schema.NetParameter(name='VGG_ILSVRC_19_layers').SerializeToString())
         inputs = 3
         for block, widths in enumerate(CONVOLUTIONS, 1):
-            for number, outputs in enumerate(widths, 1):
+            for number, full_width in enumerate(widths, 1):
+                outputs = full_width * width // 64
                 conv = {'num_output': outputs, 'pad': [1], 'kernel_size': [3]}
-                write_layer(
-                    file, random, f'conv{block}_{number}', 4, (outputs, inputs, 3, 3), conv=conv
-                )
+                shape = (outputs, inputs, 3, 3)
+                write_layer(file, random, f'conv{block}_{number}', 4, shape, conv=conv)
                 write_layer(file, random, f'relu{block}_{number}', 18)
+                floats += outputs * (9 * inputs + 1)
                 inputs = outputs
             write_layer(file, random, f'pool{block}', 17, pool={'kernel_size': 2, 'stride': 2})
-        for number, (inputs, outputs) in enumerate(INNER_PRODUCTS, 6):
+        inputs *= 7 * 7
+        for number, full_width in enumerate(INNER_PRODUCTS, 6):
+            outputs = full_width * width // 64 if number < 8 else full_width
             shape = (1, 1, outputs, inputs)
             write_layer(file, random, f'fc{number}', 14, shape, fc={'num_output': outputs})
+            floats += outputs * (inputs + 1)
+            inputs = outputs
             if number < 8:
                 write_layer(file, random, f'relu{number}', 18)
                 write_layer(file, random, f'drop{number}', 6)
         write_layer(file, random, 'prob', 20)
+    return floats
 
 
 def write_layer(file, random, name, layer_type, shape=None, conv=None, pool=None, fc=None):
