@@ -1,14 +1,17 @@
 """Fixtures of the whole suite."""
 
+import os
 import shlex
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from samples import DATA, ROOT, SHARED
 
+from neural_style import distributed
 from neural_style.command import places, process
 
 # The networks of the tests are small: a second thread gains nothing, and on a busy machine the
@@ -91,3 +94,33 @@ def command(data, tmp_path, monkeypatch):
         return process.main(argv + words)
 
     return run_command
+
+
+@pytest.fixture
+def forked(tmp_path_factory):
+    """Start the command, or a function, in forked processes; see the module forked."""
+    if not hasattr(os, 'fork'):
+        pytest.skip('needs forked processes')
+    import forked as processes
+
+    started = []
+
+    def start(command, **options):
+        streams = tmp_path_factory.mktemp('streams')
+        started.append(processes.Forked(command, streams=streams, **options))
+        return started[-1]
+
+    yield start
+    for forked_process in started:
+        forked_process.terminate()
+        forked_process.wait(60)
+
+
+@pytest.fixture
+def forked_processes(monkeypatch):
+    """Fork the processes that the command starts."""
+    if not hasattr(os, 'fork'):
+        pytest.skip('needs forked processes')
+    import forked as processes
+
+    monkeypatch.setattr(distributed, 'subprocess', SimpleNamespace(Popen=processes.Forked))

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,82 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 from samples import DATA, ROOT, loss_network
+from shared_work import CASES, MODEL, evaluated, minimised, noise, work
 
 import loadcaffe
-from neural_style import evaluate
-from neural_style.distributed import SINGLE_PROCESS, World, destroy_world, init_world, launch
+from neural_style.distributed import SINGLE_PROCESS, World, launch
 from neural_style.torch7 import image
-from neural_style.torch7.optim import lbfgs
-
-MODEL = DATA / 'models' / 'mini_vgg19_conv'
-LAYERS_OF_STYLES = {'relu1_1': 1.0, 'relu2_1': 0.7}, {'relu2_1': 0.3, 'relu3_1': 1.0}
-CASES = [
-    ((160, 131), {}),
-    ((97, 64), {'normalize_gradients': True, 'pooling': 'avg'}),
-    ((97, 64), {'padding': 'reflect'}),
-    ((97, 64), {'style_statistic': 'gram,mean_std,wasserstein,histogram'}),
-    ((113, 40), {'losses': 'paper', 'content_layers': ['conv3_2'], 'style_layers': ['pool1']}),
-    ((97, 64), {'style_layers': ['relu1_1', 'relu2_1', 'relu3_1']}, LAYERS_OF_STYLES),
-]
-
-
-def noise(height, width, seed):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(3, height, width, generator=generator, dtype=torch.float64) * 50
-
-
-def evaluated(world, size, settings, layer_weights=None):
-    """Return loss and gradient, and whether the processes shared the evaluation."""
-    cnn = loadcaffe.load(f'{MODEL}.prototxt', f'{MODEL}.caffemodel').double()
-    network = loss_network(cnn, world=world, **settings)
-    network.capture_content(noise(*size, 1))
-    fine, coarse = (0.7, 0.3) if layer_weights is None else layer_weights
-    network.capture_style(noise(90, 120, 2), fine)
-    network.capture_style(noise(20, 120, 3), coarse)  # too few rows to share
-    x = noise(*size, 4)
-    tiles = network.tiles(x)
-    return *evaluate(network, x), tiles is not None and tiles.world.size == world.size
-
-
-def minimised(world):
-    """Minimise a stretched bowl by L-BFGS over the shards of the processes."""
-    start = noise(30, 700, 5).flatten()
-    scales = torch.linspace(1, 300, len(start), dtype=torch.float64)
-
-    def feval(shard):
-        x = world.all_gather(shard, start.shape)
-        x = x + 0.3 * x.roll(1)
-        gradient = scales * x
-        gradient = gradient + 0.3 * gradient.roll(-1)
-        return x @ (scales * x) / 2, world.shard(gradient)
-
-    shard = world.shard(start.clone())
-    reduce_sum = world.all_reduce if world.size > 1 else None
-    settings = {'max_iter': 40, 'n_correction': 7, 'max_step': 20.0, 'tol_x': -1}
-    lbfgs(feval, shard, reduce_sum=reduce_sum, **settings)
-    return world.all_gather(shard, start.shape)
-
-
-def work(folder):
-    """Do what every process of the test below does."""
-    torch.set_num_threads(1)
-    world = init_world()
-    evaluations = [evaluated(world, *case) for case in CASES]
-    sums = minimised(world), world.max(world.rank), world.broadcast(f'of {world.rank}')
-    torch.save((evaluations, sums), f'{folder}/{world.rank}.pt')
-    destroy_world(world)
-
-
-@pytest.fixture
-def one_thread(monkeypatch):
-    monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    monkeypatch.setenv('PYTHONPATH', f'{ROOT}{os.pathsep}{ROOT / "tests"}')
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('count', [2, 4])
-def test_several_processes_compute_what_one_computes(tmp_path, one_thread, count):
-    assert launch([sys.executable, __file__, str(tmp_path)], count) == 0
+def test_several_processes_compute_what_one_computes(tmp_path, forked, count):
+    assert forked([launch, [work, str(tmp_path)], count]).wait(100) == 0
     results = [torch.load(path) for path in sorted(tmp_path.iterdir())]
     assert len(results) == count
     for number, case in enumerate(CASES):
@@ -123,11 +57,16 @@ FLAGS = [
 ]
 
 
-def command(folder, *flags, gpu='-1,-1'):
-    parallel = ['-parallel', 'tiles'] if ',' in gpu else []
-    arguments = [sys.executable, ROOT / 'neural_style.py', *FLAGS, '-gpu', gpu, *parallel, *flags]
-    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
-    return subprocess.Popen(arguments, cwd=folder, **pipes)
+@pytest.fixture
+def command(forked, tmp_path):
+    """Start the command in an empty folder."""
+
+    def start(*flags, gpu='-1,-1'):
+        parallel = ['-parallel', 'tiles'] if ',' in gpu else []
+        arguments = [sys.executable, ROOT / 'neural_style.py', *FLAGS, '-gpu', gpu, *parallel]
+        return forked([*arguments, *flags], cwd=tmp_path)
+
+    return start
 
 
 def losses(out):
@@ -143,11 +82,11 @@ REGIONS = ('-style_image', STYLES, '-content_regions', PICTURE, '-region_weights
 
 @pytest.mark.slow
 @pytest.mark.parametrize(('control', 'iterations'), [((), 6), (CONTROL, 4), (REGIONS, 4)])
-def test_several_processes_print_what_one_prints(tmp_path, one_thread, control, iterations):
+def test_several_processes_print_what_one_prints(tmp_path, command, control, iterations):
     flags = (*control, '-num_iterations', str(iterations), '-print_iter', '1')
     printed = []
     for gpu in ('-1', '-1,-1'):
-        process = command(tmp_path, *flags, '-output_image', f'{gpu}.png', gpu=gpu)
+        process = command(*flags, '-output_image', f'{gpu}.png', gpu=gpu)
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0
         assert re.fullmatch(
@@ -162,13 +101,13 @@ def test_several_processes_print_what_one_prints(tmp_path, one_thread, control, 
 
 
 @pytest.mark.slow
-def test_processes_plan_their_memory_alike(tmp_path, one_thread):
+def test_processes_plan_their_memory_alike(tmp_path, command):
     flags = ('-num_iterations', '2', '-print_iter', '1', '-optimizer', 'adam')
     inputs = ROOT / 'examples' / 'inputs'
     model = ROOT / 'neural_style' / 'models' / 'small_vgg16'
     flags += ('-content_image', str(inputs / 'harbour.jpg'), '-image_size', '448')
     flags += ('-proto_file', f'{model}.prototxt', '-model_file', f'{model}.caffemodel')
-    process = command(tmp_path, *flags, '-dry_run')
+    process = command(*flags, '-dry_run')
     out, err = process.communicate(timeout=100)
     assert (process.returncode, err) == (0, '')
     plan = re.fullmatch(
@@ -176,7 +115,7 @@ def test_processes_plan_their_memory_alike(tmp_path, one_thread):
     )
     printed = []
     for memory in ('', f'{int(plan[1]) - 12}M'):
-        process = command(tmp_path, *flags, *(('-memory', memory) if memory else ()))
+        process = command(*flags, *(('-memory', memory) if memory else ()))
         out, err = process.communicate(timeout=100)
         assert process.returncode == 0, err
         *lines, location = err.splitlines()
@@ -203,9 +142,9 @@ def children_of(pid):
 
 @pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='needs /proc of Linux')
 @pytest.mark.slow
-def test_death_of_a_process_ends_the_run_and_resume_continues_it(tmp_path, one_thread):
+def test_death_of_a_process_ends_the_run_and_resume_continues_it(tmp_path, command):
     endless = ('-num_iterations', '100000', '-checkpoint', 'run', '-checkpoint_iter', '1')
-    process = command(tmp_path, *endless)
+    process = command(*endless)
     deadline = time.monotonic() + 100
     while not all((tmp_path / f'run.{k}of2').exists() for k in (1, 2)):
         assert time.monotonic() < deadline and process.poll() is None
@@ -216,7 +155,7 @@ def test_death_of_a_process_ends_the_run_and_resume_continues_it(tmp_path, one_t
     assert 'another process of this run has ended' in err and 'Traceback' not in err
     assert '-resume run' in err
     done = int(re.search(rb'"iteration\\": (\d+)', (tmp_path / 'run.1of2').read_bytes())[1])
-    process = command(tmp_path, '-resume', 'run', '-num_iterations', str(done + 3))
+    process = command('-resume', 'run', '-num_iterations', str(done + 3))
     out, err = process.communicate(timeout=100)
     assert process.returncode == 0
     assert is_only_the_picture(err)
@@ -224,14 +163,14 @@ def test_death_of_a_process_ends_the_run_and_resume_continues_it(tmp_path, one_t
 
 
 @pytest.mark.slow
-def test_resumed_processes_paint_the_uninterrupted_picture(tmp_path, one_thread):
+def test_resumed_processes_paint_the_uninterrupted_picture(tmp_path, command):
     runs = [
         ('-num_iterations', '5', '-checkpoint', 'run', '-checkpoint_iter', '4'),
         ('-resume', 'run', '-num_iterations', '9', '-output_image', 'resumed.png'),
         ('-num_iterations', '9', '-output_image', 'uninterrupted.png'),
     ]
     for flags in runs:
-        _, err = (process := command(tmp_path, *flags)).communicate(timeout=100)
+        _, err = (process := command(*flags)).communicate(timeout=100)
         assert process.returncode == 0
         assert is_only_the_picture(err)
     resumed, expected = (
@@ -243,7 +182,3 @@ def test_resumed_processes_paint_the_uninterrupted_picture(tmp_path, one_thread)
 @pytest.mark.skipif(os.name == 'nt', reason='needs POSIX signals')
 def test_launch_gives_the_status_of_a_killed_process_as_a_shell_does():
     assert launch([sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)'], 1) == 137
-
-
-if __name__ == '__main__':
-    work(sys.argv[1])
