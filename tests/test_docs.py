@@ -118,7 +118,7 @@ def test_commands_run(page, sandbox):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('page', SLOW_PAGES, ids=lambda page: page.stem)
-def test_long_commands_run(page, sandbox):
+def test_long_commands_run(page, sandbox, forked_processes):
     run_blocks(page, slow=True)
 
 

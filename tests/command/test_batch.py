@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 
 import numpy as np
@@ -188,15 +187,14 @@ def test_nothing_to_paint_is_refused(folder, capsys, content, message):
 
 
 @pytest.mark.slow
-def test_processes_share_the_pictures(folder):
+def test_processes_share_the_pictures(folder, forked):
     arguments = [sys.executable, ROOT / 'neural_style.py', *FLAGS, '-content_image', 'in']
     arguments += ['-gpu', '-1,-1', '-parallel', 'tiles']
-    done = subprocess.run(
-        arguments, capture_output=True, text=True, env=os.environ | {'OMP_NUM_THREADS': '1'}
-    )
-    assert (done.returncode, done.stderr) == (0, '')
+    process = forked(arguments)
+    out, err = process.communicate(timeout=100)
+    assert (process.returncode, err) == (0, '')
     assert outputs(folder) == ['out_scene.png', 'out_strokes.png']
-    assert done.stdout.count('Capturing content targets') == 1, 'the first process paints one'
+    assert out.count('Capturing content targets') == 1, 'the first process paints one'
 
 
 def test_result_that_is_cut_off_is_painted_again(folder, capsys):

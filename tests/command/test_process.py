@@ -96,8 +96,9 @@ def test_flags_of_main_may_be_numbers_and_paths(small_command, data, tmp_path):
 
 
 @pytest.mark.slow
-def test_error_of_all_processes_is_said_once(data, tmp_path):
+def test_error_of_all_processes_is_said_once(data, tmp_path, forked):
     call = [*script(data), '-gpu', '-1,-1', '-parallel', 'tiles', '-init', 'foo']
-    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
-    assert (done.returncode, done.stderr.count('choose random or image')) == (1, 1)
+    process = forked(call, cwd=tmp_path)
+    _, err = process.communicate(timeout=100)
+    assert (process.returncode, err.count('choose random or image')) == (1, 1)
     assert os.listdir(tmp_path) == []

@@ -53,7 +53,7 @@ def test_sizes_of_one_style_share_a_file(small_command, saved, capsys):
 
 
 @pytest.mark.slow
-def test_several_processes_save_and_paint(small_command):
+def test_several_processes_save_and_paint(small_command, forked_processes):
     flags = (*FEW, '-parallel', 'tiles', '-gpu', '-1,-1', '-image_size', 64)
     assert small_command(*flags, '-save_style', 's.safetensors') == 0
     assert small_command(*flags, '-style_image', 's.safetensors', '-output_image', 'b.png') == 0
@@ -80,7 +80,7 @@ def test_style_is_saved_without_a_picture(small_command, saved, capsys):
 
 
 @pytest.mark.slow
-def test_processes_that_share_a_batch_save_the_style_once(small_command, data):
+def test_processes_that_share_a_batch_save_the_style_once(small_command, data, forked_processes):
     os.mkdir('photos')
     for name in ('a.jpg', 'b.jpg'):
         shutil.copy(data / 'inputs' / 'strokes.jpg', f'photos/{name}')

@@ -165,7 +165,7 @@ def test_flags_of_pictures_are_those_of_frames(command, capsys, numbered, flags)
 
 
 @pytest.mark.slow
-def test_frames_that_processes_share_are_those_of_one(command, numbered):
+def test_frames_that_processes_share_are_those_of_one(command, numbered, forked_processes):
     flags = f'-content_image {numbered(2)} -image_size 160 {SHORT} -output_image'
     assert command(f'{flags} out_%d.png') == 0
     assert command(f'{flags} shared_%d.png -gpu -1,-1 -parallel tiles') == 0

@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-import subprocess
 import time
 
 import pytest
@@ -50,7 +49,7 @@ def test_scenes_are_those_of_a_video(command, capsys, numbered):
 
 
 @pytest.mark.slow
-def test_processes_that_share_scenes_paint_the_frames_of_one(command, scenes):
+def test_processes_that_share_scenes_paint_the_frames_of_one(command, scenes, forked_processes):
     flags = f'-content_image {scenes} {FLAGS}'
     assert command(f'{flags} -output_image out_%d.png') == 0
     expected = outputs()
@@ -63,14 +62,16 @@ def test_processes_that_share_scenes_paint_the_frames_of_one(command, scenes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('flags', ['', '-gpu -1 -parallel layers'])
-def test_killed_processes_go_on_to_the_same_frames(command, scenes, data, flags):
+def test_killed_processes_go_on_to_the_same_frames(
+    command, scenes, data, flags, forked, forked_processes
+):
     inputs = f'-content_image {scenes} {FLAGS} -output_image out_%d.png'
     assert command(inputs) == 0
     expected = outputs()
     for name in expected:
         os.remove(name)
     words = [*map(str, script(data)), *shlex.split(f'{inputs} -image_size 48 -seed 1 {TWO}')]
-    process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL)
+    process = forked(words)
     while sum(name.endswith('.png') for name in files() if name.startswith('out_')) < 2:
         assert process.poll() is None
         time.sleep(0.02)
