@@ -31,12 +31,20 @@ def newer_links_to_one_blob():
     return links_to_one_blob(libver='latest')
 
 
-def layers_in_hdf5(count=4000, **options):
-    def write(file):
-        for i in range(count):
-            file.create_dataset(f'data/a{i}/0', data=np.ones(1, 'f4'))
+def write_ones(file, names):
+    """Write datasets of a 1 each.  The calls of the library take a fifth of the time of h5py's."""
+    from h5py import h5d, h5p, h5s, h5t
 
-    return hdf5(write, **options)
+    links, shape, one = h5p.create(h5p.LINK_CREATE), h5s.create_simple((1,)), np.ones(1, 'f4')
+    links.set_create_intermediate_group(True)
+    for name in names:
+        dataset = h5d.create(file.id, name.encode(), h5t.IEEE_F32LE, shape, lcpl=links)
+        dataset.write(h5s.ALL, h5s.ALL, one)
+
+
+def layers_in_hdf5(count=4000, **options):
+    names = [f'data/a{i}/0' for i in range(count)]
+    return hdf5(lambda file: write_ones(file, names), **options)
 
 
 def newer_layers_in_hdf5():
@@ -60,11 +68,7 @@ def too_many_newer_layers():
 
 
 def blobs_of_a_layer():
-    def write(file):
-        for i in range(4000):
-            file.create_dataset(f'data/a/{i}', data=np.ones(1, 'f4'))
-
-    return hdf5(write)
+    return hdf5(lambda file: write_ones(file, [f'data/a/{i}' for i in range(4000)]))
 
 
 def groups_in_circles():
@@ -126,17 +130,20 @@ def nested_cells():
 
 
 def packed_zeros(size=1 << 30):
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     head = (
         element(6, struct.pack('<II', 7, 0))
         + element(5, struct.pack('<ii', 1, size // 4))
         + element(1, b'a')
     )
     head = struct.pack('<II', 14, size + len(head) + 8) + head + struct.pack('<II', 7, size)
-    content = packer.compress(head)
-    for _ in range(size >> 20):
-        content += packer.compress(bytes(MILLION))
-    content += packer.flush()
+    # Of zlib's format: after a full flush, equal blocks have equal bytes.
+    content = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
+    zeros = packer.compress(bytes(MILLION)) + packer.flush(zlib.Z_FULL_FLUSH)
+    content = b'\x78\xda' + content + zeros * (size >> 20) + packer.flush()
+    low, high = zlib.adler32(head) & 0xFFFF, zlib.adler32(head) >> 16
+    high = (high + low * size) % 65521  # a zero adds the sum of the bytes before it
+    content += struct.pack('>HH', high, low)
     return mat(struct.pack('<II', 15, len(content)) + content)
 
 

@@ -6,6 +6,7 @@ Loads each in a process of its own, and prints as a line of JSON how it ended, t
 time and by the clock, the peak of the whole process in MB, and the size of the file in MB.
 """
 
+import gc
 import json
 import logging
 import os
@@ -84,6 +85,7 @@ def rows(names):
     """Make and load the files of these names; iterate over what was measured."""
     logging.disable(logging.CRITICAL)
     torch.set_num_threads(1)
+    gc.freeze()  # else collections copy the pages that forked processes share
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / 'conv.prototxt').write_text(PROTOTXT)
