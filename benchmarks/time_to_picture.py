@@ -10,7 +10,8 @@ compared.  Losses of a run are multiplied by what its picture has in float32, wi
 divided by the last one that the run has printed, since both change with precision and padding.
 Beside them stand the distances of the pictures to style and content, if --judge is named.
 What is in the folder has been measured and is not repeated; every picture is there as a .png.
-Seconds count from the loading of the network, and are comparable on a quiet machine only.
+Seconds count from the loading of the network.  With one thread they are those of the processor;
+with more they are comparable on a quiet machine only.
 """
 
 import argparse
@@ -152,11 +153,12 @@ def timed(arguments: Arguments, size: int) -> tuple[Curve, Tensor]:
     images = run_images(arguments, world, devices[0])
     generator, arguments = seed_generator(arguments)
     curve: Curve = []
-    start = time.monotonic()
+    clock = time.process_time if torch.get_num_threads() == 1 else time.monotonic
+    start = clock()
 
     def note(iterate: Iterate) -> None:
         if max(iterate.x.shape) == size:
-            curve.append((time.monotonic() - start, float(iterate.loss)))
+            curve.append((clock() - start, float(iterate.loss)))
 
     picture = stylize_multiscale(
         lambda: load_network(Path(arguments.model_file)),
