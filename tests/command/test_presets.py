@@ -12,7 +12,7 @@ from neural_style.command.process import main
 
 PRESETS = {
     *('chinese_horse', 'chinese_horse_301', 'chinese_landscape', 'chinese_landscape_301'),
-    *('ink', 'gongbi', 'qinglu', 'gatys2015', 'quick', 'strokes', 'wasserstein'),
+    *('fast', 'quick', 'wasserstein', 'ink', 'gongbi', 'qinglu', 'gatys2015', 'strokes'),
 }
 
 
