@@ -12,7 +12,7 @@ from neural_style.command.process import main
 
 PRESETS = {
     *('chinese_horse', 'chinese_horse_301', 'chinese_landscape', 'chinese_landscape_301'),
-    *('fast', 'quick', 'wasserstein', 'ink', 'gongbi', 'qinglu', 'gatys2015', 'strokes'),
+    *('fast', 'best', 'quick', 'wasserstein', 'ink', 'gongbi', 'qinglu', 'gatys2015', 'strokes'),
 }
 
 
@@ -25,8 +25,8 @@ def test_every_preset_runs_and_says_what_it_costs(traced_command, name):
     text = (ROOT / 'neural_style' / 'presets' / f'{name}.txt').read_text()
     head = re.match(r'(?:#.*\n)+', text)[0]
     assert 'evaluations' in head
-    assert traced_command('-preset', name)[0] == 0
-    assert pixels('out.png').shape == (36, 48, 3)
+    assert traced_command('-preset', name, '-image_size', '64')[0] == 0
+    assert pixels('out.png').shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_bad_preset_files_are_named(traced_command, tmp_path, capsys, text, name
 def test_unknown_preset_is_refused_with_a_list(traced_command, capsys):
     assert traced_command('-preset', 'inc')[0] == 1
     err = capsys.readouterr().err
-    assert err.startswith('neural_style: -preset inc: no such preset; there are chinese_horse, ')
+    assert err.startswith('neural_style: -preset inc: no such preset; there are best, chinese_')
     assert 'ink' in err
 
 
