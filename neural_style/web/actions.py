@@ -1,16 +1,17 @@
 """What the buttons of the page do."""
 
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from neural_style.command.arguments import Arguments
-from neural_style.web import choices, regions, uploads
+from neural_style.web import choices, clips, regions, uploads
 from neural_style.web import job as jobs
 from neural_style.web.choices import Choices
-from neural_style.web.job import LIVE, PICTURE, Job
+from neural_style.web.job import LIVE, PICTURE, VIDEO, Job
 from neural_style.web.queue import PaintingQueue
 
 START = 'start.png'  # the picture that a changed job goes on from
@@ -48,6 +49,7 @@ class Actions:
         self.max_bytes = int(arguments.max_upload) << 20
         self.max_size = int(arguments.max_image_size)
         self.max_steps = int(arguments.max_iterations)
+        self.max_frames = int(arguments.max_frames)
 
     def find(self, name: str | None) -> Job | None:
         return jobs.find(self.queue.results, name)
@@ -61,7 +63,8 @@ class Actions:
 
     def change(self, former: Job, request: Request) -> Job:
         """Go on from the picture of a job with other settings, in a job of its own."""
-        if not former.has(LIVE):
+        is_picture = not (former.is_video or clips.is_clip_file(request.content or ''))
+        if not (is_picture and former.has(LIVE)):
             self.queue.end(former, 'stop')
             return self.paint(request)
         job = self._prepared(request, start=former)
@@ -73,7 +76,7 @@ class Actions:
         """Continue a job from its state; without one, from its picture."""
         if job.state not in ('paused', 'stopped', 'failed'):
             return job
-        if job.has(jobs.STATE):
+        if job.can_continue():
             self.queue.add(job, first=True)
             return job
         copy = jobs.create(self.queue.results)
@@ -97,19 +100,22 @@ class Actions:
         if request.content is None or request.style is None:
             missing = 'a photograph' if request.content is None else 'a style'
             raise ValueError(f'choose {missing} first')
-        for path in (request.content, *request.styles()):
+        for path in request.styles():
             uploads.check(path, self.max_bytes)
-        flags = choices.flags(request.chosen, self.max_size, self.max_steps)
+        is_clip = clips.is_clip_file(request.content)
+        output = VIDEO if is_clip else PICTURE
+        flags = choices.flags(request.chosen, self.max_size, self.max_steps, output)
+        frames = self._checked_content(request.content, flags if is_clip else None)
         strokes, pictures = regions.flags(
             request.content_strokes, request.style_strokes, request.keeps_rest
         )
         weights = blend_weights(request.weights) if request.more_styles else ''
         job = jobs.create(self.queue.results)
-        content = uploads.keep(request.content, job, 'content', self.max_bytes)
+        content = uploads.keep(request.content, job, 'content')
         styles: list[str] = []
         for path in request.styles():
             taken = (content, *styles)
-            styles.append(uploads.keep(path, job, 'style', self.max_bytes, taken=taken))
+            styles.append(uploads.keep(path, job, 'style', taken))
         for name, picture in pictures.items():
             picture.save(job.file(name))
         files = ['-content_image', content, '-style_image', ','.join(styles), *strokes]
@@ -121,8 +127,22 @@ class Actions:
         names = ' and '.join(Path(style).stem for style in styles)
         title = f'{Path(content).stem} in the style of {names}'
         jobs.start(job, flags, title.replace('_', ' '))
-        job.update(**{CHOSEN: dict(request.settings)})
+        job.update(**{CHOSEN: dict(request.settings), 'frames': frames})
         return job
+
+    def _checked_content(self, path: str, flags: list[str] | None) -> int:
+        """Refuse a content that cannot be painted; returns its number of frames.
+
+        flags: of a video, which may choose a part of it.  Raises ValueError.
+        """
+        if flags is None:
+            uploads.check(path, self.max_bytes)
+            return 1
+        uploads.check_bytes(path, self.max_bytes)
+        with tempfile.TemporaryDirectory() as folder:
+            facts = clips.inspect(path, f'{folder}/first.jpg', self.max_frames, flags)
+        clips.check_length(facts, self.max_frames)
+        return facts.frames
 
 
 def blend_weights(weights: tuple[float, ...]) -> str:

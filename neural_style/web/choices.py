@@ -13,7 +13,6 @@ from neural_style.command.flag_table import Flag
 from neural_style.command.flags import command_line
 from neural_style.command.input_files import INPUTS
 from neural_style.command.presets import preset_files, read_preset
-from neural_style.command.video_flags import VIDEO_FLAGS
 from neural_style.kernels.precision import PRECISIONS
 from neural_style.transfer.settings import CHOICES
 from neural_style.web.job import PICTURE
@@ -21,16 +20,9 @@ from neural_style.web.job import PICTURE
 PICTURES = importlib.resources.files('neural_style.web') / 'pictures'
 # Flags that the page itself gives, that name files of the machine, or that are its owner's.
 HIDDEN_FLAGS = {
-    *(*INPUTS, *VIDEO_FLAGS),
-    *(
-        'image_size',
-        'num_iterations',
-        'original_colors',
-        'style_blend_weights',
-        'preset',
-        'rerun',
-        'output_image',
-    ),
+    *(*INPUTS, 'flow_pattern', 'flowWeight_pattern', 'frame_rate'),
+    *('image_size', 'num_iterations', 'original_colors', 'style_blend_weights', 'fast'),
+    *('preset', 'rerun', 'output_image'),
     *('print_iter', 'save_iter', 'checkpoint', 'checkpoint_iter', 'resume', 'save_style'),
     *('preview', 'dry_run', 'parallel', 'gpu', 'multigpu_strategy', 'backend', 'cudnn_autotune'),
     *('memory', 'jpeg_quality', 'exif_orientation', 'icc_profile', 'keep_alpha', 'init'),
@@ -39,9 +31,11 @@ SHOWN_INPUTS = {'paper_mask': ('auto',)}  # their values that name no file
 TEXT = re.compile(r'[\w.,:+ -]{0,200}')
 MIDDLE = 5  # of the style strengths 1 to 9: that of the preset
 PRESET = 'quick'
+FAST = 'at_once'  # stands among the presets, for -fast
 PRESET_SIZES = 512  # sliders start with no more than this
 CAPTIONS = {
     'quick': 'Quick',
+    FAST: 'At once',
     'wasserstein': 'Bold',
     'strokes': 'Strokes only',
     'ink': 'Ink',
@@ -89,26 +83,42 @@ class Choices:
     advanced: Mapping[str, Any] = field(default_factory=dict)
 
 
-def flags(choices: Choices, max_size: int, max_steps: int) -> list[str]:
-    """Return the flags of a picture, without those of its files.  Raises ValueError."""
+def flags(choices: Choices, max_size: int, max_steps: int, output: str = PICTURE) -> list[str]:
+    """Return the flags of a picture, without those of its files.  Raises ValueError.
+
+    output: the name of the result, which is that of a picture or of a video.
+    """
     if choices.preset not in CAPTIONS:
         raise ValueError('there is no such preset')
     advanced = [word for name, value in choices.advanced.items() for word in typed(name, value)]
-    words = ['-preset', choices.preset] if choices.preset else []
-    if choices.strength != MIDDLE and '-style_weight' not in advanced:
-        weight = preset_value(choices.preset, 'style_weight') * 2 ** (choices.strength - MIDDLE)
-        words += ['-style_weight', f'{weight:g}']
+    if choices.preset == FAST:
+        words = fast_words(choices, advanced)
+    else:
+        words = preset_words(choices, advanced, max_steps)
+        words += ['-print_iter', '0', *(['-save_iter', '0'] if output == PICTURE else [])]
     words += ['-image_size', str(whole('size', choices.size, 32, max_size))]
-    words += ['-num_iterations', str(whole('steps', choices.steps, 1, max_steps))]
     if choices.keeps_colors:
         words += ['-original_colors', '1']
     if '-seed' not in advanced:
         words += ['-seed', str(secrets.randbelow(10**6))]
-    upright = ['-exif_orientation', '1', '-icc_profile', '1']
-    return [*words, *advanced, *upright, '-print_iter', '0', '-save_iter', '0', *OUTPUT]
+    upright = ['-exif_orientation', '1', '-icc_profile', '1'] if output == PICTURE else []
+    return [*words, *advanced, *upright, '-output_image', output]
 
 
-OUTPUT = ('-output_image', PICTURE)
+def fast_words(choices: Choices, advanced: Sequence[str]) -> list[str]:
+    """Return the flags of painting at once.  The middle strength is all of the style."""
+    strength = min(choices.strength / MIDDLE, 1)
+    is_typed = '-fast_strength' in advanced or strength == 1
+    return ['-fast', *([] if is_typed else ['-fast_strength', f'{strength:g}'])]
+
+
+def preset_words(choices: Choices, advanced: Sequence[str], max_steps: int) -> list[str]:
+    """Return the flags of preset, strength and steps.  Raises ValueError."""
+    words = ['-preset', choices.preset] if choices.preset else []
+    if choices.strength != MIDDLE and '-style_weight' not in advanced:
+        weight = preset_value(choices.preset, 'style_weight') * 2 ** (choices.strength - MIDDLE)
+        words += ['-style_weight', f'{weight:g}']
+    return [*words, '-num_iterations', str(whole('steps', choices.steps, 1, max_steps))]
 
 
 def whole(label: str, number: Any, lowest: int, highest: int) -> int:
@@ -128,6 +138,8 @@ def preset_value(preset: str, name: str) -> float:
 
 def preset_size(preset: str) -> int:
     """Return the size with which the page begins for a preset."""
+    if preset == FAST:
+        return PRESET_SIZES
     return min(int(preset_value(preset, 'image_size')), PRESET_SIZES)
 
 
@@ -172,5 +184,10 @@ def values_of(flag: Flag) -> list[str]:
 
 
 def presets() -> list[str]:
-    """Return the presets that the page shows, in its order."""
+    """Return the presets, in the order of the page."""
     return [name for name in CAPTIONS if name == '' or name in preset_files()]
+
+
+def shown_presets() -> list[str]:
+    """Return what the page shows among the presets, painting at once included."""
+    return [name for name in CAPTIONS if name == FAST or name in presets()]

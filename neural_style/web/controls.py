@@ -10,13 +10,16 @@ import gradio as gr
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.flag_table import Flag
+from neural_style.video.opening import is_video
 from neural_style.web import choices
 from neural_style.web.actions import CHOSEN, Request
 from neural_style.web.blend import BlendControls, make_blend
 from neural_style.web.choices import CAPTIONS, PICTURES, Choices, Slider
+from neural_style.web.clip_upload import make_clip_upload, stand_in_for
 from neural_style.web.events import UNSEEN
 from neural_style.web.job import Job
 from neural_style.web.region_editors import make_regions
+from neural_style.web.stand_ins import stands_for
 
 CONTENTS = ('harbour', 'horse')
 STYLES = ('swirls', 'waves', 'ink_horse', 'qinglu')
@@ -45,6 +48,7 @@ class Controls:
     def request(self, values: Any) -> Request:
         """Return what the values of the components ask for."""
         content, style, content_strokes, style_strokes, *others = values
+        content = stands_for(content)
         count = len(self.blend.components())
         styles, weights = self.blend.chosen(others[:count])
         others = others[count:]
@@ -89,6 +93,8 @@ def shown_copy(job: Job, name: str) -> str | None:
     """Copy a picture of a job to where gradio may read it; the results are none of its business."""
     if not name or not job.has(name):
         return None
+    if is_video(str(job.file(name))):
+        return stand_in_for(str(job.file(name)))
     folder = tempfile.mkdtemp(dir=os.environ.get('GRADIO_TEMP_DIR'))
     return shutil.copy(job.file(name), folder)
 
@@ -97,8 +103,11 @@ def make_controls(arguments: Arguments) -> Controls:
     """Make the controls, within gr.Blocks."""
     controls = Controls()
     with gr.Row(equal_height=True):
-        controls.content = picture_column('Photograph', CONTENTS, 'ns-content')
-        controls.style = picture_column('Style', STYLES, 'ns-style')
+        with gr.Column(min_width=150):
+            controls.content = picture_with_examples('Photograph', CONTENTS, 'ns-content')
+            make_clip_upload(controls.content, arguments)
+        with gr.Column(min_width=150):
+            controls.style = picture_with_examples('Style', STYLES, 'ns-style')
     with gr.Tabs():
         with gr.Tab('Simple'):
             make_simple(controls, arguments)
@@ -134,40 +143,34 @@ def picture_input(label: str, elem_id: str, height: int) -> Any:
     return picture
 
 
-def picture_column(label: str, names: tuple[str, ...], elem_id: str) -> Any:
+def picture_with_examples(label: str, names: tuple[str, ...], elem_id: str) -> Any:
     """Make the place for a picture, with examples under it."""
-    with gr.Column(min_width=150):
-        picture = picture_input(label, elem_id, 230)
-        paths = [str(PICTURES / f'{name}.jpg') for name in names]
-        examples = gr.Gallery(
-            paths,
-            columns=len(paths),
-            label=f'Examples: {label.lower()}',
-            show_label=False,
-            container=False,
-            allow_preview=False,
-            interactive=False,
-            object_fit='cover',
-            buttons=[],
-            elem_id=f'{elem_id}-examples',
-            elem_classes=['ns-thumbs', 'ns-examples'],
-        )
+    picture = picture_input(label, elem_id, 230)
+    paths = [str(PICTURES / f'{name}.jpg') for name in names]
+    examples = gr.Gallery(
+        paths,
+        columns=len(paths),
+        label=f'Examples: {label.lower()}',
+        show_label=False,
+        container=False,
+        allow_preview=False,
+        interactive=False,
+        object_fit='cover',
+        buttons=[],
+        elem_id=f'{elem_id}-examples',
+        elem_classes=['ns-thumbs', 'ns-examples'],
+    )
 
-        def choose(event: gr.SelectData) -> Any:
-            return paths[int(event.index)]
+    def choose(event: gr.SelectData) -> Any:
+        return paths[int(event.index)]
 
-        examples.select(
-            choose,
-            None,
-            picture,
-            **UNSEEN,
-        )
+    examples.select(choose, None, picture, **UNSEEN)
     return picture
 
 
 def make_simple(controls: Controls, arguments: Arguments) -> None:
     """Make the presets as pictures, and the four controls."""
-    names = choices.presets()
+    names = choices.shown_presets()
     preset = gr.State(choices.PRESET)
     thumbs = gr.Gallery(
         [(str(PICTURES / f'preset_{name or "original"}.jpg'), CAPTIONS[name]) for name in names],
@@ -188,8 +191,10 @@ def make_simple(controls: Controls, arguments: Arguments) -> None:
 
     def choose(event: gr.SelectData) -> Any:
         name = names[event.index]
-        most = int(choices.preset_value(name, 'num_iterations'))
-        return name, most, choices.preset_size(name)
+        size = choices.preset_size(name)
+        if name == choices.FAST:  # which knows no steps
+            return name, gr.skip(), size
+        return name, int(choices.preset_value(name, 'num_iterations')), size
 
     thumbs.select(choose, None, [preset, steps, size], **UNSEEN)
 

@@ -17,6 +17,7 @@ RANGES = {
     'max_upload': (1, 1000),
     'max_image_size': (64, 20000),
     'max_iterations': (1, 100000),
+    'max_frames': (1, 1000000),
 }
 
 
@@ -28,9 +29,10 @@ def command_line() -> CmdLine:
     cmd.option('-auth', '', 'password that the page asks for; needed for other machines')
     cmd.option('-output_dir', '', "folder of the results; by default in the user's data folder")
     cmd.option('-queue', 10, 'pictures that may wait while another is painted')
-    cmd.option('-max_upload', 32, 'largest picture that is taken, in megabytes')
+    cmd.option('-max_upload', 32, 'largest picture or video that is taken, in megabytes')
     cmd.option('-max_image_size', 2048, 'largest -image_size that is painted')
     cmd.option('-max_iterations', 2000, 'most evaluations of a picture')
+    cmd.option('-max_frames', 300, 'most frames of a video')
     return cmd
 
 

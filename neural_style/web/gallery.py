@@ -4,7 +4,7 @@ import html
 import time
 
 from neural_style.web import job as jobs
-from neural_style.web.job import LIVE, PICTURE, Job
+from neural_style.web.job import LIVE, Job
 from neural_style.web.queue import PaintingQueue
 
 MAX_SHOWN = 60
@@ -19,10 +19,10 @@ STATES = {
 
 def gallery(queue: PaintingQueue) -> str:
     """Return the newest results."""
-    shown = [job for job in jobs.jobs(queue.results) if job.has(LIVE)][-MAX_SHOWN:]
-    if not shown:
+    newest = [job for job in jobs.jobs(queue.results) if job.has(LIVE)][-MAX_SHOWN:]
+    if not newest:
         return '<p class="ns-empty">Nothing has been painted yet.</p>'
-    cards = ''.join(card(job) for job in reversed(shown))
+    cards = ''.join(card(job) for job in reversed(newest))
     return f'<div class="ns-gallery">{cards}</div>'
 
 
@@ -33,21 +33,33 @@ def card(job: Job) -> str:
     when = time.strftime('%d %B %Y, %H:%M', time.localtime(content.get('created', 0)))
     progress = job.progress()
     size = ' × '.join(map(str, progress.get('size', ())))
-    steps = f'{progress.get("evaluation", 0)} steps'
+    steps = f'{progress.get("evaluation", 0)} {"frames" if job.is_video else "steps"}'
     state = STATES.get(content['state'], 'ended')
     download = (
-        f'<a href="/job/{name}/{PICTURE}?download=1" download aria-label="Download {title}">'
+        f'<a href="/job/{name}/{job.result}?download=1" download aria-label="Download {title}">'
         'Download</a>'
-        if job.has(PICTURE)
+        if job.has(job.result)
         else ''
     )
     return (
-        f'<article aria-label="{title}"><img src="/job/{name}/{LIVE}" alt="{title}" loading="lazy">'
+        f'<article aria-label="{title}">{shown(job, title)}'
         f'<div class="ns-text"><h3>{title}</h3><p>{when} · {size} · {steps} · {state}</p>'
         f'<div class="ns-buttons">{download}'
         f'<button type="button" data-again="{name}" aria-label="Again with {title}">'
         'Again with …</button></div>'
         f'{recipe(job)}</div></article>'
+    )
+
+
+def shown(job: Job, title: str) -> str:
+    """Return what is seen of a result: its picture, or the video with the buttons of a player."""
+    live = f'/job/{html.escape(job.id)}/{LIVE}'
+    if not (job.is_video and job.has(job.result)):
+        return f'<img src="{live}" alt="{title}" loading="lazy">'
+    source = f'/job/{html.escape(job.id)}/{job.result}'
+    return (
+        f'<video src="{source}" poster="{live}" aria-label="{title}" preload="none" controls loop'
+        ' playsinline></video>'
     )
 
 

@@ -1,11 +1,11 @@
-"""A job: one picture in a folder of its own, which outlives the page and the machine's uptime.
+"""A job: a picture or video in a folder of its own, which outlives the page and its machine.
 
 job.json       flags, title, state
 progress.json  what the page shows while it is painted
 live.jpg       the newest picture
 before.jpg     the content image, in the size of the page
 sketch.jpg     what is painted at once, until the newest picture is worth more
-picture.png    the result, with its recipe
+picture.png    the result, with its recipe; of a video, picture.mp4
 stop           exists while the painter is asked to end: pause or stop
 log.txt        stderr of the painter
 """
@@ -28,6 +28,7 @@ from neural_style.files.locks import LockedError, locked
 ID = re.compile(r'\d{8}-\d{6}-\d{6}-[0-9a-f]{12}')
 PICTURE, STATE, LIVE, BEFORE = 'picture.png', 'picture.checkpoint', 'live.jpg', 'before.jpg'
 SKETCH = 'sketch.jpg'
+VIDEO, FRAMES = 'picture.mp4', 'picture.frames'  # the finished frames wait in a folder
 NICENESS = 5  # of its processes: the page answers first
 # Flags that a command line for others does not need.
 PAGE_FLAGS = ('-print_iter', '-save_iter')
@@ -74,6 +75,23 @@ class Job:
 
     def has(self, name: str) -> bool:
         return self.file(name).is_file()
+
+    @property
+    def is_video(self) -> bool:
+        return self.value('-output_image') == VIDEO
+
+    @property
+    def result(self) -> str:
+        """Return the name of the file that is painted."""
+        return VIDEO if self.is_video else PICTURE
+
+    def can_continue(self) -> bool:
+        """Tell whether painting can go on where it has stopped."""
+        return self.is_video or self.has(STATE)
+
+    def forget_state(self) -> None:
+        """Remove the state of a picture, which may be large; a video goes on at its next frame."""
+        self.file(STATE).unlink(missing_ok=True)
 
     def is_painted(self) -> bool:
         """Tell whether a painter is at work on it, of this page or of one that was killed."""

@@ -11,7 +11,7 @@ from neural_style.web.actions import Actions
 from neural_style.web.controls import Controls, make_controls
 from neural_style.web.events import UNSEEN, refusal
 from neural_style.web.gallery import gallery, recipe
-from neural_style.web.job import PICTURE, Job
+from neural_style.web.job import Job
 from neural_style.web.queue import PaintingQueue
 from neural_style.web.theme import theme
 
@@ -100,7 +100,7 @@ def refreshed(actions: Actions, name: str | None, seen: str) -> Any:
 
 def job_state(job: Job | None) -> str:
     """Return what the buttons depend on, as a text that changes with it."""
-    return 'none' if job is None else f'{job.id} {job.state} {job.has(PICTURE)}'
+    return 'none' if job is None else f'{job.id} {job.state} {job.has(job.result)}'
 
 
 def shown_job(job: Job | None) -> list[Any]:
@@ -124,8 +124,8 @@ def job_html(job: Job) -> str:
     """Return the name of the job for the script, and links to its result."""
     name = html.escape(job.id)
     links = ''
-    if job.has(PICTURE) and job.state not in ACTIVE:
-        href = f'/job/{name}/{PICTURE}?download=1'
+    if job.has(job.result) and job.state not in ACTIVE:
+        href = f'/job/{name}/{job.result}?download=1'
         links = f'<div class="ns-buttons"><a href="{href}" download>Download</a></div>'
     return f'<div data-job="{name}" class="ns-links ns-gallery-text">{links}{recipe(job)}</div>'
 

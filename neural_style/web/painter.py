@@ -14,18 +14,25 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from neural_style.command.arguments import Arguments
 from neural_style.command.networks import NETWORK, locate_network
 from neural_style.command.parsing import parse_arguments
-from neural_style.command.preview import Preview
+from neural_style.command.preview import Preview, encode, shrunk
 from neural_style.command.process import exit_status
 from neural_style.command.run import run
 from neural_style.command.signals import Interruption
 from neural_style.command.terminal import log_printed, open_streams
+from neural_style.command.video import run_video
+from neural_style.distributed import SINGLE_PROCESS
 from neural_style.files.atomic import write_whole
 from neural_style.files.locks import LockedError, locked
 from neural_style.memory.heap import configure_malloc
 from neural_style.modes import default_modes
-from neural_style.web.job import BEFORE, LIVE, NICENESS, PICTURE, STATE, Job
+from neural_style.torch7 import image
+from neural_style.video.clip import Selection
+from neural_style.video.decoding import open_video
+from neural_style.web.frames_view import FramesView
+from neural_style.web.job import BEFORE, LIVE, NICENESS, PICTURE, STATE, VIDEO, Job
 from neural_style.web.sketch import is_wanted, sketch
 
 INTERVAL = 0.4  # seconds between two looks at the run
@@ -47,44 +54,58 @@ def main(folder: str) -> int:
 def paint(job: Job) -> int:
     """Run the command of a job; returns its exit status."""
     job.update(state='painting', message='')
-    page = Preview()
-    with published(job, page):
-        status = exit_status(functools.partial(run_job, job, page))
-        publish(job, page)
+    status = exit_status(functools.partial(run_job, job))
     if status == 0:
         job.update(state='finished')
-        job.file(STATE).unlink(missing_ok=True)  # it may be large
-    elif status == INTERRUPTED and job.has(PICTURE):
+        job.forget_state()
+    elif status == INTERRUPTED and (job.is_video or job.has(PICTURE)):
         is_final = job.request() == 'stop'
         if is_final:
-            job.file(STATE).unlink(missing_ok=True)
+            job.forget_state()
         job.update(state='stopped' if is_final else 'paused')
     else:
         job.update(state='failed', message=job.error())
     return status
 
 
-def run_job(job: Job, page: Preview) -> int:
+def run_job(job: Job) -> int:
     """Run the flags of a job, or continue it from its state."""
-    start_folder = os.getcwd()
-    os.chdir(job.folder)
-    arguments = parse_arguments(['-resume', STATE] if job.has(STATE) else job.read()['flags'])
-    if not job.has(STATE):
-        os.chdir(start_folder)  # where models may be
-        arguments, _ = locate_network(arguments)
-        files = {name: os.path.abspath(str(arguments.values[name])) for name in NETWORK}
-        arguments = arguments.with_values(**files)
-        os.chdir(job.folder)
+    arguments = located_arguments(job)
     configure_malloc()
     if is_wanted(job):
         sketch(job)
     with log_printed(logging.INFO), Interruption() as interruption:
-        run(replace(arguments, page=page), interruption)
+        if job.is_video:
+            view = FramesView(job, arguments, interruption)
+            with published(job, view):
+                run_video(arguments, interruption, SINGLE_PROCESS)
+        else:
+            page = Preview()
+            with published(job, page):
+                run(replace(arguments, page=page), interruption)
+        if job.is_video or arguments.fast:
+            publish_result(job)
     return 0
 
 
+def located_arguments(job: Job) -> Arguments:
+    """Return the arguments of a job, and make its folder the current one."""
+    start_folder = os.getcwd()
+    os.chdir(job.folder)
+    if job.has(STATE):
+        return parse_arguments(['-resume', STATE])
+    arguments = parse_arguments(job.read()['flags'])
+    os.chdir(start_folder)  # where models may be
+    if not arguments.fast:
+        arguments, _ = locate_network(arguments)
+        files = {name: os.path.abspath(str(arguments.values[name])) for name in NETWORK}
+        arguments = arguments.with_values(**files)
+    os.chdir(job.folder)
+    return arguments
+
+
 @contextlib.contextmanager
-def published(job: Job, page: Preview) -> Iterator[None]:
+def published(job: Job, page: Preview | FramesView) -> Iterator[None]:
     """Write what the page shows into the folder of the job for the time of a run."""
     has_ended = threading.Event()
 
@@ -101,19 +122,35 @@ def published(job: Job, page: Preview) -> Iterator[None]:
     finally:
         has_ended.set()
         thread.join()
+        publish(job, page)
 
 
-def publish(job: Job, page: Preview) -> None:
+def publish(job: Job, page: Preview | FramesView) -> None:
     """Write losses and picture as they are now."""
-    state = page.state()
-    if not state['run']:
-        return
     with contextlib.suppress(OSError):  # a full disk ends no run
+        state = page.state()
+        if not state['run']:
+            return
         if not job.has(BEFORE) and (content := page.content()) is not None:
             write_whole(job.file(BEFORE), content)
         if state['picture'] is not None and (picture := page.picture()) is not None:
             write_whole(job.file(LIVE), picture)
         write_whole(job.file('progress.json'), json.dumps(state).encode())
+
+
+def publish_result(job: Job) -> None:
+    """Show what was painted without an evaluation to look at, or a video from its beginning."""
+    count = 1
+    if job.is_video:
+        clip = open_video(VIDEO, Selection())
+        picture = next(clip.frames()).image()
+        count = clip.count or count
+    else:
+        picture = image.load(PICTURE)
+    height, width = picture.shape[1:]
+    state = {'evaluation': count, 'evaluations': count, 'size': [width, height], 'picture': 0}
+    write_whole(job.file(LIVE), encode(shrunk(picture)))
+    write_whole(job.file('progress.json'), json.dumps({**job.progress(), **state}).encode())
 
 
 if __name__ == '__main__':

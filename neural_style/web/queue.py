@@ -93,7 +93,7 @@ class PaintingQueue:
         if job.state == 'painting':
             job.ask(request)
         elif job.state == 'paused' and request == 'stop':
-            job.file(jobs.STATE).unlink(missing_ok=True)
+            job.forget_state()
             job.update(state='stopped')
 
     def _work(self) -> None:

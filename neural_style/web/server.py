@@ -15,12 +15,16 @@ from neural_style.command.terminal import warn
 from neural_style.web import job as jobs
 from neural_style.web.flags import PROGRAM, is_local
 from neural_style.web.gate import Gate
-from neural_style.web.job import BEFORE, LIVE, PICTURE, SKETCH, Job
+from neural_style.web.job import BEFORE, LIVE, PICTURE, SKETCH, VIDEO, Job
 from neural_style.web.queue import PaintingQueue
 
 TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
 SCRIPTS = {'stage.js': TEMPLATES, 'losses.js': PREVIEW_TEMPLATES}
-PICTURES = {**dict.fromkeys((LIVE, BEFORE, SKETCH), 'image/jpeg'), PICTURE: 'image/png'}
+PICTURES = {
+    **dict.fromkeys((LIVE, BEFORE, SKETCH), 'image/jpeg'),
+    PICTURE: 'image/png',
+    VIDEO: 'video/mp4',
+}
 QUIET = {'GRADIO_ANALYTICS_ENABLED': 'False', 'HF_HUB_OFFLINE': '1', 'GRADIO_SSR_MODE': 'False'}
 EVENTS = 64  # of the page that may wait; each takes a moment, painting is not among them
 
@@ -129,7 +133,7 @@ def add_routes(app: Any, queue: PaintingQueue) -> None:
         return FileResponse(
             job.file(picture),
             media_type=PICTURES[picture],
-            filename=f'{stem}.png' if download else None,
+            filename=f'{stem}{Path(picture).suffix}' if download else None,
             headers={'cache-control': 'no-cache'},
         )
 
@@ -146,7 +150,8 @@ def view(job: Job, queue: PaintingQueue) -> dict[str, Any]:
         'position': queue.position(job),
         'has_before': job.has(BEFORE),
         'has_sketch': job.has(SKETCH),
-        'has_picture': job.has(PICTURE),
+        'has_picture': job.has(job.result),
+        'is_video': job.is_video,
         'picture': progress.get('picture') if job.has(LIVE) else None,
         **{name: progress.get(name) for name in shown},
     }

@@ -35,7 +35,9 @@ def main(folder: str) -> int:
 
 def is_wanted(job: Job) -> bool:
     """Tell whether a job has nothing to show yet, and does not go on from another's picture."""
-    return not (job.has(SKETCH) or job.has(LIVE) or job.value('-init_image'))
+    has_picture = job.has(SKETCH) or job.has(LIVE) or job.value('-init_image')
+    is_fast = '-fast' in job.read()['flags']  # it is not worth painting twice
+    return not (has_picture or job.is_video or is_fast)
 
 
 def sketch(job: Job) -> None:

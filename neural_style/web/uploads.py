@@ -1,4 +1,4 @@
-"""Pictures that people bring: they are copied into the folder of a job, if they are pictures."""
+"""Files that people bring: they are copied into the folder of a job once they are checked."""
 
 import os
 import re
@@ -21,13 +21,11 @@ RESERVED = (
 )
 
 
-def keep(path: str, job: Job, default: str, max_bytes: int, taken: Collection[str] = ()) -> str:
-    """Copy a picture into the folder of a job; returns its name there.
+def keep(path: str, job: Job, default: str, taken: Collection[str] = ()) -> str:
+    """Copy a file that was checked into the folder of a job; returns its name there.
 
     default: its name if it has none of its own.  taken: names that it may not have.
-    Raises ValueError.
     """
-    check(path, max_bytes)
     name = safe_name(os.path.basename(path), default)
     while name in taken:
         name = f'{default}_{name}'
@@ -41,9 +39,7 @@ def check(path: str, max_bytes: int) -> tuple[str, ...]:
     Returns the formats of Pillow that it may be opened as.  The painter decodes it, and refuses
     what is damaged as the command does.
     """
-    size = os.path.getsize(path)
-    if size > max_bytes:
-        raise ValueError(f'the picture has {size >> 20} MB; up to {max_bytes >> 20} are taken')
+    check_bytes(path, max_bytes)
     try:
         with open_image(path) as file, warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of large pictures, which are refused below
@@ -61,8 +57,15 @@ def check(path: str, max_bytes: int) -> tuple[str, ...]:
     return tuple(formats)
 
 
+def check_bytes(path: str, max_bytes: int) -> None:
+    """Refuse a file that is too large.  Raises ValueError."""
+    size = os.path.getsize(path)
+    if size > max_bytes:
+        raise ValueError(f'the file has {size >> 20} MB; up to {max_bytes >> 20} are taken')
+
+
 def too_large() -> str:
-    return f'the picture has too many pixels; up to {MAX_PIXELS // 10**6} million are taken'
+    return f'it has too many pixels; up to {MAX_PIXELS // 10**6} million are taken'
 
 
 def safe_name(name: str, default: str) -> str:

@@ -87,14 +87,16 @@ class Viewer:
         number.fill(str(value))
         number.press('Tab')
 
-    def drop(self, target, path):
+    def drop(self, target, path, media_type='image/jpeg'):
         """Drop a file, as from a folder of the desktop."""
-        script = """([bytes, name]) => {
+        script = """([bytes, name, type]) => {
             const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/jpeg' }));
+            transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
             return transfer;
         }"""
-        transfer = self.tab.evaluate_handle(script, [list(Path(path).read_bytes()), path.name])
+        transfer = self.tab.evaluate_handle(
+            script, [list(Path(path).read_bytes()), path.name, media_type]
+        )
         button = self.tab.locator(f'#ns-{target} button:has(input[type=file])')
         button.dispatch_event('drop', {'dataTransfer': transfer})
         self.tab.wait_for_selector(f'#ns-{target} img')

@@ -53,6 +53,19 @@ def test_files_of_the_machine_cannot_be_named(advanced):
         flags(advanced=advanced)
 
 
+def test_painting_at_once_has_no_flags_of_optimisation():
+    words = flags(preset=choices.FAST, strength=5, size=96, keeps_colors=True)
+    explicit = command_line().parse_explicit(words)
+    assert explicit['fast'] and explicit['original_colors'] == 1
+    assert not explicit.keys() & {'preset', 'num_iterations', 'style_weight', 'fast_strength'}
+    assert '-fast_strength 0.4' in ' '.join(flags(preset=choices.FAST, strength=2))
+
+
+def test_video_is_named_as_one_and_no_picture_is_saved_meanwhile():
+    words = choices.flags(Choices(), 1000, 500, 'picture.mp4')
+    assert words[-2:] == ['-output_image', 'picture.mp4'] and '-save_iter' not in words
+
+
 def test_advanced_values_win():
     words = flags(strength=9, advanced={'style_weight': '7', 'seed': '3', 'tv_weight': ''})
     explicit = command_line().parse_explicit(words)
@@ -73,5 +86,5 @@ def test_lists_of_values_have_the_default():
 
 
 def test_every_preset_has_a_picture():
-    names = {f'preset_{name or "original"}.jpg' for name in choices.presets()}
+    names = {f'preset_{name or "original"}.jpg' for name in choices.shown_presets()}
     assert names <= {path.name for path in PICTURES.iterdir()}

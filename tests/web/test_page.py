@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from clips import write_clip
 from samples import DATA, ROOT
 from served_page import wait_until
 from written import pixels
@@ -113,6 +114,29 @@ def test_results_are_there_after_the_page_was_killed(served, look):
     viewer.tab.wait_for_selector('#ns-content img')
     wait_until(lambda: viewer.tab.input_value('#ns-size input[type=number]') == '96')
     viewer.shot('again')
+
+
+def test_video_is_dropped_painted_and_played(served, look):
+    pytest.importorskip('av')
+    pytest.importorskip('cv2')
+    served.start()
+    viewer = look()
+    viewer.tab.wait_for_selector('#ns-paint')
+    write_clip(served.folder / 'clip.mp4', count=3)
+    viewer.drop('content', served.folder / 'clip.mp4', 'video/mp4')
+    viewer.tab.wait_for_selector('text=A video of 3 frames, 64 × 48')
+    viewer.drop('style', STROKES)
+    viewer.set('size', 96)  # so that one sees when the preset has set it
+    viewer.tab.locator('#ns-presets .thumbnail-item').nth(1).click()  # at once
+    wait_until(lambda: viewer.tab.input_value('#ns-size input[type=number]') == '512')
+    viewer.set('size', 64)
+    viewer.tab.click('#ns-paint')
+    viewer.wait_for_status('Finished · 3 frames · 64 × 48')
+    viewer.tab.wait_for_selector('[data-part=video]:visible')
+    wait_until(lambda: viewer.tab.evaluate("document.querySelector('[data-part=video]').duration"))
+    viewer.shot('video')
+    viewer.tab.get_by_role('tab', name='Gallery').click()
+    viewer.tab.wait_for_selector('.ns-gallery video')
 
 
 def test_styles_are_blended(served, look):

@@ -9,17 +9,19 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 from samples import DATA, ROOT
 
 from neural_style.command.recipe import read
 from neural_style.web import actions as page_actions
 from neural_style.web.actions import Actions, Request
-from neural_style.web.choices import Choices
-from neural_style.web.job import LIVE, PICTURE, STATE, create, jobs, start
+from neural_style.web.choices import FAST, Choices
+from neural_style.web.gallery import gallery
+from neural_style.web.job import FRAMES, LIVE, PICTURE, STATE, VIDEO, create, jobs, start
 from neural_style.web.queue import PaintingQueue, QueueFullError
 from neural_style.web.server import view
 
-LIMITS = SimpleNamespace(max_upload=1, max_image_size=512, max_iterations=5000)
+LIMITS = SimpleNamespace(max_upload=1, max_image_size=512, max_iterations=5000, max_frames=8)
 PATIENCE = 60  # seconds
 
 
@@ -135,6 +137,59 @@ def test_job_is_painted_paused_and_continued(queue):
         assert [file.name for file in recipe.inputs][:2] == ['scene.jpg', 'strokes.jpg']
     finally:
         queue.close()
+
+
+def clip_request(path, count, **chosen):
+    """Return a request to paint a GIF of so many frames."""
+    scene = Image.open(DATA / 'inputs' / 'scene.jpg').resize((64, 48))
+    others = [scene.rotate(4 * number) for number in range(1, count)]
+    scene.save(path, save_all=True, append_images=others, duration=40)
+    return Request(**{**vars(request(**chosen)), 'content': str(path)})
+
+
+@pytest.mark.slow
+def test_video_is_stopped_and_goes_on_at_its_next_frame(queue, tmp_path):
+    pytest.importorskip('av')
+    pytest.importorskip('cv2')
+    actions = Actions(LIMITS, queue)
+    queue.open()
+    try:
+        job = actions.paint(clip_request(tmp_path / 'clip.gif', 8, steps=16))
+        wait_until(lambda: job.progress().get('evaluation', 0) >= 1 and job.has(LIVE))
+        assert job.progress()['evaluations'] == 8
+        actions.end(job, 'stop')
+        wait_until(lambda: job.state == 'stopped')
+        assert job.file(FRAMES).is_dir() and not job.has(VIDEO)
+        actions.go_on(job)
+        wait_until(lambda: job.state == 'finished')
+        assert view(job, queue)['has_picture'] and view(job, queue)['is_video']
+        assert (job.progress()['evaluation'], job.progress()['size']) == (8, [64, 48])
+        assert '8 frames' in gallery(queue) and f'{job.id}/{VIDEO}' in gallery(queue)
+    finally:
+        queue.close()
+
+
+@pytest.mark.slow
+def test_picture_is_painted_at_once(queue):
+    actions = Actions(LIMITS, queue)
+    queue.open()
+    try:
+        job = actions.paint(request(preset=FAST, strength=3, keeps_colors=True))
+        assert job.value('-fast_strength') == '0.6'
+        wait_until(lambda: job.state == 'finished')
+        assert job.has(PICTURE) and job.has(LIVE)
+    finally:
+        queue.close()
+
+
+@pytest.mark.slow
+def test_videos_with_too_many_frames_are_refused(queue, tmp_path):
+    pytest.importorskip('av')
+    pytest.importorskip('cv2')
+    long = clip_request(tmp_path / 'clip.gif', 9)
+    with pytest.raises(ValueError, match='9 frames, and up to 8'):
+        Actions(LIMITS, queue).paint(long)
+    assert list(jobs(queue.results)) == []
 
 
 @pytest.mark.slow

@@ -30,31 +30,31 @@ def bomb(path, side):
 
 
 def test_picture_is_copied_under_its_name(job):
-    assert uploads.keep(str(DATA / 'inputs' / 'scene.jpg'), job, 'content', MEGABYTE) == 'scene.jpg'
+    assert uploads.keep(str(DATA / 'inputs' / 'scene.jpg'), job, 'content') == 'scene.jpg'
     assert job.file('scene.jpg').read_bytes() == (DATA / 'inputs' / 'scene.jpg').read_bytes()
 
 
 @pytest.mark.parametrize('side', [8000, 30000, 2**31 - 1])
-def test_decompression_bombs_are_refused(job, tmp_path, side):
+def test_decompression_bombs_are_refused(tmp_path, side):
     bomb(tmp_path / 'bomb.png', side)
     with pytest.raises(ValueError, match='too many pixels|no picture'):
-        uploads.keep(str(tmp_path / 'bomb.png'), job, 'content', MEGABYTE)
+        uploads.check(str(tmp_path / 'bomb.png'), MEGABYTE)
 
 
 @pytest.mark.parametrize(
     'content', [b'', b'hello', b'<svg xmlns="http://www.w3.org/2000/svg"/>', b'%!PS-Adobe']
 )
-def test_files_that_are_no_pictures_are_refused_without_their_path(job, tmp_path, content):
+def test_files_that_are_no_pictures_are_refused_without_their_path(tmp_path, content):
     (tmp_path / 'x.png').write_bytes(content)
     with pytest.raises(ValueError, match='no picture') as error:
-        uploads.keep(str(tmp_path / 'x.png'), job, 'content', MEGABYTE)
+        uploads.check(str(tmp_path / 'x.png'), MEGABYTE)
     assert str(tmp_path) not in str(error.value)
 
 
-def test_large_files_are_refused(job, tmp_path):
+def test_large_files_are_refused(tmp_path):
     Image.new('RGB', (900, 900)).save(tmp_path / 'large.bmp')
     with pytest.raises(ValueError, match='up to 1 are taken'):
-        uploads.keep(str(tmp_path / 'large.bmp'), job, 'content', MEGABYTE)
+        uploads.check(str(tmp_path / 'large.bmp'), MEGABYTE)
 
 
 @pytest.mark.parametrize(

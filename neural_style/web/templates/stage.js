@@ -13,7 +13,8 @@
   const sketched = (state) => isSketched(state) ? 'for now, painted at once' : '';
 
   function describe(state) {
-    const step = state.evaluation ? `step ${state.evaluation} of ${state.evaluations}` : '';
+    const unit = state.is_video ? 'frame' : 'step';
+    const step = state.evaluation ? `${unit} ${state.evaluation} of ${state.evaluations}` : '';
     const size = state.size && state.size[0] ? `${state.size[0]} × ${state.size[1]}` : '';
     const list = (...texts) => texts.filter(Boolean).join(' · ');
     switch (state.state) {
@@ -23,11 +24,16 @@
           : 'Waiting for its turn', sketched(state));
       case 'painting':
         if (state.request) return list(state.request === 'pause' ? 'Pausing …' : 'Stopping …', step);
-        if (!state.evaluation) return list('Preparing the network …', sketched(state));
-        return list('Painting', step, size, state.left === null ? ''
+        if (!state.evaluation) {
+          return state.is_video && state.evaluations
+            ? `Painting the first of ${plural(state.evaluations, 'frame')} …`
+            : list('Preparing the network …', sketched(state));
+        }
+        return list('Painting', step, size, (state.left ?? null) === null ? ''
           : `${duration(state.left) || '0 s'} left`, sketched(state));
       case 'paused': return list('Paused', step, size);
-      case 'finished': return list('Finished', size, `${duration(state.elapsed)}`);
+      case 'finished': return list('Finished', state.is_video ? plural(state.evaluation, 'frame') : '', size,
+        state.elapsed ? duration(state.elapsed) : '');
       case 'stopped': return list('Stopped', step, size, state.message);
       case 'failed': return `That did not work: ${state.message || 'the program ended unexpectedly'}`;
       default: return '';
@@ -36,7 +42,10 @@
 
   function begin(job) {
     Object.assign(shown, { job, picture: null, losses: [], before: false, done: false });
-    for (const name of ['before', 'after', 'divider', 'compare', 'numbers']) part(name).hidden = true;
+    for (const name of ['before', 'after', 'divider', 'compare', 'numbers', 'video']) {
+      part(name).hidden = true;
+    }
+    part('video').removeAttribute('src');
     part('waiting').hidden = false;
     part('invitation').hidden = !!job;
     part('progress').value = 0;
@@ -55,10 +64,21 @@
       shown.before = true;
       if (!part('after').hidden) reveal();
     }
+    play(state);
     shown.losses = state.losses || [];
     shown.first = state.evaluation - shown.losses.length;
     part('numbers').hidden = shown.losses.length < 2;
     if (shown.losses.length > 1) draw();
+  }
+
+  function play(state) {
+    const isShown = state.is_video && state.state === 'finished' && state.has_picture;
+    if (isShown && part('video').hidden) {
+      part('video').poster = `/job/${shown.job}/live.jpg`;
+      part('video').src = `/job/${shown.job}/picture.mp4`;
+      part('video').play().catch(() => {}); // where the browser waits for a click
+    }
+    part('video').hidden = !isShown;
   }
 
   function reveal() {
@@ -120,6 +140,18 @@
     setTimeout(ask, POLL);
   }
 
+  // A video that is dropped on the photograph goes the way of the button beneath it.
+  document.addEventListener('drop', (event) => {
+    const [file] = event.dataTransfer?.files ?? [];
+    const input = document.getElementById('ns-video')?.previousElementSibling; // of type file
+    if (!input || !file?.type.startsWith('video/') || !event.target.closest('#ns-content')) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const transfer = new DataTransfer();
+    transfer.items.add(file);
+    input.files = transfer.files;
+    input.dispatchEvent(new Event('change', { bubbles: true }));
+  }, true);
   document.addEventListener('input', (event) => {
     if (event.target === part('slider')) compare();
   });

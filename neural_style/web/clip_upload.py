@@ -1,0 +1,69 @@
+"""The button that brings a video in the place of the photograph."""
+
+import os
+import shutil
+from typing import Any
+
+import gradio as gr
+
+from neural_style.command.arguments import Arguments
+from neural_style.web import clips, uploads
+from neural_style.web.events import UNSEEN, refusal
+from neural_style.web.stand_ins import new_stand_in, stands_for
+
+SUFFIXES = ['.mp4', '.m4v', '.mov', '.webm', '.mkv', '.avi']
+
+
+def make_clip_upload(content: Any, arguments: Arguments) -> None:
+    """Make the button, and the line that says what the picture stands for.
+
+    content: the component of the photograph, which shows the first frame.
+    """
+    button = gr.UploadButton('… or a video', file_types=SUFFIXES, size='sm', elem_id='ns-video')
+    note = gr.HTML(elem_id='ns-video-note', padding=False)
+    max_bytes, max_frames = int(arguments.max_upload) << 20, int(arguments.max_frames)
+
+    def bring(path: str) -> Any:
+        try:
+            return shown_clip(path, max_bytes, max_frames)
+        except ValueError as error:
+            raise refusal(error) from None
+
+    button.upload(bring, button, [content, note], **UNSEEN)
+    content.change(note_of, content, note, **UNSEEN)
+
+
+def shown_clip(path: str, max_bytes: int, max_frames: int) -> tuple[str, str]:
+    """Return the first frame of a video, which stands for it, and what there is to say of it."""
+    uploads.check_bytes(path, max_bytes)
+    if not clips.is_clip_file(path):
+        raise ValueError('this file is no video that can be read; try an MP4')
+    picture = new_stand_in(path)
+    facts = clips.inspect(path, picture, max_frames)
+    width, height = facts.size
+    text = f'A video of {facts.frames} frames, {width} × {height}.'
+    if facts.frames > max_frames:
+        text += (
+            f' Up to {max_frames} are painted: choose a part with -start and -end, or -every 2,'
+            ' under All settings (Video).'
+        )
+    return picture, text
+
+
+def note_of(picture: str | None) -> Any:
+    """Return what there is to say of a picture; a video has said it already."""
+    if stands_for(picture) != picture:
+        return gr.skip()
+    is_animation = picture is not None and clips.is_clip_file(picture)
+    return 'An animation: it is painted as a video.' if is_animation else ''
+
+
+def stand_in_for(path: str) -> str:
+    """Return a picture that stands for a video of the gallery, which was checked."""
+    picture = new_stand_in(path)
+    try:
+        clips.inspect(path, picture, 1)
+    except ValueError:
+        shutil.rmtree(os.path.dirname(str(stands_for(picture))))
+        raise
+    return picture
