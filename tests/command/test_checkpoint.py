@@ -4,14 +4,11 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from samples import ROOT
 from small_runs import SEVEN_ITERATIONS, send
 from written import files, pixels
 
@@ -148,10 +145,3 @@ def test_damaged_states_are_refused(half, capsys, path, value):
     assert main(['-resume', 'state']) == 1
     err = capsys.readouterr().err
     assert err.startswith('neural_style: -resume') and err.count('\n') == 1
-
-
-@pytest.mark.slow
-def test_killed_run_leaves_a_readable_checkpoint():
-    script = [sys.executable, ROOT / 'tests' / 'stress' / 'kill_checkpoint.py', '--times', '2']
-    done = subprocess.run(script, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, '')
