@@ -191,6 +191,11 @@ def parse_indices(text: str) -> list[int]:
 def parse_starts(init: str) -> tuple[str, str]:
     """Return what the first frame of a scene begins with, and the others: random,prevWarped."""
     first, *others = split(init) or ['']
+    if first == 'fast':
+        raise ValueError(
+            '-init fast: this start, and with it the presets fast and best, is for pictures; give'
+            ' -init image, or -preset quick'
+        )
     later = others[0] if others else 'prevWarped'
     if first not in FIRST_STARTS or later not in LATER_STARTS or len(others) > 1:
         raise ValueError(

@@ -257,6 +257,7 @@ def test_dry_run_shows_the_plan_and_writes_nothing(command, capsys, clip):
         ('-end 1e99999999999', '-end 1e99999999999: give seconds'),
         ('-flow_relative_indices ,', '-flow_relative_indices ,: give numbers'),
         ('-init warped', '-init warped: choose random or image for the first'),
+        ('-preset fast', '-init fast: this start, and with it the presets fast and best'),
         ('-flow_relative_indices 0', '-flow_relative_indices 0: give numbers'),
         ('-temporal_weight nan', '-temporal_weight nan'),
         ('-frame_iterations 0.5', '-frame_iterations 0.5'),
