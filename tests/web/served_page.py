@@ -72,6 +72,21 @@ class Viewer:
         if not re.match(r'http://127\.0\.0\.1:|data:|blob:', request.url):
             self.outside.append(request.url)
 
+    def record(self):
+        """Keep in mind what the stage shows from now on, however short."""
+        self.tab.evaluate("""() => {
+            const part = (name) => document.querySelector(`[data-part=${name}]`);
+            window.shown = [];
+            setInterval(() => {
+                const picture = part('after').hidden ? '' : part('after').src;
+                window.shown.push(`${part('status').textContent} ${picture}`);
+            }, 20);
+        }""")
+
+    def has_shown(self, pattern):
+        """Tell whether status and address of the picture have matched since record()."""
+        return any(re.search(pattern, shown) for shown in self.tab.evaluate('window.shown'))
+
     def shot(self, name):
         self.tab.screenshot(path=self.shots / f'{name}.png')
 

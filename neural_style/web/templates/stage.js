@@ -74,6 +74,7 @@
   function play(state) {
     const isShown = state.is_video && state.state === 'finished' && state.has_picture;
     if (isShown && part('video').hidden) {
+      part('video').onerror = () => { part('video').hidden = true; }; // the next question tries again
       part('video').poster = `/job/${shown.job}/live.jpg`;
       part('video').src = `/job/${shown.job}/picture.mp4`;
       part('video').play().catch(() => {}); // where the browser waits for a click
@@ -93,9 +94,11 @@
     const job = shown.job;
     try {
       const next = new Image();
+      // Not decode(): in a tab that draws nothing it may never settle.
+      const loaded = new Promise((resolve, reject) => Object.assign(next, { onload: resolve, onerror: reject }));
       next.src = evaluation === 'sketch' ? `/job/${job}/sketch.jpg`
         : `/job/${job}/live.jpg?evaluation=${evaluation}`;
-      await next.decode();
+      await loaded;
       if (job !== shown.job) return;
       part('after').src = next.src;
       part('frame').style.aspectRatio = `${next.naturalWidth} / ${next.naturalHeight}`;
@@ -131,7 +134,7 @@
         if (answer.ok && job === shown.job) {
           const state = await answer.json();
           show(state);
-          await fetchPicture(isSketched(state) ? 'sketch' : state.picture ?? null);
+          fetchPicture(isSketched(state) ? 'sketch' : state.picture ?? null);
         }
       }
     } catch {
