@@ -26,8 +26,11 @@ def is_video(path: str) -> bool:
     """Tell whether a file is a video, by its suffix or its first bytes; an animation is none."""
     if os.path.isdir(path):
         return False
-    if os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES:
-        return True
+    return os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES or holds_video(path)
+
+
+def holds_video(path: str) -> bool:
+    """Tell whether the first bytes of a file are those of an MP4, AVI, Matroska or WebM."""
     if not os.path.isfile(path):  # what is read from a pipe is gone
         return False
     try:
@@ -35,11 +38,6 @@ def is_video(path: str) -> bool:
             header = file.read(12)
     except OSError:
         return False
-    return is_video_header(header)
-
-
-def is_video_header(header: bytes) -> bool:
-    """Tell whether the first twelve bytes of a file are those of an MP4, AVI, Matroska or WebM."""
     is_iso_media = header[4:8] == b'ftyp' and header[8:12] not in HEIF_BRANDS | AVIF_BRANDS
     is_avi = header[:4] == b'RIFF' and header[8:12] == b'AVI '
     return is_iso_media or is_avi or header[:4] == b'\x1a\x45\xdf\xa3'  # Matroska

@@ -19,7 +19,7 @@ from neural_style.command.parsing import parse_arguments
 from neural_style.command.preview import encode, shrunk
 from neural_style.files.atomic import write_whole
 from neural_style.video.libraries import EXTRA
-from neural_style.video.opening import is_video_header
+from neural_style.video.opening import holds_video
 from neural_style.video.picture_files import is_animation
 from neural_style.web.job import without_folders
 from neural_style.web.uploads import MAX_PIXELS, too_large
@@ -42,12 +42,7 @@ def is_clip_file(path: str) -> bool:
     Only containers that hold all of their pictures count: FFmpeg reads playlists too, which name
     other files.
     """
-    try:
-        with open(path, 'rb') as file:
-            header = file.read(12)
-    except OSError:
-        return False
-    return is_video_header(header) or is_animation(path)
+    return holds_video(path) or is_animation(path)
 
 
 def inspect(path: str, picture: str, limit: int, flags: Sequence[str] = ()) -> ClipFacts:
