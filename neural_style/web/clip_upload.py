@@ -8,6 +8,7 @@ import gradio as gr
 
 from neural_style.command.arguments import Arguments
 from neural_style.web import clips, uploads
+from neural_style.web.clips import ClipFacts
 from neural_style.web.events import UNSEEN, refusal
 from neural_style.web.stand_ins import new_stand_in, stands_for
 
@@ -38,15 +39,11 @@ def shown_clip(path: str, max_bytes: int, max_frames: int) -> tuple[str, str]:
     uploads.check_bytes(path, max_bytes)
     if not clips.is_clip_file(path):
         raise ValueError('this file is no video that can be read; try an MP4')
-    picture = new_stand_in(path)
-    facts = clips.inspect(path, picture, max_frames)
+    picture, facts = stand_in_for(path, max_frames)
     width, height = facts.size
     text = f'A video of {facts.frames} frames, {width} × {height}.'
     if facts.frames > max_frames:
-        text += (
-            f' Up to {max_frames} are painted: choose a part with -start and -end, or -every 2,'
-            ' under All settings (Video).'
-        )
+        text += f' Up to {max_frames} are painted: {clips.REMEDY}.'
     return picture, text
 
 
@@ -58,12 +55,14 @@ def note_of(picture: str | None) -> Any:
     return 'An animation: it is painted as a video.' if is_animation else ''
 
 
-def stand_in_for(path: str) -> str:
-    """Return a picture that stands for a video of the gallery, which was checked."""
+def stand_in_for(path: str, limit: int) -> tuple[str, ClipFacts]:
+    """Return a picture that stands for a video, and what is known of it.  Raises ValueError.
+
+    limit: frames are counted a little beyond it.
+    """
     picture = new_stand_in(path)
     try:
-        clips.inspect(path, picture, 1)
+        return picture, clips.inspect(path, picture, limit)
     except ValueError:
         shutil.rmtree(os.path.dirname(str(stands_for(picture))))
         raise
-    return picture

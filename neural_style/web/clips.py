@@ -26,6 +26,7 @@ from neural_style.web.uploads import MAX_PIXELS, too_large
 
 PATIENCE = 60.0  # seconds for a first frame
 LIBRARIES = ('av', 'cv2')
+REMEDY = 'choose a part with -start and -end, or -every 2, under All settings (Video)'
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def check_length(facts: ClipFacts, limit: int) -> None:
     """Refuse a video that has too many frames.  Raises ValueError."""
     if facts.frames > limit:
         raise ValueError(
-            f'the video has {facts.frames} frames, and up to {limit} are painted: choose a part'
-            ' with -start and -end, or -every 2, under All settings (Video); or cut it'
+            f'the video has {facts.frames} frames, and up to {limit} are painted: {REMEDY};'
+            ' or cut it'
         )
 
 

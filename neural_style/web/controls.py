@@ -94,7 +94,8 @@ def shown_copy(job: Job, name: str) -> str | None:
     if not name or not job.has(name):
         return None
     if is_video(str(job.file(name))):
-        return stand_in_for(str(job.file(name)))
+        picture, _ = stand_in_for(str(job.file(name)), 1)
+        return picture
     folder = tempfile.mkdtemp(dir=os.environ.get('GRADIO_TEMP_DIR'))
     return shutil.copy(job.file(name), folder)
 
