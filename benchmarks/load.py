@@ -9,6 +9,7 @@ large enough: the figures are those of the loader, not of the disk.
 
 import json
 import logging
+import math
 import statistics
 import sys
 import tempfile
@@ -115,17 +116,17 @@ def write_vgg19(path: Path, width: int = 64) -> int:
                 outputs = full_width * width // 64
                 conv = {'num_output': outputs, 'pad': [1], 'kernel_size': [3]}
                 shape = (outputs, inputs, 3, 3)
-                write_layer(file, random, f'conv{block}_{number}', 4, shape, conv=conv)
+                name = f'conv{block}_{number}'
+                floats += write_layer(file, random, name, 4, shape, conv=conv)
                 write_layer(file, random, f'relu{block}_{number}', 18)
-                floats += outputs * (9 * inputs + 1)
                 inputs = outputs
             write_layer(file, random, f'pool{block}', 17, pool={'kernel_size': 2, 'stride': 2})
         inputs *= 7 * 7
         for number, full_width in enumerate(INNER_PRODUCTS, 6):
             outputs = full_width * width // 64 if number < 8 else full_width
             shape = (1, 1, outputs, inputs)
-            write_layer(file, random, f'fc{number}', 14, shape, fc={'num_output': outputs})
-            floats += outputs * (inputs + 1)
+            fc = {'num_output': outputs}
+            floats += write_layer(file, random, f'fc{number}', 14, shape, fc=fc)
             inputs = outputs
             if number < 8:
                 write_layer(file, random, f'relu{number}', 18)
@@ -135,6 +136,7 @@ def write_vgg19(path: Path, width: int = 64) -> int:
 
 
 def write_layer(file, random, name, layer_type, shape=None, conv=None, pool=None, fc=None):
+    """Write a layer; return the number of floats in its blobs."""
     content = schema.V1LayerParameter(
         name=name,
         type=layer_type,
@@ -142,15 +144,17 @@ def write_layer(file, random, name, layer_type, shape=None, conv=None, pool=None
         pooling_param=pool,
         inner_product_param=fc,
     ).SerializeToString()
-    blobs = []
+    shapes = []
     if shape:
         outputs = shape[2] if shape[0] == 1 else shape[0]
-        blobs = [write_blob(random, shape), write_blob(random, (1, 1, 1, outputs))]
+        shapes = [shape, (1, 1, 1, outputs)]
+    blobs = [write_blob(random, shape) for shape in shapes]
     length = len(content) + sum(len(part) for blob in blobs for part in blob)
     file.write(prefix(schema.NetParameter, 'layers', length) + content)
     for blob in blobs:
         for part in blob:
             file.write(part)
+    return sum(map(math.prod, shapes))
 
 
 def write_blob(random, shape):
