@@ -97,17 +97,23 @@ def command(data, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def forked(tmp_path_factory):
-    """Start the command, or a function, in forked processes; see the module forked."""
+def fork_process():
+    """Return the class Forked of the module forked."""
     if not hasattr(os, 'fork'):
         pytest.skip('needs forked processes')
-    import forked as processes
+    from forked import Forked
 
+    return Forked
+
+
+@pytest.fixture
+def forked(tmp_path_factory, fork_process):
+    """Start the command, or a function, in forked processes."""
     started = []
 
     def start(command, **options):
         streams = tmp_path_factory.mktemp('streams')
-        started.append(processes.Forked(command, streams=streams, **options))
+        started.append(fork_process(command, streams=streams, **options))
         return started[-1]
 
     yield start
@@ -117,10 +123,6 @@ def forked(tmp_path_factory):
 
 
 @pytest.fixture
-def forked_processes(monkeypatch):
+def forked_processes(monkeypatch, fork_process):
     """Fork the processes that the command starts."""
-    if not hasattr(os, 'fork'):
-        pytest.skip('needs forked processes')
-    import forked as processes
-
-    monkeypatch.setattr(distributed, 'subprocess', SimpleNamespace(Popen=processes.Forked))
+    monkeypatch.setattr(distributed, 'subprocess', SimpleNamespace(Popen=fork_process))
