@@ -4,7 +4,6 @@ import signal
 import time
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from neural_style.command.arguments import Arguments
@@ -57,7 +56,7 @@ class FramesView:
         """Return the newest frame as a JPEG; None if there is none yet."""
         if self._newest is None:
             return None
-        return encode(shrunk(self._newest[1].to(torch.float64)))
+        return encode(shrunk(self._newest[1].double()))
 
     def request_stop(self) -> None:
         """Ask the run to end after this evaluation, as Ctrl-C does; finished frames are kept."""

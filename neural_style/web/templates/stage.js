@@ -4,7 +4,7 @@
 (() => {
   const POLL = 500; // milliseconds between two questions
   const SKETCHED = 1 / 15; // share of the steps until which what is painted at once is shown
-  const shown = { job: '', picture: null, losses: [], before: false, fetching: false, done: false };
+  const shown = { job: '', picture: null, losses: [], before: false, fetching: false };
   const part = (name) => document.querySelector(`#ns-stage [data-part="${name}"]`);
   const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
@@ -41,7 +41,7 @@
   }
 
   function begin(job) {
-    Object.assign(shown, { job, picture: null, losses: [], before: false, done: false });
+    Object.assign(shown, { job, picture: null, losses: [], before: false });
     for (const name of ['before', 'after', 'divider', 'compare', 'numbers', 'video']) {
       part(name).hidden = true;
     }
