@@ -43,8 +43,8 @@ def opened(path: Path, shorter: int) -> Image.Image:
         file.draft('RGB', (shorter, shorter))
         picture = file.convert('RGB')
     factor = shorter / min(picture.size)
-    size = tuple(max(shorter, round(side * factor)) for side in picture.size)
-    return picture.resize(size, Image.Resampling.LANCZOS)
+    width, height = (max(shorter, round(side * factor)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def as_tensor(pixels: np.ndarray) -> Tensor:
