@@ -110,6 +110,16 @@ def test_large_outputs_equal_small_ones(kernel, padding, size, outputs, bias, le
         assert (large - small).norm() <= bound * small.norm()
 
 
+@pytest.mark.parametrize('size', [1, sys.maxsize])
+def test_float16_overflow_survives_the_relu(size):
+    # oneDNN's own ReLU would make 0 of it, and the run would paint on with features of 0.
+    layer = nn.Conv2d(16, 8, 3, padding=1)
+    convolution = FrozenConvolution(layer, torch.float16, CPU)
+    x = torch.ones(1, 16, 6, 5)
+    x[0, :2, 3, 2] = torch.tensor([torch.inf, -torch.inf])
+    assert convolution(x, large_from(size), length=2)[0, :, 2:5, 1:4].isnan().any()
+
+
 def test_large_outputs_may_come_of_features_in_another_layout():
     torch.manual_seed(0)
     convolution = FrozenConvolution(nn.Conv2d(3, 8, 3, padding=1), torch.float32, CPU)
