@@ -59,10 +59,11 @@ def build_page(arguments: Arguments, queue: PaintingQueue) -> gr.Blocks:
         connect_gallery(actions, controls, tabs, gallery_tab, results)
         timer = gr.Timer(TICK)
         for event in (page.load, timer.tick):
+            # Not `current`: the answer may come after a button has chosen another job.
             event(
                 lambda name, state: refreshed(actions, name, state),
                 [current, seen],
-                shown,
+                shown[1:],
                 **UNSEEN,
             )
     page.queue(default_concurrency_limit=8, max_size=64, api_open=False)
@@ -94,8 +95,8 @@ def refreshed(actions: Actions, name: str | None, seen: str) -> Any:
     job = actions.find(name)
     state = job_state(job)
     if state == seen:
-        return [gr.skip()] * 8
-    return shown_job(job)
+        return [gr.skip()] * 7
+    return shown_job(job)[1:]
 
 
 def job_state(job: Job | None) -> str:
