@@ -25,6 +25,11 @@ def has_fused_convolution(tensor: Tensor) -> bool:
     return tensor.dtype == torch.float32
 
 
+def has_bfloat16_products(tensor: Tensor) -> bool:
+    """Tell whether the device multiplies a tensor's bfloat16 by units of its own."""
+    return tensor.dtype == torch.bfloat16 and has_fused_convolution(tensor)
+
+
 def convolve(
     features: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], relu: bool
 ) -> Tensor:

@@ -4,7 +4,14 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.base import Region, layer_shape
-from neural_style.losses.features import at_least_float32, crop, row_chunks, sum_of_squares
+from neural_style.losses.features import (
+    REDUCED_PRECISIONS,
+    add_,
+    at_least_float32,
+    crop,
+    row_chunks,
+    sum_of_squares,
+)
 from neural_style.losses.layer import LossLayer
 from neural_style.memory.allocator import large_empty_like
 
@@ -39,8 +46,8 @@ class ContentLoss(LossLayer):
         self, features: Tensor, region: Region | None = None, exact: bool = True
     ) -> Tensor:
         """Return the sum of squared differences of each image: (N,)."""
-        if region is not None:
-            # The original's order of summation would not be that of the whole layer.
+        if region is not None or features.dtype in REDUCED_PRECISIONS:
+            # The original's order of summation would not be that of the whole layer, and is slow.
             difference = at_least_float32(features) - self._target(features, region)
             return torch.stack([image.square_().sum() for image in difference])
         images = zip(at_least_float32(features), self._target(features, None), strict=True)
@@ -78,7 +85,7 @@ class ContentLoss(LossLayer):
         slope, weight = self._slope(layer_shape(features, region)), self.strength * scale
         chunks = row_chunks(features, self._target(features, region), gradient)
         for rows, target, total in zip(*chunks, strict=True):
-            total.add_((at_least_float32(rows) - target).mul_(slope).mul_(weight))
+            add_(total, (at_least_float32(rows) - target).mul_(slope).mul_(weight))
 
     def _slope(self, shape: torch.Size) -> float:
         """Return what the differences are multiplied by in the gradient."""

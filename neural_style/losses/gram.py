@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from neural_style.kernels import onednn
 from neural_style.losses.features import (
     REDUCED_PRECISIONS,
     as_channels_last,
@@ -17,6 +18,9 @@ from neural_style.torch7.convolution import EXACT_STYLE
 # Features of half the precision are converted to float32 this many positions at a time, as many as
 # stay in a core's cache, for products that are float32 throughout.
 CHUNK_POSITIONS = 4096
+# Products in bfloat16 are rounded once a chunk: with that many, of that many positions at least,
+# errors cancel.
+ROUNDED_CHUNKS, ROUNDED_POSITIONS = 24, 256
 # Rows of a tile whose products are summed side by side.
 BATCH_ROWS = 16
 
@@ -31,6 +35,8 @@ def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
     is_crop = features.stride(1) == 1 and not is_channels_last(features)
     if is_crop and features.dtype not in REDUCED_PRECISIONS:
         return _gram_of_crop(as_hwc(features))
+    if onednn.has_bfloat16_products(features):
+        return _gram_of_bfloat16(_as_rows(features))
     flat = features[0].flatten(1)  # (C, H * W)
     if flat.dtype in REDUCED_PRECISIONS:
         total = flat.new_zeros(len(flat), len(flat), dtype=torch.float32)
@@ -39,6 +45,25 @@ def gram_matrix(features: Tensor, exact: bool = True) -> Tensor:
             total.addmm_(chunk, chunk.t())
         return total
     return gemm_tn(flat, flat) if exact and flat.shape[1] <= EXACT_STYLE else flat @ flat.t()
+
+
+def _gram_of_bfloat16(features: Tensor) -> Tensor:
+    """Take the Gram matrix of features (H * W, C) by products in bfloat16, to 16 bits.
+
+    Products are summed in float32 and then rounded to bfloat16.  What that takes away is a second
+    product, from which the first one's result is subtracted before it is rounded.
+    """
+    count, channels = features.shape
+    total = features.new_zeros(channels, channels, dtype=torch.float32)
+    length = min(max(count // ROUNDED_CHUNKS, ROUNDED_POSITIONS), CHUNK_POSITIONS)
+    whole = count - count % length
+    chunks = features[:whole].view(-1, length, channels)
+    for batch in (*chunks.split(ROUNDED_CHUNKS), features[None, whole:]):
+        transposed = batch.transpose(1, 2)
+        products = torch.bmm(transposed, batch)
+        total += products.sum(0, dtype=torch.float32)
+        total += products.baddbmm_(transposed, batch, beta=-1).sum(0, dtype=torch.float32)
+    return total
 
 
 def _gram_of_crop(features: Tensor) -> Tensor:
@@ -69,13 +94,15 @@ def multiply_both(matrix: Tensor, features: Tensor) -> Tensor:
 def add_multiplied(gradient: Tensor, matrix: Tensor, features: Tensor) -> None:
     """Add matrix · F to a gradient, (1, C, H, W) like the features.  matrix: symmetric."""
     if features.dtype in REDUCED_PRECISIONS:
-        # Some positions at a time: nothing of the layer's size is ever float32.
         total = as_channels_last(gradient)
-        flat, flat_total = (
-            as_channels_last(x)[0].flatten(1).t().split(CHUNK_POSITIONS) for x in (features, total)
-        )
-        for chunk, chunk_total in zip(flat, flat_total, strict=True):
-            chunk_total.copy_((chunk.float() @ matrix).add_(chunk_total))
+        rows, total_rows = _as_rows(features), _as_rows(total)
+        if onednn.has_bfloat16_products(features):
+            total_rows.addmm_(rows, matrix.to(features.dtype))
+        else:
+            # Some positions at a time: nothing of the layer's size is ever float32.
+            chunks = (x.split(CHUNK_POSITIONS) for x in (rows, total_rows))
+            for chunk, chunk_total in zip(*chunks, strict=True):
+                chunk_total.copy_((chunk.float() @ matrix).add_(chunk_total))
         if total is not gradient:
             gradient.copy_(total)
     elif is_channels_last(gradient):
@@ -83,6 +110,11 @@ def add_multiplied(gradient: Tensor, matrix: Tensor, features: Tensor) -> None:
     else:
         rows = as_hwc(gradient)
         rows.baddbmm_(as_hwc(features), matrix.expand(len(rows), *matrix.shape))
+
+
+def _as_rows(features: Tensor) -> Tensor:
+    """View features (1, C, H, W), in the channels-last layout, as (H * W, C); copy others."""
+    return as_hwc(features).reshape(-1, features.shape[1])
 
 
 def guided_gram_matrix(features: Tensor, guide: Tensor | None, exact: bool = True) -> Tensor:

@@ -3,13 +3,18 @@
 import pytest
 import torch
 
+from neural_style.kernels import onednn
 from neural_style.losses.gram import add_multiplied, gram_matrix, multiply, multiply_both
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 
-def test_gram_matrix_of_half_the_precision_is_a_float32_product():
-    features = torch.randn(1, 16, 90, 70).bfloat16()
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('has_units', [False, True])
+def test_gram_matrix_of_half_the_precision_is_a_float32_product(has_units, layout, monkeypatch):
+    if not has_units:
+        monkeypatch.setattr(onednn, 'has_bfloat16_products', lambda tensor: False)
+    features = torch.randn(1, 16, 90, 70).bfloat16().contiguous(memory_format=layout)
     want = gram_matrix(features.double())
     gram = gram_matrix(features)
     assert gram.dtype == torch.float32
@@ -28,7 +33,10 @@ def test_gram_matrix_of_a_crop_is_that_of_its_copy(layout, exact):
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize('is_crop', [False, True])
 @pytest.mark.parametrize(('dtype', 'limit'), [(torch.bfloat16, 4e-3), (torch.float32, 1e-6)])
-def test_product_is_added_to_any_layout(layout, is_crop, dtype, limit):
+@pytest.mark.parametrize('has_units', [False, True])
+def test_product_is_added_to_any_layout(has_units, layout, is_crop, dtype, limit, monkeypatch):
+    if not has_units:
+        monkeypatch.setattr(onednn, 'has_bfloat16_products', lambda tensor: False)
     torch.manual_seed(0)
     features = torch.randn(1, 16, 90, 70).to(dtype).contiguous(memory_format=layout)
     matrix = torch.randn(16, 16)
