@@ -9,6 +9,8 @@ painting.py    Painter                     encoder.py     the embedded network, 
 bands.py       stages in bands of rows     decoder.py     from features to the picture
 weights.py     the file of weights         fused.py       the same for one style, faster
 statistics.py  mean, covariance, and the map between those of content and style
+trained.py     painting with a transformation network, of one style or several
+onnx_*.py      both as ONNX models
 """
 
 from neural_style.fast.painting import Painter

@@ -1,4 +1,4 @@
-"""Trained styles in other formats: -style_image s.safetensors -output s.onnx."""
+"""Networks in other formats: a trained style, or the network of -fast, in -output s.onnx."""
 
 import os
 
@@ -10,34 +10,43 @@ from neural_style.command.trained_styles import (
     load_trained_style,
     with_trained_style,
 )
-from neural_style.fast.onnx_model import save_onnx
+from neural_style.fast.onnx_painter import painter_model
+from neural_style.fast.onnx_trained import trained_model
+from neural_style.files.atomic import write_whole
 from neural_style.train.flags import PROGRAM
 
 SUFFIX = '.onnx'
 
 
 def is_conversion(arguments: Arguments) -> bool:
-    """Tell whether a trained style is to be converted, and none trained."""
+    """Tell whether a network that there is is to be converted, and none trained."""
     return arguments.output.lower().endswith(SUFFIX)
 
 
 def convert(arguments: Arguments) -> None:
-    """Write the trained style that -style_image names as an ONNX model.  Raises ValueError."""
+    """Write the trained style that -style_image names as an ONNX model.  Raises ValueError.
+
+    Without -style_image that is the network of -fast, for any style.
+    """
     output = arguments.output
     arguments = with_trained_style(arguments)
-    if not has_trained_style(arguments):
+    if arguments.style_image != '' and not has_trained_style(arguments):
         raise ValueError(
             f'-output {output}: is written of a trained style; name one in -style_image, or train'
-            ' it first, with a .safetensors file in -output'
+            ' it first, with a .safetensors file in -output; without -style_image, the network of'
+            ' -fast is written, which paints in any style'
         )
     for name in sorted(arguments.explicit - {'style_image', 'output'}):
-        raise ValueError(f'-{name}: means nothing where a trained style is converted; omit it')
+        raise ValueError(f'-{name}: means nothing where a network is converted; omit it')
     check_writable('-output', output)
-    trained = load_trained_style(arguments.style_image)
     try:
-        save_onnx(trained, output)
+        if arguments.style_image == '':
+            network, model = 'the network of -fast, for any style,', painter_model()
+        else:
+            network, model = 'the style', trained_model(load_trained_style(arguments.style_image))
     except ModuleNotFoundError as error:
         raise ValueError(
             f"-output {output}: needs the onnx package: pip install 'neural-style-caffe[onnx]'"
         ) from error
-    warn(f'the style is in {os.path.abspath(output)}', PROGRAM)
+    write_whole(output, model.SerializeToString())
+    warn(f'{network} is in {os.path.abspath(output)}', PROGRAM)

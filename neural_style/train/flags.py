@@ -43,7 +43,7 @@ def command_line() -> FlagTable:
     cmd.option('-output', '', 'the trained style, a .safetensors file')
     cmd.describe(
         'The trained style: a `.safetensors` file. An `.onnx` file is written of a style that is'
-        ' trained already, in `-style_image`.'
+        ' trained already, in `-style_image`; without that, of the network of `-fast`.'
     )
     cmd.option('-sample_image', '', 'picture to paint as training goes on')
     cmd.describe(

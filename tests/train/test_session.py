@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,10 +127,25 @@ def test_trained_style_is_converted(train, capsys):
     assert os.path.getsize('s.onnx') > 10_000
     for flags, message in (
         ('-style_image strokes.jpg', '-output s.onnx: is written of a trained style; name one'),
-        ('-style_image s.safetensors -width 8', '-width: means nothing where a trained style'),
+        ('-style_image s.safetensors -width 8', '-width: means nothing where a network'),
+        ('-photos photos', '-photos: means nothing where a network'),
     ):
         assert main([*flags.split(), '-output', 's.onnx']) == 1
         assert message in capsys.readouterr().err
+
+
+def test_network_for_any_style_is_converted(tmp_path, monkeypatch, capsys):
+    pytest.importorskip('onnx', reason='needs the extra [onnx]')
+    monkeypatch.chdir(tmp_path)
+    assert main('-output fast.onnx'.split()) == 0
+    assert os.path.getsize('fast.onnx') > 1_000_000
+    assert 'the network of -fast, for any style, is in' in capsys.readouterr().err
+    assert main('-output missing/fast.onnx'.split()) == 1
+    assert '-output missing/fast.onnx' in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, 'onnx', None)
+    assert main('-output other.onnx'.split()) == 1
+    assert 'needs the onnx package: pip install' in capsys.readouterr().err
+    assert not os.path.exists('other.onnx')
 
 
 def test_every_flag_is_described():

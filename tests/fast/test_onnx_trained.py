@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neural_style.fast.onnx_model import onnx_model, save_onnx
+from neural_style.fast.onnx_trained import trained_model
 from neural_style.fast.trained import TrainedPainter, TrainedStyle
 from neural_style.fast.transformation import Shape, TransformationNetwork
 
@@ -20,9 +20,8 @@ def style(count):
     return TrainedStyle(network.eval(), ['x'] * count)
 
 
-def test_model_is_valid(tmp_path):
-    save_onnx(style(2), tmp_path / 's.onnx')
-    model = onnx.load(tmp_path / 's.onnx')
+def test_model_is_valid():
+    model = trained_model(style(2))
     onnx.checker.check_model(model, full_check=True)
     assert [value.name for value in model.graph.input] == ['image', 'weights']
 
@@ -31,7 +30,7 @@ def test_model_is_valid(tmp_path):
 def test_picture_of_onnxruntime_is_the_same_at_any_size(count):
     onnxruntime = pytest.importorskip('onnxruntime')
     trained = style(count)
-    session = onnxruntime.InferenceSession(onnx_model(trained).SerializeToString())
+    session = onnxruntime.InferenceSession(trained_model(trained).SerializeToString())
     weights = {'weights': torch.tensor([0.3, 0.7]).numpy()} if count == 2 else {}
     for size in ((45, 38), (1, 1), (3, 40), (64, 64)):
         image = torch.rand(3, *size)
