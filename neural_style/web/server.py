@@ -15,6 +15,7 @@ from neural_style.command.terminal import warn
 from neural_style.web import job as jobs
 from neural_style.web.flags import PROGRAM, is_local
 from neural_style.web.gate import Gate
+from neural_style.web.hidden_folder import HiddenFolder
 from neural_style.web.job import BEFORE, LIVE, PICTURE, SKETCH, VIDEO, Job
 from neural_style.web.queue import PaintingQueue
 
@@ -33,6 +34,7 @@ def serve(arguments: Arguments) -> None:
     """Serve the page until Ctrl-C.  Raises ValueError where Gradio is missing."""
     os.environ.update(QUIET)
     with tempfile.TemporaryDirectory(prefix=f'{PROGRAM}-') as folder:
+        folder = os.path.realpath(folder)
         os.environ['GRADIO_TEMP_DIR'] = folder  # nobody else's pictures are there
         uvicorn = import_gradio()
         results = Path(arguments.output_dir)
@@ -40,7 +42,7 @@ def serve(arguments: Arguments) -> None:
         queue = PaintingQueue(results, int(arguments.queue))
         host, port = str(arguments.host).strip('[]'), int(arguments.port)
         with open_socket(host, port) as listening:
-            app = make_app(arguments, queue)
+            app = make_app(arguments, queue, folder)
             config = uvicorn.Config(
                 app, log_level='error', ws='none', server_header=False, timeout_graceful_shutdown=1
             )
@@ -82,8 +84,8 @@ def address_remark(host: str, port: int) -> str:
     return f'the page is at http://{name}:{port}/' + (ssh_remark(port) if is_local(host) else '')
 
 
-def make_app(arguments: Arguments, queue: PaintingQueue) -> Gate:
-    """Return the whole application, with the gate around it."""
+def make_app(arguments: Arguments, queue: PaintingQueue, folder: str) -> Gate:
+    """Return the whole application, with the gate around it.  folder: of the page's files."""
     import fastapi
     import gradio
 
@@ -105,7 +107,8 @@ def make_app(arguments: Arguments, queue: PaintingQueue) -> Gate:
         enable_monitoring=False,
         **looks(),
     )
-    return Gate(app, str(arguments.auth), is_local(str(arguments.host)), max_bytes)
+    hidden = HiddenFolder(app, folder)
+    return Gate(hidden, str(arguments.auth), is_local(str(arguments.host)), max_bytes)
 
 
 def add_routes(app: Any, queue: PaintingQueue) -> None:

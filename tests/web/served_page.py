@@ -55,13 +55,17 @@ def wait_until(condition):
 
 
 class Viewer:
-    """A tab of the browser.  outside: addresses of other sites that it asked."""
+    """A tab of the browser.  outside: addresses of other sites that it asked.
 
-    def __init__(self, browser, url, shots, **options):
+    script: run before those of the page.
+    """
+
+    def __init__(self, browser, url, shots, script='', **options):
         self.shots = shots
         self.context = browser.new_context(
             **{'viewport': {'width': 1400, 'height': 1000}, **options}
         )
+        self.context.add_init_script(script)
         self.tab = self.context.new_page()
         self.tab.set_default_timeout(PATIENCE * 1000)
         self.outside = []
