@@ -147,17 +147,23 @@ def check_flags(
             )
 
 
-def check_inputs(arguments: Arguments, checksums: Checksums, recorded: Checksums) -> None:
-    """Refuse to continue with other files than the run started with."""
-    for name in INPUTS:
+def check_inputs(
+    arguments: Arguments, checksums: Checksums, recorded: Checksums, work: str = 'run'
+) -> None:
+    """Refuse to continue with other files than the run started with.
+
+    work: what messages call it.
+    """
+    for name in checksums:
         if checksums[name] == recorded.get(name, []):
             continue
         paths = zip(paths_of(arguments, name), checksums[name], strict=True)
         missing = [path for path, sha256 in paths if sha256 is None]
+        changed = getattr(arguments, name)
         problem = (
             f'{missing[0]} does not exist; continue in the same folder, or name it: -{name} FILE'
             if missing
-            else f'{getattr(arguments, name)} is not what the run started with; start a new run'
+            else f'{changed} is not what the {work} started with; start a new {work}'
         )
         raise ValueError(f'-resume {arguments.resume}: -{name}: {problem}')
 

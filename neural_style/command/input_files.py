@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from neural_style.command.arguments import Arguments
@@ -48,21 +49,22 @@ def paths_of(arguments: Arguments, flag: str) -> list[str]:
     return [as_stored(path) for path in named_paths(flag, getattr(arguments, flag))]
 
 
-def input_files(arguments: Arguments) -> list[tuple[str, str]]:
+def input_files(arguments: Arguments, flags: Sequence[str] = INPUTS) -> list[tuple[str, str]]:
     """Return flag, without dash, and path of every file that goes in."""
-    return [(flag, path) for flag in INPUTS for path in paths_of(arguments, flag)]
+    return [(flag, path) for flag in flags for path in paths_of(arguments, flag)]
 
 
 class InputChecksums:
     """SHA-256 of the input files at the start of a run, computed in the background.
 
     files: flag, without dash, and path of each.  names: of those that exist, and of those that came
-    through a pipe, without folder; None for the others.
+    through a pipe, without folder; None for the others.  flags: those of INPUTS that count.
     """
 
-    def __init__(self, arguments: Arguments):
+    def __init__(self, arguments: Arguments, flags: Sequence[str] = INPUTS):
         pool = ThreadPoolExecutor(1)
-        self.files = input_files(arguments)
+        self.flags = flags
+        self.files = input_files(arguments, flags)
         sources = [arguments.piped.get(path, path) for _, path in self.files]
         self.names = [
             os.path.basename(str(source))
@@ -78,9 +80,9 @@ class InputChecksums:
         return [future.result() for future in self._sums]
 
     def by_flag(self) -> Checksums:
-        """Return the checksums of the files of every flag of INPUTS."""
+        """Return the checksums of the files of every flag that counts."""
         sums = list(zip(self.files, self.all(), strict=True))
-        return {name: [value for (flag, _), value in sums if flag == name] for name in INPUTS}
+        return {name: [value for (flag, _), value in sums if flag == name] for name in self.flags}
 
 
 def _sha256(path: str | PipedFile) -> str | None:

@@ -24,7 +24,7 @@ RANGES = {
 }
 WEIGHTS = ('content_weight', 'style_weight', 'tv_weight')
 # Flags that may change when a training is resumed: its numbers do not depend on them, or it is to
-# go on with other weights.
+# go on with other weights or photographs.
 CHANGEABLE = {
     *('resume', 'num_iterations', 'output', 'checkpoint', 'print_iter', 'save_iter'),
     *('checkpoint_iter', 'sample_image', 'gpu', 'backend', 'photos'),

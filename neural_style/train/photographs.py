@@ -1,6 +1,8 @@
 """Photographs to train on: random crops, read when they are drawn."""
 
 import contextlib
+import hashlib
+import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,6 +37,12 @@ def files_in(folders: Iterable[Path], without: Iterable[str] = ()) -> list[Path]
         and has_image_extension(path.name)
         and not any(word in path.name.lower() for word in words)
     ]
+
+
+def listing_checksum(files: Iterable[Path]) -> str:
+    """Return the SHA-256 of names, without folders, and sizes of files: what tells them apart."""
+    listing = [(path.name, path.stat().st_size) for path in files]
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
 
 def opened(path: Path, shorter: int) -> Image.Image:

@@ -1,11 +1,14 @@
 """A training from the command line: what goes in, progress, samples, checkpoints."""
 
+import functools
 import logging
 import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +31,13 @@ from neural_style.train.conversion import convert, is_conversion
 from neural_style.train.flags import PROGRAM, checked, sample_name
 from neural_style.train.objective import Objective
 from neural_style.train.photographs import Photographs, files_in
-from neural_style.train.state import is_state, read_state, write_state
+from neural_style.train.state import (
+    check_unchanged,
+    input_checksums,
+    is_state,
+    read_state,
+    write_state,
+)
 from neural_style.train.training import Plan, Training
 from neural_style.transfer.setting_forms import parse_layers
 
@@ -40,12 +49,16 @@ def run(arguments: Arguments, world: World, interruption: Interruption) -> None:
     if is_conversion(arguments):
         convert(arguments)
         return
-    state = None
+    recorded, state = None, None
     if arguments.resume != '':
-        arguments, state = read_state(arguments)
+        arguments, recorded, state = read_state(arguments)
     arguments = checked(arguments, world)
     check_replaced(arguments)
-    training = begin(arguments, world)
+    photos = photographs(arguments.photos)
+    checksums = input_checksums(arguments, photos)
+    if recorded is not None:
+        check_unchanged(arguments, checksums, recorded)
+    training = begin(arguments, photos, world)
     if state is not None:
         try:
             training.restore(state)
@@ -55,9 +68,10 @@ def run(arguments: Arguments, world: World, interruption: Interruption) -> None:
             ) from error
     sample = read_sample(arguments, training.photos) if world.rank == 0 else torch.empty(0)
     interruption.gentle = True
-    train(arguments, training, sample, interruption)
+    save = functools.partial(write_state, arguments.checkpoint, arguments, checksums)
+    train(arguments, training, sample, interruption, save)
     if world.rank == 0:
-        write_state(arguments.checkpoint, arguments, training.state())
+        save(training.state())
     if interruption.signal:
         raise Interrupted(
             f'stopped after iteration {training.done}; continue with:'
@@ -70,9 +84,13 @@ def run(arguments: Arguments, world: World, interruption: Interruption) -> None:
 
 
 def train(
-    arguments: Arguments, training: Training, sample: Tensor, interruption: Interruption
+    arguments: Arguments,
+    training: Training,
+    sample: Tensor,
+    interruption: Interruption,
+    save: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Take the steps that remain; print progress, save samples and checkpoints."""
+    """Take the steps that remain; print progress, save samples and, with save, checkpoints."""
     world, total = training.world, arguments.num_iterations
     printed, losses = time.monotonic(), []
     with progress_bar(total, world.rank > 0) as bar:
@@ -87,7 +105,7 @@ def train(
                 write(progress(training.done, total, losses, pace), sys.stdout)
                 printed, losses = time.monotonic(), []
             if is_due(training.done, arguments.checkpoint_iter) and world.rank == 0:
-                write_state(arguments.checkpoint, arguments, training.state())
+                save(training.state())
             if is_due(training.done, arguments.save_iter) and world.rank == 0:
                 save_sample(arguments, training, sample)
 
@@ -104,9 +122,8 @@ def progress(step: int, total: int, losses: list[dict[str, float]], pace: float)
     return f'Iteration {step} / {total}: {terms}; {pace:.2f} s each, {minutes:.0f} minutes left'
 
 
-def begin(arguments: Arguments, world: World) -> Training:
+def begin(arguments: Arguments, photos: list[Path], world: World) -> Training:
     """Read what a training needs.  Raises OSError and ValueError, naming the flag."""
-    files = photographs(arguments.photos)
     styles = style_images(arguments)
     gpus = parse_gpus(arguments.gpu)
     if world.size > 1:
@@ -114,9 +131,9 @@ def begin(arguments: Arguments, world: World) -> Training:
     device = choose_devices(gpus[:1], arguments.backend, False)[0]
     objective = Objective(loss_network(arguments, device), styles, device)
     plan = Plan(arguments.batch_size, arguments.image_size, arguments.learning_rate, arguments.seed)
-    photos = Photographs(files, max(400, arguments.image_size))
     shape = Shape(arguments.width, styles=len(styles))
-    return Training(shape, plan, objective, photos, world)
+    crops = Photographs(photos, max(400, arguments.image_size))
+    return Training(shape, plan, objective, crops, world)
 
 
 def photographs(folder: str) -> list[Path]:

@@ -1,5 +1,6 @@
 """neural_style-train: files, progress, samples, checkpoints."""
 
+import json
 import os
 import shutil
 import sys
@@ -11,9 +12,10 @@ from written import pixels
 
 from neural_style.command.process import main as neural_style
 from neural_style.fast.trained import TrainedStyle
-from neural_style.files.tensors import read_tensors
+from neural_style.files.tensors import read_tensors, write_tensors
 from neural_style.train.__main__ import main
 from neural_style.train.flags import command_line
+from neural_style.train.state import METADATA
 
 
 def tensors_of(path):
@@ -113,11 +115,44 @@ def test_training_is_not_resumed_with_other_numbers(train, capsys):
     assert 'the training started with -seed 1, not 5; omit the flag' in capsys.readouterr().err
     Path('strokes.jpg').write_bytes(Path('photos/1.png').read_bytes())
     assert main('-resume s.checkpoint'.split()) == 1
-    assert 'not those that the training started with' in capsys.readouterr().err
+    changed = '-style_image: strokes.jpg is not what the training started with; start a new'
+    assert changed in capsys.readouterr().err
     Path('strokes.jpg').unlink()
     assert main('-resume s.checkpoint'.split()) == 1
-    missing = 'there is no strokes.jpg any more; say in -style_image where it is'
+    missing = '-style_image: strokes.jpg does not exist; continue in the same folder, or name it'
     assert missing in capsys.readouterr().err
+
+
+def test_training_is_resumed_with_other_photographs_if_they_are_named(train, capsys):
+    assert train() == 0
+    shutil.move('photos', 'moved')
+    flags = '-resume s.checkpoint -num_iterations 3'
+    assert main(flags.split()) == 1
+    assert '-photos photos: No such file' in capsys.readouterr().err
+    assert main(f'{flags} -photos moved'.split()) == 0
+    assert 'not the photographs' not in capsys.readouterr().err
+    shutil.copy('moved/1.png', 'moved/2 more.png')
+    assert main('-resume s.checkpoint -num_iterations 4'.split()) == 1
+    message = '-photos: moved does not have the photographs that the training started with; restore'
+    assert message in capsys.readouterr().err
+    assert main('-resume s.checkpoint -num_iterations 4 -photos moved'.split()) == 0
+    message = '-photos moved: not the photographs that the training started with; it continues'
+    assert message in capsys.readouterr().err
+    assert main('-resume s.checkpoint -num_iterations 5'.split()) == 0
+
+
+def test_checkpoint_of_format_1_is_continued(train, capsys):
+    assert train() == 0
+    tensors, metadata = read_tensors('s.checkpoint')
+    content = json.loads(metadata[METADATA])
+    content['sums'].pop('photos')
+    content |= {'format': 1, 'sums': sum(content['sums'].values(), [])}
+    write_tensors('s.checkpoint', tensors, {METADATA: json.dumps(content)})
+    assert main('-resume s.checkpoint -num_iterations 3'.split()) == 0
+    content['sums'][0] = '0' * 64
+    write_tensors('s.checkpoint', tensors, {METADATA: json.dumps(content)})
+    assert main('-resume s.checkpoint -num_iterations 3'.split()) == 1
+    assert 'strokes.jpg is not what the training started with' in capsys.readouterr().err
 
 
 def test_trained_style_is_converted(train, capsys):
