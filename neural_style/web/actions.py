@@ -11,6 +11,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.web import choices, clips, regions, uploads
 from neural_style.web import job as jobs
 from neural_style.web.choices import Choices
+from neural_style.web.flag_checks import as_value, check_flags
 from neural_style.web.job import LIVE, PICTURE, VIDEO, Job
 from neural_style.web.queue import PaintingQueue
 
@@ -105,10 +106,16 @@ class Actions:
         is_clip = clips.is_clip_file(request.content)
         output = VIDEO if is_clip else PICTURE
         flags = choices.flags(request.chosen, self.max_size, self.max_steps, output)
-        frames = self._checked_content(request.content, flags if is_clip else None)
         strokes, pictures = regions.flags(
             request.content_strokes, request.style_strokes, request.keeps_rest
         )
+        checked_flags = [*strokes, *flags, '-style_image', as_value(request.styles())]
+        if is_clip:
+            frames = self._checked_frames(request.content, checked_flags)
+        else:
+            frames = 1
+            uploads.check(request.content, self.max_bytes)
+            check_flags(checked_flags)
         weights = blend_weights(request.weights) if request.more_styles else ''
         job = jobs.create(self.queue.results)
         content = uploads.keep(request.content, job, 'content')
@@ -130,14 +137,8 @@ class Actions:
         job.update(**{CHOSEN: dict(request.settings), 'frames': frames})
         return job
 
-    def _checked_content(self, path: str, flags: list[str] | None) -> int:
-        """Refuse a content that cannot be painted; returns its number of frames.
-
-        flags: of a video, which may choose a part of it.  Raises ValueError.
-        """
-        if flags is None:
-            uploads.check(path, self.max_bytes)
-            return 1
+    def _checked_frames(self, path: str, flags: list[str]) -> int:
+        """Refuse a video that cannot be painted with flags; returns its number of frames."""
         uploads.check_bytes(path, self.max_bytes)
         with tempfile.TemporaryDirectory() as folder:
             facts = clips.inspect(path, f'{folder}/first.jpg', self.max_frames, flags)
@@ -155,7 +156,12 @@ def blend_weights(weights: tuple[float, ...]) -> str:
 
 
 def with_start(flags: list[str], former: Job, job: Job) -> list[str]:
-    """Return flags that begin with the picture of another job, which is copied."""
+    """Return flags that begin with the picture of another job, which is copied.
+
+    Painting at once begins with the photograph.
+    """
+    if '-fast' in flags:
+        return flags
     source = former.file(PICTURE if former.has(PICTURE) else LIVE)
     shutil.copyfile(source, job.file(START))
     kept = list(flags)

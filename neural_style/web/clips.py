@@ -14,9 +14,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neural_style.command.clips import clip_options, open_content
+from neural_style.command.clips import check_clip, open_content
 from neural_style.command.parsing import parse_arguments
 from neural_style.command.preview import encode, shrunk
+from neural_style.command.terminal import with_flags
 from neural_style.files.atomic import write_whole
 from neural_style.video.libraries import EXTRA
 from neural_style.video.opening import holds_video
@@ -84,10 +85,11 @@ def main(path: str, picture: str, limit: str, *flags: str) -> None:
 
 def facts_of(path: str, picture: str, limit: int, flags: Sequence[str]) -> dict[str, object]:
     """Return frames and size, or the problem; write the first frame."""
-    words = ['-content_image', path, *flags, '-style_image', '', '-output_image', 'video.mp4']
+    output = os.path.join(os.path.dirname(picture), 'video.mp4')  # is written by the painter
+    words = ['-content_image', path, '-style_image', '', *flags, '-output_image', output]
     try:
         arguments = parse_arguments(words)
-        clip = open_content(arguments, clip_options(arguments))
+        clip = open_content(arguments, check_clip(arguments))
         frames = clip.frames()
         first = next(frames, None)
         if first is None:
@@ -99,7 +101,7 @@ def facts_of(path: str, picture: str, limit: int, flags: Sequence[str]) -> dict[
         count = clip.count or 1 + sum(1 for _ in itertools.islice(frames, limit))
     except (ValueError, OSError) as error:
         text = str(error).replace(path, os.path.basename(path)).replace('`content_image` ', '')
-        return {'problem': without_folders(text).replace('`', '')}
+        return {'problem': without_folders(with_flags(text))}
     return {'frames': count, 'size': [width, height]}
 
 

@@ -55,3 +55,16 @@ def test_missing_extra_is_named(animation, tmp_path, monkeypatch):
     monkeypatch.setattr(clips, 'LIBRARIES', ('no_such_library',))
     with pytest.raises(ValueError, match=r'neural-style-caffe\[video\]'):
         inspect(animation, str(tmp_path / 'x.jpg'), 9)
+
+
+@pytest.mark.parametrize(
+    ('flags', 'message'),
+    [
+        (['-fast', '-content_regions', 'content_regions.png'], '-fast paints regions of pictures'),
+        (['-preset', 'fast', '-style_image', 'x.jpg'], '-preset quick'),
+        (['-style_size_by', 'height'], 'side or width'),
+    ],
+)
+def test_flags_are_refused_before_a_frame_is_painted(animation, tmp_path, flags, message):
+    problem = facts_of(animation, str(tmp_path / 'x.jpg'), 9, flags)['problem']
+    assert message in problem and '`' not in problem

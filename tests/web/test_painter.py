@@ -92,6 +92,14 @@ def test_changed_job_begins_with_the_picture_that_is_there(queue):
     assert queue.position(changed) == 0
 
 
+def test_painting_at_once_begins_with_no_picture(queue):
+    actions = Actions(LIMITS, queue)
+    former = actions.paint(request())
+    shutil.copy(DATA / 'inputs' / 'scene.jpg', former.file(LIVE))
+    changed = actions.change(former, request(preset=FAST))
+    assert '-init_image' not in changed.read()['flags']  # -fast refuses it
+
+
 def blended(*weights):
     """Return a request for several styles; two of the files have the same name."""
     style = str(DATA / 'inputs' / 'strokes.jpg')
@@ -113,6 +121,20 @@ def test_several_styles_are_blended_by_their_weights(queue):
 def test_styles_without_any_weight_are_refused(queue):
     with pytest.raises(ValueError, match='weight 0'):
         Actions(LIMITS, queue).paint(blended(0, 0))
+    assert list(jobs(queue.results)) == []
+
+
+@pytest.mark.parametrize(
+    ('chosen', 'message'),
+    [
+        ({'advanced': {'style_size_by': 'height'}}, 'choose side or width'),
+        ({'preset': FAST, 'advanced': {'tv_weight': '1'}}, '-tv_weight 1 means nothing to -fast'),
+        ({'advanced': {'style_scale': 'large'}}, 'should be number'),
+    ],
+)
+def test_flags_are_refused_when_the_button_is_pressed(queue, chosen, message):
+    with pytest.raises(ValueError, match=message):
+        Actions(LIMITS, queue).paint(request(**chosen))
     assert list(jobs(queue.results)) == []
 
 
@@ -189,6 +211,19 @@ def test_videos_with_too_many_frames_are_refused(queue, tmp_path):
     long = clip_request(tmp_path / 'clip.gif', 9)
     with pytest.raises(ValueError, match='9 frames, and up to 8'):
         Actions(LIMITS, queue).paint(long)
+    assert list(jobs(queue.results)) == []
+
+
+@pytest.mark.slow
+def test_regions_of_a_video_painted_at_once_are_refused_when_the_button_is_pressed(queue, tmp_path):
+    pytest.importorskip('av')
+    pytest.importorskip('cv2')
+    full = clip_request(tmp_path / 'clip.gif', 2, preset=FAST)
+    strokes = Image.new('RGBA', (64, 48))
+    strokes.paste('#3182bd', (0, 0, 30, 30))
+    drawn = Request(**{**vars(full), 'content_strokes': {'layers': [strokes]}})
+    with pytest.raises(ValueError, match='-fast paints regions of pictures'):
+        Actions(LIMITS, queue).paint(drawn)
     assert list(jobs(queue.results)) == []
 
 

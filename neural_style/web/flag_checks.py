@@ -1,0 +1,24 @@
+"""Flags of a picture that the command would refuse, refused when a button is pressed."""
+
+from collections.abc import Sequence
+
+from neural_style.command.checks import check_settings
+from neural_style.command.fast_checks import check_fast
+from neural_style.command.parsing import parse_arguments
+from neural_style.command.terminal import with_flags
+from neural_style.web.job import without_folders
+
+
+def check_flags(flags: Sequence[str]) -> None:
+    """Refuse flags as the command does, without folders of the machine.  Raises ValueError."""
+    try:
+        arguments = parse_arguments(list(flags))
+        check_settings(arguments)
+        check_fast(arguments)
+    except (ValueError, OSError) as error:
+        raise ValueError(without_folders(with_flags(str(error)))) from None
+
+
+def as_value(paths: Sequence[str]) -> str:
+    """Return paths as one value of a flag."""
+    return ','.join(path.replace(',', r'\,') for path in paths)
