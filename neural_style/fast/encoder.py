@@ -1,6 +1,6 @@
 """The encoder: the embedded network, and few coordinates for the many channels of its features."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +59,13 @@ class Encoder(nn.Module):
 
         guide: how much each pixel counts, (1, H, W).
         """
-        return {name: Statistics.of(z, guide) for name, z in self(images).items()}
+        return self.styles(images, [guide])[0]
+
+    @torch.no_grad()
+    def styles(self, images: Tensor, guides: Sequence[Tensor | None]) -> list[Style]:
+        """Return the statistics of images for each of several guides."""
+        z = self(images)
+        return [{name: Statistics.of(z[name], guide) for name in z} for guide in guides]
 
 
 def merged(vertical: nn.Module, horizontal: nn.Module) -> nn.Conv2d:

@@ -1,6 +1,7 @@
 """Painting at once: content and style in, picture out, in one pass of a network."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -24,6 +25,22 @@ BYTES = Bytes(always=360e6, per_pixel=200, per_position=280)
 SIDE_OF_CODE = 512  # of the content whose own style a strength below 1 keeps a share of
 
 
+class EncodedContent:
+    """What painting needs of a content (3, H, W), whatever the style: made by Painter.encode."""
+
+    def __init__(self, painter: 'Painter', content: Tensor):
+        self.painter, self.content = painter, content
+        image = painter.input(reflected(content, MARGIN))
+        self.units = image.shape[2] // UNIT
+        self.coordinates = painter.coordinates(image, self.units)
+
+    @cached_property
+    def style(self) -> Style:
+        """The content's own style, of which a strength below 1 keeps a share."""
+        side = min(SIDE_OF_CODE, max(self.content.shape[1:]))
+        return self.painter.style(torch7_image.scale(self.content.double(), side))
+
+
 class Painter:
     """The network that paints in any style at once; it keeps nothing of what it painted."""
 
@@ -41,12 +58,22 @@ class Painter:
 
         guide: how much each pixel counts, (1, H, W) with a sum above 0.
         """
-        return self.encoder.style(self.input(image), guide)
+        return self.styles(image, [guide])[0]
+
+    @torch.inference_mode()
+    def styles(self, image: Tensor, guides: Sequence[Tensor | None]) -> list[Style]:
+        """Return the styles of an image for each of several guides."""
+        return self.encoder.styles(self.input(image), guides)
+
+    @torch.inference_mode()
+    def encode(self, content: Tensor) -> EncodedContent:
+        """Return what several calls of paint need of a content (3, H, W)."""
+        return EncodedContent(self, content)
 
     @torch.inference_mode()
     def paint(
         self,
-        content: Tensor,
+        content: Tensor | EncodedContent,
         style: Style,
         strength: float = 1.0,
         smoothing: Smoothing | None = None,
@@ -54,18 +81,17 @@ class Painter:
     ) -> Tensor:
         """Paint an image (3, H, W), RGB, in [0, 1], in a style; returns as much, in [0, 1].
 
+        content: the image, or what encode has returned of it, which several calls may share.
         strength: from 0, which only rebuilds the content, to 1.  smoothing: of a video, whose next
         frame this is.  guide: how much each pixel counts, (1, H, W), in what the content's
         statistics are, which become those of the style.
         """
         smoothing = smoothing or Smoothing()
-        height, width = content.shape[1:]
-        image = self.input(reflected(content, MARGIN))
-        units = image.shape[2] // UNIT
+        encoded = self.encode(content) if isinstance(content, Tensor) else content
+        units, (height, width) = encoded.units, encoded.content.shape[1:]
         guide = None if guide is None else reflected(guide, MARGIN)
-        z3, z4 = self._encode(image, units)
-        del image
-        fused = FusedDecoder(self.decoder, self._code(content, style, strength))
+        z3, z4 = encoded.coordinates
+        fused = FusedDecoder(self.decoder, self._code(encoded, style, strength))
         content4 = smoothing.begin_frame('content relu4_1', Statistics.of(z4, guide))
         content3 = smoothing('content relu3_1', Statistics.of(z3, guide))
         stage = fused.coarse(
@@ -73,7 +99,7 @@ class Painter:
             transport_map(content3, style['relu3_1'], strength),
         )
         x = in_bands(stage, [z4, z3], units, HALO_OF_COARSE)
-        del z4, z3
+        del z4, z3, encoded
         for name, next_stage in (
             ('relu3_1', fused.middle),
             ('relu2_1', fused.fine),
@@ -90,8 +116,8 @@ class Painter:
         batch = preprocess(image.to(self.device, torch.float32)[None])
         return batch.contiguous(memory_format=torch.channels_last)
 
-    def _encode(self, image: Tensor, units: int) -> list[Tensor]:
-        """Return the coordinates of relu3_1 and relu4_1."""
+    def coordinates(self, image: Tensor, units: int) -> list[Tensor]:
+        """Return the coordinates of relu3_1 and relu4_1 of an input with a height of units."""
         layers = ('relu3_1', 'relu4_1')
 
         def stage(rows: Tensor) -> list[Tensor]:
@@ -100,11 +126,9 @@ class Painter:
 
         return maps_in_bands(stage, [image], units, HALO_OF_ENCODER)
 
-    def _code(self, content: Tensor, style: Style, strength: float) -> Tensor:
+    def _code(self, content: EncodedContent, style: Style, strength: float) -> Tensor:
         if strength < 1:
-            side = min(SIDE_OF_CODE, max(content.shape[1:]))
-            own = self.style(torch7_image.scale(content.double(), side))
-            style = blended([own, style], [1 - strength, strength])
+            style = blended([content.style, style], [1 - strength, strength])
         return self.decoder.describe(style)
 
 

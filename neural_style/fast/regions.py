@@ -32,24 +32,28 @@ def paint_regions(
             raise SettingError('content_regions', f'{mask.name} is empty; leave it out')
     shares = softened(torch.stack([mask.map.float() for mask in regions.content]))
     picture = content.float() * (1 - shares.sum(0)).clamp(min=0)
-    for number, (mask, weight) in enumerate(zip(regions.content, regions.weights, strict=True)):
-        style = style_of_region(painter, styles, regions, number)
+    region_styles = styles_of_regions(painter, styles, regions)
+    encoded = painter.encode(content)
+    for mask, style, weight, share in zip(
+        regions.content, region_styles, regions.weights, shares, strict=True
+    ):
         share_of_strength = min(1.0, strength * weight)
-        painted = painter.paint(content, style, share_of_strength, guide=mask.map.float())
-        picture += painted * shares[number]
+        painted = painter.paint(encoded, style, share_of_strength, guide=mask.map.float())
+        picture += painted * share
     return picture.clamp(0, 1)
 
 
-def style_of_region(
-    painter: Painter, styles: Sequence[Tensor], regions: Regions, number: int
-) -> Style:
-    """Return the style of a region, by its number: of those of the style images that serve it."""
-    serving = []
+def styles_of_regions(painter: Painter, styles: Sequence[Tensor], regions: Regions) -> list[Style]:
+    """Return the style of each region: of those of the style images that serve it."""
+    serving: list[list[tuple[Style, float]]] = [[] for _ in regions.content]
     for image, masks, weights in zip(styles, regions.styles, regions.blend_weights, strict=True):
-        mask = masks[number]
-        if mask is not None:
-            serving.append((painter.style(image, mask.map.float()), weights[number]))
-    return blended([style for style, _ in serving], [weight for _, weight in serving])
+        guides = {number: mask.map.float() for number, mask in enumerate(masks) if mask is not None}
+        image_styles = painter.styles(image, list(guides.values())) if guides else []
+        for number, style in zip(guides, image_styles, strict=True):
+            serving[number].append((style, weights[number]))
+    return [
+        blended([style for style, _ in pairs], [weight for _, weight in pairs]) for pairs in serving
+    ]
 
 
 def softened(masks: Tensor) -> Tensor:

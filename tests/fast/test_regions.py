@@ -56,6 +56,34 @@ def test_a_single_region_is_the_picture_without_regions(painter, content, swirls
     assert torch.allclose(region, whole, atol=1e-4)
 
 
+def test_content_and_style_are_encoded_once(painter, content, swirls, monkeypatch):
+    encoded = []
+    features = painter.encoder.features
+
+    def counted(images, names):
+        encoded.append(tuple(images.shape[2:]))
+        return features(images, names)
+
+    monkeypatch.setattr(painter.encoder, 'features', counted)
+    masks = [torch.zeros(1, *swirls.shape[1:]) for _ in range(2)]
+    masks[0][:, :30], masks[1][:, 40:] = 1, 1
+    regions = {'content_regions': [LEFT, 1 - LEFT], 'style_regions': [masks]}
+    paint(content, swirls, strength=0.5, **regions, painter=painter)
+    # the style, the content with its margins, and the content for its own style
+    assert encoded == [(75, 96), (136, 160), (72, 96)]
+
+
+def test_calls_share_a_content_and_paint_the_same_bits(painter, content, swirls, waves):
+    encoded = painter.encode(content)
+    guide = torch.zeros(1, *swirls.shape[1:])
+    guide[:, :30] = 1
+    styles = [*painter.styles(swirls, [None, guide]), painter.style(waves)]
+    assert torch.equal(styles[1]['relu3_1'].mean, painter.style(swirls, guide)['relu3_1'].mean)
+    for style, strength in zip(styles, (1, 0.5, 0.7), strict=True):
+        picture = painter.paint(encoded, style, strength, guide=LEFT)
+        assert torch.equal(picture, painter.paint(content, style, strength, guide=LEFT))
+
+
 def test_region_without_a_pixel_is_named(painter, content, swirls):
     masks = [LEFT, torch.zeros_like(LEFT)]
     with pytest.raises(SettingError, match=r'content_regions\[1\].*empty'):
