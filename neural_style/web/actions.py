@@ -3,12 +3,12 @@
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from neural_style.command.arguments import Arguments
-from neural_style.web import choices, clips, regions, uploads
+from neural_style.web import choices, clips, regions, style_files, uploads
 from neural_style.web import job as jobs
 from neural_style.web.choices import Choices
 from neural_style.web.flag_checks import as_value, check_flags
@@ -102,10 +102,14 @@ class Actions:
             missing = 'a photograph' if request.content is None else 'a style'
             raise ValueError(f'choose {missing} first')
         for path in request.styles():
-            uploads.check(path, self.max_bytes)
+            check = style_files if style_files.is_style_file(path) else uploads
+            check.check(path, self.max_bytes)
         is_clip = clips.is_clip_file(request.content)
         output = VIDEO if is_clip else PICTURE
-        flags = choices.flags(request.chosen, self.max_size, self.max_steps, output)
+        chosen = request.chosen
+        if style_files.paints_at_once(request.style):
+            chosen = replace(chosen, preset=choices.FAST)
+        flags = choices.flags(chosen, self.max_size, self.max_steps, output)
         strokes, pictures = regions.flags(
             request.content_strokes, request.style_strokes, request.keeps_rest
         )

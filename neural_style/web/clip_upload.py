@@ -9,7 +9,7 @@ import gradio as gr
 from neural_style.command.arguments import Arguments
 from neural_style.web import clips, uploads
 from neural_style.web.clips import ClipFacts
-from neural_style.web.events import UNSEEN, refusal
+from neural_style.web.file_button import make_file_button
 from neural_style.web.stand_ins import new_stand_in, stands_for
 
 SUFFIXES = ['.mp4', '.m4v', '.mov', '.webm', '.mkv', '.avi']
@@ -20,18 +20,12 @@ def make_clip_upload(content: Any, arguments: Arguments) -> None:
 
     content: the component of the photograph, which shows the first frame.
     """
-    button = gr.UploadButton('… or a video', file_types=SUFFIXES, size='sm', elem_id='ns-video')
-    note = gr.HTML(elem_id='ns-video-note', padding=False)
     max_bytes, max_frames = int(arguments.max_upload) << 20, int(arguments.max_frames)
 
-    def bring(path: str) -> Any:
-        try:
-            return shown_clip(path, max_bytes, max_frames)
-        except ValueError as error:
-            raise refusal(error) from None
+    def bring(path: str) -> tuple[str, str]:
+        return shown_clip(path, max_bytes, max_frames)
 
-    button.upload(bring, button, [content, note], **UNSEEN)
-    content.change(note_of, content, note, **UNSEEN)
+    make_file_button(content, '… or a video', SUFFIXES, 'ns-video', bring, note_of)
 
 
 def shown_clip(path: str, max_bytes: int, max_frames: int) -> tuple[str, str]:

@@ -11,15 +11,16 @@ import gradio as gr
 from neural_style.command.arguments import Arguments
 from neural_style.command.flag_table import Flag
 from neural_style.video.opening import is_video
-from neural_style.web import choices
+from neural_style.web import choices, clip_upload, style_files
 from neural_style.web.actions import CHOSEN, Request
 from neural_style.web.blend import BlendControls, make_blend
 from neural_style.web.choices import CAPTIONS, PICTURES, Choices, Slider
-from neural_style.web.clip_upload import make_clip_upload, stand_in_for
+from neural_style.web.clip_upload import make_clip_upload
 from neural_style.web.events import UNSEEN
 from neural_style.web.job import Job
 from neural_style.web.region_editors import make_regions
 from neural_style.web.stand_ins import stands_for
+from neural_style.web.style_upload import make_style_upload
 
 CONTENTS = ('harbour', 'horse')
 STYLES = ('swirls', 'waves', 'ink_horse', 'qinglu')
@@ -48,7 +49,7 @@ class Controls:
     def request(self, values: Any) -> Request:
         """Return what the values of the components ask for."""
         content, style, content_strokes, style_strokes, *others = values
-        content = stands_for(content)
+        content, style = stands_for(content), stands_for(style)
         count = len(self.blend.components())
         styles, weights = self.blend.chosen(others[:count])
         others = others[count:]
@@ -93,9 +94,11 @@ def shown_copy(job: Job, name: str) -> str | None:
     """Copy a picture of a job to where gradio may read it; the results are none of its business."""
     if not name or not job.has(name):
         return None
-    if is_video(str(job.file(name))):
-        picture, _ = stand_in_for(str(job.file(name)), 1)
-        return picture
+    path = str(job.file(name))
+    if is_video(path):
+        return clip_upload.stand_in_for(path, 1)[0]
+    if style_files.is_style_file(path):
+        return style_files.stand_in_for(path)
     folder = tempfile.mkdtemp(dir=os.environ.get('GRADIO_TEMP_DIR'))
     return shutil.copy(job.file(name), folder)
 
@@ -103,12 +106,15 @@ def shown_copy(job: Job, name: str) -> str | None:
 def make_controls(arguments: Arguments) -> Controls:
     """Make the controls, within gr.Blocks."""
     controls = Controls()
-    with gr.Row(equal_height=True):
+    with gr.Row(equal_height=False):
         with gr.Column(min_width=150):
-            controls.content = picture_with_examples('Photograph', CONTENTS, 'ns-content')
+            controls.content = picture_with_examples('Photograph', 'ns-content', paths(CONTENTS))
             make_clip_upload(controls.content, arguments)
         with gr.Column(min_width=150):
-            controls.style = picture_with_examples('Style', STYLES, 'ns-style')
+            controls.style = picture_with_examples(
+                'Style', 'ns-style', [*paths(STYLES), *style_files.samples()]
+            )
+            make_style_upload(controls.style, arguments)
     with gr.Tabs():
         with gr.Tab('Simple'):
             make_simple(controls, arguments)
@@ -144,13 +150,18 @@ def picture_input(label: str, elem_id: str, height: int) -> Any:
     return picture
 
 
-def picture_with_examples(label: str, names: tuple[str, ...], elem_id: str) -> Any:
-    """Make the place for a picture, with examples under it."""
+def paths(names: tuple[str, ...]) -> list[str]:
+    """Return the paths of pictures that come with the page."""
+    return [str(PICTURES / f'{name}.jpg') for name in names]
+
+
+def picture_with_examples(label: str, elem_id: str, files: list[str]) -> Any:
+    """Make the place for a picture, with examples under it: pictures, or styles with samples."""
     picture = picture_input(label, elem_id, 230)
-    paths = [str(PICTURES / f'{name}.jpg') for name in names]
+    samples = style_files.samples()
     examples = gr.Gallery(
-        paths,
-        columns=len(paths),
+        [samples.get(file, file) for file in files],
+        columns=len(files),
         label=f'Examples: {label.lower()}',
         show_label=False,
         container=False,
@@ -163,7 +174,8 @@ def picture_with_examples(label: str, names: tuple[str, ...], elem_id: str) -> A
     )
 
     def choose(event: gr.SelectData) -> Any:
-        return paths[int(event.index)]
+        file = files[int(event.index)]
+        return style_files.stand_in_for(file) if file in samples else file
 
     examples.select(choose, None, picture, **UNSEEN)
     return picture

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from neural_style.command.checks import check_settings
 from neural_style.command.fast_checks import check_fast
 from neural_style.command.parsing import parse_arguments
+from neural_style.command.saved_styles import has_saved_style, read_saved_style
 from neural_style.command.terminal import with_flags
+from neural_style.command.trained_styles import has_trained_style, read_trained_style
 from neural_style.web.job import without_folders
 
 
@@ -15,6 +17,10 @@ def check_flags(flags: Sequence[str]) -> None:
         arguments = parse_arguments(list(flags))
         check_settings(arguments)
         check_fast(arguments)
+        if has_trained_style(arguments):
+            read_trained_style(arguments)
+        elif has_saved_style(arguments):
+            read_saved_style(arguments)
     except (ValueError, OSError) as error:
         raise ValueError(without_folders(with_flags(str(error)))) from None
 

@@ -10,8 +10,9 @@ import gradio as gr
 import PIL.Image
 import PIL.ImageOps
 
-from neural_style.web import regions, uploads
+from neural_style.web import regions, style_files, uploads
 from neural_style.web.events import UNSEEN, refusal
+from neural_style.web.stand_ins import stands_for
 
 LONGEST_SIDE = 1024  # of a picture in an editor: one of a camera would make its brush sluggish
 
@@ -49,8 +50,11 @@ def make_regions(content: Any, style: Any, max_bytes: int) -> RegionEditors:
 
 
 def editable(max_bytes: int, path: str | None) -> str | None:
-    """Return a picture for its editor, upright and not too large; say at once if it is none."""
-    if path is None:
+    """Return a picture for its editor, upright and not too large; say at once if it is none.
+
+    There is none to draw on of a style in a file.
+    """
+    if path is None or style_files.is_style_file(stands_for(path)):
         return None
     try:
         formats = uploads.check(path, max_bytes)

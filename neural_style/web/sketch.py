@@ -13,6 +13,7 @@ from neural_style.command.run import run
 from neural_style.command.signals import Interruption
 from neural_style.command.terminal import open_streams
 from neural_style.modes import default_modes
+from neural_style.transfer.saved_style import is_saved_style
 from neural_style.web.job import LIVE, NICENESS, SKETCH, Job
 
 # What a sketch has of a job; it has no more pixels than the page shows.
@@ -37,7 +38,8 @@ def is_wanted(job: Job) -> bool:
     """Tell whether a job has nothing to show yet, and does not go on from another's picture."""
     has_picture = job.has(SKETCH) or job.has(LIVE) or job.value('-init_image')
     is_fast = '-fast' in job.read()['flags']  # it is not worth painting twice
-    return not (has_picture or job.is_video or is_fast)
+    has_no_painting = is_saved_style(job.value('-style_image'))
+    return not (has_picture or job.is_video or is_fast or has_no_painting)
 
 
 def sketch(job: Job) -> None:

@@ -14,6 +14,7 @@ from neural_style.web.job import Job
 
 MAX_PIXELS = 50_000_000
 LONGEST_NAME = 60  # characters
+LONGEST_SUFFIX = len('.safetensors')
 # Beginnings of the names that files of a job have.
 RESERVED = (
     *('picture', 'live', 'before', 'sketch', 'start', 'job', 'progress', 'log', 'stop'),
@@ -73,4 +74,4 @@ def safe_name(name: str, default: str) -> str:
     stem, extension = os.path.splitext(re.sub(r'[^\w.-]+', '_', name).lstrip('.'))
     stem = stem.strip('._-')[:LONGEST_NAME] or default
     reserved = stem.startswith(RESERVED)
-    return (f'{default}_{stem}' if reserved else stem) + extension.lower()[:8]
+    return (f'{default}_{stem}' if reserved else stem) + extension.lower()[:LONGEST_SUFFIX]

@@ -5,7 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from samples import ROOT
 from served_page import Page, Viewer
+
+from neural_style.web.queue import PaintingQueue
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 FLAGS = [
@@ -14,6 +17,15 @@ FLAGS = [
     '--disable-dev-shm-usage',
 ]
 SCREENSHOTS = 'NEURAL_STYLE_SCREENSHOTS'  # a folder to keep them in
+
+
+@pytest.fixture
+def queue(tmp_path, monkeypatch):
+    """Return a queue, not open, for painters with one thread and this copy of the program."""
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    monkeypatch.chdir(tmp_path)
+    return PaintingQueue(tmp_path / 'results', limit=3)
 
 
 @pytest.fixture

@@ -5,11 +5,14 @@ import re
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 from documented import free_port
-from samples import ROOT
+from samples import DATA, ROOT
 
+SCENE, STROKES = DATA / 'inputs' / 'scene.jpg', DATA / 'inputs' / 'strokes.jpg'
 PATIENCE = 150  # seconds, on machines that do other things as well
 
 
@@ -52,6 +55,16 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def status_of(address):
+    """Return the status of an answer, and its text."""
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            return answer.status, answer.read().decode('utf-8', 'replace')
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, ''
 
 
 class Viewer:
@@ -119,3 +132,11 @@ class Viewer:
         button = self.tab.locator(f'#ns-{target} button:has(input[type=file])')
         button.dispatch_event('drop', {'dataTransfer': transfer})
         self.tab.wait_for_selector(f'#ns-{target} img')
+
+    def choose_pictures(self, steps):
+        """Drop two pictures, and set size and steps."""
+        self.tab.wait_for_selector('#ns-paint')
+        self.drop('content', SCENE)
+        self.drop('style', STROKES)
+        self.set('size', 96)
+        self.set('steps', steps)

@@ -4,38 +4,26 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from clips import write_clip
 from samples import DATA, ROOT
-from served_page import wait_until
+from served_page import STROKES, status_of, wait_until
 from written import pixels
 
+from neural_style.command.trained_styles import shipped_styles
 from neural_style.web.job import PICTURE, SKETCH, jobs
 
 pytestmark = pytest.mark.slow
-
-SCENE, STROKES = DATA / 'inputs' / 'scene.jpg', DATA / 'inputs' / 'strokes.jpg'
-
-
-def choose_pictures(viewer, steps):
-    viewer.tab.wait_for_selector('#ns-paint')
-    viewer.drop('content', SCENE)
-    viewer.drop('style', STROKES)
-    viewer.set('size', 96)
-    viewer.set('steps', steps)
 
 
 def test_picture_is_painted_changed_stopped_and_painted_again(served, look, tmp_path):
     served.start()
     viewer = look()
     viewer.shot('start')
-    choose_pictures(viewer, steps=400)
+    viewer.choose_pictures(steps=400)
     viewer.shot('chosen')
     viewer.record()
     viewer.tab.click('#ns-paint')
@@ -74,7 +62,7 @@ def test_browsers_see_their_own_work_and_their_places(served, look):
     served.start()
     viewers = [look(), look()]
     for viewer in viewers:
-        choose_pictures(viewer, steps=1000)
+        viewer.choose_pictures(steps=1000)
         viewer.tab.click('#ns-paint')
         wait_until(lambda shown=viewer: shown.status())
     first, second = jobs(served.results)
@@ -97,7 +85,7 @@ def test_browsers_see_their_own_work_and_their_places(served, look):
 def test_results_are_there_after_the_page_was_killed(served, look):
     served.start()
     viewer = look()
-    choose_pictures(viewer, steps=5)
+    viewer.choose_pictures(steps=5)
     viewer.tab.click('#ns-paint')
     viewer.wait_for_status('Finished')
     viewer.shot('finished')
@@ -140,10 +128,33 @@ def test_video_is_dropped_painted_and_played(served, look):
     viewer.tab.wait_for_selector('.ns-gallery video')
 
 
+def test_trained_style_is_dropped_and_paints_at_once(served, look, tmp_path):
+    served.start()
+    viewer = look()
+    viewer.choose_pictures(steps=5)
+    for index, name in ((4, 'ink_landscape'), (5, 'swirls')):
+        viewer.tab.locator('#ns-style-examples .thumbnail-item').nth(index).click()
+        viewer.tab.wait_for_selector(f'text=The trained style {name}: it paints at once')
+    viewer.tab.click('#ns-style button[aria-label="Remove Image"]')
+    viewer.tab.wait_for_selector('#ns-style img', state='detached')
+    (tmp_path / 'bad.safetensors').write_bytes(b'hello')
+    button = viewer.tab.locator('input:has(+ #ns-trained)')
+    button.set_input_files(tmp_path / 'bad.safetensors')
+    viewer.tab.wait_for_selector('text=-style_image bad.safetensors: damaged')
+    shutil.copy(shipped_styles()['ink_landscape'], tmp_path / 'mine.safetensors')
+    viewer.drop('style', tmp_path / 'mine.safetensors', '')
+    viewer.tab.wait_for_selector('text=The trained style mine: it paints at once')
+    viewer.tab.click('#ns-paint')
+    viewer.wait_for_status('Finished · 96')
+    viewer.shot('trained')
+    (job,) = jobs(served.results)
+    assert job.value('-style_image') == 'mine.safetensors' and '-fast' in job.read()['flags']
+
+
 def test_styles_are_blended(served, look):
     served.start()
     viewer = look()
-    choose_pictures(viewer, steps=5)
+    viewer.choose_pictures(steps=5)
     viewer.tab.click('#ns-blend button')
     viewer.tab.wait_for_selector('#ns-style-2')
     viewer.drop('style-2', DATA / 'inputs' / 'waves.jpg')
@@ -162,7 +173,7 @@ def test_styles_are_blended(served, look):
 def test_region_is_drawn_with_the_brush(served, look):
     served.start()
     viewer = look()
-    choose_pictures(viewer, steps=5)
+    viewer.choose_pictures(steps=5)
     viewer.tab.get_by_role('tab', name='Regions').click()
     canvas = viewer.tab.locator('#ns-content-regions canvas').first
     wait_until(lambda: canvas.bounding_box() and canvas.bounding_box()['height'] > 100)
@@ -234,58 +245,3 @@ def test_refused_pictures_are_explained(served, look, tmp_path):
     assert str(tmp_path) not in viewer.tab.content()
     viewer.shot('refused')
     assert list(jobs(served.results)) == []
-
-
-def status_of(address):
-    """Return the status of an answer, and its text."""
-    try:
-        with urllib.request.urlopen(address, timeout=60) as answer:
-            return answer.status, answer.read().decode('utf-8', 'replace')
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, ''
-
-
-def test_answers_name_no_folder_of_the_machine(served, look):
-    served.start()
-    viewer = look(
-        script="""
-        window.answers = [];
-        const { fetch } = window;
-        window.fetch = async (...request) => {
-            const answer = await fetch(...request);
-            const index = window.answers.push('') - 1;
-            const decoder = new TextDecoder();
-            answer.clone().body?.pipeTo(new WritableStream({
-                write(bytes) { window.answers[index] += decoder.decode(bytes, { stream: true }); },
-            })).catch(() => {});  // which the page has ended
-            return answer;
-        };
-    """
-    )
-    asked = []
-    viewer.tab.on('request', lambda request: asked.append(request.url + (request.post_data or '')))
-    choose_pictures(viewer, steps=5)
-    viewer.tab.locator('#ns-presets .thumbnail-item').nth(1).click()  # at once
-    viewer.tab.click('#ns-paint')
-    viewer.wait_for_status('Finished')
-    viewer.tab.wait_for_selector('#ns-job a[download]')
-    texts = [*viewer.tab.evaluate('window.answers'), *asked, viewer.tab.content()]
-    assert any('process_completed' in text and 'picture.jpg' in text for text in texts)
-    for text in texts:
-        assert f'{tempfile.gettempdir()}/' not in text and 'neural_style-web' not in text
-
-
-def test_page_gives_no_file_and_names_no_folder_of_the_machine(served):
-    served.start()
-    secret = served.results / 'secret.txt'
-    secret.write_text('secret')
-    for path in ('/etc/passwd', secret, ROOT / 'setup.cfg', served.folder / 'log.txt'):
-        assert status_of(f'{served.url}gradio_api/file={path}')[0] == 403
-    for path in ('job/x/state', 'job/..%2f..%2fsecret.txt/live.jpg', 'web/..%2fgate.py'):
-        assert status_of(f'{served.url}{path}')[0] == 404
-    for path in ('', 'config', 'gradio_api/info'):
-        status, text = status_of(served.url + path)
-        assert status == 200
-        for folder in (ROOT, served.folder, tempfile.gettempdir()):
-            assert str(folder) not in text

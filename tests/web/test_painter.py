@@ -5,46 +5,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from types import SimpleNamespace
 
 import pytest
-from PIL import Image
-from samples import DATA, ROOT
+from page_requests import LIMITS, clip_request, request, wait_until
+from samples import DATA
 
 from neural_style.command.recipe import read
 from neural_style.web import actions as page_actions
 from neural_style.web.actions import Actions, Request
-from neural_style.web.choices import FAST, Choices
+from neural_style.web.choices import FAST
 from neural_style.web.gallery import gallery
 from neural_style.web.job import FRAMES, LIVE, PICTURE, STATE, VIDEO, create, jobs, start
 from neural_style.web.queue import PaintingQueue, QueueFullError
 from neural_style.web.server import view
-
-LIMITS = SimpleNamespace(max_upload=1, max_image_size=512, max_iterations=5000, max_frames=8)
-PATIENCE = 60  # seconds
-
-
-@pytest.fixture
-def queue(tmp_path, monkeypatch):
-    """Return a queue, not open, for painters with one thread and this copy of the program."""
-    monkeypatch.setenv('PYTHONPATH', str(ROOT))
-    monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    monkeypatch.chdir(tmp_path)
-    return PaintingQueue(tmp_path / 'results', limit=3)
-
-
-def request(**chosen):
-    inputs = DATA / 'inputs'
-    choices = Choices(**{'size': 64, 'steps': 2, **chosen})
-    return Request(str(inputs / 'scene.jpg'), str(inputs / 'strokes.jpg'), choices)
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_jobs_wait_in_their_order_and_no_more_than_may(queue):
@@ -100,44 +73,6 @@ def test_painting_at_once_begins_with_no_picture(queue):
     assert '-init_image' not in changed.read()['flags']  # -fast refuses it
 
 
-def blended(*weights):
-    """Return a request for several styles; two of the files have the same name."""
-    style = str(DATA / 'inputs' / 'strokes.jpg')
-    full = vars(request())
-    return Request(**{**full, 'more_styles': (style,) * (len(weights) - 1), 'weights': weights})
-
-
-def test_several_styles_are_blended_by_their_weights(queue):
-    job = Actions(LIMITS, queue).paint(blended(5, 2, 0))
-    styles = job.value('-style_image').split(',')
-    assert len(set(styles)) == 3 and all(map(job.has, styles))
-    assert job.value('-style_blend_weights') == '5,2,0'
-    shutil.copy(DATA / 'inputs' / 'scene.jpg', job.file(LIVE))
-    job.update(state='stopped')
-    copy = Actions(LIMITS, queue).go_on(job)
-    assert all(map(copy.has, styles))
-
-
-def test_styles_without_any_weight_are_refused(queue):
-    with pytest.raises(ValueError, match='weight 0'):
-        Actions(LIMITS, queue).paint(blended(0, 0))
-    assert list(jobs(queue.results)) == []
-
-
-@pytest.mark.parametrize(
-    ('chosen', 'message'),
-    [
-        ({'advanced': {'style_size_by': 'height'}}, 'choose side or width'),
-        ({'preset': FAST, 'advanced': {'tv_weight': '1'}}, '-tv_weight 1 means nothing to -fast'),
-        ({'advanced': {'style_scale': 'large'}}, 'should be number'),
-    ],
-)
-def test_flags_are_refused_when_the_button_is_pressed(queue, chosen, message):
-    with pytest.raises(ValueError, match=message):
-        Actions(LIMITS, queue).paint(request(**chosen))
-    assert list(jobs(queue.results)) == []
-
-
 @pytest.mark.slow
 def test_job_is_painted_paused_and_continued(queue):
     actions = Actions(LIMITS, queue)
@@ -159,14 +94,6 @@ def test_job_is_painted_paused_and_continued(queue):
         assert [file.name for file in recipe.inputs][:2] == ['scene.jpg', 'strokes.jpg']
     finally:
         queue.close()
-
-
-def clip_request(path, count, **chosen):
-    """Return a request to paint a GIF of so many frames."""
-    scene = Image.open(DATA / 'inputs' / 'scene.jpg').resize((64, 48))
-    others = [scene.rotate(4 * number) for number in range(1, count)]
-    scene.save(path, save_all=True, append_images=others, duration=40)
-    return Request(**{**vars(request(**chosen)), 'content': str(path)})
 
 
 @pytest.mark.slow
@@ -202,29 +129,6 @@ def test_picture_is_painted_at_once(queue):
         assert job.has(PICTURE) and job.has(LIVE)
     finally:
         queue.close()
-
-
-@pytest.mark.slow
-def test_videos_with_too_many_frames_are_refused(queue, tmp_path):
-    pytest.importorskip('av')
-    pytest.importorskip('cv2')
-    long = clip_request(tmp_path / 'clip.gif', 9)
-    with pytest.raises(ValueError, match='9 frames, and up to 8'):
-        Actions(LIMITS, queue).paint(long)
-    assert list(jobs(queue.results)) == []
-
-
-@pytest.mark.slow
-def test_regions_of_a_video_painted_at_once_are_refused_when_the_button_is_pressed(queue, tmp_path):
-    pytest.importorskip('av')
-    pytest.importorskip('cv2')
-    full = clip_request(tmp_path / 'clip.gif', 2, preset=FAST)
-    strokes = Image.new('RGBA', (64, 48))
-    strokes.paste('#3182bd', (0, 0, 30, 30))
-    drawn = Request(**{**vars(full), 'content_strokes': {'layers': [strokes]}})
-    with pytest.raises(ValueError, match='-fast paints regions of pictures'):
-        Actions(LIMITS, queue).paint(drawn)
-    assert list(jobs(queue.results)) == []
 
 
 @pytest.mark.slow

@@ -143,11 +143,16 @@
     setTimeout(ask, POLL);
   }
 
-  // A video that is dropped on the photograph goes the way of the button beneath it.
+  // Files that are no pictures, dropped on one, go the way of the button beneath it.
+  const WAYS = [
+    ['#ns-content', 'ns-video', (file) => file.type.startsWith('video/')],
+    ['#ns-style', 'ns-trained', (file) => file.name.endsWith('.safetensors')],
+  ];
   document.addEventListener('drop', (event) => {
     const [file] = event.dataTransfer?.files ?? [];
-    const input = document.getElementById('ns-video')?.previousElementSibling; // of type file
-    if (!input || !file?.type.startsWith('video/') || !event.target.closest('#ns-content')) return;
+    const way = file && WAYS.find(([target, , takes]) => takes(file) && event.target.closest(target));
+    const input = way && document.getElementById(way[1])?.previousElementSibling; // of type file
+    if (!input) return;
     event.preventDefault();
     event.stopPropagation();
     const transfer = new DataTransfer();
