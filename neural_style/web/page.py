@@ -16,7 +16,6 @@ from neural_style.web.queue import PaintingQueue
 from neural_style.web.theme import theme
 
 TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
-TICK = 1.0  # seconds between two looks at the state of a job
 ACTIVE = ('waiting', 'painting')
 SCRIPTS = ('losses.js', 'stage.js')  # in the order in which they run
 # What a click on a card of the gallery tells.
@@ -57,13 +56,15 @@ def build_page(arguments: Arguments, queue: PaintingQueue) -> gr.Blocks:
         shown = [current, seen, *buttons.outputs()]
         connect_buttons(actions, controls, buttons, current, shown)
         connect_gallery(actions, controls, tabs, gallery_tab, results)
-        timer = gr.Timer(TICK)
-        for event in (page.load, timer.tick):
+        # The script presses it when the state of the job has changed.
+        refresh = gr.Button('Refresh', visible='hidden', elem_id='ns-refresh')
+        for event in (page.load, refresh.click):
             # Not `current`: the answer may come after a button has chosen another job.
             event(
                 lambda name, state: refreshed(actions, name, state),
                 [current, seen],
                 shown[1:],
+                trigger_mode='always_last',
                 **UNSEEN,
             )
     page.queue(default_concurrency_limit=8, max_size=64, api_open=False)

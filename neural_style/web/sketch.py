@@ -4,6 +4,7 @@ python -m neural_style.web.sketch FOLDER paints that of a job which waits.
 """
 
 import contextlib
+import logging
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from neural_style.command.parsing import parse_arguments
 from neural_style.command.run import run
 from neural_style.command.signals import Interruption
-from neural_style.command.terminal import open_streams
+from neural_style.command.terminal import log_level, open_streams
 from neural_style.modes import default_modes
 from neural_style.transfer.saved_style import is_saved_style
 from neural_style.web.job import LIVE, NICENESS, SKETCH, Job
@@ -48,7 +49,8 @@ def sketch(job: Job) -> None:
     size = min(int(job.value('-image_size')), SIZE)
     upright = ['-exif_orientation', '1', '-icc_profile', '1']
     words = ['-fast', *flags, *upright, '-image_size', str(size), '-output_image', SKETCH]
-    with contextlib.suppress(ValueError, OSError, MemoryError):  # the run itself says why
+    # what there is to say, and why something fails, the run itself says
+    with log_level(logging.CRITICAL), contextlib.suppress(ValueError, OSError, MemoryError):
         run(parse_arguments(words), Interruption())
 
 

@@ -33,7 +33,7 @@
           : `${duration(state.left) || '0 s'} left`, sketched(state));
       case 'paused': return list('Paused', step, size);
       case 'finished': return list('Finished', state.is_video ? plural(state.evaluation, 'frame') : '', size,
-        state.elapsed ? duration(state.elapsed) : '');
+        state.elapsed >= 0.5 ? duration(state.elapsed) : '');
       case 'stopped': return list('Stopped', step, size, state.message);
       case 'failed': return `That did not work: ${state.message || 'the program ended unexpectedly'}`;
       default: return '';
@@ -54,6 +54,13 @@
     part('slider').value = 0;
   }
 
+  // Buttons and links are the server's; it is asked for them when the stage changes.
+  function refresh(state) {
+    const stage = `${state.state} ${state.has_picture}`;
+    if (stage !== shown.stage) document.getElementById('ns-refresh')?.click();
+    shown.stage = stage;
+  }
+
   function show(state) {
     const text = describe(state);
     if (part('status').textContent !== text) part('status').textContent = text;
@@ -65,6 +72,7 @@
       if (!part('after').hidden) reveal();
     }
     play(state);
+    refresh(state);
     shown.losses = state.losses || [];
     shown.first = state.evaluation - shown.losses.length;
     part('numbers').hidden = shown.losses.length < 2;
