@@ -1,10 +1,15 @@
 """Nodes of neural_style for ComfyUI: this folder belongs into its custom_nodes."""
 
-from .nodes import FastNeuralStyle, NeuralStyle
+from .nodes import FastNeuralStyle, NeuralStyle, TrainedNeuralStyle
 
-NODE_CLASS_MAPPINGS = {'NeuralStyle': NeuralStyle, 'FastNeuralStyle': FastNeuralStyle}
+NODE_CLASS_MAPPINGS = {
+    'NeuralStyle': NeuralStyle,
+    'FastNeuralStyle': FastNeuralStyle,
+    'TrainedNeuralStyle': TrainedNeuralStyle,
+}
 NODE_DISPLAY_NAME_MAPPINGS = {
     'NeuralStyle': 'neural_style',
     'FastNeuralStyle': 'neural_style fast',
+    'TrainedNeuralStyle': 'neural_style trained',
 }
 __all__ = ['NODE_CLASS_MAPPINGS', 'NODE_DISPLAY_NAME_MAPPINGS']

@@ -17,7 +17,8 @@ from neural_style.web.choices import (
     presets,
 )
 
-from .painting import paint, paint_fast
+from .painting import paint, paint_fast, paint_trained
+from .styles import style_names, style_path
 
 HIGHEST_SIZE, HIGHEST_STEPS = 16384, 10000
 HIGHEST_SEED = 2**32 - 1
@@ -51,6 +52,16 @@ SEED_WIDGET = (
         'tooltip': 'The same number gives the same picture',
     },
 )
+
+
+def at_once_widgets() -> dict[str, Any]:
+    """Return the widgets of a node that paints at once, beside those of its pictures."""
+    strength = {'default': 1.0, 'min': 0.0, 'max': 1.0, 'step': 0.05}
+    return {
+        'strength': ('FLOAT', {**strength, 'tooltip': STRENGTH.label}),
+        'size': number(SIZE, HIGHEST_SIZE, 'takes the photograph’s'),
+        'keeps_colors': KEEPS_COLORS_WIDGET,
+    }
 
 
 class NeuralStyle:
@@ -106,19 +117,36 @@ class FastNeuralStyle:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        strength = {'default': 1.0, 'min': 0.0, 'max': 1.0, 'step': 0.05}
-        return {
-            'required': {
-                'content': CONTENT_WIDGET,
-                'style': image(STYLE),
-                'strength': ('FLOAT', {**strength, 'tooltip': STRENGTH.label}),
-                'size': number(SIZE, HIGHEST_SIZE, 'takes the photograph’s'),
-                'keeps_colors': KEEPS_COLORS_WIDGET,
-            }
-        }
+        return {'required': {'content': CONTENT_WIDGET, 'style': image(STYLE), **at_once_widgets()}}
 
     def paint(
         self, content: Tensor, style: Tensor, strength: float, size: int, keeps_colors: bool
     ) -> tuple[Tensor]:
         """Paint a batch (B, H, W, C) in [0, 1]; returns one of a size of its own."""
         return (paint_fast(content, style, strength, size, keeps_colors),)
+
+
+class TrainedNeuralStyle:
+    """The node that paints at once in a style that a network was trained for."""
+
+    CATEGORY = NeuralStyle.CATEGORY
+    DESCRIPTION = 'Paint a photograph at once in a trained style: a file in models/neural_style.'
+    RETURN_TYPES = ('IMAGE',)
+    FUNCTION = 'paint'
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        style = {'tooltip': 'A style that comes with the program, or a file of neural_style-train'}
+        return {
+            'required': {
+                'content': CONTENT_WIDGET,
+                'style': (style_names(), style),
+                **at_once_widgets(),
+            }
+        }
+
+    def paint(
+        self, content: Tensor, style: str, strength: float, size: int, keeps_colors: bool
+    ) -> tuple[Tensor]:
+        """Paint a batch (B, H, W, C) in [0, 1]; returns one of a size of its own."""
+        return (paint_trained(content, style_path(style), strength, size, keeps_colors),)

@@ -21,11 +21,14 @@ from neural_style.command.parsing import parse_arguments
 from neural_style.command.preview import painted, shrunk
 from neural_style.command.run import stylize_settings
 from neural_style.command.saving import OutputImage
+from neural_style.command.schedule import make_schedule
 from neural_style.command.terminal import log_level
 from neural_style.fast.painting import blended
+from neural_style.fast.trained import TrainedPainter, TrainedStyle
 from neural_style.torch7 import image
 from neural_style.transfer.color import original_colors
 from neural_style.transfer.inputs import checked_weights
+from neural_style.transfer.multiscale import stylize_multiscale
 from neural_style.transfer.session import Iterate, Session
 from neural_style.transfer.stylize import stylize
 from neural_style.transfer.targets import StyleTargets
@@ -57,7 +60,8 @@ def paint(content: Tensor, style: Tensor, chosen: Choices, max_size: int, max_st
     network = functools.cache(
         functools.partial(load_network, arguments.proto_file, arguments.model_file)
     )
-    progress, targets = Progress(len(contents) * int(steps)), StyleTargets()
+    counts = [make_schedule(arguments, picture.shape[1:], None).total for picture in contents]
+    progress, targets = Progress(int(sum(counts))), StyleTargets()
     with log_level(logging.WARNING):  # without the lists of layers
         results = [
             paint_one(arguments, picture, styles, network, targets, progress)
@@ -83,7 +87,10 @@ def paint_one(
     def show(iterate: Iterate) -> None:
         progress.step(lambda: painted(output, shrunk(iterate.x.detach()).cpu()))
 
-    result = stylize(
+    method: Callable[..., Tensor] = stylize
+    if arguments.multiscale != '':
+        method = functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
+    result = method(
         network,
         content,
         list(styles),
@@ -102,11 +109,34 @@ def paint_fast(
     painter = quiet_painter(device())
     styles = [painter.style(image.scale(picture, size)) for picture in pictures(style)]
     style_mean = blended(styles, checked_weights(None, len(styles)))
+    return paint_batch(
+        content, lambda picture: painter.paint(picture, style_mean, strength), size, keeps_colors
+    )
+
+
+def paint_trained(
+    content: Tensor, path: str, strength: float, size: int, keeps_colors: bool
+) -> Tensor:
+    """Paint every picture of a batch at once with the trained style in a file.
+
+    size: 0 is that of the pictures.  Raises OSError, and ValueError for any other file.
+    """
+    painter = TrainedPainter(TrainedStyle.load(path), device())
+    size = size or max(content.shape[1:3])
+    return paint_batch(
+        content, lambda picture: painter.paint(picture, strength=strength), size, keeps_colors
+    )
+
+
+def paint_batch(
+    content: Tensor, paint_picture: Callable[[Tensor], Tensor], size: int, keeps_colors: bool
+) -> Tensor:
+    """Paint every picture of a batch at once.  paint_picture: (3, H, W) → as much."""
     progress = Progress(len(content))
     results = []
     for picture in pictures(content):
         scaled = image.scale(picture, size)
-        result = painter.paint(scaled, style_mean, strength).double()
+        result = paint_picture(scaled).double()
         results.append(original_colors(scaled, result) if keeps_colors else result)
         progress.step(lambda: shrunk(results[-1]))
     return batch(results)

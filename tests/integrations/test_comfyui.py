@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -14,6 +15,7 @@ from PIL import Image
 from samples import DATA, ROOT
 
 from neural_style import load, main
+from neural_style.command.trained_styles import shipped_styles
 from neural_style.web import choices
 
 FOLDER = ROOT / 'integrations' / 'comfyui'
@@ -41,8 +43,20 @@ def check_interruption(after):
         raise Interrupted
 
 
+def model_folders(models):
+    """Return what the pack asks of ComfyUI's module for the files of models."""
+    folders = {}
+    (models / 'neural_style').mkdir(parents=True)
+    return SimpleNamespace(
+        models_dir=str(models),
+        add_model_folder_path=folders.__setitem__,
+        get_filename_list=lambda name: sorted(os.listdir(folders[name])),
+        get_full_path_or_raise=lambda name, file: os.path.join(folders[name], file),
+    )
+
+
 @pytest.fixture
-def pack(monkeypatch):
+def pack(monkeypatch, tmp_path):
     """Return the module of the pack, as ComfyUI loads it, beside what it asks of ComfyUI."""
     management = SimpleNamespace(
         get_torch_device=lambda: torch.device('cpu'),
@@ -52,6 +66,7 @@ def pack(monkeypatch):
     comfy = ModuleType('comfy')
     comfy.utils, comfy.model_management = SimpleNamespace(ProgressBar=Bar), management
     monkeypatch.setitem(sys.modules, 'comfy', comfy)
+    monkeypatch.setitem(sys.modules, 'folder_paths', model_folders(tmp_path / 'models'))
     spec = importlib.util.spec_from_file_location(
         'neural_style_nodes', FOLDER / '__init__.py', submodule_search_locations=[str(FOLDER)]
     )
@@ -59,7 +74,7 @@ def pack(monkeypatch):
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
     yield module
-    for name in ('nodes', 'painting'):
+    for name in ('nodes', 'painting', 'styles'):
         sys.modules.pop(f'{spec.name}.{name}', None)
 
 
@@ -106,19 +121,24 @@ def test_node_paints_a_batch_and_shows_its_progress(pack):
     assert Bar.told[0][2][1].size == tuple(painted.shape[2:0:-1])
 
 
-@pytest.mark.parametrize('preset', ['gongbi', 'qinglu'])  # style scale and paper; keeping colours
+# style scale and paper; keeping colours; the start of -fast, and several scales
+@pytest.mark.parametrize(
+    'preset', ['gongbi', 'qinglu', pytest.param('fast', marks=pytest.mark.slow)]
+)
 def test_node_paints_the_picture_of_the_command(pack, preset, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     chosen = choices.Choices(preset, 6, 40, 2, preset == 'qinglu', {'seed': 3})
     files = [str(DATA / 'inputs' / f'{name}.png') for name in ('scene_64', 'strokes')]
     words = choices.flags(chosen, 2000, 2000)
     assert main([*words, '-content_image', files[0], '-style_image', files[1], '-gpu', '-1']) == 0
-    content, style = (load(path).movedim(0, -1)[None].float() for path in files)
+    content, style = (load(path).movedim(0, -1)[None] for path in files)
     node = pack.NODE_CLASS_MAPPINGS['NeuralStyle']
     caption = choices.CAPTIONS[preset]
     (painted,) = node().paint(content, style, caption, 6, 40, 2, chosen.keeps_colors, 3)
     command = load(tmp_path / 'picture.png').movedim(0, -1)
-    assert (painted[0] - command).abs().max() < 2 / 255  # inputs are rounded to float32
+    # Inputs of float32 would be rounded, and L-BFGS amplifies that; bytes are.
+    assert (painted[0] - command).abs().max() < 2 / 255
+    assert Bar.told[-1][:2] == ((6, 6) if preset == 'fast' else (2, 2))
 
 
 def test_fast_node_paints_a_batch_in_its_own_size(pack):
@@ -129,6 +149,25 @@ def test_fast_node_paints_a_batch_in_its_own_size(pack):
     (recolored,) = node().paint(**inputs(node, content=content, size=64, keeps_colors=True))
     assert max(recolored.shape[1:3]) == 64
     assert Bar.told[-1][:2] == (2, 2)
+
+
+def test_trained_node_paints_with_files_and_styles_of_the_program(pack, tmp_path):
+    node = pack.NODE_CLASS_MAPPINGS['TrainedNeuralStyle']
+    folder = tmp_path / 'models' / 'neural_style'
+    shutil.copy(shipped_styles()['swirls'], folder / 'mine.safetensors')
+    (folder / 'other.txt').touch()
+    names, _ = node.INPUT_TYPES()['required']['style']
+    assert names == ['mine.safetensors', *shipped_styles()]
+    content = batch('scene', 2)
+    painted = [
+        node().paint(**inputs(node, content=content, style=style))[0]
+        for style in ('mine.safetensors', 'swirls', 'ink_landscape')
+    ]
+    assert painted[0].shape == content.shape
+    assert torch.equal(painted[0], painted[1]) and not torch.equal(painted[1], painted[2])
+    (folder / 'bad.safetensors').write_bytes(b'hello')
+    with pytest.raises(ValueError, match='not a .safetensors file'):
+        node().paint(**inputs(node, style='bad.safetensors'))
 
 
 def test_interruption_ends_the_painting(pack, monkeypatch):
