@@ -35,6 +35,7 @@ FAST = 'at_once'  # stands among the presets, for -fast
 PRESET_SIZES = 512  # sliders start with no more than this
 CAPTIONS = {
     'quick': 'Quick',
+    'fast': 'Fast',
     FAST: 'At once',
     'wasserstein': 'Bold',
     'strokes': 'Strokes only',

@@ -12,6 +12,8 @@ from pathlib import Path
 from documented import free_port
 from samples import DATA, ROOT
 
+from neural_style.web.choices import shown_presets
+
 SCENE, STROKES = DATA / 'inputs' / 'scene.jpg', DATA / 'inputs' / 'strokes.jpg'
 PATIENCE = 150  # seconds, on machines that do other things as well
 
@@ -132,6 +134,10 @@ class Viewer:
         button = self.tab.locator(f'#ns-{target} button:has(input[type=file])')
         button.dispatch_event('drop', {'dataTransfer': transfer})
         self.tab.wait_for_selector(f'#ns-{target} img')
+
+    def choose_preset(self, name):
+        index = shown_presets().index(name)
+        self.tab.locator('#ns-presets .thumbnail-item').nth(index).click()
 
     def choose_pictures(self, steps):
         """Drop two pictures, and set size and steps."""

@@ -14,6 +14,7 @@ from served_page import STROKES, status_of, wait_until
 from written import pixels
 
 from neural_style.command.trained_styles import shipped_styles
+from neural_style.web.choices import FAST
 from neural_style.web.job import PICTURE, SKETCH, jobs
 
 pytestmark = pytest.mark.slow
@@ -116,7 +117,7 @@ def test_video_is_dropped_painted_and_played(served, look):
     viewer.tab.wait_for_selector('text=A video of 3 frames, 64 × 48')
     viewer.drop('style', STROKES)
     viewer.set('size', 96)  # so that one sees when the preset has set it
-    viewer.tab.locator('#ns-presets .thumbnail-item').nth(1).click()  # at once
+    viewer.choose_preset(FAST)
     wait_until(lambda: viewer.tab.input_value('#ns-size input[type=number]') == '512')
     viewer.set('size', 64)
     viewer.tab.click('#ns-paint')

@@ -6,6 +6,8 @@ import pytest
 from samples import ROOT
 from served_page import status_of
 
+from neural_style.web.choices import FAST
+
 pytestmark = pytest.mark.slow
 
 
@@ -29,7 +31,7 @@ def test_answers_name_no_folder_of_the_machine(served, look):
     asked = []
     viewer.tab.on('request', lambda request: asked.append(request.url + (request.post_data or '')))
     viewer.choose_pictures(steps=5)
-    viewer.tab.locator('#ns-presets .thumbnail-item').nth(1).click()  # at once
+    viewer.choose_preset(FAST)
     viewer.tab.click('#ns-paint')
     viewer.wait_for_status('Finished')
     viewer.tab.wait_for_selector('#ns-job a[download]')
