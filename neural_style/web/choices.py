@@ -36,6 +36,7 @@ PRESET_SIZES = 512  # sliders start with no more than this
 CAPTIONS = {
     'quick': 'Quick',
     'fast': 'Fast',
+    'best': 'Best',
     FAST: 'At once',
     'wasserstein': 'Bold',
     'strokes': 'Strokes only',
