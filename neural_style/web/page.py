@@ -16,6 +16,7 @@ from neural_style.web.queue import PaintingQueue
 from neural_style.web.theme import theme
 
 TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
+TICK = 1.0  # seconds between two looks at the state of a job
 ACTIVE = ('waiting', 'painting')
 SCRIPTS = ('losses.js', 'stage.js')  # in the order in which they run
 # What a click on a card of the gallery tells.
@@ -58,7 +59,9 @@ def build_page(arguments: Arguments, queue: PaintingQueue) -> gr.Blocks:
         connect_gallery(actions, controls, tabs, gallery_tab, results)
         # The script presses it when the state of the job has changed.
         refresh = gr.Button('Refresh', visible='hidden', elem_id='ns-refresh')
-        for event in (page.load, refresh.click):
+        # An answer that comes while Gradio closes its stream waits for the next event: of the timer.
+        timer = gr.Timer(TICK)
+        for event in (page.load, refresh.click, timer.tick):
             # Not `current`: the answer may come after a button has chosen another job.
             event(
                 lambda name, state: refreshed(actions, name, state),
