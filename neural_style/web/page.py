@@ -59,7 +59,7 @@ def build_page(arguments: Arguments, queue: PaintingQueue) -> gr.Blocks:
         connect_gallery(actions, controls, tabs, gallery_tab, results)
         # The script presses it when the state of the job has changed.
         refresh = gr.Button('Refresh', visible='hidden', elem_id='ns-refresh')
-        # An answer that comes while Gradio closes its stream waits for the next event: of the timer.
+        # An answer that comes while Gradio closes its stream waits for the next event: the timer's.
         timer = gr.Timer(TICK)
         for event in (page.load, refresh.click, timer.tick):
             # Not `current`: the answer may come after a button has chosen another job.
