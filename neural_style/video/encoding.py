@@ -20,6 +20,12 @@ CODECS = {
     **dict.fromkeys(('.mp4', '.m4v', '.mov', '.mkv'), 'libx264'),
     '.webm': 'libvpx-vp9',
 }
+# With AVX-512, x264 made other bytes of the same frames from time to time, unless it is told that
+# results may not depend on the CPU.
+ENCODER_OPTIONS = {
+    'libx264': {'preset': 'medium', 'x264-params': 'cpu-independent=1'},
+    'libvpx-vp9': {'b': '0'},
+}
 MAX_CRF = {'libx264': 51, 'libvpx-vp9': 63}
 BT601, LIMITED, FULL = 6, 1, 2  # AVColorSpace SMPTE170M; AVColorRange
 BT601_LIKE = {5, 6}  # BT470BG, SMPTE170M: one matrix
@@ -87,7 +93,7 @@ def _encode(
 ) -> None:
     codec = CODECS[_suffix(path)]
     options = {'crf': str(round(crf * MAX_CRF[codec] / MAX_CRF['libx264']))}
-    options |= {'b': '0'} if codec == 'libvpx-vp9' else {'preset': 'medium'}
+    options |= ENCODER_OPTIONS[codec]
     name = _muxer(path)
     flags = {'movflags': '+faststart'} if name in ('mp4', 'mov') else {}
     with pyav().open(path, 'w', format=name, options=flags) as output:
