@@ -6,6 +6,7 @@ from torch import Tensor
 from neural_style.kernels import onednn
 from neural_style.losses.features import (
     REDUCED_PRECISIONS,
+    add_,
     as_channels_last,
     as_hwc,
     at_least_float32,
@@ -102,7 +103,7 @@ def add_multiplied(gradient: Tensor, matrix: Tensor, features: Tensor) -> None:
             # Some positions at a time: nothing of the layer's size is ever float32.
             chunks = (x.split(CHUNK_POSITIONS) for x in (rows, total_rows))
             for chunk, chunk_total in zip(*chunks, strict=True):
-                chunk_total.copy_((chunk.float() @ matrix).add_(chunk_total))
+                add_(chunk_total, chunk.float() @ matrix)
         if total is not gradient:
             gradient.copy_(total)
     elif is_channels_last(gradient):
