@@ -5,9 +5,9 @@ import os
 import folder_paths
 
 from neural_style.command.trained_styles import shipped_styles
+from neural_style.transfer.saved_style import SUFFIX
 
 FOLDER = 'neural_style'  # in ComfyUI's folder models, or as its extra_model_paths.yaml says
-SUFFIX = '.safetensors'
 
 folder_paths.add_model_folder_path(FOLDER, os.path.join(folder_paths.models_dir, FOLDER))
 
