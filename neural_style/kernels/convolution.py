@@ -77,7 +77,10 @@ class FrozenConvolution:
         """Convolve features that split_input gave, and apply a ReLU if asked to."""
         if options.winograd and self._is_faster_by_winograd(features):
             return self.winograd(features, padding, self.bias, relu)
-        return _convolve(features, self.weight, self.bias, padding, relu, options)
+        # oneDNN's ReLU makes 0 of NaN, which says that features have overflowed in float16.
+        fuses_relu = relu and features.dtype != torch.float16
+        output = _convolve(features, self.weight, self.bias, padding, fuses_relu, options)
+        return output.relu_() if relu and not fuses_relu else output
 
     def backward(
         self, gradient: Tensor, padding: tuple[int, int], options: ExecutionOptions

@@ -37,12 +37,10 @@ def convolve(
 
     relu: apply a ReLU while the sums are at hand.
     """
-    fuses_relu = relu and _may_fuse_relu(features)
-    activation = 'relu' if fuses_relu else 'none'
-    output = torch.ops.mkldnn._convolution_pointwise(
+    activation = 'relu' if relu else 'none'
+    return torch.ops.mkldnn._convolution_pointwise(
         features, weight, bias, list(padding), STRIDE, DILATION, GROUPS, activation, [], ''
     )
-    return output.relu_() if relu and not fuses_relu else output
 
 
 def add_convolution_(
@@ -53,18 +51,8 @@ def add_convolution_(
     features: (1, C, H, W), channels last.  weight: (K, C, h, w).  Of PyTorch's convolutions this
     alone writes to a given tensor.
     """
-    fuses_relu = relu and _may_fuse_relu(features)
-    activation = 'relu' if fuses_relu else None
-    torch.ops.mkldnn._convolution_pointwise_.binary(
+    activation = 'relu' if relu else None
+    return torch.ops.mkldnn._convolution_pointwise_.binary(
         output, features, weight, None, list(padding), STRIDE, DILATION, GROUPS,
         'add', None, activation, [], None,
     )  # fmt: skip
-    return output.relu_() if relu and not fuses_relu else output
-
-
-def _may_fuse_relu(features: Tensor) -> bool:
-    """Tell whether a ReLU may be oneDNN's, which makes 0 of NaN.
-
-    In float16 NaN says that features overflowed: the run has to see it.
-    """
-    return features.dtype != torch.float16
