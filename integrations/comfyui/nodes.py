@@ -64,13 +64,18 @@ def at_once_widgets() -> dict[str, Any]:
     }
 
 
-class NeuralStyle:
-    """The node that paints by optimisation: minutes, and all of the style."""
+class Node:
+    """What ComfyUI asks of every node here."""
 
     CATEGORY = 'image/neural_style'
-    DESCRIPTION = 'Paint a photograph in the style of a painting, by optimisation.'
     RETURN_TYPES = ('IMAGE',)
     FUNCTION = 'paint'
+
+
+class NeuralStyle(Node):
+    """The node that paints by optimisation: minutes, and all of the style."""
+
+    DESCRIPTION = 'Paint a photograph in the style of a painting, by optimisation.'
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -107,13 +112,10 @@ class NeuralStyle:
         return (paint(content, style, chosen, HIGHEST_SIZE, HIGHEST_STEPS),)
 
 
-class FastNeuralStyle:
+class FastNeuralStyle(Node):
     """The node that paints at once: seconds, and less of the style."""
 
-    CATEGORY = NeuralStyle.CATEGORY
     DESCRIPTION = 'Paint a photograph in the style of a painting at once, by a trained network.'
-    RETURN_TYPES = ('IMAGE',)
-    FUNCTION = 'paint'
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -126,13 +128,10 @@ class FastNeuralStyle:
         return (paint_fast(content, style, strength, size, keeps_colors),)
 
 
-class TrainedNeuralStyle:
+class TrainedNeuralStyle(Node):
     """The node that paints at once in a style that a network was trained for."""
 
-    CATEGORY = NeuralStyle.CATEGORY
     DESCRIPTION = 'Paint a photograph at once in a trained style: a file in models/neural_style.'
-    RETURN_TYPES = ('IMAGE',)
-    FUNCTION = 'paint'
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
