@@ -193,9 +193,13 @@ def comfyui(tmp_path_factory):
 
 def workflow(**values):
     """Return the example workflow with small pictures and few steps, or other values."""
-    small = {'NeuralStyle': {'size': 64, 'steps': 2, **values}, 'FastNeuralStyle': {'size': 64}}
+    values_of = {
+        'NeuralStyle': {'size': 64, 'steps': 2, **values},
+        'FastNeuralStyle': {'size': 64},
+        'TrainedNeuralStyle': {'size': 64},
+    }
     return {
-        number: {**node, 'inputs': {**node['inputs'], **small.get(node['class_type'], {})}}
+        number: {**node, 'inputs': {**node['inputs'], **values_of.get(node['class_type'], {})}}
         for number, node in WORKFLOW.items()
     }
 
@@ -204,8 +208,8 @@ def workflow(**values):
 def test_example_workflow_runs_in_comfyui(comfyui):
     status, _ = comfyui.result(comfyui.queue(workflow()))
     assert status == 'success', comfyui.log()
-    for name in ('neural_style_00001_.png', 'neural_style_fast_00001_.png'):
-        with Image.open(comfyui.folder / 'output' / name) as picture:
+    for name in ('neural_style', 'neural_style_fast', 'neural_style_trained'):
+        with Image.open(comfyui.folder / 'output' / f'{name}_00001_.png') as picture:
             assert max(picture.size) == 64
             assert np.asarray(picture).std() > 10
 
