@@ -59,7 +59,10 @@ def check_fast(arguments: Arguments) -> None:
 def check_start(arguments: Arguments) -> None:
     """Refuse to start from a picture painted at once in a style that is not given as pictures."""
     if has_saved_style(arguments) or not split_paths(arguments.style_image):
+        preset, remedy = '', 'choose image or random'
+        if 'init' not in arguments.typed and arguments.preset != '':
+            preset, remedy = f'-preset {arguments.preset}: its ', 'choose another, or -init image'
         raise ValueError(
-            f'-init fast: needs a picture in -style_image, and not {arguments.style_image!r};'
-            ' choose image or random'
+            f'{preset}-init fast: needs a picture in -style_image, and not'
+            f' {arguments.style_image!r}; {remedy}'
         )

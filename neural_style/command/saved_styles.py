@@ -8,17 +8,31 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_writable
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.paths import as_stored, split_paths
+from neural_style.errors import SettingError
 from neural_style.fast.trained import is_trained_style
+from neural_style.losses.statistics.choice import parse_statistics
 from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7.cmdline import split
-from neural_style.transfer.saved_style import SUFFIX, SavedStyle, StyleRecorder, is_saved_style
+from neural_style.transfer.saved_style import (
+    SUFFIX,
+    SavedStyle,
+    StyleRecorder,
+    is_saved_style,
+    separate,
+)
 from neural_style.transfer.session import ignore
+from neural_style.transfer.setting_forms import parse_layers
+from neural_style.transfer.settings import Settings
 
 # Flags beside the pictures that style targets are made from, and the values that tie them to one
 # content image.
 SHAPING_FLAGS = (
     *('style_scale', 'style_size_by', 'style_blend_weights', 'style_image_layers'),
     *('luminance_only', 'exif_orientation', 'icc_profile'),
+)
+TARGET_FLAGS = (  # beside -pooling
+    *('style_layers', 'style_image_layers', 'style_statistic', 'losses', 'padding'),
+    *('missing_layers', 'color', 'luminance_only', 'recolor_content'),
 )
 TIED_TO_CONTENT: dict[str, Callable[[Any], bool]] = {
     'color': lambda value: value in ('match', 'luminance'),
@@ -34,16 +48,27 @@ def has_saved_style(arguments: Arguments) -> bool:
 
 
 def read_saved_style(arguments: Arguments) -> SavedStyle:
-    """Read the saved style that -style_image names.  Raises OSError and ValueError."""
-    value = arguments.style_image
+    """Read the saved style that -style_image names, and check that the other flags fit it.
+
+    Raises OSError and ValueError.
+    """
+    saved = load_saved_style(arguments.style_image)
+    try:
+        check_style(arguments, saved)
+    except SettingError as error:
+        if arguments.preset != '' and error.name in arguments.explicit - arguments.typed:
+            preset = arguments.preset
+            raise ValueError(f'-preset {preset}: its {error}, or choose another') from error
+        raise
+    return saved
+
+
+def load_saved_style(value: str) -> SavedStyle:
+    """Read the saved style that is the value of -style_image.  Raises OSError and ValueError."""
     paths = split_paths(value)
     if len(paths) > 1:
         raise ValueError(
             f'-style_image {value}: a saved style cannot be blended with others; name it alone'
-        )
-    if arguments.style_tint == 1:
-        raise ValueError(
-            '-style_tint 1: needs the style image, which is not in a saved style; give 0'
         )
     try:
         return SavedStyle.load(as_stored(paths[0]))
@@ -58,6 +83,34 @@ def read_saved_style(arguments: Arguments) -> SavedStyle:
         raise ValueError(
             f'-style_image {error}; make it again with -save_style, or with neural_style-train'
         ) from error
+
+
+def check_style(arguments: Arguments, saved: SavedStyle) -> None:
+    """Refuse flags that need the pictures of a saved style, or with which targets are others.
+
+    What only a network shows is left to it: weights, precision, layers that it lacks.
+    Raises SettingError.
+    """
+    if arguments.style_tint == 1:
+        problem = 'needs the style image, which is not in a saved style; give 0'
+        raise SettingError('style_tint', problem, 1)
+    pooling = 'avg' if arguments.pooling == 'avg' else 'max'  # as in the original
+    values = {name: getattr(arguments, name) for name in TARGET_FLAGS}
+    settings = Settings(pooling=pooling, **values)
+    weights = None if arguments.style_blend_weights == 'nil' else arguments.style_blend_weights
+    mask, regions = arguments.paper_mask or None, arguments.content_regions or None
+    separate(saved, settings, weights, mask, regions)
+    described: dict[str, Any] = {
+        'style_statistic': '+'.join(parse_statistics(settings.style_statistic)),
+        'losses': settings.losses,
+        'pooling': settings.pooling,
+        'padding': settings.padding,
+    }
+    layers = parse_layers('style_layers', settings.style_layers).names
+    is_exact = settings.missing_layers == 'error'
+    if is_exact and set(layers) != set(split(saved.network.get('style_layers', ''))):
+        described['style_layers'] = ','.join(layers)
+    saved.check(described)
 
 
 def check_save_style(arguments: Arguments) -> None:

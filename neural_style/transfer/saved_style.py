@@ -59,7 +59,7 @@ class SavedStyle:
 
         Raises SettingError for another network than that of the targets.
         """
-        self._check(network)
+        self.check(describe_network(network))
         nearest = min(self.sizes, key=lambda other: (abs(math.log(other / size)), -other))
         if nearest != size:
             logger.warning(
@@ -73,6 +73,21 @@ class SavedStyle:
             problem = 'the saved style is damaged; save it again'
             raise SettingError('style_image', problem, self.name)
         return targets
+
+    def check(self, described: Mapping[str, Any]) -> None:
+        """Raise SettingError for another network than that of the targets.
+
+        described: what is known of it, as describe_network returns it.
+        """
+        for name, value in described.items():
+            saved = self.network.get(name)
+            if saved == value:
+                continue
+            if name == WEIGHTS:
+                problem = 'the saved style was made with another network; give its `model_file`'
+            else:
+                problem = f'the saved style was made with `{name}` {saved}, not {value}; give that'
+            raise SettingError('style_image', f'{problem}, or save the style again', self.name)
 
     def save(self, path: str | Path) -> None:
         """Write a .safetensors file, whole or not at all.  Raises OSError."""
@@ -92,18 +107,6 @@ class SavedStyle:
         tensors, metadata = read_tensors(path)
         network, inputs = _description(path, metadata)
         return SavedStyle(_targets_by_size(path, tensors), network, inputs, str(path))
-
-    def _check(self, network: LossNetwork) -> None:
-        """Raise SettingError where a network would have other targets."""
-        for name, value in describe_network(network).items():
-            saved = self.network.get(name)
-            if saved == value:
-                continue
-            if name == WEIGHTS:
-                problem = 'the saved style was made with another network; give its `model_file`'
-            else:
-                problem = f'the saved style was made with `{name}` {saved}, not {value}; give that'
-            raise SettingError('style_image', f'{problem}, or save the style again', self.name)
 
 
 # What stylize takes as style images.

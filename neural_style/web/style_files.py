@@ -10,12 +10,13 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from neural_style.command.trained_styles import shipped_styles
+from neural_style.command.saved_styles import load_saved_style
+from neural_style.command.trained_styles import load_trained_style, shipped_styles
 from neural_style.fast.trained import TrainedStyle, is_trained_style
 from neural_style.transfer.saved_style import SUFFIX, is_saved_style
 from neural_style.web import uploads
 from neural_style.web.choices import PICTURES
-from neural_style.web.flag_checks import as_value, check_flags
+from neural_style.web.flag_checks import as_value, without_machine
 from neural_style.web.stand_ins import new_stand_in
 
 SUFFIXES = [SUFFIX]
@@ -38,7 +39,9 @@ def paints_at_once(path: str | None) -> bool:
 def check(path: str, max_bytes: int) -> None:
     """Refuse a file that is no style, or too large.  Raises ValueError as the command does."""
     uploads.check_bytes(path, max_bytes)
-    check_flags(['-style_image', as_value([path])])
+    with without_machine():
+        load = load_trained_style if paints_at_once(path) else load_saved_style
+        load(as_value([path]))
 
 
 def stand_in_for(path: str) -> str:

@@ -128,6 +128,9 @@ def test_bad_flags_are_refused(small_command, capsys, flags, message):
         (('-pooling', 'avg'), '-style_image s.safetensors: the saved style was made with -pooling'),
         (('-luminance_only', 1), '-luminance_only 1: the saved style was made with another value'),
         (('-save_style', 'b.safetensors'), 'is a saved style already; copy that'),
+        (('-preset', 'ink'), '-preset ink: its -style_tint 1: needs the style image'),
+        (('-preset', 'qinglu'), '-preset qinglu: its -recolor_content: needs the style images'),
+        (('-preset', 'fast'), '-preset fast: its -init fast: needs a picture in -style_image'),
     ],
 )
 def test_flags_that_do_not_fit_a_saved_style_are_refused(

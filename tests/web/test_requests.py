@@ -6,11 +6,14 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from page_requests import LIMITS, clip_request, request, wait_until
 from PIL import Image
 from samples import DATA
 
 from neural_style.command.trained_styles import shipped_styles
+from neural_style.losses.targets import Targets
+from neural_style.transfer.saved_style import SavedStyle
 from neural_style.web.actions import Actions, Request
 from neural_style.web.choices import FAST
 from neural_style.web.job import LIVE, PICTURE, SKETCH, jobs
@@ -56,6 +59,54 @@ def test_flags_are_refused_when_the_button_is_pressed(queue, chosen, message):
 
 def styled(style, **chosen):
     return Request(**{**vars(request(**chosen)), 'style': style})
+
+
+SAVED_WITH = {
+    'style_layers': 'relu1_1,relu2_1',
+    'style_statistic': 'gram',
+    'losses': 'neural_style',
+}
+
+
+@pytest.mark.parametrize(
+    ('chosen', 'message'),
+    [
+        ({'preset': 'ink'}, '-preset ink: its -style_tint 1: needs the style image'),
+        ({'preset': 'gongbi'}, '-preset gongbi: its -recolor_content: needs the style images'),
+        ({'preset': 'best'}, '-preset best: its -init fast: needs a picture'),
+        ({'advanced': {'color': 'match'}}, '-color: needs the style images'),
+        ({'preset': 'wasserstein'}, 'made with -style_statistic gram, not wasserstein'),
+        ({'preset': 'gatys2015'}, 'made with -losses neural_style, not paper'),
+        ({}, 'made with -style_layers relu1_1,relu2_1, not relu1_1,relu2_1,relu3_1'),
+        ({'advanced': {'padding': 'zero'}}, 'made with -padding replicate, not zero'),
+        ({'preset': 'strokes'}, None),
+    ],
+    ids=str,
+)
+def test_saved_style_of_other_flags_is_refused_when_the_button_is_pressed(
+    queue, tmp_path, chosen, message
+):
+    network = {**SAVED_WITH, 'pooling': 'max', 'padding': 'replicate'}
+    path = tmp_path / 'mine.safetensors'
+    SavedStyle({64: Targets(style={'relu1_1': [torch.eye(2)]})}, network).save(path)
+    act = Actions(LIMITS, queue).paint
+    if message is None:
+        assert act(styled(str(path), **chosen)).state == 'waiting'
+        return
+    with pytest.raises(ValueError, match=message) as error:
+        act(styled(str(path), **chosen))
+    assert str(tmp_path) not in str(error.value)
+    assert list(jobs(queue.results)) == []
+
+
+def test_saved_style_is_refused_with_regions(queue, tmp_path):
+    path = tmp_path / 'mine.safetensors'
+    SavedStyle({64: Targets(style={'relu1_1': [torch.eye(2)]})}, SAVED_WITH).save(path)
+    strokes = Image.new('RGBA', (64, 48))
+    strokes.paste('#3182bd', (0, 0, 30, 30))
+    drawn = Request(**{**vars(styled(str(path))), 'content_strokes': {'layers': [strokes]}})
+    with pytest.raises(ValueError, match='-content_regions: needs the style images'):
+        Actions(LIMITS, queue).paint(drawn)
 
 
 @pytest.mark.slow
