@@ -18,7 +18,7 @@ from neural_style.web.choices import (
 )
 
 from .painting import paint, paint_fast, paint_trained
-from .styles import style_names, style_path
+from .styles import saved_styles, style_path, trained_styles
 
 HIGHEST_SIZE, HIGHEST_STEPS = 16384, 10000
 HIGHEST_SEED = 2**32 - 1
@@ -54,6 +54,20 @@ SEED_WIDGET = (
 )
 
 
+def painting_widgets() -> dict[str, Any]:
+    """Return the widgets of a node that optimises, beside those of its pictures."""
+    captions = [CAPTIONS[name] for name in presets()]
+    of_preset = 'takes the preset’s'
+    return {
+        'preset': (captions, {'default': CAPTIONS[PRESET]}),
+        'strength': number(STRENGTH, STRENGTH.highest),
+        'size': number(SIZE, HIGHEST_SIZE, of_preset),
+        'steps': number(STEPS, HIGHEST_STEPS, of_preset),
+        'keeps_colors': KEEPS_COLORS_WIDGET,
+        'seed': SEED_WIDGET,
+    }
+
+
 def at_once_widgets() -> dict[str, Any]:
     """Return the widgets of a node that paints at once, beside those of its pictures."""
     strength = {'default': 1.0, 'min': 0.0, 'max': 1.0, 'step': 0.05}
@@ -79,25 +93,14 @@ class NeuralStyle(Node):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        captions = [CAPTIONS[name] for name in presets()]
-        of_preset = 'takes the preset’s'
         return {
-            'required': {
-                'content': CONTENT_WIDGET,
-                'style': image(STYLE),
-                'preset': (captions, {'default': CAPTIONS[PRESET]}),
-                'strength': number(STRENGTH, STRENGTH.highest),
-                'size': number(SIZE, HIGHEST_SIZE, of_preset),
-                'steps': number(STEPS, HIGHEST_STEPS, of_preset),
-                'keeps_colors': KEEPS_COLORS_WIDGET,
-                'seed': SEED_WIDGET,
-            }
+            'required': {'content': CONTENT_WIDGET, 'style': image(STYLE), **painting_widgets()}
         }
 
     def paint(
         self,
         content: Tensor,
-        style: Tensor,
+        style: Tensor | str,
         preset: str,
         strength: int,
         size: int,
@@ -110,6 +113,27 @@ class NeuralStyle(Node):
         name = {caption: name for name, caption in CAPTIONS.items()}[preset]
         chosen = Choices(name, strength, size, steps, keeps_colors, {'seed': seed})
         return (paint(content, style, chosen, HIGHEST_SIZE, HIGHEST_STEPS),)
+
+
+class SavedNeuralStyle(NeuralStyle):
+    """The node that paints by optimisation in a style that was saved."""
+
+    DESCRIPTION = 'Paint a photograph in a style of -save_style: a file in models/neural_style.'
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        style = {'tooltip': 'A file of -save_style; choose the preset that it was saved with'}
+        return {
+            'required': {
+                'content': CONTENT_WIDGET,
+                'style': (saved_styles(), style),
+                **painting_widgets(),
+            }
+        }
+
+    def paint(self, content: Tensor, style: str, *values: Any, **named: Any) -> tuple[Tensor]:
+        """Paint a batch (B, H, W, C) in [0, 1]; returns one of a size of its own."""
+        return super().paint(content, style_path(style), *values, **named)
 
 
 class FastNeuralStyle(Node):
@@ -139,7 +163,7 @@ class TrainedNeuralStyle(Node):
         return {
             'required': {
                 'content': CONTENT_WIDGET,
-                'style': (style_names(), style),
+                'style': (trained_styles(), style),
                 **at_once_widgets(),
             }
         }

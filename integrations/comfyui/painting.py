@@ -15,11 +15,13 @@ from torch import Tensor
 from neural_style.command.arguments import Arguments
 from neural_style.command.checks import check_settings
 from neural_style.command.fast import quiet_painter
+from neural_style.command.fast_checks import check_fast
 from neural_style.command.images import InputImages, scale_style, source_of_colors
 from neural_style.command.networks import load_network, locate_network
 from neural_style.command.parsing import parse_arguments
 from neural_style.command.preview import painted, shrunk
 from neural_style.command.run import stylize_settings
+from neural_style.command.saved_styles import read_saved_style
 from neural_style.command.saving import OutputImage
 from neural_style.command.schedule import make_schedule
 from neural_style.command.terminal import log_level
@@ -29,11 +31,13 @@ from neural_style.torch7 import image
 from neural_style.transfer.color import original_colors
 from neural_style.transfer.inputs import checked_weights
 from neural_style.transfer.multiscale import stylize_multiscale
+from neural_style.transfer.saved_style import SavedStyle
 from neural_style.transfer.session import Iterate, Session
 from neural_style.transfer.stylize import stylize
 from neural_style.transfer.targets import StyleTargets
 from neural_style.web import choices
 from neural_style.web.choices import Choices
+from neural_style.web.flag_checks import without_machine
 
 PREVIEW_INTERVAL = 0.5  # seconds between two pictures on the node
 PREVIEW_SIZE = 512  # their longer side
@@ -41,22 +45,31 @@ PREVIEW_SIZE = 512  # their longer side
 logger = logging.getLogger('neural_style')
 
 
-def paint(content: Tensor, style: Tensor, chosen: Choices, max_size: int, max_steps: int) -> Tensor:
-    """Paint every picture of a batch in the blend of the styles of another.
+@without_machine()
+def paint(
+    content: Tensor, style: Tensor | str, chosen: Choices, max_size: int, max_steps: int
+) -> Tensor:
+    """Paint every picture of a batch in the blend of the styles of another, or in a saved style.
 
-    chosen: a size or steps of 0 are those of the preset.  Raises ValueError.
+    style: a batch, or the path of a file.  chosen: a size or steps of 0 are those of the preset.
+    Raises OSError and ValueError.
     """
     size = chosen.size or choices.preset_value(chosen.preset, 'image_size')
     steps = chosen.steps or choices.preset_value(chosen.preset, 'num_iterations')
     words = choices.flags(replace(chosen, size=size, steps=steps), max_size, max_steps)
+    if isinstance(style, str):
+        words += ['-style_image', style.replace(',', r'\,')]
     arguments, remark = locate_network(parse_arguments(words))
     check_settings(arguments)
+    check_fast(arguments)
     if remark:
         logger.warning('%s', remark)
     contents = [image.scale(picture, size) for picture in pictures(content)]
-    width = contents[0].shape[2]
-    scale = float(arguments.style_scale)
-    styles = [scale_style(picture, scale, arguments, width) for picture in pictures(style)]
+    if isinstance(style, str):
+        styles: list[Tensor] | SavedStyle = read_saved_style(arguments)
+    else:
+        scale, width = float(arguments.style_scale), contents[0].shape[2]
+        styles = [scale_style(picture, scale, arguments, width) for picture in pictures(style)]
     network = functools.cache(
         functools.partial(load_network, arguments.proto_file, arguments.model_file)
     )
@@ -73,14 +86,14 @@ def paint(content: Tensor, style: Tensor, chosen: Choices, max_size: int, max_st
 def paint_one(
     arguments: Arguments,
     content: Tensor,
-    styles: list[Tensor],
+    styles: list[Tensor] | SavedStyle,
     network: Callable[[], Any],
     targets: StyleTargets,
     progress: 'Progress',
 ) -> Tensor:
     """Paint a picture (3, H, W) of the final size as the command does."""
     colors = source_of_colors(arguments, content, styles)
-    images = InputImages(content, list(styles), None, None, arguments.paper_mask, {}, colors)
+    images = InputImages(content, styles, None, None, arguments.paper_mask, {}, colors)
     height, width = content.shape[1:]
     output = OutputImage(arguments, (height, width), colors, None, None)
 
@@ -93,7 +106,7 @@ def paint_one(
     result = method(
         network,
         content,
-        list(styles),
+        styles,
         callback=show,
         session=Session(style_targets=targets, restores_colors=False),
         **stylize_settings(arguments, images, [device()]),
@@ -114,6 +127,7 @@ def paint_fast(
     )
 
 
+@without_machine()
 def paint_trained(
     content: Tensor, path: str, strength: float, size: int, keeps_colors: bool
 ) -> Tensor:

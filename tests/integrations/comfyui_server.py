@@ -27,8 +27,8 @@ class ComfyUI:
     def __init__(self, folder: Path):
         self.folder = folder
         self.url = f'http://127.0.0.1:{free_port()}'
-        for name in ('input', 'output', 'custom_nodes'):
-            (folder / name).mkdir()
+        for name in ('input', 'output', 'custom_nodes', 'models/neural_style'):
+            (folder / name).mkdir(parents=True)
         (folder / 'custom_nodes' / 'neural_style').symlink_to(ROOT / 'integrations' / 'comfyui')
         for name, source in (('content', 'scene'), ('style', 'strokes')):
             shutil.copy(DATA / 'inputs' / f'{source}.jpg', folder / 'input' / f'{name}.jpg')

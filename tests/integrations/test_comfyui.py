@@ -14,7 +14,7 @@ from comfyui_server import CHECKOUT, ComfyUI
 from PIL import Image
 from samples import DATA, ROOT
 
-from neural_style import load, main
+from neural_style import load, main, save
 from neural_style.command.trained_styles import shipped_styles
 from neural_style.web import choices
 
@@ -170,6 +170,34 @@ def test_trained_node_paints_with_files_and_styles_of_the_program(pack, tmp_path
         node().paint(**inputs(node, style='bad.safetensors'))
 
 
+def test_saved_node_paints_as_with_the_picture(pack, tmp_path):
+    node, of_picture = (pack.NODE_CLASS_MAPPINGS[f'{kind}NeuralStyle'] for kind in ('Saved', ''))
+    folder = tmp_path / 'models' / 'neural_style'
+    style = tmp_path / 'style.png'
+    save(style, batch('strokes')[0].movedim(-1, 0).double())
+    content = ['-content_image', str(DATA / 'inputs' / 'scene_64.png'), '-image_size', '32']
+    words = [*content, '-style_image', str(style), '-preset', 'quick', '-num_iterations', '0']
+    saved = str(folder / 'mine, new.safetensors')
+    assert main([*words, '-save_style', saved, '-gpu', '-1']) == 0
+    (folder / 'bad.safetensors').write_bytes(b'hello')
+    shutil.copy(shipped_styles()['swirls'], folder / 'trained.safetensors')
+    names, _ = node.INPUT_TYPES()['required']['style']
+    assert names == ['bad.safetensors', 'mine, new.safetensors']
+    given = inputs(of_picture, size=32, steps=2, style=load(style).movedim(0, -1)[None])
+    with torch.inference_mode():  # as ComfyUI calls it
+        (expected,) = of_picture().paint(**given)
+        (painted,) = node().paint(**{**given, 'style': 'mine, new.safetensors'})
+    assert torch.equal(painted, expected)
+    for name, preset, message in (
+        ('bad.safetensors', 'Quick', '^-style_image bad.safetensors: damaged, or not'),
+        ('mine, new.safetensors', 'Ink', 'its -style_tint 1: needs the style image'),
+        ('mine, new.safetensors', 'Fast', 'its -init fast: needs a picture'),
+        ('mine, new.safetensors', 'Bold', 'with -style_statistic gram, not wasserstein'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            node().paint(**{**given, 'style': name, 'preset': preset})
+
+
 def test_interruption_ends_the_painting(pack, monkeypatch):
     node = pack.NODE_CLASS_MAPPINGS['NeuralStyle']
     monkeypatch.setattr(
@@ -192,11 +220,12 @@ def comfyui(tmp_path_factory):
 
 
 def workflow(**values):
-    """Return the example workflow with small pictures and few steps, or other values."""
+    """Return the example workflow with small pictures and few steps, or other values of a node."""
     values_of = {
-        'NeuralStyle': {'size': 64, 'steps': 2, **values},
+        'NeuralStyle': {'size': 64, 'steps': 2},
         'FastNeuralStyle': {'size': 64},
         'TrainedNeuralStyle': {'size': 64},
+        **values,
     }
     return {
         number: {**node, 'inputs': {**node['inputs'], **values_of.get(node['class_type'], {})}}
@@ -215,8 +244,19 @@ def test_example_workflow_runs_in_comfyui(comfyui):
 
 
 @pytest.mark.slow
+def test_comfyui_lists_styles_in_its_folder(comfyui):
+    shutil.copy(
+        shipped_styles()['swirls'], comfyui.folder / 'models' / 'neural_style' / 'my.safetensors'
+    )
+    info = comfyui.get('object_info/TrainedNeuralStyle')['TrainedNeuralStyle']
+    assert info['input']['required']['style'][0] == ['my.safetensors', *shipped_styles()]
+    changed = workflow(TrainedNeuralStyle={'style': 'my.safetensors', 'size': 64})
+    assert comfyui.result(comfyui.queue(changed))[0] == 'success', comfyui.log()
+
+
+@pytest.mark.slow
 def test_comfyui_interrupts_a_node(comfyui):
-    name = comfyui.queue(workflow(steps=10000))
+    name = comfyui.queue(workflow(NeuralStyle={'size': 64, 'steps': 10000}))
     comfyui.wait_until(lambda: comfyui.get('queue')['queue_running'])
     comfyui.wait_until(lambda: comfyui.post('interrupt') or comfyui.get(f'history/{name}'))
     status, events = comfyui.result(name)
