@@ -19,6 +19,8 @@ from samples import DATA, ROOT
 
 CHECKOUT, PYTHON = 'COMFYUI', 'COMFYUI_PYTHON'
 PATIENCE = 180  # seconds
+FOLDER = ROOT / 'integrations' / 'comfyui'
+WORKFLOW = json.loads((FOLDER / 'workflow.json').read_text())
 
 
 class ComfyUI:
@@ -29,7 +31,7 @@ class ComfyUI:
         self.url = f'http://127.0.0.1:{free_port()}'
         for name in ('input', 'output', 'custom_nodes', 'models/neural_style'):
             (folder / name).mkdir(parents=True)
-        (folder / 'custom_nodes' / 'neural_style').symlink_to(ROOT / 'integrations' / 'comfyui')
+        (folder / 'custom_nodes' / 'neural_style').symlink_to(FOLDER)
         for name, source in (('content', 'scene'), ('style', 'strokes')):
             shutil.copy(DATA / 'inputs' / f'{source}.jpg', folder / 'input' / f'{name}.jpg')
 
@@ -90,3 +92,33 @@ class ComfyUI:
 
     def log(self):
         return (self.folder / 'log.txt').read_text()
+
+
+def prompt_inputs(node, input_types):
+    """Return the inputs of a node of the example workflow, as ComfyUI's API has them."""
+    sources = {number: [str(source), slot] for number, source, slot, *_ in WORKFLOW['links']}
+    linked = {slot['name']: sources[slot['link']] for slot in node['inputs']}
+    values = iter(node['widgets_values'])
+    widgets = {}
+    for name, (_, *options) in input_types['required'].items():
+        if name not in linked:
+            widgets[name] = next(values)
+        if options and options[0].get('control_after_generate'):
+            next(values)
+    return {**linked, **widgets}
+
+
+def prompt(comfyui, **values):
+    """Return the example workflow for the API, with small pictures, few steps and other values."""
+    small = {
+        'NeuralStyle': {'size': 64, 'steps': 2},
+        'FastNeuralStyle': {'size': 64},
+        'TrainedNeuralStyle': {'size': 64},
+    }
+    nodes = {}
+    for node in WORKFLOW['nodes']:
+        kind = node['type']
+        inputs = prompt_inputs(node, comfyui.get(f'object_info/{kind}')[kind]['input'])
+        inputs |= {**small.get(kind, {}), **values.get(kind, {})}
+        nodes[str(node['id'])] = {'class_type': kind, 'inputs': inputs}
+    return nodes

@@ -1,7 +1,6 @@
 """The nodes for ComfyUI: without it, and inside a checkout where COMFYUI names one."""
 
 import importlib.util
-import json
 import os
 import shutil
 import sys
@@ -10,16 +9,13 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from comfyui_server import CHECKOUT, ComfyUI
+from comfyui_server import CHECKOUT, FOLDER, WORKFLOW, ComfyUI, prompt, prompt_inputs
 from PIL import Image
-from samples import DATA, ROOT
+from samples import DATA
 
 from neural_style import load, main, save
 from neural_style.command.trained_styles import shipped_styles
 from neural_style.web import choices
-
-FOLDER = ROOT / 'integrations' / 'comfyui'
-WORKFLOW = json.loads((FOLDER / 'workflow.json').read_text())
 
 
 class Interrupted(Exception):
@@ -104,10 +100,21 @@ def test_nodes_take_what_the_simple_view_of_the_page_has(pack):
 
 
 def test_example_workflow_gives_every_node_what_it_takes(pack):
-    for node in WORKFLOW.values():
-        node_class = pack.NODE_CLASS_MAPPINGS.get(node['class_type'])
-        if node_class is not None:
-            assert node['inputs'].keys() == node_class.INPUT_TYPES()['required'].keys()
+    nodes = [node for node in WORKFLOW['nodes'] if node['type'] in pack.NODE_CLASS_MAPPINGS]
+    assert len(nodes) == 3
+    for node in nodes:
+        given = prompt_inputs(node, pack.NODE_CLASS_MAPPINGS[node['type']].INPUT_TYPES()).items()
+        widgets = pack.NODE_CLASS_MAPPINGS[node['type']].INPUT_TYPES()['required']
+        assert dict(given).keys() == widgets.keys()
+        for name, value in given:
+            kind, options = widgets[name]
+            if isinstance(kind, list):
+                assert value in kind
+            elif kind == 'IMAGE':
+                assert value[0] in ('1', '2')
+            else:
+                assert isinstance(value, type(options['default']))
+                assert kind == 'BOOLEAN' or options['min'] <= value <= options['max']
 
 
 def test_node_paints_a_batch_and_shows_its_progress(pack):
@@ -219,23 +226,9 @@ def comfyui(tmp_path_factory):
         yield server
 
 
-def workflow(**values):
-    """Return the example workflow with small pictures and few steps, or other values of a node."""
-    values_of = {
-        'NeuralStyle': {'size': 64, 'steps': 2},
-        'FastNeuralStyle': {'size': 64},
-        'TrainedNeuralStyle': {'size': 64},
-        **values,
-    }
-    return {
-        number: {**node, 'inputs': {**node['inputs'], **values_of.get(node['class_type'], {})}}
-        for number, node in WORKFLOW.items()
-    }
-
-
 @pytest.mark.slow
 def test_example_workflow_runs_in_comfyui(comfyui):
-    status, _ = comfyui.result(comfyui.queue(workflow()))
+    status, _ = comfyui.result(comfyui.queue(prompt(comfyui)))
     assert status == 'success', comfyui.log()
     for name in ('neural_style', 'neural_style_fast', 'neural_style_trained'):
         with Image.open(comfyui.folder / 'output' / f'{name}_00001_.png') as picture:
@@ -250,13 +243,13 @@ def test_comfyui_lists_styles_in_its_folder(comfyui):
     )
     info = comfyui.get('object_info/TrainedNeuralStyle')['TrainedNeuralStyle']
     assert info['input']['required']['style'][0] == ['my.safetensors', *shipped_styles()]
-    changed = workflow(TrainedNeuralStyle={'style': 'my.safetensors', 'size': 64})
+    changed = prompt(comfyui, TrainedNeuralStyle={'style': 'my.safetensors'})
     assert comfyui.result(comfyui.queue(changed))[0] == 'success', comfyui.log()
 
 
 @pytest.mark.slow
 def test_comfyui_interrupts_a_node(comfyui):
-    name = comfyui.queue(workflow(NeuralStyle={'size': 64, 'steps': 10000}))
+    name = comfyui.queue(prompt(comfyui, NeuralStyle={'steps': 10000}))
     comfyui.wait_until(lambda: comfyui.get('queue')['queue_running'])
     comfyui.wait_until(lambda: comfyui.post('interrupt') or comfyui.get(f'history/{name}'))
     status, events = comfyui.result(name)
