@@ -21,8 +21,8 @@ from neural_style.transfer.session import Iterate
 
 LONGEST_SIDE = 1280  # of a picture on the page, in pixels
 JPEG_QUALITY = 90
-SHORTEST_INTERVAL = 0.3  # seconds between two pictures
-SHARE = 0.01  # of the run's time that pictures may take
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.3, 5.0  # seconds between two pictures
+SHARE = 0.005  # of the run's time that pictures may take, as answers take about as much
 ATTENTION = 3.0  # seconds after a request in which a viewer is thought to be there
 
 
@@ -49,8 +49,8 @@ class Preview:
     """What the page of one run after another shows.
 
     The thread that paints calls begin, show and end; threads of the server call the rest.
-    Pictures are taken only while a viewer asks for them, so seldom that they take a hundredth of
-    the run's time.
+    Pictures are taken only while a viewer asks for them, so seldom that they take half a hundredth
+    of the run's time, though not more seldom than every five seconds.
     """
 
     def __init__(self) -> None:
@@ -193,7 +193,7 @@ class Preview:
         }
 
     def _interval(self) -> float:
-        return max(SHORTEST_INTERVAL, self._snapshot_seconds / SHARE)
+        return min(max(SHORTEST_INTERVAL, self._snapshot_seconds / SHARE), LONGEST_INTERVAL)
 
 
 def finite(number: float) -> float | None:
