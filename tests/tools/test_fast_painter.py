@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from neural_style.fast.decoder import Decoder
-from neural_style.fast.weights import load_weights
+from neural_style.fast.weights import WEIGHTS, load_weights
 from neural_style.train.photographs import Photographs, files_in
+from tools.fast_painter.__main__ import arguments, begin
 from tools.fast_painter.pictures import Styles
 from tools.fast_painter.training import Plan, Training
 
@@ -52,6 +54,26 @@ def test_first_steps_rebuild_and_later_ones_paint(training):
     run = training()
     assert 'pixels' in run.step(PLAN)
     assert {'content', 'relu1_1', 'relu5_1'} <= run.step(PLAN).keys()
+
+
+def test_training_begins_with_given_weights(tmp_path):
+    encoder, decoder = load_weights()
+    folders = ['--photos', str(tmp_path), '--paintings', str(tmp_path), '--output', str(tmp_path)]
+    args = arguments([*folders, '--weights', WEIGHTS])
+    run = begin(args, nn.Sequential(), [], Styles([], 1), tmp_path / 'checkpoint.pt')
+    assert all(torch.equal(run.encoder.basis[name], encoder.basis[name]) for name in encoder.basis)
+    for name, value in decoder.state_dict().items():
+        assert torch.equal(run.mean[name], value)
+        assert torch.equal(run.decoder.state_dict()[name], value)
+
+
+def test_of_a_long_painting_the_middle_is_taken(tmp_path):
+    pixels = np.zeros((100, 900, 3), np.uint8)
+    pixels[:, 300:600] = 255
+    Image.fromarray(pixels).save(tmp_path / 'scroll.png')
+    picture = Styles([tmp_path / 'scroll.png'], 0)[0]
+    assert picture.shape[2] == 2 * picture.shape[1]
+    assert picture.min() > 0.9
 
 
 def test_names_that_are_left_out_are_not_listed(tmp_path):

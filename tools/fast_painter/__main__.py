@@ -17,7 +17,7 @@ import tools.fast_painter
 from neural_style.command.networks import embedded_network
 from neural_style.fast.decoder import Decoder
 from neural_style.fast.encoder import Encoder
-from neural_style.fast.weights import save_weights
+from neural_style.fast.weights import load_weights, save_weights
 from neural_style.train.photographs import Photographs, as_tensor, files_in, opened
 from neural_style.transfer.preprocessing import preprocess
 from tools.fast_painter.basis import principal_directions
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     styles = Styles(files_in(args.paintings, args.without), args.drawings)
     log.info('%d photographs, %d styles', len(photos), len(styles))
     checkpoint = args.output / 'checkpoint.pt'
-    training = begin(cnn, photos, styles, checkpoint, args.basis_pairs)
+    training = begin(args, cnn, photos, styles, checkpoint)
     if checkpoint.exists():
         training.load(checkpoint)
         if (args.output / 'styles.pt').exists():
@@ -53,15 +53,25 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def begin(
-    cnn: nn.Sequential, photos: list[Path], styles: Styles, checkpoint: Path, pairs: int
+    args: argparse.Namespace,
+    cnn: nn.Sequential,
+    photos: list[Path],
+    styles: Styles,
+    checkpoint: Path,
 ) -> Training:
     """Return a training that has not begun, with the basis of the checkpoint if there is one."""
     if checkpoint.exists():
-        basis, deviations = torch.load(checkpoint, weights_only=True)['basis'], None
+        basis = torch.load(checkpoint, weights_only=True)['basis']
+        decoder = Decoder()
+    elif args.weights is not None:
+        loaded, decoder = load_weights(args.weights)
+        basis = dict(loaded.basis)
     else:
-        basis, deviations = principal_directions(cnn, basis_pictures(photos, styles, pairs))
+        pictures = basis_pictures(photos, styles, args.basis_pairs)
+        basis, deviations = principal_directions(cnn, pictures)
+        decoder = Decoder(deviations)
     encoder = Encoder(cnn, basis).requires_grad_(False).eval()
-    decoder = Decoder(deviations).to(memory_format=torch.channels_last)
+    decoder = decoder.to(memory_format=torch.channels_last)
     return Training(encoder, decoder, Photographs(photos), styles)
 
 
@@ -118,10 +128,11 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--sample-contents', type=Path, nargs='*', default=[])
     parser.add_argument('--sample-styles', type=Path, nargs='*', default=[])
     parser.add_argument('--basis-pairs', type=int, default=60, help='of photograph and style')
+    parser.add_argument('--weights', type=Path, help='fast.safetensors to begin with')
     parser.add_argument('--steps', type=int, default=20000)
     parser.add_argument('--rebuild-steps', type=int, default=500)
     parser.add_argument('--batch', type=int, default=2)
-    parser.add_argument('--side', type=int, default=160, help='of crops, in pixels')
+    parser.add_argument('--side', type=int, default=160, help='of crops, in pixels; at most 256')
     parser.add_argument('--rate', type=float, default=2e-3)
     parser.add_argument('--style-weight', type=float, default=5.0)
     parser.add_argument('--threads', type=int, default=1)
