@@ -52,8 +52,10 @@ def paint_at_once(
 
 def predicted_peak(arguments: Arguments, height: int, width: int) -> str:
     """Return the memory that painting an image of this size takes, as messages say it."""
-    predicted = trained if has_trained_style(arguments) else painting_any
-    return format_bytes(predicted.predicted_bytes(height, width))
+    if has_trained_style(arguments):
+        return format_bytes(trained.predicted_bytes(height, width))
+    in_regions = arguments.content_regions != ''
+    return format_bytes(painting_any.predicted_bytes(height, width, in_regions))
 
 
 def painted_at_once(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neural_style.memory.heap import release_free_memory
+
 UNIT = 8  # rows of the picture for which every feature map has a whole number of rows
 BAND_POSITIONS = 1 << 20  # of a band in its largest input
 
@@ -43,6 +45,15 @@ def maps_in_bands(
             inner = _rows(piece, start - first, stop - first, last - first)
             _rows(results[number], start, stop, units).copy_(inner)
     return results
+
+
+def close_gaps(image: Tensor) -> None:
+    """Return free memory to the OS between stages of a picture (..., H, W) that has many bands.
+
+    Their maps have different sizes and leave gaps in the heap, by which it would grow.
+    """
+    if image.shape[-2] * image.shape[-1] > BAND_POSITIONS:
+        release_free_memory()
 
 
 def reflected(image: Tensor, margin: int) -> Tensor:

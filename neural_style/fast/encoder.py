@@ -1,17 +1,23 @@
 """The encoder: the embedded network, and few coordinates for the many channels of its features."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
-from neural_style.fast.statistics import Statistics
+from neural_style.fast import bands
+from neural_style.fast.statistics import Statistics, merged_statistics
 
 # The layers whose statistics make a style, from fine to coarse, and how many principal directions
 # of their features are kept.
 LAYERS = {'relu1_1': 16, 'relu2_1': 48, 'relu3_1': 96, 'relu4_1': 128, 'relu5_1': 128}
+# Rows of an image to a row of features.
+STRIDES = {'relu1_1': 1, 'relu2_1': 2, 'relu3_1': 4, 'relu4_1': 8, 'relu5_1': 16}
+HALO = 64  # rows around a band of an image that its features up to relu5_1 depend on
 
 Style = dict[str, Statistics]
+Part = tuple[Statistics, float]  # of a part of an image, and how much it counts
 
 
 class Encoder(nn.Module):
@@ -32,17 +38,25 @@ class Encoder(nn.Module):
             {name: nn.Parameter(matrix, requires_grad=False) for name, matrix in basis.items()}
         )
 
-    def features(self, images: Tensor, names: set[str]) -> dict[str, Tensor]:
-        """Return the features of preprocessed images (N, 3, H, W) at some layers, by name."""
-        features, x, remaining = {}, images, set(names)
+    def features(
+        self,
+        images: Tensor,
+        names: set[str],
+        read: Callable[[Tensor, str], Tensor] = lambda features, name: features,
+    ) -> dict[str, Tensor]:
+        """Return the features of preprocessed images (N, 3, H, W) at some layers, by name.
+
+        read: makes what is returned of the features of a layer, which are not kept for longer.
+        """
+        results, x, remaining = {}, images, set(names)
         for name, layer in zip(self.names, self.layers, strict=True):
             x = layer(x)
             if name in remaining:
-                features[name] = x
+                results[name] = read(x, name)
                 remaining.remove(name)
                 if not remaining:
                     break
-        return features
+        return results
 
     def coordinates(self, features: Tensor, name: str) -> Tensor:
         """Return the coordinates (N, D, H, W) of the features (N, C, H, W) of a layer."""
@@ -50,8 +64,7 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return the coordinates of images at all layers of a style."""
-        features = self.features(images, set(self.basis))
-        return {name: self.coordinates(features[name], name) for name in self.basis}
+        return self.features(images, set(self.basis), self.coordinates)
 
     @torch.no_grad()
     def style(self, images: Tensor, guide: Tensor | None = None) -> Style:
@@ -63,9 +76,36 @@ class Encoder(nn.Module):
 
     @torch.no_grad()
     def styles(self, images: Tensor, guides: Sequence[Tensor | None]) -> list[Style]:
-        """Return the statistics of images for each of several guides."""
-        z = self(images)
-        return [{name: Statistics.of(z[name], guide) for name in z} for guide in guides]
+        """Return the statistics of images for each of several guides.
+
+        Large images are encoded in bands of rows, and the statistics of these merged.
+        """
+        height, width = images.shape[2:]
+        band = max(2 * HALO, bands.BAND_POSITIONS // width // HALO * HALO)
+        parts: list[dict[str, list[Part]]] = [{name: [] for name in self.basis} for _ in guides]
+        for start in range(0, height, band):
+            bands.close_gaps(images)
+            first = max(0, start - HALO)
+            for name, z in self(images[:, :, first : start + band + HALO]).items():
+                stride = STRIDES[name]
+                inner = z[:, :, (start - first) // stride :][:, :, : band // stride]
+                above, total = start // stride, -(-height // stride)
+                for kept, guide in zip(parts, guides, strict=True):
+                    kept[name] += _part(inner, above, total, guide)
+        return [{name: merged_statistics(kept[name]) for name in kept} for kept in parts]
+
+
+def _part(rows: Tensor, above: int, total: int, guide: Tensor | None) -> list[Part]:
+    """Return the statistics of some rows of features, and how much these count, if at all.
+
+    above: how many rows are above them, of a total.
+    """
+    if guide is None:
+        return [(Statistics.of(rows), rows.shape[2])]
+    shares = adaptive_avg_pool2d(guide.to(rows), (total, rows.shape[3]))
+    shares = shares[:, above : above + rows.shape[2]]
+    count = float(shares.sum())
+    return [(Statistics.of(rows, shares), count)] if count > 0 else []
 
 
 def merged(vertical: nn.Module, horizontal: nn.Module) -> nn.Conv2d:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neural_style.fast.bands import UNIT, Bytes, in_bands, maps_in_bands, reflected
+from neural_style.fast.bands import UNIT, Bytes, close_gaps, in_bands, maps_in_bands, reflected
 from neural_style.fast.encoder import Style
 from neural_style.fast.fused import FusedDecoder
 from neural_style.fast.smoothing import Smoothing
@@ -21,7 +21,8 @@ from neural_style.transfer.preprocessing import preprocess
 MARGIN = 32
 # What a band depends on beyond its rows, in units of rows.
 HALO_OF_ENCODER, HALO_OF_COARSE, HALO = 5, 5, 1
-BYTES = Bytes(always=360e6, per_pixel=200, per_position=280)
+BYTES = Bytes(always=400e6, per_pixel=280, per_position=280)
+BYTES_OF_REGIONS = 190  # more per pixel, for masks and statistics with guides
 SIDE_OF_CODE = 512  # of the content whose own style a strength below 1 keeps a share of
 
 
@@ -30,6 +31,7 @@ class EncodedContent:
 
     def __init__(self, painter: 'Painter', content: Tensor):
         self.painter, self.content = painter, content
+        close_gaps(content)
         image = painter.input(reflected(content, MARGIN))
         self.units = image.shape[2] // UNIT
         self.coordinates = painter.coordinates(image, self.units)
@@ -88,7 +90,8 @@ class Painter:
         """
         smoothing = smoothing or Smoothing()
         encoded = self.encode(content) if isinstance(content, Tensor) else content
-        units, (height, width) = encoded.units, encoded.content.shape[1:]
+        units, picture = encoded.units, encoded.content
+        close_gaps(picture)
         guide = None if guide is None else reflected(guide, MARGIN)
         z3, z4 = encoded.coordinates
         fused = FusedDecoder(self.decoder, self._code(encoded, style, strength))
@@ -105,9 +108,11 @@ class Painter:
             ('relu2_1', fused.fine),
             ('relu1_1', fused.finish),
         ):
+            close_gaps(picture)
             statistics, reading = fused.predicted(name, x, guide)
             to_style = transport_map(smoothing(name, statistics), style[name], strength)
             x = in_bands(next_stage(to_style.after(reading)), [x], units, HALO)
+        height, width = picture.shape[1:]
         painted = x[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return painted.clamp(0, 1).cpu()
 
@@ -118,11 +123,10 @@ class Painter:
 
     def coordinates(self, image: Tensor, units: int) -> list[Tensor]:
         """Return the coordinates of relu3_1 and relu4_1 of an input with a height of units."""
-        layers = ('relu3_1', 'relu4_1')
 
         def stage(rows: Tensor) -> list[Tensor]:
-            features = self.encoder.features(rows, set(layers))
-            return [self.encoder.coordinates(features[name], name) for name in layers]
+            z = self.encoder.features(rows, {'relu3_1', 'relu4_1'}, self.encoder.coordinates)
+            return [z['relu3_1'], z['relu4_1']]
 
         return maps_in_bands(stage, [image], units, HALO_OF_ENCODER)
 
@@ -137,6 +141,10 @@ def blended(styles: Sequence[Style], weights: Sequence[float]) -> Style:
     return {name: blend([style[name] for style in styles], weights) for name in styles[0]}
 
 
-def predicted_bytes(height: int, width: int) -> float:
-    """Return about how many bytes of memory painting an image of this size takes, in all."""
-    return BYTES.predicted(height, width, MARGIN)
+def predicted_bytes(height: int, width: int, in_regions: bool = False) -> float:
+    """Return about how many bytes of memory painting an image of this size takes, in all.
+
+    The style images are assumed to be as large; in_regions: whether regions have their own styles.
+    """
+    more = BYTES_OF_REGIONS * height * width if in_regions else 0
+    return BYTES.predicted(height, width, MARGIN) + more

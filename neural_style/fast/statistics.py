@@ -61,6 +61,19 @@ def blend(statistics: Sequence[Statistics], weights: Sequence[float]) -> Statist
     )
 
 
+def merged_statistics(parts: Sequence[tuple[Statistics, float]]) -> Statistics:
+    """Return the statistics of features from those of their parts, and how much each counts."""
+    whole = sum(count for _, count in parts)
+    shares = [count / whole for _, count in parts]
+    mean = blend([part for part, _ in parts], shares).mean
+    around = []
+    for part, _ in parts:
+        offset = part.mean - mean
+        covariance = part.covariance + offset[:, :, None] * offset[:, None, :]
+        around.append(Statistics(part.mean, covariance))
+    return blend(around, shares)
+
+
 def positions(features: Tensor) -> Tensor:
     """View features (N, C, H, W) as (N, H * W, C), without a copy if they are channels-last."""
     return features.permute(0, 2, 3, 1).flatten(1, 2)
