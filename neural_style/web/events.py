@@ -11,5 +11,8 @@ UNSEEN: dict[str, Any] = {'show_progress': 'hidden', 'api_visibility': 'private'
 def refusal(error: ValueError) -> gr.Error:
     """Return an error for the page."""
     text = str(error)
+    first_word = text.partition(' ')[0].rstrip(':,')
+    if first_word.isalpha():  # no name of a file or a flag
+        text = text[:1].upper() + text[1:]
     title = 'That does not work'
-    return gr.Error(text[:1].upper() + text[1:] + '.', title=title, print_exception=False)
+    return gr.Error(f'{text}.', title=title, print_exception=False)
