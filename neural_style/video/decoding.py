@@ -125,8 +125,8 @@ def _video_stream(path: str, container: Any) -> Any:
     attached = pyav().stream.Disposition.attached_pic
     streams = [s for s in container.streams.video if not s.disposition & attached]
     if not streams:
-        held = 'only sound' if container.streams.audio else 'no pictures'
-        raise SettingError('content_image', f'there is {held} in this file', path)
+        held = 'is only sound' if container.streams.audio else 'are no pictures'
+        raise SettingError('content_image', f'there {held} in this file', path)
     if streams[0].codec_context is None:
         raise SettingError('content_image', 'no decoder knows its codec; convert it to H.264', path)
     return streams[0]
