@@ -26,10 +26,13 @@ def make_file_button(
     note = gr.HTML(elem_id=f'{elem_id}-note', padding=False)
 
     def bring_file(path: str) -> Any:
+        yield gr.skip(), 'Looking at the file …'
         try:
-            return bring(path)
+            brought = bring(path)
         except ValueError as error:
+            yield gr.skip(), ''
             raise refusal(error) from None
+        yield brought
 
     button.upload(bring_file, button, [picture, note], **UNSEEN)
     picture.change(note_of, picture, note, **UNSEEN)

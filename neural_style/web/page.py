@@ -81,11 +81,15 @@ class Buttons:
         with gr.Row(elem_id='ns-actions'):
             self.paint = gr.Button('Paint', variant='primary', elem_id='ns-paint')
             self.change = gr.Button(
-                'Go on with these settings', variant='primary', visible=False, elem_id='ns-change'
+                'Go on with these settings',
+                variant='primary',
+                visible=False,
+                elem_id='ns-change',
+                min_width=240,
             )
-            self.pause = gr.Button('Pause', visible=False, elem_id='ns-pause')
-            self.go_on = gr.Button('Go on', visible=False, elem_id='ns-go-on')
-            self.stop = gr.Button('Stop', visible=False, elem_id='ns-stop')
+            self.pause = gr.Button('Pause', visible=False, elem_id='ns-pause', min_width=120)
+            self.go_on = gr.Button('Go on', visible=False, elem_id='ns-go-on', min_width=120)
+            self.stop = gr.Button('Stop', visible=False, elem_id='ns-stop', min_width=120)
         stage = (TEMPLATES / 'stage.html').read_text('utf-8')
         gr.HTML(stage, elem_id='ns-stage', js_on_load=None)
         self.job = gr.HTML(elem_id='ns-job', js_on_load=None)
@@ -180,10 +184,15 @@ def connect_gallery(
     """Fill the gallery when it is opened; connect its buttons."""
     gallery_tab.select(lambda: gallery(actions.queue), None, results, **UNSEEN)
 
-    def again(event: gr.EventData) -> Any:
-        job = actions.find(getattr(event, 'again', None))
-        if job is None:
-            return [gr.skip()] * (1 + len(controls.components()))
-        return [gr.Tabs(selected='paint'), *controls.values_of(job)]
+    def chosen(event: gr.EventData) -> Job | None:
+        return actions.find(getattr(event, 'again', None))
 
-    results.click(again, None, [tabs, *controls.components()], **UNSEEN)
+    def open_controls(event: gr.EventData) -> Any:
+        return gr.Tabs(selected='paint') if chosen(event) else gr.skip()
+
+    def again(event: gr.EventData) -> Any:
+        job = chosen(event)
+        return controls.values_of(job) if job else [gr.skip()] * len(controls.components())
+
+    results.click(open_controls, None, tabs, **UNSEEN)  # at once: a video is slow to look at
+    results.click(again, None, controls.components(), **UNSEEN)

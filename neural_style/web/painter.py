@@ -145,6 +145,9 @@ def publish_result(job: Job) -> None:
         clip = open_video(VIDEO, Selection())
         picture = next(clip.frames()).image()
         count = clip.count or count
+        expected = int(job.read().get('frames', count))
+        if count < expected:
+            job.update(message=f'{expected - count} of {expected} frames could not be read')
     else:
         picture = image.load(PICTURE)
     height, width = picture.shape[1:]

@@ -33,7 +33,7 @@
           : `${duration(state.left) || '0 s'} left`, sketched(state));
       case 'paused': return list('Paused', step, size);
       case 'finished': return list('Finished', state.is_video ? plural(state.evaluation, 'frame') : '', size,
-        state.elapsed >= 0.5 ? duration(state.elapsed) : '');
+        state.elapsed >= 0.5 ? duration(state.elapsed) : '', state.message);
       case 'stopped': return list('Stopped', step, size, state.message);
       case 'failed': return `That did not work: ${state.message || 'the program ended unexpectedly'}`;
       default: return '';
