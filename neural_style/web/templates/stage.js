@@ -133,7 +133,17 @@
     drawLosses(part('chart'), shown.losses, shown.first);
   }
 
+  // What Gradio calls Thumbnail 1 of 11 has a caption, or else a file with a name.
+  function nameThumbnails() {
+    for (const button of document.querySelectorAll('.ns-thumbs [aria-label^="Thumbnail"]')) {
+      const file = button.querySelector('img')?.src.split('/').pop().split('.')[0] ?? '';
+      const name = button.querySelector('.caption-label')?.textContent.trim() || file.replaceAll('_', ' ');
+      if (name) button.ariaLabel = name;
+    }
+  }
+
   async function ask() {
+    nameThumbnails();
     try {
       const job = document.querySelector('#ns-job [data-job]')?.dataset.job ?? '';
       if (part('frame') && job !== shown.job) begin(job);
@@ -170,6 +180,9 @@
   }, true);
   document.addEventListener('input', (event) => {
     if (event.target === part('slider')) compare();
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) document.getElementById('ns-paint')?.click();
   });
   document.addEventListener('click', async (event) => {
     const button = event.target.closest('[data-copy]');
