@@ -23,7 +23,7 @@ from neural_style.video.clip import Clip, Selection
 from neural_style.video.encoding import CODECS, check_encoder
 from neural_style.video.flow import FlowFinder, MotionFinder, find_motion
 from neural_style.video.flow_files import motion_of_files
-from neural_style.video.libraries import opencv
+from neural_style.video.libraries import opencv, scipy_ndimage
 from neural_style.video.opening import is_video, open_clip
 from neural_style.video.picture_files import is_animation, is_pattern, numbered
 
@@ -98,8 +98,10 @@ def check_clip(arguments: Arguments) -> ClipOptions:
         )
     options = clip_options(arguments)
     has_flow = arguments.flow_pattern != '' and arguments.flowWeight_pattern != ''
-    if not (has_flow or arguments.fast):
-        opencv()
+    if not arguments.fast:
+        scipy_ndimage()
+        if not has_flow:
+            opencv()
     return options
 
 

@@ -11,9 +11,9 @@ from neural_style.command.saving import resume_command
 from neural_style.command.terminal import progress_bar
 from neural_style.command.video_run import ScaledFrame, VideoRun
 from neural_style.command.work_folder import FrameRecord
-from neural_style.video.consistency import warp
 from neural_style.video.continuity import TemporalTerm
 from neural_style.video.flow import view
+from neural_style.video.warping import warp_picture
 
 
 class MultiPassRun(VideoRun):
@@ -106,7 +106,7 @@ class MultiPassRun(VideoRun):
         """Return the neighbour of a frame, painted, as it would look in its place."""
         other = view(neighbour.number, self.folder.content(neighbour.number))
         motion = self.find_motion(view(record.number, content), other)
-        warped = warp(self.folder.painted(neighbour.number), motion.backward)
+        warped = warp_picture(self.folder.painted(neighbour.number), motion.backward)
         return TemporalTerm(warped, motion.reliability)
 
     def how_to_continue(self) -> str:

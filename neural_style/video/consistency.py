@@ -1,25 +1,11 @@
-"""Warping along a flow, and where a flow can be trusted."""
+"""Where a flow can be trusted."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-
-def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Fetch every pixel from where a flow leads: (C, H, W), bilinear.
-
-    flow: (2, H, W), x before y, in pixels.  Positions beyond the image mean its nearest pixels.
-    """
-    height, width = image.shape[1:]
-    x, y = _positions(flow.to(image.dtype))
-    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
-    left, top = x.floor().long(), y.floor().long()
-    right, bottom = (left + 1).clamp(max=width - 1), (top + 1).clamp(max=height - 1)
-    across, down = x - left, y - top
-    upper = image[:, top, left] * (1 - across) + image[:, top, right] * across
-    lower = image[:, bottom, left] * (1 - across) + image[:, bottom, right] * across
-    return upper * (1 - down) + lower * down
+from neural_style.video.warping import positions, warp
 
 
 def reliability(backward: Tensor, forward: Tensor) -> Tensor:
@@ -53,7 +39,7 @@ def motion_boundary(backward: Tensor) -> Tensor:
 def leaves(flow: Tensor) -> Tensor:
     """Tell where a flow leads beyond the image: (H, W)."""
     height, width = flow.shape[1:]
-    x, y = _positions(flow)
+    x, y = positions(flow)
     return (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)
 
 
@@ -68,14 +54,6 @@ def long_term_weights(reliabilities: Sequence[Tensor]) -> list[Tensor]:
         weights.append((weight - later).clamp(min=0))
         later = later + weight
     return weights
-
-
-def _positions(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Return x and y of where a flow leads, in pixels from the first one's centre."""
-    height, width = flow.shape[1:]
-    x = torch.arange(width, dtype=flow.dtype, device=flow.device)
-    y = torch.arange(height, dtype=flow.dtype, device=flow.device)
-    return x + flow[0], y[:, None] + flow[1]
 
 
 def _derivative(flow: Tensor, axis: int) -> Tensor:

@@ -9,9 +9,10 @@ from torch import Tensor
 from neural_style.losses.temporal import TemporalLoss
 from neural_style.network.loss_network import LossNetwork
 from neural_style.transfer.preprocessing import preprocess
-from neural_style.video.consistency import long_term_weights, warp
+from neural_style.video.consistency import long_term_weights
 from neural_style.video.flow import Motion, MotionFinder, View
 from neural_style.video.scenes import is_cut
+from neural_style.video.warping import warp_picture
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Continuity:
         if not motions:
             self._painted.clear()
             return Takeover()
-        warped = warp(self._painted[-1], motions[1].backward)
+        warped = warp_picture(self._painted[-1], motions[1].backward)
         return Takeover(False, self._painted[-1], warped, self._terms(motions))
 
     def _terms(self, motions: Mapping[int, Motion]) -> list[TemporalTerm]:
@@ -101,7 +102,7 @@ class Continuity:
             return []
         weights = long_term_weights([motions[distance].reliability for distance in distances])
         return [
-            TemporalTerm(warp(self._painted[-distance], motions[distance].backward), weight)
+            TemporalTerm(warp_picture(self._painted[-distance], motions[distance].backward), weight)
             for distance, weight in zip(distances, weights, strict=True)
         ]
 

@@ -1,4 +1,4 @@
-"""The libraries of the extra [video]: PyAV for video files, OpenCV for optical flow."""
+"""The libraries of the extra [video]: PyAV for video files, OpenCV for optical flow, SciPy."""
 
 from types import ModuleType
 
@@ -31,3 +31,12 @@ def opencv() -> ModuleType:
             'content_image', f'optical flow needs OpenCV: {EXTRA}, or give `flow_pattern`'
         ) from None
     return cv2
+
+
+def scipy_ndimage() -> ModuleType:
+    """Import SciPy's interpolation.  Raises SettingError."""
+    try:
+        from scipy import ndimage
+    except ImportError:
+        raise SettingError('content_image', f'videos need SciPy: {EXTRA}') from None
+    return ndimage

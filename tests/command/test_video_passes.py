@@ -14,8 +14,8 @@ from neural_style.command import frames
 from neural_style.command.process import main
 from neural_style.command.work_folder import HALF_STEP, quantised
 from neural_style.transfer.stylize import stylize
-from neural_style.video.consistency import warp
 from neural_style.video.flow import find_motion, view
+from neural_style.video.warping import warp_picture
 from tools.drawing.sequences import sequence
 
 pytest.importorskip('cv2', reason='needs OpenCV, of the extra [video]')
@@ -52,7 +52,7 @@ def test_frame_starts_from_itself_blended_with_its_neighbour(command, calls, num
     contents = [call[0] for call in calls[:2]]
     motion = find_motion(*(view(0, content) for content in contents))
     share = weight * motion.reliability
-    neighbour = warp(quantised(calls[2][2]), motion.backward)
+    neighbour = warp_picture(quantised(calls[2][2]), motion.backward)
     expected = (quantised(calls[0][2]) + share * neighbour) / (1 + share)
     assert torch.allclose(calls[3][1], expected, atol=1e-6)
     assert torch.equal(calls[2][1], quantised(calls[1][2]))  # the last frame has no neighbour

@@ -1,9 +1,9 @@
-"""Warping and reliability: the paper's formulas, written again point by point."""
+"""Reliability: the paper's formulas, written again point by point."""
 
 import math
 
-import pytest
 import torch
+from bilinear import fetch, random_flows
 
 from neural_style.video.consistency import (
     disoccluded,
@@ -11,42 +11,7 @@ from neural_style.video.consistency import (
     long_term_weights,
     motion_boundary,
     reliability,
-    warp,
 )
-
-
-def random_flows(height=11, width=13, seed=0, size=2.0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(2, 2, height, width, generator=generator, dtype=torch.float64) * size
-
-
-def fetch(plane, x, y):
-    """Return a bilinear value of a plane (H, W), at the nearest point of it."""
-    height, width = plane.shape
-    x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
-    total = 0.0
-    for row in range(height):
-        for column in range(width):
-            weight = max(0, 1 - abs(x - column)) * max(0, 1 - abs(y - row))
-            total += weight * float(plane[row, column])
-    return total
-
-
-def test_warp_is_bilinear():
-    image, (u, v) = random_flows(seed=1)[0], random_flows()[0]
-    warped = warp(image, torch.stack((u, v)))
-    for y in range(11):
-        for x in range(13):
-            for channel in range(2):
-                expected = fetch(image[channel], x + float(u[y, x]), y + float(v[y, x]))
-                assert float(warped[channel, y, x]) == pytest.approx(expected, abs=1e-12)
-
-
-def test_warp_by_whole_pixels_is_a_shift():
-    image = torch.rand(3, 8, 9)
-    flow = torch.zeros(2, 8, 9)
-    flow[0], flow[1] = 2, -1
-    assert torch.equal(warp(image, flow)[:, 1:, :-2], image[:, :-1, 2:])
 
 
 def test_disocclusion_is_the_papers():
