@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from neural_style.transfer.color import luminance
+from neural_style.video.boundaries import sharpen_boundaries
 from neural_style.video.consistency import reliability
 from neural_style.video.libraries import opencv
 
@@ -50,7 +51,8 @@ def view(number: int, image: Tensor) -> View:
 def dis_flow(source: np.ndarray, target: np.ndarray) -> Tensor:
     """Return the flow from one picture to another, both (H, W), uint8: (2, H, W), float32.
 
-    It is rounded to float16, as it is kept: by 1/128 pixel at most for motions up to 32 pixels.
+    It changes where the picture does.  It is rounded to float16, as it is kept: by 1/128 pixel at
+    most for motions up to 32 pixels.
     Source: Kroeger et al. 2016, Fast Optical Flow using Dense Inverse Search.
     """
     cv2 = opencv()
@@ -59,7 +61,7 @@ def dis_flow(source: np.ndarray, target: np.ndarray) -> Tensor:
     height, width = source.shape
     rows, columns = max(MIN_SIDE - height, 0), max(MIN_SIDE - width, 0)
     padded = [np.pad(picture, ((0, rows), (0, columns)), 'edge') for picture in (source, target)]
-    flow = dis.calc(*padded, None)[:height, :width]
+    flow = sharpen_boundaries(cv2, dis.calc(*padded, None), *padded)[:height, :width]
     rounded = flow.astype(np.float16).astype(np.float32)
     return torch.from_numpy(np.ascontiguousarray(rounded.transpose(2, 0, 1)))
 

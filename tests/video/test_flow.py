@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from neural_style.video.consistency import warp
 from neural_style.video.flow import find_motion, view
 from neural_style.video.scenes import difference_of_greys, is_cut
+from neural_style.video.warping import warp
 from tools.drawing.sequences import NAMES, sequence
 
 pytest.importorskip('cv2', reason='needs OpenCV, of the extra [video]')
@@ -34,6 +34,13 @@ def test_flow_is_found_within_a_tenth_of_a_pixel(name):
     found = motion(name, 3, 2)[2].backward
     error = (found - flow).square().sum(0).sqrt()[visible]
     assert float(error.mean()) < 0.1
+
+
+@pytest.mark.parametrize('name, limit', [('occluder', 0.012), ('parallax', 0.03)])
+def test_flow_changes_at_the_edge_of_what_moves(name, limit):
+    flow, visible = sequence(name).flow(3, 2)
+    error = (motion(name, 3, 2)[2].backward - flow).square().sum(0).sqrt()
+    assert float((error > 0.5)[visible].double().mean()) < limit
 
 
 @pytest.mark.parametrize('name', MOVING)
