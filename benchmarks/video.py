@@ -48,15 +48,16 @@ from neural_style.command.process import main as neural_style
 from neural_style.torch7.image import to_bytes
 from neural_style.video.animations import write_animation
 from neural_style.video.clip import Selection
-from neural_style.video.consistency import warp
 from neural_style.video.decoding import decode_video
 from neural_style.video.flow import find_motion, view
+from neural_style.video.warping import warp
 from tools.drawing.sequences import NAMES, MovingPicture, sequence
 from tools.judge_network import Judge, prototxt_of
 from tools.judge_network import load as load_network
 
 STYLE = Path(__file__).resolve().parents[1] / 'examples' / 'inputs' / 'swirls.jpg'
 PASSES = 4
+SPLINES = 5  # their order: what merely moves has an error of next to nothing
 RATE = 8  # frames per second of a clip
 METHODS = {
     'single': ['-temporal_weight', '0'],
@@ -223,7 +224,7 @@ def warping_error(picture: Source, frames: Sequence[Tensor], step: int) -> float
     errors = []
     for time in range(step, len(frames)):
         flow, visible = picture.flow(time, time - step)
-        change = (frames[time] - warp(frames[time - step], flow)) * 255
+        change = (frames[time] - warp(frames[time - step], flow, SPLINES)) * 255
         errors.append(change.square().mean(0)[visible])
     return float(torch.cat(errors).mean()) if errors else float('nan')
 

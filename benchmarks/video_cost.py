@@ -28,11 +28,11 @@ from neural_style import Iterate, load, save, scale, stylize
 from neural_style.torch7.image import to_bytes
 from neural_style.transfer.session import Session
 from neural_style.video.clip import ClipFormat, Selection
-from neural_style.video.consistency import warp
 from neural_style.video.continuity import TemporalTerm, add_temporal_losses
 from neural_style.video.decoding import decode_video
 from neural_style.video.encoding import encode_video
 from neural_style.video.flow import Motion, find_motion, view
+from neural_style.video.warping import warp_picture
 from tools.drawing.sequences import sequence
 from tools.judge_network import load as load_network
 
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         painted, load_network(args.model), scale(load(STYLE), args.size), layers(args)
     )
     first, first_losses, seconds = paint(contents[0], args.evaluations)
-    term = TemporalTerm(warp(first, motion.backward), motion.reliability)
+    term = TemporalTerm(warp_picture(first, motion.backward), motion.reliability)
     later = paint(contents[1], args.evaluations // 2, term, args.temporal_weight)[1]
     reached = [number for number, loss in enumerate(later, start=1) if loss <= first_losses[-1]]
     count = reached[0] if reached else len(later)
@@ -116,7 +116,7 @@ def steps(contents: list[Tensor], first: Tensor, motion: Motion) -> dict[str, fl
             'decoding': decoding,
             'scaling': cpu_seconds(lambda: scale(decoded.image(), contents[0].shape[2])),
             'flow': cpu_seconds(lambda: find_motion(views[1], views[0])),
-            'warping': cpu_seconds(lambda: warp(first, motion.backward)),
+            'warping': cpu_seconds(lambda: warp_picture(first, motion.backward)),
             'saving': cpu_seconds(lambda: save(png, first)),
             'encoding': encoding,
         }
