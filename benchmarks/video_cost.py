@@ -1,13 +1,14 @@
 """What a frame of a video costs beside its painting, and how soon later frames are as good.
 
     python -m benchmarks.video_cost [--model CAFFEMODEL] [--size 256] [--evaluations 40] \\
-        [--temporal_weight 1000]
+        [--temporal_weight 1000] [--preset none]
 
-A camera pan is painted with swirls, from the content image.  The table has the seconds of the
-process's CPU time that each step takes for a frame, and their share of the time of the first frame:
-decoding of H.264, scaling, flow by DIS in both directions and what of it can be trusted, warping,
-saving as a PNG, encoding, and an evaluation.  The last row is that of a frame which starts from the
-first one, until it has the loss, the temporal one left out, with which the first ended.
+A camera pan is painted with swirls, the first frame from the content image, as -preset quick does,
+or from noise, as without a preset.  The table has the seconds of the process's CPU time that each
+step takes for a frame, and their share of the time of the first frame: decoding of H.264, scaling,
+flow by DIS in both directions and what of it can be trusted, warping, saving as PNG, encoding, and
+an evaluation.  The last row is that of a frame which starts from the first one, until it has the
+loss, the temporal one left out, with which the first ended.
 """
 
 import functools
@@ -37,26 +38,32 @@ from tools.drawing.sequences import sequence
 from tools.judge_network import load as load_network
 
 FRAMES = 8  # that are decoded and encoded
-SETTINGS = {
-    'init': 'image',
-    'padding': 'replicate',
-    'fourier_decay': 0.35,
-    'lbfgs_max_step': 5,
-    'seed': 1,
-}  # of -preset quick
+SETTINGS: dict[str, dict[str, Any]] = {
+    'quick': {
+        'init': 'image',
+        'padding': 'replicate',
+        'fourier_decay': 0.35,
+        'lbfgs_max_step': 5,
+    },
+    'none': {'init': 'random'},
+}
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = new_parser(__doc__, chart=False)
     add_painting(parser, size=256, evaluations=40)
     parser.add_argument('--temporal_weight', type=float, default=1e3)
+    parser.add_argument('--preset', choices=SETTINGS, default='quick')
     args = parser.parse_args(argv)
     picture = sequence('pan', args.size * 3 // 4, args.size)
     contents = [picture.frame(number) for number in range(FRAMES)]
     views = [view(number, content) for number, content in enumerate(contents[:2])]
     motion = find_motion(views[1], views[0])
     paint = functools.partial(
-        painted, load_network(args.model), scale(load(STYLE), args.size), layers(args)
+        painted,
+        load_network(args.model),
+        scale(load(STYLE), args.size),
+        {**SETTINGS[args.preset], **layers(args), 'seed': 1},
     )
     first, first_losses, seconds = paint(contents[0], args.evaluations)
     term = TemporalTerm(warp_picture(first, motion.backward), motion.reliability)
@@ -77,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
 def painted(
     cnn: nn.Sequential,
     style: Tensor,
-    layer_names: dict[str, str],
+    options: dict[str, Any],
     content: Tensor,
     evaluations: int,
     term: TemporalTerm | None = None,
@@ -92,10 +99,13 @@ def painted(
     def note(iterate: Iterate) -> None:
         losses.append(sum(iterate.content_losses) + sum(iterate.style_losses))
 
-    options: dict[str, Any] = {**SETTINGS, **layer_names}
     if term is not None:
         compare = functools.partial(add_temporal_losses, terms=[term], weight=weight)
-        options |= {'init_image': term.warped, 'session': Session(on_network=compare)}
+        options = options | {
+            'init': 'image',
+            'init_image': term.warped,
+            'session': Session(on_network=compare),
+        }
     start = time.process_time()
     result = stylize(cnn, content, [style], num_iterations=evaluations, callback=note, **options)
     return result, losses, time.process_time() - start
