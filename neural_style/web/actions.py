@@ -64,6 +64,7 @@ class Actions:
 
     def change(self, former: Job, request: Request) -> Job:
         """Go on from the picture of a job with other settings, in a job of its own."""
+        request = with_pictures_of(former, request)
         is_picture = not (former.is_video or clips.is_clip_file(request.content or ''))
         if not (is_picture and former.has(LIVE)):
             self.queue.end(former, 'stop')
@@ -148,6 +149,25 @@ class Actions:
             facts = clips.inspect(path, f'{folder}/first.jpg', self.max_frames, flags)
         clips.check_length(facts, self.max_frames)
         return facts.frames
+
+
+def with_pictures_of(job: Job, request: Request) -> Request:
+    """Return a request with the pictures of a job where it has none: the page was reloaded."""
+
+    def path(name: str) -> str | None:
+        return str(job.file(name)) if name and job.has(name) else None
+
+    request = replace(request, content=request.content or path(job.value('-content_image')))
+    if request.styles():
+        return request
+    style, *more = (path(name) for name in job.value('-style_image').split(','))
+    weights = job.value('-style_blend_weights')
+    return replace(
+        request,
+        style=style,
+        more_styles=tuple(filter(None, more)),
+        weights=tuple(map(float, weights.split(','))) if weights else (),
+    )
 
 
 def blend_weights(weights: tuple[float, ...]) -> str:

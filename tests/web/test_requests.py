@@ -37,6 +37,23 @@ def test_several_styles_are_blended_by_their_weights(queue):
     assert all(map(copy.has, styles))
 
 
+@pytest.mark.parametrize('weights', [(), (5, 2)])
+def test_changed_job_keeps_its_pictures_where_the_page_was_reloaded(queue, weights):
+    actions = Actions(LIMITS, queue)
+    former = actions.paint(blended(*weights) if weights else request())
+    shutil.copy(DATA / 'inputs' / 'scene.jpg', former.file(LIVE))
+    reloaded = Request(**{**vars(request(steps=7)), 'content': None, 'style': None})
+    changed = actions.change(former, reloaded)
+    for flag in ('-content_image', '-style_image', '-style_blend_weights'):
+        assert changed.value(flag) == former.value(flag)
+        for name in changed.value(flag).split(',') if flag.endswith('image') else ():
+            assert changed.file(name).read_bytes() == former.file(name).read_bytes()
+    assert changed.value('-num_iterations') == '7'
+    style = str(DATA / 'inputs' / 'waves.jpg')
+    other = actions.change(former, Request(**{**vars(reloaded), 'style': style}))
+    assert other.value('-style_image') == 'waves.jpg' and other.value('-style_blend_weights') == ''
+
+
 def test_styles_without_any_weight_are_refused(queue):
     with pytest.raises(ValueError, match='weight 0'):
         Actions(LIMITS, queue).paint(blended(0, 0))
