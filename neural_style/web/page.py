@@ -23,7 +23,9 @@ SCRIPTS = ('losses.js', 'stage.js')  # in the order in which they run
 GALLERY_SCRIPT = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-again]');
-  if (button) trigger('click', { again: button.dataset.again });
+  if (!button) return;
+  trigger('click', { again: button.dataset.again });
+  window.scrollTo(0, 0);  // where the pictures will be
 });
 """
 

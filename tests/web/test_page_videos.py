@@ -53,9 +53,11 @@ def test_webm_is_paused_on_a_telephone_and_goes_on(viewer, served):
     viewer.shot('video-finished')
     assert viewer.tab.evaluate('document.documentElement.scrollWidth') <= 390
     viewer.tab.get_by_role('tab', name='Gallery').click()
-    viewer.tab.click('[data-again]')
+    viewer.tab.set_viewport_size({'width': 390, 'height': 300})
+    viewer.tab.click('[data-again]')  # below what is seen
     viewer.tab.wait_for_selector('#ns-paint')  # before the video has been looked at
     viewer.tab.wait_for_selector('#ns-content img')
+    assert viewer.tab.evaluate('scrollY') == 0
 
 
 def test_damaged_videos_are_refused_or_said_to_be_incomplete(viewer, served):
