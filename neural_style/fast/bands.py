@@ -59,13 +59,25 @@ def close_gaps(image: Tensor) -> None:
 def reflected(image: Tensor, margin: int) -> Tensor:
     """Continue images (..., H, W) by a margin on all sides, and further to whole units."""
     for dim in (-2, -1):
-        size = image.shape[dim]
-        total = -(-(size + 2 * margin) // UNIT) * UNIT
-        period = max(2 * size - 2, 1)
-        index = torch.arange(-margin, total - margin) % period
-        index = torch.minimum(index, period - index)
-        image = image.index_select(dim, index.to(image.device))
+        total = -(-(image.shape[dim] + 2 * margin) // UNIT) * UNIT
+        image = _continued(image, dim, torch.arange(-margin, total - margin))
     return image
+
+
+def lengthened(image: Tensor, least: int) -> Tensor:
+    """Continue images (..., H, W) to twice a least height and width where they have less."""
+    for dim in (-2, -1):
+        if image.shape[dim] < least:
+            image = _continued(image, dim, torch.arange(2 * least))
+    return image
+
+
+def _continued(image: Tensor, dim: int, places: Tensor) -> Tensor:
+    """Return the lines of an image at some places, some of them beyond it: it is reflected."""
+    period = max(2 * image.shape[dim] - 2, 1)
+    index = places % period
+    index = torch.minimum(index, period - index)
+    return image.index_select(dim, index.to(image.device))
 
 
 @dataclass(frozen=True)

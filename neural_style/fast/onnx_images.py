@@ -12,12 +12,29 @@ def reflected(image: Value, margin: int) -> Value:
     for axis in (2, 3):
         size = image.length(axis)
         total = (size + number(2 * margin + UNIT - 1)) / number(UNIT) * number(UNIT)
-        period = graph.node('Max', [size * number(2) - number(2), number(1)])
         places = graph.node('Range', [number(0), total, number(1)]) - number(margin)
-        forward = graph.node('Mod', [places, period])
-        index = graph.node('Min', [forward, period - forward])
-        image = graph.node('Gather', [image, index], axis=axis)
+        image = _continued(image, axis, places)
     return image
+
+
+def lengthened(image: Value, least: int) -> Value:
+    """Continue an image as bands.lengthened does, to twice a least height and width."""
+    graph, number = image.graph, image.graph.number
+    for axis in (2, 3):
+        size = image.length(axis)
+        is_short = graph.node('Less', [size, number(least)])
+        total = graph.node('Where', [is_short, number(2 * least), size])
+        image = _continued(image, axis, graph.node('Range', [number(0), total, number(1)]))
+    return image
+
+
+def _continued(image: Value, axis: int, places: Value) -> Value:
+    """Return the lines of an image at some places, some of them beyond it: it is reflected."""
+    graph, number = image.graph, image.graph.number
+    period = graph.node('Max', [image.length(axis) * number(2) - number(2), number(1)])
+    forward = graph.node('Mod', [places, period])
+    index = graph.node('Min', [forward, period - forward])
+    return graph.node('Gather', [image, index], axis=axis)
 
 
 def cropped(painted: Value, image: Value, margin: int) -> Value:

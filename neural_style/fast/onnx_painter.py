@@ -14,9 +14,9 @@ from torch import nn
 from neural_style.fast.decoder import Modulated
 from neural_style.fast.encoder import LAYERS
 from neural_style.fast.onnx_graph import Graph, Value, typed
-from neural_style.fast.onnx_images import cropped, enlarged, reduced, reflected
+from neural_style.fast.onnx_images import cropped, enlarged, lengthened, reduced, reflected
 from neural_style.fast.onnx_statistics import Affine, Statistics, transport_map
-from neural_style.fast.painting import MARGIN, SIDE_OF_CODE
+from neural_style.fast.painting import LEAST_SIDE_OF_STYLE, MARGIN, SIDE_OF_CODE, fine_strength
 from neural_style.fast.weights import load_weights
 from neural_style.transfer.preprocessing import MEAN_PIXEL
 
@@ -49,12 +49,13 @@ class _Network:
         image = reflected(content, MARGIN)
         z = self.coordinates(image, ['relu3_1', 'relu4_1'])
         targets = self.style(style)
-        code = self.code(content, targets, strength)
+        fine = fine_strength(strength)
+        code = self.code(content, targets, fine)
 
-        def to_style(name: str, content: Statistics) -> Affine:
-            return self.scaled(name, transport_map(content, targets[name], strength, LAYERS[name]))
+        def to_style(name: str, content: Statistics, share: Value = fine) -> Affine:
+            return self.scaled(name, transport_map(content, targets[name], share, LAYERS[name]))
 
-        maps = {name: to_style(name, Statistics.of(x)) for name, x in z.items()}
+        maps = {name: to_style(name, Statistics.of(x), strength) for name, x in z.items()}
         x = self.modulated(decoder.enter4, code, maps['relu4_1'])(z['relu4_1'])
         residual = x
         for layer in decoder.residual4:
@@ -98,7 +99,7 @@ class _Network:
 
     def style(self, image: Value) -> dict[str, Statistics]:
         """Return the statistics of an image at all layers of a style."""
-        z = self.coordinates(image, list(LAYERS))
+        z = self.coordinates(lengthened(image, LEAST_SIDE_OF_STYLE), list(LAYERS))
         return {name: Statistics.of(x) for name, x in z.items()}
 
     def code(self, content: Value, style: dict[str, Statistics], strength: Value) -> Value:

@@ -3,11 +3,20 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from neural_style.fast.bands import UNIT, Bytes, close_gaps, in_bands, maps_in_bands, reflected
+from neural_style.fast.bands import (
+    UNIT,
+    Bytes,
+    close_gaps,
+    in_bands,
+    lengthened,
+    maps_in_bands,
+    reflected,
+)
 from neural_style.fast.encoder import Style
 from neural_style.fast.fused import FusedDecoder
 from neural_style.fast.smoothing import Smoothing
@@ -23,6 +32,9 @@ MARGIN = 32
 HALO_OF_ENCODER, HALO_OF_COARSE, HALO = 5, 5, 1
 BYTES = Bytes(always=400e6, per_pixel=280, per_position=280)
 BYTES_OF_REGIONS = 190  # more per pixel, for masks and statistics with guides
+# Style images with shorter sides are continued to twice these: of few positions, layers have no
+# covariance, and the decoder gets a code unlike any that it has learnt.
+LEAST_SIDE_OF_STYLE = 64
 SIDE_OF_CODE = 512  # of the content whose own style a strength below 1 keeps a share of
 
 
@@ -65,6 +77,10 @@ class Painter:
     @torch.inference_mode()
     def styles(self, image: Tensor, guides: Sequence[Tensor | None]) -> list[Style]:
         """Return the styles of an image for each of several guides."""
+        image = lengthened(image, LEAST_SIDE_OF_STYLE)
+        guides = [
+            None if guide is None else lengthened(guide, LEAST_SIDE_OF_STYLE) for guide in guides
+        ]
         return self.encoder.styles(self.input(image), guides)
 
     @torch.inference_mode()
@@ -94,7 +110,8 @@ class Painter:
         close_gaps(picture)
         guide = None if guide is None else reflected(guide, MARGIN)
         z3, z4 = encoded.coordinates
-        fused = FusedDecoder(self.decoder, self._code(encoded, style, strength))
+        fine = fine_strength(strength)
+        fused = FusedDecoder(self.decoder, self._code(encoded, style, fine))
         content4 = smoothing.begin_frame('content relu4_1', Statistics.of(z4, guide))
         content3 = smoothing('content relu3_1', Statistics.of(z3, guide))
         stage = fused.coarse(
@@ -110,7 +127,7 @@ class Painter:
         ):
             close_gaps(picture)
             statistics, reading = fused.predicted(name, x, guide)
-            to_style = transport_map(smoothing(name, statistics), style[name], strength)
+            to_style = transport_map(smoothing(name, statistics), style[name], fine)
             x = in_bands(next_stage(to_style.after(reading)), [x], units, HALO)
         height, width = picture.shape[1:]
         painted = x[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
@@ -139,6 +156,15 @@ class Painter:
 def blended(styles: Sequence[Style], weights: Sequence[float]) -> Style:
     """Return the weighted mean of styles; weights sum to 1."""
     return {name: blend([style[name] for style in styles], weights) for name in styles[0]}
+
+
+def fine_strength(strength: Any) -> Any:
+    """Return the strength at predicted layers, 1 - (1 - s)^3, from s, that at the content's layers.
+
+    It falls later, as colours and strokes change relu4_2 less than coarse forms do.  Takes a number
+    or a value of an ONNX graph.
+    """
+    return strength * (strength * (strength - 3) + 3)
 
 
 def predicted_bytes(height: int, width: int, in_regions: bool = False) -> float:
