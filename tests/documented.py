@@ -173,6 +173,7 @@ SHORTER = {
     'tools.small_vgg16': '--crops 4 --side 48 --positions 300 --threads 1',
     'tools.fast_painter': '--steps 1 --side 32 --drawings 2 --basis-pairs 1 --threads 1',
     'tools.judge_network': '--size 48 --evaluations 1 --weights 20',
+    'tools.judge_fast': '--size 48 --threads 1',
     'tools.judge_statistics': '--size 48 --seconds 0.1',
     'tools.judge_presets': '--size 48 --evaluations 2',
     'tools.measure_artefacts': '',
@@ -182,7 +183,14 @@ SHORTER = {
     'tests/stress/hostile_files.py': 'nested_lists',
 }
 # What is not here: another's program, matplotlib, a GPU.
-LEFT_OUT = {'--neural-style-pt': 2, '--plot': 2, '--judge': 2, '--gpu': 2, '--tf32': 1}
+LEFT_OUT = {
+    '--neural-style-pt': 2,
+    '--other': 2,
+    '--plot': 2,
+    '--judge': 2,
+    '--gpu': 2,
+    '--tf32': 1,
+}
 
 
 def run_program(words):
