@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.clips import ClipOptions
+from neural_style.command.fast import Painting, painting
 from neural_style.command.frame_report import FrameReport
 from neural_style.command.images import InputImages
 from neural_style.command.moving_regions import has_moving_regions, read_regions_of_frame
 from neural_style.command.run import (
+    blend_weights,
     choose_run_devices,
     load_for_losses,
     run_images,
@@ -31,7 +34,7 @@ from neural_style.transfer.multiscale import stylize_multiscale
 from neural_style.transfer.session import Session
 from neural_style.transfer.stylize import stylize
 from neural_style.transfer.targets import StyleTargets
-from neural_style.video.continuity import TemporalTerm, add_temporal_losses
+from neural_style.video.continuity import Takeover, TemporalTerm, add_temporal_losses
 
 
 class FramePainter:
@@ -52,6 +55,7 @@ class FramePainter:
         self._images: InputImages | None = None
         self._has_moving_regions = has_moving_regions(arguments)
         self._style_targets = StyleTargets()
+        self._paint_at_once: Painting | None = None
 
     def paint(
         self,
@@ -92,6 +96,24 @@ class FramePainter:
         # what the libraries say of a frame, they have said of the first one
         with contextlib.nullcontext() if is_first else log_level(logging.ERROR):
             return self._stylize(images, session, settings, coarse_to_fine and has_scales)
+
+    def completed(self, frame: Tensor, takeover: Takeover) -> Tensor | None:
+        """Return the last frame, moved, with what comes into view as -fast paints it.
+
+        Without pictures of a style, or with regions that move, it continues the edge instead.
+        """
+        warped, unseen = takeover.warped, takeover.unseen
+        if warped is None or unseen is None or not unseen.any():
+            return warped
+        images = self._images_with(frame)
+        has_pictures = isinstance(images.styles, list) and bool(images.styles)
+        if not has_pictures or self._has_moving_regions or self._arguments.dry_run:
+            return warped
+        if self._paint_at_once is None:
+            arguments = self._arguments
+            weights = blend_weights(arguments)
+            self._paint_at_once = painting(arguments, images, weights, self._devices[0])
+        return torch.where(unseen, self._paint_at_once(frame, None).to(warped), warped)
 
     def final(self, frame: Tensor, painted: Tensor) -> Tensor | None:
         """Return a painted frame in the colours that it gets in the end; None for its own."""

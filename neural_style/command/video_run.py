@@ -112,7 +112,9 @@ class VideoRun:
         init = self.options.starts[1]
         start: dict[str, Any] = {'init': init}
         if init in ('prev', 'prevWarped'):
-            earlier = takeover.previous if init == 'prev' else takeover.warped
+            earlier = takeover.previous
+            if init == 'prevWarped':
+                earlier = painter.completed(image, takeover)
             start = {'init': 'image', 'init_image': earlier}
         return painter.paint(image, number, iterations=later, terms=takeover.terms, start=start)
 

@@ -36,11 +36,12 @@ def motion_boundary(backward: Tensor) -> Tensor:
     return change.sum(0) > 0.01 * backward.square().sum(0) + 0.002
 
 
-def leaves(flow: Tensor) -> Tensor:
-    """Tell where a flow leads beyond the image: (H, W)."""
+def leaves(flow: Tensor, margin: float = 0) -> Tensor:
+    """Tell where a flow leads beyond the image, by more than a margin in pixels: (H, W)."""
     height, width = flow.shape[1:]
     x, y = positions(flow)
-    return (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)
+    far_right, far_down = width - 1 + margin, height - 1 + margin
+    return (x < -margin) | (x > far_right) | (y < -margin) | (y > far_down)
 
 
 def long_term_weights(reliabilities: Sequence[Tensor]) -> list[Tensor]:

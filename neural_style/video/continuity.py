@@ -9,10 +9,12 @@ from torch import Tensor
 from neural_style.losses.temporal import TemporalLoss
 from neural_style.network.loss_network import LossNetwork
 from neural_style.transfer.preprocessing import preprocess
-from neural_style.video.consistency import long_term_weights
+from neural_style.video.consistency import leaves, long_term_weights
 from neural_style.video.flow import Motion, MotionFinder, View
 from neural_style.video.scenes import is_cut
 from neural_style.video.warping import warp_picture
+
+EDGE = 3  # pixels by which the last frame can be continued beyond its edge
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class Takeover:
     """What a frame takes over.
 
     begins_scene: there is nothing.  previous: the frame before, painted, (3, H, W), RGB; warped:
-    as it would look now.  terms: of the temporal loss.
+    as it would look now.  unseen: (H, W), bool, what was far beyond its edge.  terms: of the
+    temporal loss.
     """
 
     begins_scene: bool = True
     previous: Tensor | None = None
     warped: Tensor | None = None
+    unseen: Tensor | None = None
     terms: list[TemporalTerm] = field(default_factory=list)
 
 
@@ -93,8 +97,10 @@ class Continuity:
         if not motions:
             self._painted.clear()
             return Takeover()
-        warped = warp_picture(self._painted[-1], motions[1].backward)
-        return Takeover(False, self._painted[-1], warped, self._terms(motions))
+        flow = motions[1].backward
+        warped = warp_picture(self._painted[-1], flow)
+        unseen = leaves(flow, EDGE)
+        return Takeover(False, self._painted[-1], warped, unseen, self._terms(motions))
 
     def _terms(self, motions: Mapping[int, Motion]) -> list[TemporalTerm]:
         distances = [distance for distance in self._distances if distance in motions]
