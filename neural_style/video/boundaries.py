@@ -1,9 +1,10 @@
 """Boundaries of what moves: there, flow that is smooth must be corrected."""
 
 from itertools import product
-from types import ModuleType
 
 import numpy as np
+
+from neural_style.video.libraries import opencv
 
 DISTANCES = (2, 4, 8, 16)  # in pixels, to those whose flow a pixel may take over
 DIRECTIONS = [(y, x) for y, x in product((-1, 0, 1), repeat=2) if (y, x) != (0, 0)]
@@ -13,9 +14,7 @@ MARGIN = 2  # grey levels by which another flow must fit better
 MEDIAN = 5  # pixels a side
 
 
-def sharpen_boundaries(
-    cv2: ModuleType, flow: np.ndarray, source: np.ndarray, target: np.ndarray
-) -> np.ndarray:
+def sharpen_boundaries(flow: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return a flow (H, W, 2), float32, that changes where the picture does.
 
     A method that looks at windows or prefers smooth flow carries the motion of a thing some pixels
@@ -23,16 +22,16 @@ def sharpen_boundaries(
     that are more alike; medians then remove what stands alone.  source, target: (H, W), uint8.
     Source of the propagation: Barnes et al. 2009, PatchMatch.
     """
+    cv2 = opencv()
     for _ in range(ROUNDS):
-        flow = _propagate(cv2, flow, source, target)
+        flow = _propagate(flow, source, target)
     for _ in range(ROUNDS):
         flow = np.stack([cv2.medianBlur(axis, MEDIAN) for axis in cv2.split(flow)], -1)
     return flow
 
 
-def _propagate(
-    cv2: ModuleType, flow: np.ndarray, source: np.ndarray, target: np.ndarray
-) -> np.ndarray:
+def _propagate(flow: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    cv2 = opencv()
     height, width = source.shape
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
     here = np.stack(np.meshgrid(x, y), -1)

@@ -61,7 +61,7 @@ def dis_flow(source: np.ndarray, target: np.ndarray) -> Tensor:
     height, width = source.shape
     rows, columns = max(MIN_SIDE - height, 0), max(MIN_SIDE - width, 0)
     padded = [np.pad(picture, ((0, rows), (0, columns)), 'edge') for picture in (source, target)]
-    flow = sharpen_boundaries(cv2, dis.calc(*padded, None), *padded)[:height, :width]
+    flow = sharpen_boundaries(dis.calc(*padded, None), *padded)[:height, :width]
     rounded = flow.astype(np.float16).astype(np.float32)
     return torch.from_numpy(np.ascontiguousarray(rounded.transpose(2, 0, 1)))
 
