@@ -37,6 +37,15 @@ class Arguments:
         """Tell whether the picture gets the colours of the content image in the end."""
         return self.original_colors == 1 or self.color in ('content', 'luminance')
 
+    @property
+    def pooling_method(self) -> str:
+        """Return 'avg', or 'max' for whatever else is given, as in the original."""
+        return 'avg' if self.pooling == 'avg' else 'max'
+
+    def comes_from_preset(self, name: str) -> bool:
+        """Tell whether the value of a flag is that of the preset."""
+        return self.preset != '' and name in self.explicit - self.typed
+
     def __getattr__(self, name: str) -> Any:
         try:
             return self.__dict__['values'][name]

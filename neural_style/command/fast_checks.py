@@ -36,7 +36,7 @@ def check_fast(arguments: Arguments) -> None:
     for name in sorted(arguments.explicit - heeded):
         value = getattr(arguments, name)
         text = f'-{name}' if isinstance(value, bool) else f'-{name} {value}'
-        if name not in arguments.typed and arguments.preset != '':
+        if arguments.comes_from_preset(name):
             text = f'-preset {arguments.preset}: its {text}'
         raise ValueError(
             f'{text} means nothing to {painter}, which paints in one pass of a network of its own;'
@@ -60,7 +60,7 @@ def check_start(arguments: Arguments) -> None:
     """Refuse to start from a picture painted at once in a style that is not given as pictures."""
     if has_saved_style(arguments) or not split_paths(arguments.style_image):
         preset, remedy = '', 'choose image or random'
-        if 'init' not in arguments.typed and arguments.preset != '':
+        if arguments.comes_from_preset('init'):
             preset, remedy = f'-preset {arguments.preset}: its ', 'choose another, or -init image'
         raise ValueError(
             f'{preset}-init fast: needs a picture in -style_image, and not'

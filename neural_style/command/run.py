@@ -227,7 +227,7 @@ def stylize_settings(
         'style_blend_weights': blend_weights(arguments),
         **start(arguments, images, devices[0]),
         'paper_mask': images.mask,
-        'pooling': 'avg' if arguments.pooling == 'avg' else 'max',  # as in the original
+        'pooling': arguments.pooling_method,
         **images.regions,
         'backend': arguments.backend if devices[0].type != 'cpu' else 'nn',
         'devices': devices,

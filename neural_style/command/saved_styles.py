@@ -56,7 +56,7 @@ def read_saved_style(arguments: Arguments) -> SavedStyle:
     try:
         check_style(arguments, saved)
     except SettingError as error:
-        if arguments.preset != '' and error.name in arguments.explicit - arguments.typed:
+        if arguments.comes_from_preset(error.name):
             preset = arguments.preset
             raise ValueError(f'-preset {preset}: its {error}, or choose another') from error
         raise
@@ -94,9 +94,8 @@ def check_style(arguments: Arguments, saved: SavedStyle) -> None:
     if arguments.style_tint == 1:
         problem = 'needs the style image, which is not in a saved style; give 0'
         raise SettingError('style_tint', problem, 1)
-    pooling = 'avg' if arguments.pooling == 'avg' else 'max'  # as in the original
     values = {name: getattr(arguments, name) for name in TARGET_FLAGS}
-    settings = Settings(pooling=pooling, **values)
+    settings = Settings(pooling=arguments.pooling_method, **values)
     weights = None if arguments.style_blend_weights == 'nil' else arguments.style_blend_weights
     mask, regions = arguments.paper_mask or None, arguments.content_regions or None
     separate(saved, settings, weights, mask, regions)
