@@ -19,6 +19,7 @@ from neural_style.command.fast_checks import check_fast
 from neural_style.command.images import InputImages, scale_style, source_of_colors
 from neural_style.command.networks import load_network, locate_network
 from neural_style.command.parsing import parse_arguments
+from neural_style.command.paths import join_paths
 from neural_style.command.preview import painted, shrunk
 from neural_style.command.run import stylize_settings
 from neural_style.command.saved_styles import read_saved_style
@@ -58,7 +59,7 @@ def paint(
     steps = chosen.steps or choices.preset_value(chosen.preset, 'num_iterations')
     words = choices.flags(replace(chosen, size=size, steps=steps), max_size, max_steps)
     if isinstance(style, str):
-        words += ['-style_image', style.replace(',', r'\,')]
+        words += ['-style_image', join_paths([style])]
     arguments, remark = locate_network(parse_arguments(words))
     check_settings(arguments)
     check_fast(arguments)

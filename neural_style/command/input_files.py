@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.networks import locate_network
-from neural_style.command.paths import LIST_FLAGS, as_stored, split_paths
+from neural_style.command.paths import LIST_FLAGS, as_stored, join_paths, split_paths
 from neural_style.command.places import find_named
 from neural_style.files.checksum import sha256
 from neural_style.files.pillow import PipedFile
@@ -30,9 +30,8 @@ def locate_inputs(arguments: Arguments) -> tuple[Arguments, list[str]]:
         located = [find_named(path) for path in named_paths(flag, getattr(arguments, flag))]
         if any(remark for _, remark in located):
             paths = [path for path, _ in located]
-            if flag in LIST_FLAGS:
-                paths = [path.replace(',', r'\,') for path in paths]
-            arguments = arguments.with_values(**{flag: ','.join(paths)})
+            value = join_paths(paths) if flag in LIST_FLAGS else ','.join(paths)
+            arguments = arguments.with_values(**{flag: value})
         remarks += [remark for _, remark in located]
     return arguments, list(filter(None, remarks))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.images import image_loader
-from neural_style.command.paths import as_stored, split_paths
+from neural_style.command.paths import as_stored, join_paths, split_paths
 from neural_style.command.region_files import read_regions
 from neural_style.video.clip import Clip
 from neural_style.video.picture_files import is_pattern, numbered
@@ -44,9 +44,8 @@ def read_regions_of_frame(arguments: Arguments, number: int) -> dict[str, Any]:
         numbered(path, number) if _is_numbered(path) else path
         for path in split_paths(arguments.content_regions)
     ]
-    values = ','.join(path.replace(',', r'\,') for path in paths)
     style_count = len(split_paths(arguments.style_image))
-    arguments = arguments.with_values(content_regions=values)
+    arguments = arguments.with_values(content_regions=join_paths(paths))
     return read_regions(arguments, image_loader(arguments), style_count)
 
 

@@ -5,7 +5,7 @@ import glob
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from neural_style.command.slips import QUOTES
@@ -45,6 +45,11 @@ def as_stored(path: str) -> str:
     """Return the name that a file has on disk, where ü may be one character, or u and its dots."""
     forms = [path, *(unicodedata.normalize(form, path) for form in ('NFC', 'NFD'))]
     return next((form for form in forms if os.path.exists(form)), path)
+
+
+def join_paths(paths: Iterable[str]) -> str:
+    """Return paths as one value of a flag, which split_paths reads."""
+    return ','.join(path.replace(',', r'\,') for path in paths)
 
 
 def split_paths(text: str) -> list[str]:

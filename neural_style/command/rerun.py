@@ -9,7 +9,7 @@ import torch
 from neural_style.command import places
 from neural_style.command.input_files import named_paths
 from neural_style.command.networks import MODELS
-from neural_style.command.paths import LIST_FLAGS, as_stored
+from neural_style.command.paths import LIST_FLAGS, as_stored, join_paths
 from neural_style.command.recipe import Input, Recipe, program_and_version, read
 from neural_style.command.terminal import warn
 from neural_style.command.trained_styles import FOLDER as STYLES
@@ -85,9 +85,7 @@ def find_inputs(
                 f' {", ".join(file.name for file in files)}'
             )
         unchanged = [_first_unchanged(*pair) for pair in zip(files, candidates, strict=True)]
-        if flag in LIST_FLAGS:
-            unchanged = [path.replace(',', r'\,') for path in unchanged]
-        flags[flag] = ','.join(unchanged)
+        flags[flag] = join_paths(unchanged) if flag in LIST_FLAGS else ','.join(unchanged)
     return flags
 
 

@@ -4,7 +4,7 @@ import os
 import re
 
 from neural_style.command.arguments import Arguments
-from neural_style.command.paths import as_stored, split_paths
+from neural_style.command.paths import as_stored, join_paths, split_paths
 from neural_style.fast.trained import TrainedStyle, is_trained_style
 from neural_style.fast.weights import FOLDER as MODELS
 from neural_style.transfer.saved_style import SUFFIX, is_saved_style
@@ -42,7 +42,7 @@ def with_trained_style(arguments: Arguments) -> Arguments:
     if is_bare_name(name) and not os.path.exists(name):
         path = shipped_styles().get(name)
         if path is not None:
-            arguments = arguments.with_values(style_image=path.replace(',', r'\,'))
+            arguments = arguments.with_values(style_image=join_paths([path]))
     return arguments.with_values(fast=True) if has_trained_style(arguments) else arguments
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from neural_style.command.arguments import Arguments
+from neural_style.command.paths import join_paths
 from neural_style.web import choices, clips, regions, style_files, uploads
 from neural_style.web import job as jobs
 from neural_style.web.choices import Choices
-from neural_style.web.flag_checks import as_value, check_flags
+from neural_style.web.flag_checks import check_flags
 from neural_style.web.job import LIVE, PICTURE, VIDEO, Job
 from neural_style.web.queue import PaintingQueue
 
@@ -114,7 +115,7 @@ class Actions:
         strokes, pictures = regions.flags(
             request.content_strokes, request.style_strokes, request.keeps_rest
         )
-        checked_flags = [*strokes, *flags, '-style_image', as_value(request.styles())]
+        checked_flags = [*strokes, *flags, '-style_image', join_paths(request.styles())]
         if is_clip:
             frames = self._checked_frames(request.content, checked_flags)
         else:

@@ -31,8 +31,3 @@ def without_machine() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise ValueError(without_folders(with_flags(str(error)))) from None
-
-
-def as_value(paths: Sequence[str]) -> str:
-    """Return paths as one value of a flag."""
-    return ','.join(path.replace(',', r'\,') for path in paths)

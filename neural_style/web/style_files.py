@@ -10,13 +10,14 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
+from neural_style.command.paths import join_paths
 from neural_style.command.saved_styles import load_saved_style
 from neural_style.command.trained_styles import load_trained_style, shipped_styles
 from neural_style.fast.trained import TrainedStyle, is_trained_style
 from neural_style.transfer.saved_style import SUFFIX, is_saved_style
 from neural_style.web import uploads
 from neural_style.web.choices import PICTURES
-from neural_style.web.flag_checks import as_value, without_machine
+from neural_style.web.flag_checks import without_machine
 from neural_style.web.stand_ins import new_stand_in
 
 SUFFIXES = [SUFFIX]
@@ -41,7 +42,7 @@ def check(path: str, max_bytes: int) -> None:
     uploads.check_bytes(path, max_bytes)
     with without_machine():
         load = load_trained_style if paints_at_once(path) else load_saved_style
-        load(as_value([path]))
+        load(join_paths([path]))
 
 
 def stand_in_for(path: str) -> str:
