@@ -30,14 +30,12 @@ class FrozenConvolution:
 
     def __init__(self, layer: nn.Conv2d, dtype: torch.dtype, device: torch.device):
         self.dtype, self.device = dtype, device
-        self.original_weight = weight = layer.weight.detach()
+        self.original_weight = layer.weight.detach()
+        # By whether it is the backward pass's, and whether it is packed for oneDNN.
+        self.weights: dict[tuple[bool, bool], Tensor] = {}
         # bfloat16 has 8 significant bits, too few for an image's 256 levels: the input is split
         # into its rounded value and the remainder, and so are the first layer's weights.
         self.splits_input = dtype.itemsize < 4 and layer.in_channels <= FEW_CHANNELS
-        if self.splits_input:
-            rounded = weight.to(dtype).float()
-            weight = torch.cat((rounded, rounded, weight - rounded), 1)
-        self.weight = self._converted(weight)
         self.bias = None if layer.bias is None else layer.bias.detach().to(device, dtype)
         self.kernel_size = layer.kernel_size
         self.padding = layer.padding
@@ -46,15 +44,31 @@ class FrozenConvolution:
     def _converted(self, weight: Tensor) -> Tensor:
         return weight.to(self.device, self.dtype, memory_format=torch.channels_last)
 
-    @cached_property
-    def flipped_weight(self) -> Tensor:
-        """Return the weight with its kernel flipped, input and output channels exchanged."""
-        return self._converted(self.original_weight.flip(2, 3).transpose(0, 1))
+    def _weight(
+        self, features: Tensor, padding: tuple[int, int], is_backward: bool = False
+    ) -> Tensor:
+        """Return the weight of a pass, as the kernel that convolves such features reads it.
+
+        That of the backward pass has its kernel flipped, input and output channels exchanged.
+        """
+        packs = onednn.packs_weights(features)
+        if (is_backward, packs) not in self.weights:
+            weight = self.original_weight
+            if is_backward:
+                weight = weight.flip(2, 3).transpose(0, 1)
+            elif self.splits_input:
+                rounded = weight.to(self.dtype).float()
+                weight = torch.cat((rounded, rounded, weight - rounded), 1)
+            weight = self._converted(weight)
+            if packs:
+                weight = onednn.pack_weight(weight, features.shape, padding)
+            self.weights[is_backward, packs] = weight
+        return self.weights[is_backward, packs]
 
     @cached_property
     def winograd(self) -> Winograd:
         """Return the same convolution by Winograd's algorithm."""
-        return Winograd(self.weight)
+        return Winograd(self._converted(self.original_weight))
 
     def __call__(
         self, features: Tensor, options: ExecutionOptions = DEFAULT_OPTIONS, length: int = 1
@@ -79,7 +93,8 @@ class FrozenConvolution:
             return self.winograd(features, padding, self.bias, relu)
         # oneDNN's ReLU makes 0 of NaN, which says that features have overflowed in float16.
         fuses_relu = relu and features.dtype != torch.float16
-        output = _convolve(features, self.weight, self.bias, padding, fuses_relu, options)
+        weight = self._weight(features, padding)
+        output = _convolve(features, weight, self.bias, padding, fuses_relu, options)
         return output.relu_() if relu and not fuses_relu else output
 
     def backward(
@@ -92,15 +107,17 @@ class FrozenConvolution:
         height, width = (k - 1 - p for k, p in zip(self.kernel_size, padding, strict=True))
         if options.winograd and self._is_faster_by_winograd(gradient):
             return self.winograd(gradient, (height, width), is_backward=True)
-        output = _convolve_into_large(
-            gradient, self.flipped_weight, None, (height, width), False, options
-        )
+        weight = self._weight(gradient, (height, width), is_backward=True)
+        output = _convolve_into_large(gradient, weight, None, (height, width), False, options)
         if output is not None:
             return output
-        return functional.conv2d(gradient, self.flipped_weight, padding=(height, width))
+        if onednn.packs_weights(gradient):
+            return onednn.convolve(gradient, weight, None, (height, width), relu=False)
+        return functional.conv2d(gradient, weight, padding=(height, width))
 
     def _is_faster_by_winograd(self, features: Tensor) -> bool:
-        return Winograd.is_faster(self.weight, (features.shape[2], features.shape[3]))
+        size = features.shape[2], features.shape[3]
+        return self.dtype == torch.float32 and Winograd.is_faster(self.original_weight, size)
 
     def split_input(self, features: Tensor) -> Tensor:
         """Convert features to dtype, and split those of the first layer if it has few bits."""

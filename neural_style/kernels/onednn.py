@@ -30,6 +30,26 @@ def has_bfloat16_products(tensor: Tensor) -> bool:
     return tensor.dtype == torch.bfloat16 and has_fused_convolution(tensor)
 
 
+def packs_weights(features: Tensor) -> bool:
+    """Tell whether weights for features of that dtype are packed once, not in every call.
+
+    A fused convolution reorders those of 16 bits to blocks, for the CPU's matrix units.
+    """
+    return features.dtype.itemsize == 2 and has_fused_convolution(features)
+
+
+def pack_weight(weight: Tensor, size: torch.Size, padding: tuple[int, int]) -> Tensor:
+    """Reorder weight (K, C, h, w) to the blocks that convolving features (1, C, H, W) reads.
+
+    size: of the features.  Features of another size may want other blocks, and are convolved as
+    well: then weights are reordered once more, in every call.
+    Returns an opaque tensor of the same shape.
+    """
+    return torch.ops.mkldnn._reorder_convolution_weight(
+        weight, list(padding), STRIDE, DILATION, GROUPS, list(size)
+    )
+
+
 def convolve(
     features: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], relu: bool
 ) -> Tensor:

@@ -167,3 +167,18 @@ def test_layers_of_many_channels_use_winograd_in_both_passes(interior, save_bitm
     assert passes == [False, True]
     assert relative_error(output, want) < 2e-6
     assert relative_error(gradient, expected) < 1e-4
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_packed_weights_convolve_features_of_any_size(dtype):
+    if not onednn.packs_weights(torch.empty(0, dtype=dtype)):
+        pytest.skip(f'the CPU has no fused convolutions in {dtype}')
+    torch.manual_seed(0)
+    layer = nn.Conv2d(64, 96, 3, padding=1)
+    convolution = FrozenConvolution(layer, dtype, CPU)
+    weight = layer.weight.detach().to(dtype, memory_format=torch.channels_last)
+    for size in ((40, 33), (7, 160)):  # packed for the first of them
+        x = torch.randn(1, 64, *size).to(dtype, memory_format=torch.channels_last)
+        want = onednn.convolve(x, weight, convolution.bias, (1, 1), relu=False)
+        assert torch.equal(convolution(x), want)
+    assert [weight.is_mkldnn for weight in convolution.weights.values()] == [True]
