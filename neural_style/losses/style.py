@@ -116,7 +116,7 @@ class StyleLoss(LossLayer):
             )
 
     def capture(self, features: Tensor, exact: bool = True) -> None:
-        self.add_target(self.statistic(features, exact=exact), features.shape)
+        self.add_target(self._sums(features, None, exact), features.shape)
 
     def add_target(self, statistic: Tensor, shape: torch.Size) -> None:
         """Add the statistic of a style image, times blend_weight, to the targets."""
@@ -134,13 +134,32 @@ class StyleLoss(LossLayer):
     def statistic(
         self, features: Tensor, region: Region | None = None, exact: bool = True
     ) -> Tensor:
+        return self._sums(features, region, exact, near_targets=region is None and not exact)
+
+    def _sums(
+        self, features: Tensor, region: Region | None, exact: bool, near_targets: bool = False
+    ) -> Tensor:
         sums = [
-            self.compared.sums(image, _guide_map(term, image, region), exact)
+            self._term_sums(term, image, region, exact, near_targets)
             for image in features.split(1)
             for term in self.terms
         ]
         stacked = sums[0].unsqueeze(0) if len(sums) == 1 else torch.stack(sums)
         return stacked.unflatten(0, (len(features), len(self.terms)))
+
+    def _term_sums(
+        self,
+        term: StyleTerm,
+        image: Tensor,
+        region: Region | None,
+        exact: bool,
+        near_target: bool,
+    ) -> Tensor:
+        guide = _guide_map(term, image, region)
+        if near_target:
+            extent = _extent(term, term.target, image.shape)
+            return self.compared.sums_near(image, guide, term.target, extent)
+        return self.compared.sums(image, guide, exact)
 
     def value(self, statistic: Tensor, shape: torch.Size) -> Tensor:
         values = [

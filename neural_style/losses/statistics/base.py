@@ -35,6 +35,15 @@ class StyleStatistic:
         """Add up over positions.  exact: in Torch7's order, where it has one."""
         raise NotImplementedError
 
+    def sums_near(
+        self, features: Tensor, guide: Tensor | None, target: Tensor, extent: LayerExtent
+    ) -> Tensor:
+        """Add up over a whole layer what is compared with a target.
+
+        It may be rounded the more, the farther from the target it is.
+        """
+        return self.sums(features, guide, exact=False)
+
     def target(self, sums: Tensor, extent: LayerExtent) -> Tensor:
         """Turn the sums of a layer into a target, or a part of a blended one."""
         raise NotImplementedError

@@ -5,6 +5,7 @@ from torch import Tensor
 from neural_style.losses.features import sum_of_squares
 from neural_style.losses.gram import (
     add_guided_product,
+    gram_matrix,
     guided_gram_matrix,
     guided_product,
     multiply_both,
@@ -28,6 +29,13 @@ class Gram(StyleStatistic):
 
     def sums(self, features: Tensor, guide: Tensor | None, exact: bool) -> Tensor:
         return guided_gram_matrix(features, guide, exact)
+
+    def sums_near(
+        self, features: Tensor, guide: Tensor | None, target: Tensor, extent: LayerExtent
+    ) -> Tensor:
+        if guide is not None:
+            return self.sums(features, guide, exact=False)
+        return gram_matrix(features, exact=False, near=target * self.divisor(extent))
 
     def target(self, sums: Tensor, extent: LayerExtent) -> Tensor:
         return sums / self.divisor(extent)
