@@ -1,5 +1,7 @@
 """Image parametrizations: what is optimised, and the image that it stands for."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -58,14 +60,22 @@ class ImageParametrization:
         if self.fourier_decay == 0:
             return planes
         height, width = planes.shape[1:]
-        like = {'dtype': planes.dtype, 'device': planes.device}
-        rows = torch.fft.fftfreq(height, **like)[:, None]
-        columns = torch.fft.rfftfreq(width, **like)
-        # The mean is scaled like the lowest frequency.
-        frequency = torch.hypot(rows, columns).clamp(min=1 / max(height, width))
-        amplitude = frequency**-self.fourier_decay
-        amplitude /= amplitude.square().mean().sqrt()  # noise keeps its strength
+        amplitude = _amplitude((height, width), self.fourier_decay, planes.dtype, planes.device)
         if inverse:
             amplitude = 1 / amplitude
         spectrum = torch.fft.rfft2(planes) * amplitude
         return torch.fft.irfft2(spectrum, s=(height, width)).contiguous()
+
+
+@lru_cache(maxsize=1)
+def _amplitude(
+    size: tuple[int, int], decay: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return what Fourier coefficients of planes (H, W) are multiplied by: (H, W // 2 + 1)."""
+    height, width = size
+    rows = torch.fft.fftfreq(height, dtype=dtype, device=device)[:, None]
+    columns = torch.fft.rfftfreq(width, dtype=dtype, device=device)
+    # The mean is scaled like the lowest frequency.
+    frequency = torch.hypot(rows, columns).clamp(min=1 / max(height, width))
+    amplitude = frequency**-decay
+    return amplitude / amplitude.square().mean().sqrt()  # noise keeps its strength
