@@ -72,8 +72,9 @@ def probe(dtype: torch.dtype, device: torch.device) -> float:
     size, calls = PROBE_SIZE, 1
     if device.type != 'cpu':
         size, calls = ACCELERATOR_PROBE_SIZE, ACCELERATOR_PROBE_CALLS
-    layer = nn.utils.skip_init(nn.Conv2d, PROBE_CHANNELS, PROBE_CHANNELS, 3, padding=1, bias=False)
-    nn.init.ones_(layer.weight)
+    layer = nn.Conv2d(PROBE_CHANNELS, PROBE_CHANNELS, 3, padding=1, bias=False, device='meta')
+    # Without random numbers, which are the caller's, nor skip_init, which imports SymPy.
+    layer.weight = nn.Parameter(torch.ones(layer.weight.shape))
     convolution = FrozenConvolution(layer, dtype, device)
     features = torch.ones(1, PROBE_CHANNELS, *size)
     features = features.to(device, dtype, memory_format=torch.channels_last)

@@ -48,7 +48,9 @@ def test_speedup_of_what_cannot_be_had_is_zero(monkeypatch):
 
 
 def test_speedup_is_a_ratio_of_two_measurements():
+    state = torch.get_rng_state()
     assert 0.01 < precision.speedup('bf16', CPU) < 100
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 class FakeEvent:
