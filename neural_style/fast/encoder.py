@@ -83,26 +83,33 @@ class Encoder(nn.Module):
         height, width = images.shape[2:]
         band = max(2 * HALO, bands.BAND_POSITIONS // width // HALO * HALO)
         parts: list[dict[str, list[Part]]] = [{name: [] for name in self.basis} for _ in guides]
+        shares: dict[str, list[Tensor | None]] = {}
         for start in range(0, height, band):
             bands.close_gaps(images)
             first = max(0, start - HALO)
             for name, z in self(images[:, :, first : start + band + HALO]).items():
                 stride = STRIDES[name]
                 inner = z[:, :, (start - first) // stride :][:, :, : band // stride]
-                above, total = start // stride, -(-height // stride)
-                for kept, guide in zip(parts, guides, strict=True):
-                    kept[name] += _part(inner, above, total, guide)
+                if name not in shares:
+                    size = -(-height // stride), z.shape[3]
+                    shares[name] = [_shares(guide, size, z) for guide in guides]
+                for kept, counts in zip(parts, shares[name], strict=True):
+                    kept[name] += _part(inner, start // stride, counts)
         return [{name: merged_statistics(kept[name]) for name in kept} for kept in parts]
 
 
-def _part(rows: Tensor, above: int, total: int, guide: Tensor | None) -> list[Part]:
+def _shares(guide: Tensor | None, size: tuple[int, int], like: Tensor) -> Tensor | None:
+    """Return how much each position of a layer of (H, W) counts: (1, H, W); None: all alike."""
+    return None if guide is None else adaptive_avg_pool2d(guide.to(like), size)
+
+
+def _part(rows: Tensor, above: int, shares: Tensor | None) -> list[Part]:
     """Return the statistics of some rows of features, and how much these count, if at all.
 
-    above: how many rows are above them, of a total.
+    above: how many rows are above them.  shares: of all positions of the layer.
     """
-    if guide is None:
+    if shares is None:
         return [(Statistics.of(rows), rows.shape[2])]
-    shares = adaptive_avg_pool2d(guide.to(rows), (total, rows.shape[3]))
     shares = shares[:, above : above + rows.shape[2]]
     count = float(shares.sum())
     return [(Statistics.of(rows, shares), count)] if count > 0 else []
