@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.torch7.history import MIN_CURVATURE, double_dtype, identity
+from neural_style.torch7.history import MIN_CURVATURE, average_scale, double_dtype, identity
 
 BLOCK_PAIRS = 10  # pairs for which memory is allocated at a time
 # A vector is converted in chunks of this many elements, which stay in a core's cache.
@@ -78,8 +78,13 @@ class CompactHistory:
     def has_pairs(self) -> bool:
         return bool(self.order)
 
-    def update(self, g: Tensor, g_old: Tensor, d: Tensor, t: float) -> None:
-        """Keep the step t d and its change of the gradient, if y · s says that it curves up."""
+    def update(
+        self, g: Tensor, g_old: Tensor, d: Tensor, t: float, step_square: float | None = None
+    ) -> None:
+        """Keep the step t d and its change of the gradient, if y · s says that it curves up.
+
+        step_square: as in TwoLoopHistory, of all shards.
+        """
         slot = next(k for k in range(len(self.order) + 1) if k not in self.order)
         y = self._store(slot, g, g_old, d, t)
         # the first pass: S g, Y g, S y, Y y
@@ -94,7 +99,8 @@ class CompactHistory:
             return
         self.sy[:end, slot] = products[:, 0, 1]
         self.yy[:end, slot] = self.yy[slot, :end] = products[:, 1, 1]
-        self.h_diag = ys / yy
+        former = self.h_diag if self.has_pairs else None
+        self.h_diag = ys / yy if step_square is None else average_scale(former, ys, yy, step_square)
         self.order.append(slot)
         if len(self.order) > self.n_correction:
             del self.order[0]

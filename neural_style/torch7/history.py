@@ -9,6 +9,9 @@ from torch import Tensor
 from neural_style.torch7 import blas
 
 MIN_CURVATURE = 1e-10  # the smallest y · s of a pair that is kept
+# How much of the scale of the initial inverse Hessian stays from pair to pair, and how far it goes
+# from (y · s) / (y · y), 0, towards (s · s) / (y · s), 1, where it is averaged.
+SCALE_MEMORY, SCALE_SHIFT = 0.8, 0.25
 
 
 def identity(tensor: Tensor) -> Tensor:
@@ -19,6 +22,21 @@ def identity(tensor: Tensor) -> Tensor:
 def double_dtype(tensor: Tensor) -> torch.dtype:
     """Return the dtype of Lua's numbers, which are doubles; mps has none."""
     return torch.float32 if tensor.device.type == 'mps' else torch.float64
+
+
+def average_scale(former: Tensor | None, ys: Tensor, yy: Tensor, ss: float) -> Tensor:
+    """Return the scale of the initial inverse Hessian, averaged over the pairs so far.
+
+    former: that of the pairs before, None if there are none.  ys, yy, ss: y · s, y · y and s · s of
+    the last pair.
+    Torch7's scale, (y · s) / (y · y), is that of the last pair alone, and of its directions of the
+    strongest curvature: it changes threefold from one pair to the next.  (s · s) / (y · s) is that
+    of the weakest.
+    """
+    scale = (ys / yy) ** (1 - SCALE_SHIFT) * (ss / ys) ** SCALE_SHIFT
+    if former is None:
+        return scale
+    return former**SCALE_MEMORY * scale ** (1 - SCALE_MEMORY)
 
 
 class TwoLoopHistory:
@@ -53,8 +71,14 @@ class TwoLoopHistory:
     def has_pairs(self) -> bool:
         return bool(self.steps)
 
-    def update(self, g: Tensor, g_old: Tensor, d: Tensor, t: float) -> None:
-        """Keep the step t d and its change of the gradient, if y · s says that it curves up."""
+    def update(
+        self, g: Tensor, g_old: Tensor, d: Tensor, t: float, step_square: float | None = None
+    ) -> None:
+        """Keep the step t d and its change of the gradient, if y · s says that it curves up.
+
+        step_square: s · s, for a scale of the initial inverse Hessian that is averaged; None:
+            Torch7's.
+        """
         unused = self._unused
         y, s = unused.pop() if unused else (torch.empty_like(g), torch.empty_like(g))
         torch.sub(g, g_old, out=y)
@@ -63,13 +87,16 @@ class TwoLoopHistory:
         if not ys > MIN_CURVATURE:  # NaN is not
             unused.append((y, s))
             return
+        had_pairs = self.has_pairs
         if len(self.steps) == self.n_correction:
             unused.append((self.changes.pop(0), self.steps.pop(0)))
             del self.ro[0]
         self.steps.append(s)
         self.changes.append(y)
         self.ro.append(1 / ys)
-        self.h_diag = ys / _dot(y, y)  # scale of the initial inverse Hessian
+        former, yy = self.h_diag if had_pairs else None, _dot(y, y)
+        # scale of the initial inverse Hessian
+        self.h_diag = ys / yy if step_square is None else average_scale(former, ys, yy, step_square)
 
     def direction(self, g: Tensor, d: Tensor) -> Tensor:
         """Return the inverse Hessian times -g, written over d."""

@@ -8,8 +8,9 @@ from neural_style.torch7.compact_history import CompactHistory
 from neural_style.torch7.optim import LONG_VECTOR, lbfgs
 
 
+@pytest.mark.parametrize('max_step', [0, 0.1])
 @pytest.mark.parametrize('n_correction', [1, 3, 100])
-def test_compact_history_takes_the_steps_of_two_loops(monkeypatch, n_correction):
+def test_compact_history_takes_the_steps_of_two_loops(monkeypatch, n_correction, max_step):
     """The comparison goes on when the history is full and its pairs are replaced."""
     scales = torch.linspace(1, 30, 40, dtype=torch.float64)
 
@@ -26,7 +27,8 @@ def test_compact_history_takes_the_steps_of_two_loops(monkeypatch, n_correction)
             return feval(x)
 
         start = torch.linspace(-2, 2, 40, dtype=torch.float64)
-        lbfgs(recording, start, max_iter=30, n_correction=n_correction, **NEVER)
+        options = {'n_correction': n_correction, 'max_step': max_step}
+        lbfgs(recording, start, max_iter=30, **options, **NEVER)
         return torch.stack(evaluated)
 
     loops = points()

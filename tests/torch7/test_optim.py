@@ -9,6 +9,8 @@ from objectives import NEVER, counting, quartic, replay, rosenbrock, shaped
 from samples import needs_fma
 
 from neural_style.torch7.adam import adam
+from neural_style.torch7.compact_history import CompactHistory
+from neural_style.torch7.history import TwoLoopHistory
 from neural_style.torch7.optim import lbfgs
 
 LOGGER = 'neural_style.torch7.optim'
@@ -249,6 +251,19 @@ def test_leap_is_undone_where_steps_are_limited():
     assert torch.allclose(visited[-1], torch.ones(50), atol=1e-3)
 
 
+@pytest.mark.parametrize('kind', [TwoLoopHistory, CompactHistory])
+def test_scale_of_limited_steps_is_averaged_over_the_pairs(kind):
+    history, zero = kind(torch.zeros(2, dtype=torch.float64), 1), torch.zeros(2).double()
+    step, change = torch.tensor([1.0, 1.0]).double(), torch.tensor([1.0, 3.0]).double()
+    history.update(change, zero, step, 1, 2.0)  # y · s = 4, y · y = 10, s · s = 2
+    first = (4 / 10) ** 0.75 * (2 / 4) ** 0.25
+    assert float(history.h_diag) == pytest.approx(first)
+    history.update(3 * change, change, step, 0.5, 0.5)  # y is twice as long, s half
+    assert float(history.h_diag) == pytest.approx(first**0.8 * (first / 4) ** 0.2)
+    history.update(change, zero, step, 1)
+    assert float(history.h_diag) == pytest.approx(4 / 10)
+
+
 class Stop(Exception):
     pass
 
@@ -256,7 +271,8 @@ class Stop(Exception):
 @pytest.mark.usefixtures('history')
 @pytest.mark.parametrize('name', ['rosen10_nc5', 'quad20_deftol'])
 @pytest.mark.parametrize('after', [0, 1, 2, 9])
-def test_lbfgs_resumes_from_its_state_bit_for_bit(name, after):
+@pytest.mark.parametrize('max_step', [0, 0.1])
+def test_lbfgs_resumes_from_its_state_bit_for_bit(name, after, max_step):
     function = rosenbrock if 'rosen' in name else quartic
     start = torch.linspace(-1, 2, 20, dtype=torch.float64)
 
@@ -270,7 +286,7 @@ def test_lbfgs_resumes_from_its_state_bit_for_bit(name, after):
             return function(x)
 
         try:
-            lbfgs(feval, x, state, **LBFGS[name])
+            lbfgs(feval, x, state, max_step=max_step, **LBFGS[name])
         except Stop:
             pass
         return points
