@@ -170,7 +170,9 @@ def describe_extensions(cmd: FlagTable) -> None:
     cmd.option('-lbfgs_max_step', 0, 'longest step of L-BFGS, in grey levels')
     cmd.describe(
         'Longest step of L-BFGS, in grey levels (root mean square over the image); 10 starts faster'
-        ' from noise and prevents leaps, and a step that throws the loss up is undone. 0 means no'
+        ' from noise and prevents leaps, and a step that throws the loss up is undone. With a limit,'
+        ' the scale of steps is averaged over those before, which saves up to a seventh of the'
+        ' evaluations. 0 means no'
         ' limit, or 10 in reduced precision, with `-multiscale`, and by default with the embedded'
         ' network.'
     )
