@@ -18,6 +18,7 @@ from neural_style.web.choices import CAPTIONS, PICTURES, Choices, Slider
 from neural_style.web.clip_upload import make_clip_upload
 from neural_style.web.events import UNSEEN
 from neural_style.web.job import Job
+from neural_style.web.picture_input import example_paths, picture_input, picture_with_examples
 from neural_style.web.region_editors import make_regions
 from neural_style.web.stand_ins import stands_for
 from neural_style.web.style_upload import make_style_upload
@@ -108,11 +109,13 @@ def make_controls(arguments: Arguments) -> Controls:
     controls = Controls()
     with gr.Row(equal_height=False):
         with gr.Column(min_width=150):
-            controls.content = picture_with_examples('Photograph', 'ns-content', paths(CONTENTS))
+            controls.content = picture_with_examples(
+                'Photograph', 'ns-content', example_paths(CONTENTS)
+            )
             make_clip_upload(controls.content, arguments)
         with gr.Column(min_width=150):
             controls.style = picture_with_examples(
-                'Style', 'ns-style', [*paths(STYLES), *style_files.samples()]
+                'Style', 'ns-style', [*example_paths(STYLES), *style_files.samples()]
             )
             make_style_upload(controls.style, arguments)
     with gr.Tabs():
@@ -127,58 +130,6 @@ def make_controls(arguments: Arguments) -> Controls:
         with gr.Tab('All settings'):
             make_advanced(controls)
     return controls
-
-
-def kept_path(payload: Any) -> str | None:
-    """Return the path of an uploaded picture unread: uploads.check says what is no picture."""
-    return None if payload is None else payload.path
-
-
-def picture_input(label: str, elem_id: str, height: int) -> Any:
-    """Make the place where a picture is dropped, pasted or taken."""
-    picture: Any = gr.Image(
-        type='filepath',
-        image_mode=None,
-        label=label,
-        sources=['upload', 'clipboard', 'webcam'],
-        height=height,
-        elem_id=elem_id,
-        buttons=[],
-        placeholder='Drop, paste, or click',
-    )
-    picture.preprocess = kept_path
-    return picture
-
-
-def paths(names: tuple[str, ...]) -> list[str]:
-    """Return the paths of pictures that come with the page."""
-    return [str(PICTURES / f'{name}.jpg') for name in names]
-
-
-def picture_with_examples(label: str, elem_id: str, files: list[str]) -> Any:
-    """Make the place for a picture, with examples under it: pictures, or styles with samples."""
-    picture = picture_input(label, elem_id, 230)
-    samples = style_files.samples()
-    examples = gr.Gallery(
-        [samples.get(file, file) for file in files],
-        columns=len(files),
-        label=f'Examples: {label.lower()}',
-        show_label=False,
-        container=False,
-        allow_preview=False,
-        interactive=False,
-        object_fit='cover',
-        buttons=[],
-        elem_id=f'{elem_id}-examples',
-        elem_classes=['ns-thumbs', 'ns-examples'],
-    )
-
-    def choose(event: gr.SelectData) -> Any:
-        file = files[int(event.index)]
-        return style_files.stand_in_for(file) if file in samples else file
-
-    examples.select(choose, None, picture, **UNSEEN)
-    return picture
 
 
 def make_simple(controls: Controls, arguments: Arguments) -> None:
