@@ -59,7 +59,11 @@ def open_socket(host: str, port: int) -> socket.socket:
     """Listen on an address.  Raises ValueError."""
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
+        # Or the body of an answer waits 40 ms until its head is acknowledged; asyncio sets it for
+        # sockets of its own alone.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         raise ValueError(f'-port {port}: {port_problem(port, error)}') from error
 
