@@ -6,10 +6,9 @@ import shutil
 import pytest
 import torch
 from PIL import Image
+from style_samples import trained
 
 from neural_style.command.trained_styles import shipped_styles
-from neural_style.fast.trained import TrainedStyle
-from neural_style.fast.transformation import Shape, TransformationNetwork
 from neural_style.files.tensors import write_tensors
 from neural_style.web import style_files
 from neural_style.web.stand_ins import stands_for
@@ -20,13 +19,6 @@ MEGABYTE = 1 << 20
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv('GRADIO_TEMP_DIR', str(tmp_path / 'page'))
-
-
-def trained(path, *names):
-    torch.manual_seed(1)
-    network = TransformationNetwork(Shape(width=4, blocks=1, styles=len(names)))
-    TrainedStyle(network, names).save(path)
-    return str(path)
 
 
 def test_trained_style_is_taken_and_shown_by_a_card(tmp_path):
