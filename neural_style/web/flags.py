@@ -18,6 +18,7 @@ RANGES = {
     'max_image_size': (64, 20000),
     'max_iterations': (1, 100000),
     'max_frames': (1, 1000000),
+    'max_cameras': (0, 100),
 }
 
 
@@ -33,6 +34,7 @@ def command_line() -> CmdLine:
     cmd.option('-max_image_size', 2048, 'largest -image_size that is painted')
     cmd.option('-max_iterations', 2000, 'most evaluations of a picture')
     cmd.option('-max_frames', 300, 'most frames of a video')
+    cmd.option('-max_cameras', 4, 'cameras that are painted live at the same time; 0: none')
     return cmd
 
 

@@ -49,8 +49,13 @@ def main() -> int:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)  # nothing else comes between the answers
     configure_malloc()
-    with default_modes():
-        work(LivePainter(), requests, answers)
+    # One core is for the browser: with two threads on two cores, each waits for the one without.
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    try:
+        with default_modes():
+            work(LivePainter(), requests, answers)
+    except BrokenPipeError:  # the page was killed
+        os._exit(0)  # or Python would try once more to write what is left
     return 0
 
 

@@ -12,13 +12,15 @@ from neural_style.web.controls import Controls, make_controls
 from neural_style.web.events import UNSEEN, refusal
 from neural_style.web.gallery import gallery, recipe
 from neural_style.web.job import Job
+from neural_style.web.live import Cameras
+from neural_style.web.live_tab import make_live
 from neural_style.web.queue import PaintingQueue
 from neural_style.web.theme import theme
 
 TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
 TICK = 1.0  # seconds between two looks at the state of a job
 ACTIVE = ('waiting', 'painting')
-SCRIPTS = ('losses.js', 'stage.js')  # in the order in which they run
+SCRIPTS = ('losses.js', 'stage.js', 'live.js')  # in the order in which they run
 # What a click on a card of the gallery tells.
 GALLERY_SCRIPT = """
 element.addEventListener('click', (event) => {
@@ -37,7 +39,7 @@ def looks() -> dict[str, Any]:
     return {'theme': theme(), 'css': (TEMPLATES / 'page.css').read_text('utf-8'), 'head': head}
 
 
-def build_page(arguments: Arguments, queue: PaintingQueue) -> gr.Blocks:
+def build_page(arguments: Arguments, queue: PaintingQueue, cameras: Cameras) -> gr.Blocks:
     """Build the page."""
     actions = Actions(arguments, queue)
     with gr.Blocks(title='neural_style', analytics_enabled=False, fill_width=True) as page:
@@ -54,6 +56,9 @@ def build_page(arguments: Arguments, queue: PaintingQueue) -> gr.Blocks:
                     controls = make_controls(arguments)
                 with gr.Column(scale=7, min_width=320, elem_classes=['ns-right']):
                     buttons = Buttons()
+            if cameras.limit:
+                with gr.Tab('Live', id='live'):
+                    make_live(arguments, cameras)
             with gr.Tab('Gallery', id='gallery') as gallery_tab:
                 results = gr.HTML(js_on_load=GALLERY_SCRIPT, elem_id='ns-results')
         shown = [current, seen, *buttons.outputs()]

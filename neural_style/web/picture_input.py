@@ -14,9 +14,10 @@ def kept_path(payload: Any) -> str | None:
     return None if payload is None else payload.path
 
 
-def picture_input(label: str, elem_id: str, height: int) -> Any:
-    """Make the place where a picture is dropped, pasted or taken."""
+def picture_input(label: str, elem_id: str, height: int, start: str | None = None) -> Any:
+    """Make the place where a picture is dropped, pasted or taken.  start: one that is there."""
     picture: Any = gr.Image(
+        start,
         type='filepath',
         image_mode=None,
         label=label,
@@ -35,9 +36,14 @@ def example_paths(names: tuple[str, ...]) -> list[str]:
     return [str(PICTURES / f'{name}.jpg') for name in names]
 
 
-def picture_with_examples(label: str, elem_id: str, files: list[str]) -> Any:
-    """Make the place for a picture, with examples under it: pictures, or styles with samples."""
-    picture = picture_input(label, elem_id, 230)
+def picture_with_examples(
+    label: str, elem_id: str, files: list[str], start: str | None = None
+) -> Any:
+    """Make the place for a picture, with examples under it: pictures, or styles with samples.
+
+    start: a picture that is there at the beginning.
+    """
+    picture = picture_input(label, elem_id, 230, start)
     samples = style_files.samples()
     examples = gr.Gallery(
         [samples.get(file, file) for file in files],

@@ -16,11 +16,12 @@ from neural_style.web import job as jobs
 from neural_style.web.flags import PROGRAM, is_local
 from neural_style.web.gate import Gate
 from neural_style.web.hidden_folder import HiddenFolder
-from neural_style.web.job import BEFORE, LIVE, PICTURE, SKETCH, VIDEO, Job
+from neural_style.web.job import BEFORE, LIVE, PICTURE, SKETCH, VIDEO, Job, without_folders
+from neural_style.web.live import Cameras, RefusedError
 from neural_style.web.queue import PaintingQueue
 
 TEMPLATES = importlib.resources.files('neural_style.web') / 'templates'
-SCRIPTS = {'stage.js': TEMPLATES, 'losses.js': PREVIEW_TEMPLATES}
+SCRIPTS = {'stage.js': TEMPLATES, 'live.js': TEMPLATES, 'losses.js': PREVIEW_TEMPLATES}
 PICTURES = {
     **dict.fromkeys((LIVE, BEFORE, SKETCH), 'image/jpeg'),
     PICTURE: 'image/png',
@@ -40,9 +41,10 @@ def serve(arguments: Arguments) -> None:
         results = Path(arguments.output_dir)
         results.mkdir(parents=True, exist_ok=True, mode=0o700)
         queue = PaintingQueue(results, int(arguments.queue))
+        cameras = Cameras(int(arguments.max_cameras))
         host, port = str(arguments.host).strip('[]'), int(arguments.port)
         with open_socket(host, port) as listening:
-            app = make_app(arguments, queue, folder)
+            app = make_app(arguments, queue, cameras, folder)
             config = uvicorn.Config(
                 app, log_level='error', ws='none', server_header=False, timeout_graceful_shutdown=1
             )
@@ -52,6 +54,7 @@ def serve(arguments: Arguments) -> None:
             try:
                 uvicorn.Server(config).run([listening])
             finally:
+                cameras.close()
                 queue.close()
 
 
@@ -88,7 +91,7 @@ def address_remark(host: str, port: int) -> str:
     return f'the page is at http://{name}:{port}/' + (ssh_remark(port) if is_local(host) else '')
 
 
-def make_app(arguments: Arguments, queue: PaintingQueue, folder: str) -> Gate:
+def make_app(arguments: Arguments, queue: PaintingQueue, cameras: Cameras, folder: str) -> Gate:
     """Return the whole application, with the gate around it.  folder: of the page's files."""
     import fastapi
     import gradio
@@ -97,10 +100,11 @@ def make_app(arguments: Arguments, queue: PaintingQueue, folder: str) -> Gate:
 
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, queue)
+    add_live_routes(app, cameras)
     max_bytes = int(arguments.max_upload) << 20
     gradio.mount_gradio_app(
         app,
-        build_page(arguments, queue),
+        build_page(arguments, queue, cameras),
         path='/',
         max_file_size=max_bytes,
         show_error=False,
@@ -143,6 +147,24 @@ def add_routes(app: Any, queue: PaintingQueue) -> None:
             filename=f'{stem}{Path(picture).suffix}' if download else None,
             headers={'cache-control': 'no-cache'},
         )
+
+
+def add_live_routes(app: Any, cameras: Cameras) -> None:
+    """Add what the script of the camera asks for."""
+    from fastapi import Request, Response
+
+    @app.post('/live/{camera}/frame')
+    async def frame(camera: str, request: Request) -> Response:
+        try:
+            painted = await cameras.paint(camera, request.query_params, await request.body())
+        except RefusedError as error:
+            return Response(without_folders(str(error)), error.status, media_type='text/plain')
+        return Response(painted, media_type='image/jpeg', headers={'cache-control': 'no-store'})
+
+    @app.post('/live/{camera}/end')
+    async def end(camera: str) -> Response:
+        cameras.leave(camera)
+        return Response(status_code=204)
 
 
 def view(job: Job, queue: PaintingQueue) -> dict[str, Any]:

@@ -14,7 +14,7 @@ BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 FLAGS = [
     *('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'),
     *('--disable-background-networking', '--disable-component-update', '--disable-sync'),
-    '--disable-dev-shm-usage',
+    *('--disable-dev-shm-usage', '--use-fake-device-for-media-stream'),
 ]
 SCREENSHOTS = 'NEURAL_STYLE_SCREENSHOTS'  # a folder to keep them in
 

@@ -162,9 +162,11 @@
   }
 
   // Files that are no pictures, dropped on one, go the way of the button beneath it.
+  const isStyle = (file) => file.name.endsWith('.safetensors');
   const WAYS = [
     ['#ns-content', 'ns-video', (file) => file.type.startsWith('video/')],
-    ['#ns-style', 'ns-trained', (file) => file.name.endsWith('.safetensors')],
+    ['#ns-style', 'ns-trained', isStyle],
+    ['#ns-live-style', 'ns-live-trained', isStyle],
   ];
   document.addEventListener('drop', (event) => {
     const [file] = event.dataTransfer?.files ?? [];
