@@ -38,10 +38,14 @@ class RefusedError(ValueError):
 
 
 class Cameras:
-    """The cameras that are painted, in turn.  limit: how many there may be."""
+    """The cameras that are painted, in turn.
 
-    def __init__(self, limit: int):
+    limit: how many there may be.  max_size: of the longer side of their frames.
+    """
+
+    def __init__(self, limit: int, max_size: int = max(SIZES)):
         self.limit = limit
+        self.sizes = [size for size in SIZES if size <= max_size] or [max_size]
         self.painter = PaintingProcess()
         self._styles: dict[str, str] = {}  # paths, by what stands for them outside
         self._seen: dict[str, float] = {}  # when the last frame of a camera came
@@ -62,7 +66,7 @@ class Cameras:
         query: style, a name from offer; strength, from 0 to 1; weights of the styles in its file,
         or ''.
         """
-        request = {'camera': camera, **self._settings(query)}
+        request = {'camera': camera, 'max_size': self.sizes[-1], **self._settings(query)}
         if not CAMERA.fullmatch(camera):
             raise RefusedError(400, 'this is no name of a camera')
         if len(frame) > MAX_BYTES:

@@ -34,7 +34,6 @@ from neural_style.torch7 import image
 from neural_style.transfer.images import as_image
 from neural_style.transfer.inputs import checked_weights
 from neural_style.web.job import NICENESS
-from neural_style.web.live import SIZES
 
 STYLES_KEPT = 4  # ready to paint with
 CAMERAS_KEPT = 100  # of which statistics are remembered
@@ -85,10 +84,10 @@ class LivePainter:
     def paint(self, request: Mapping[str, Any], frame: bytes) -> bytes:
         """Paint a JPEG; returns one of the same size.  Raises OSError and ValueError.
 
-        request: camera, the name of one; style, a path; weights of the styles in that file, []
-        for equal ones; strength, from 0 to 1.
+        request: camera, the name of one; max_size, of its frames; style, a path; weights of the
+        styles in that file, [] for equal ones; strength, from 0 to 1.
         """
-        picture = decode(frame)
+        picture = decode(frame, request['max_size'])
         style = request['style']
         smoothing = self._smoothing(request['camera'], (style, picture.shape))
         paint = self._painting(style, max(picture.shape))
@@ -133,18 +132,16 @@ def mixture(weights: list[float], count: int) -> list[float]:
         raise ValueError('give one of the styles a weight above 0') from error
 
 
-def decode(frame: bytes) -> Tensor:
-    """Decode a JPEG (3, H, W).  Raises ValueError for any other, and for large ones."""
+def decode(frame: bytes, max_size: int) -> Tensor:
+    """Decode a JPEG (3, H, W).  Raises ValueError for any other file, and for longer sides."""
     try:
         with PIL.Image.open(io.BytesIO(frame), formats=('JPEG',)) as picture:
             size = picture.size
-            pixels = np.asarray(picture.convert('RGB')) if max(size) <= max(SIZES) else None
+            pixels = np.asarray(picture.convert('RGB')) if max(size) <= max_size else None
     except Exception:  # as decoders fail
         raise ValueError('this frame is no JPEG that can be read') from None
     if pixels is None:
-        raise ValueError(
-            f'this frame has {size[0]} x {size[1]} pixels; up to {max(SIZES)} are taken'
-        )
+        raise ValueError(f'this frame has {size[0]} x {size[1]} pixels; up to {max_size} are taken')
     return to_tensor(pixels, 255).to(torch.float32)
 
 

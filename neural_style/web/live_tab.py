@@ -13,7 +13,7 @@ from neural_style.fast.trained import TrainedStyle
 from neural_style.web import style_files, uploads
 from neural_style.web.choices import WEIGHT
 from neural_style.web.events import UNSEEN
-from neural_style.web.live import SIZES, Cameras
+from neural_style.web.live import Cameras
 from neural_style.web.picture_input import example_paths, picture_with_examples
 from neural_style.web.stand_ins import stands_for
 from neural_style.web.style_upload import make_style_upload
@@ -45,10 +45,9 @@ def make_live(arguments: Arguments, cameras: Cameras) -> None:
             )
             make_style_upload(style, arguments, 'ns-live-trained', lambda path: '')
             chosen = gr.HTML(choice(cameras, first, max_bytes), elem_id='ns-live-choice')
-            sizes = shown_sizes(int(arguments.max_image_size))
             gr.Radio(
-                sizes,
-                value=min(START_SIZE, sizes[-1]),
+                cameras.sizes,
+                value=min(START_SIZE, cameras.sizes[-1]),
                 label='Size',
                 info='Longer side in pixels; smaller ones follow the camera faster',
                 elem_id='ns-live-size',
@@ -69,11 +68,6 @@ def make_live(arguments: Arguments, cameras: Cameras) -> None:
                 (TEMPLATES / 'live.html').read_text('utf-8'), elem_id='ns-live', js_on_load=None
             )
     style.change(choose, style, chosen, **UNSEEN)
-
-
-def shown_sizes(limit: int) -> list[int]:
-    """Return the sizes of frames on a page with a limit."""
-    return [size for size in SIZES if size <= limit] or [limit]
 
 
 def choice(cameras: Cameras, path: str | None, max_bytes: int) -> str:

@@ -41,7 +41,7 @@ def serve(arguments: Arguments) -> None:
         results = Path(arguments.output_dir)
         results.mkdir(parents=True, exist_ok=True, mode=0o700)
         queue = PaintingQueue(results, int(arguments.queue))
-        cameras = Cameras(int(arguments.max_cameras))
+        cameras = Cameras(int(arguments.max_cameras), int(arguments.max_image_size))
         host, port = str(arguments.host).strip('[]'), int(arguments.port)
         with open_socket(host, port) as listening:
             app = make_app(arguments, queue, cameras, folder)

@@ -56,7 +56,13 @@ async def answer(cameras, camera=CAMERA, frame=b'frame', **query):
 def test_frame_is_painted_as_the_page_says(cameras):
     assert paint(cameras, strength='0.5', weights='0,2.5') == b'painted frame'
     assert cameras.painter.requests == [
-        {'camera': CAMERA, 'style': STYLE, 'strength': 0.5, 'weights': [0, 2.5]}
+        {
+            'camera': CAMERA,
+            'max_size': 512,
+            'style': STYLE,
+            'strength': 0.5,
+            'weights': [0, 2.5],
+        }
     ]
 
 
@@ -79,6 +85,13 @@ def test_what_cannot_be_painted_is_refused_before_the_painter_sees_it(cameras, q
     assert paint(cameras, **query)[0] == status
     assert cameras.painter.requests == []
     assert paint(cameras) == b'painted frame'
+
+
+@pytest.mark.parametrize(
+    ('limit', 'sizes'), [(2048, [256, 384, 512]), (400, [256, 384]), (128, [128])]
+)
+def test_sizes_keep_to_the_limit_of_the_page(limit, sizes):
+    assert Cameras(1, limit).sizes == sizes
 
 
 def test_names_of_styles_cannot_be_guessed(cameras):
@@ -155,7 +168,13 @@ def test_painter_that_dies_is_told_and_started_again(monkeypatch):
 @pytest.mark.slow
 def test_process_paints_refuses_and_stays():
     process = PaintingProcess()
-    request = {'camera': CAMERA, 'style': shipped_styles()['swirls'], 'strength': 1, 'weights': []}
+    request = {
+        'camera': CAMERA,
+        'max_size': 512,
+        'style': shipped_styles()['swirls'],
+        'strength': 1,
+        'weights': [],
+    }
     frame = (DATA / 'inputs' / 'scene.jpg').read_bytes()
     try:
         painted = process.paint(request, frame)

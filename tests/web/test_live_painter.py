@@ -26,6 +26,7 @@ def jpeg(size=(96, 64), file_format='JPEG', turn=0):
 def request(style, camera='camera-1', strength=1.0, weights=()):
     return {
         'camera': camera,
+        'max_size': 512,
         'style': str(style),
         'strength': strength,
         'weights': list(weights),
@@ -43,7 +44,7 @@ def difference(one, other):
 def test_frame_is_painted_with_a_trained_style(tmp_path):
     path = trained(tmp_path / 'x.safetensors', 'x')
     painted = LivePainter().paint(request(path), jpeg())
-    expected = TrainedPainter(TrainedStyle.load(path)).paint(decode(jpeg()))
+    expected = TrainedPainter(TrainedStyle.load(path)).paint(decode(jpeg(), 512))
     assert pixels(painted).shape == (64, 96, 3)
     assert painted == encode(expected)
 
@@ -124,13 +125,13 @@ def test_frames_of_all_shapes_are_painted(tmp_path, size):
 )
 def test_broken_and_large_frames_are_refused(frame, message):
     with pytest.raises(ValueError, match=message):
-        decode(frame)
+        decode(frame, 512)
 
 
 def test_grey_frames_have_three_channels():
     file = io.BytesIO()
     Image.new('L', (8, 8), 128).save(file, 'JPEG')
-    assert torch.allclose(decode(file.getvalue()), torch.tensor(128 / 255), atol=1e-6)
+    assert torch.allclose(decode(file.getvalue(), 8), torch.tensor(128 / 255), atol=1e-6)
 
 
 def test_requests_are_answered_in_their_order(tmp_path):

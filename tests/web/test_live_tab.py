@@ -55,12 +55,5 @@ def test_what_cannot_be_painted_live_is_told_in_its_place(tmp_path):
         assert 'data-style' not in text and str(tmp_path) not in text
 
 
-@pytest.mark.parametrize(
-    ('limit', 'sizes'), [(2048, [256, 384, 512]), (400, [256, 384]), (128, [128])]
-)
-def test_sizes_keep_to_the_limit_of_the_page(limit, sizes):
-    assert live_tab.shown_sizes(limit) == sizes
-
-
 def test_a_shipped_style_is_there_at_the_beginning():
     assert live_tab.FIRST in shipped_styles()

@@ -110,6 +110,8 @@ def test_styles_are_chosen_and_mixed_while_the_camera_is_painted(started, look, 
     viewer.tab.wait_for_selector('text=A painting takes two to three times as long')
     wait_for_pictures(viewer, 3)
     viewer.shot('live-painting')
+    viewer.tab.click('#ns-live-style [aria-label="Remove Image"]')
+    viewer.tab.wait_for_selector('text=Choose a style first')
 
 
 def test_camera_is_used_with_the_keyboard_and_ends_with_its_tab(started, look):

@@ -43,12 +43,12 @@
     }
   }
 
-  // Tells which cameras there are; what is seen of oneself is mirrored.
+  // Tells which cameras there are; what is seen of others is not mirrored.
   async function describe(track) {
     const devices = await navigator.mediaDevices.enumerateDevices();
     const cameras = devices.filter((device) => device.kind === 'videoinput');
     const { deviceId: used, facingMode } = track.getSettings();
-    if (facingMode) part('mirror').checked = facingMode !== 'environment';
+    if (facingMode === 'environment') part('mirror').checked = false;
     mirror();
     part('cameras').replaceChildren(...cameras.map(({ label, deviceId }, index) =>
       new Option(label || `Camera ${index + 1}`, deviceId, false, deviceId === used)));
@@ -100,7 +100,10 @@
   async function send(sender) {
     if (run !== sender || sender.isSending || sender.newest === sender.sent) return;
     const style = document.querySelector('#ns-live-choice [data-style]')?.dataset.style;
-    if (!style) return;
+    if (!style) {
+      say('Choose a style first.', true);
+      return;
+    }
     const captured = sender.sent = sender.newest;
     sender.isSending = true;
     try {
