@@ -170,11 +170,10 @@ def describe_extensions(cmd: FlagTable) -> None:
     cmd.option('-lbfgs_max_step', 0, 'longest step of L-BFGS, in grey levels')
     cmd.describe(
         'Longest step of L-BFGS, in grey levels (root mean square over the image); 10 starts faster'
-        ' from noise and prevents leaps, and a step that throws the loss up is undone. With a limit,'
-        ' the scale of steps is averaged over those before, which saves up to a seventh of the'
-        ' evaluations. 0 means no'
-        ' limit, or 10 in reduced precision, with `-multiscale`, and by default with the embedded'
-        ' network.'
+        ' from noise and prevents leaps, and a step that throws the loss up is undone. With a'
+        ' limit, the scale of steps is averaged over those before, which saves up to a seventh of'
+        ' the evaluations. 0 means no limit, or 10 in reduced precision, with `-multiscale`, and by'
+        ' default with the embedded network.'
     )
     cmd.option('-fourier_decay', 0, '0 to 1: optimise Fourier coefficients')
     cmd.describe(

@@ -99,11 +99,13 @@ class CompactHistory:
             return
         self.sy[:end, slot] = products[:, 0, 1]
         self.yy[:end, slot] = self.yy[slot, :end] = products[:, 1, 1]
-        former = self.h_diag if self.has_pairs else None
-        self.h_diag = ys / yy if step_square is None else average_scale(former, ys, yy, step_square)
         self.order.append(slot)
         if len(self.order) > self.n_correction:
             del self.order[0]
+        former, pairs = self.h_diag, len(self.order)
+        self.h_diag = (
+            ys / yy if step_square is None else average_scale(former, pairs, ys, yy, step_square)
+        )
 
     def _store(self, slot: int, g: Tensor, g_old: Tensor, d: Tensor, t: float) -> Tensor:
         """Write a pair into its slot; returns its y as it is kept, with g's dtype and device."""

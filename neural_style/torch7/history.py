@@ -24,19 +24,18 @@ def double_dtype(tensor: Tensor) -> torch.dtype:
     return torch.float32 if tensor.device.type == 'mps' else torch.float64
 
 
-def average_scale(former: Tensor | None, ys: Tensor, yy: Tensor, ss: float) -> Tensor:
+def average_scale(former: Tensor, pairs: int, ys: Tensor, yy: Tensor, ss: float) -> Tensor:
     """Return the scale of the initial inverse Hessian, averaged over the pairs so far.
 
-    former: that of the pairs before, None if there are none.  ys, yy, ss: y · s, y · y and s · s of
-    the last pair.
+    former: that of the pairs before.  pairs: how many there are now.  ys, yy, ss: y · s, y · y and
+    s · s of the last one.
     Torch7's scale, (y · s) / (y · y), is that of the last pair alone, and of its directions of the
     strongest curvature: it changes threefold from one pair to the next.  (s · s) / (y · s) is that
     of the weakest.
     """
     scale = (ys / yy) ** (1 - SCALE_SHIFT) * (ss / ys) ** SCALE_SHIFT
-    if former is None:
-        return scale
-    return former**SCALE_MEMORY * scale ** (1 - SCALE_MEMORY)
+    memory = min(SCALE_MEMORY, 1 - 1 / pairs)
+    return former**memory * scale ** (1 - memory)
 
 
 class TwoLoopHistory:
@@ -87,16 +86,17 @@ class TwoLoopHistory:
         if not ys > MIN_CURVATURE:  # NaN is not
             unused.append((y, s))
             return
-        had_pairs = self.has_pairs
         if len(self.steps) == self.n_correction:
             unused.append((self.changes.pop(0), self.steps.pop(0)))
             del self.ro[0]
         self.steps.append(s)
         self.changes.append(y)
         self.ro.append(1 / ys)
-        former, yy = self.h_diag if had_pairs else None, _dot(y, y)
+        former, pairs, yy = self.h_diag, len(self.steps), _dot(y, y)
         # scale of the initial inverse Hessian
-        self.h_diag = ys / yy if step_square is None else average_scale(former, ys, yy, step_square)
+        self.h_diag = (
+            ys / yy if step_square is None else average_scale(former, pairs, ys, yy, step_square)
+        )
 
     def direction(self, g: Tensor, d: Tensor) -> Tensor:
         """Return the inverse Hessian times -g, written over d."""

@@ -5,6 +5,7 @@ import torch
 from objectives import NEVER
 
 from neural_style.torch7.compact_history import CompactHistory
+from neural_style.torch7.history import TwoLoopHistory
 from neural_style.torch7.optim import LONG_VECTOR, lbfgs
 
 
@@ -48,6 +49,23 @@ def test_compact_history_allocates_no_unused_slots(pairs, steps, want):
     for number in range(min(pairs + 1, steps - 1)):
         history.update(ones * (number + 1), ones * number, ones, 1.0)
     assert [len(block) for block in history.blocks] == want
+
+
+@pytest.mark.parametrize('kind', [TwoLoopHistory, CompactHistory])
+def test_scale_of_limited_steps_is_averaged_over_the_pairs(kind):
+    history, zero = kind(torch.zeros(2, dtype=torch.float64), 9), torch.zeros(2).double()
+    step, change = torch.tensor([1.0, 1.0]).double(), torch.tensor([1.0, 3.0]).double()
+    history.update(change, zero, step, 1, 2.0)  # y · s = 4, y · y = 10, s · s = 2
+    first = (4 / 10) ** 0.75 * (2 / 4) ** 0.25
+    assert float(history.h_diag) == pytest.approx(first)
+    history.update(3 * change, change, step, 0.5, 0.5)  # y is twice as long, s half
+    assert float(history.h_diag) == pytest.approx(first / 2)  # the mean of two, in their logarithm
+    for _ in range(4):
+        history.update(change, zero, step, 1, 2.0)
+    # of six pairs, the sixth counts a fifth, and those before are averages of 1, 2, ... 5 pairs
+    assert float(history.h_diag) == pytest.approx(first / 4 ** (0.8 / 5))
+    history.update(change, zero, step, 1)
+    assert float(history.h_diag) == pytest.approx(4 / 10)
 
 
 def test_bfloat16_history_takes_half_the_bytes_and_descends_alike():

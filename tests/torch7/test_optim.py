@@ -9,8 +9,6 @@ from objectives import NEVER, counting, quartic, replay, rosenbrock, shaped
 from samples import needs_fma
 
 from neural_style.torch7.adam import adam
-from neural_style.torch7.compact_history import CompactHistory
-from neural_style.torch7.history import TwoLoopHistory
 from neural_style.torch7.optim import lbfgs
 
 LOGGER = 'neural_style.torch7.optim'
@@ -249,19 +247,6 @@ def test_leap_is_undone_where_steps_are_limited():
     assert torch.allclose(visited[4] - visited[2], torch.full((50,), 0.01), atol=1e-4)
     assert torch.allclose(visited[5] - visited[4], torch.full((50,), 0.02), atol=1e-4)
     assert torch.allclose(visited[-1], torch.ones(50), atol=1e-3)
-
-
-@pytest.mark.parametrize('kind', [TwoLoopHistory, CompactHistory])
-def test_scale_of_limited_steps_is_averaged_over_the_pairs(kind):
-    history, zero = kind(torch.zeros(2, dtype=torch.float64), 1), torch.zeros(2).double()
-    step, change = torch.tensor([1.0, 1.0]).double(), torch.tensor([1.0, 3.0]).double()
-    history.update(change, zero, step, 1, 2.0)  # y · s = 4, y · y = 10, s · s = 2
-    first = (4 / 10) ** 0.75 * (2 / 4) ** 0.25
-    assert float(history.h_diag) == pytest.approx(first)
-    history.update(3 * change, change, step, 0.5, 0.5)  # y is twice as long, s half
-    assert float(history.h_diag) == pytest.approx(first**0.8 * (first / 4) ** 0.2)
-    history.update(change, zero, step, 1)
-    assert float(history.h_diag) == pytest.approx(4 / 10)
 
 
 class Stop(Exception):
