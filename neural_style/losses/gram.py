@@ -22,6 +22,9 @@ CHUNK_POSITIONS = 4096
 # Products in bfloat16 are rounded once a chunk: with that many, of that many positions at least,
 # errors cancel.
 ROUNDED_CHUNKS, ROUNDED_POSITIONS = 24, 256
+# Differences are rounded of so many channels at least: of few, one would see it in the sum of their
+# squares.
+ROUNDED_CHANNELS = 64
 # Rows of a tile whose products are summed side by side.
 BATCH_ROWS = 16
 
@@ -31,8 +34,8 @@ def gram_matrix(features: Tensor, exact: bool = True, near: Tensor | None = None
 
     features: (1, C, H, W).  Returns (C, C), not divided by anything.
     exact: in Torch7's order of summation, for up to EXACT_STYLE positions.
-    near: (C, C), what the result will be compared with.  In bfloat16 their difference is rounded
-        to 8 bits, and not the result to 16, in half the time.
+    near: (C, C), what the result will be compared with.  In bfloat16, with many channels, their
+        difference is rounded to 8 bits, and not the result to 16, in half the time.
     Source: Gatys et al. 2015, eq. 3; neural_style.lua: GramMatrix.
     """
     is_crop = features.stride(1) == 1 and not is_channels_last(features)
@@ -40,7 +43,9 @@ def gram_matrix(features: Tensor, exact: bool = True, near: Tensor | None = None
         return _gram_of_crop(as_hwc(features))
     if onednn.has_bfloat16_products(features):
         rows = _as_rows(features)
-        return _gram_of_bfloat16(rows) if near is None else _gram_near(rows, near)
+        if near is not None and len(near) >= ROUNDED_CHANNELS:
+            return _gram_near(rows, near)
+        return _gram_of_bfloat16(rows)
     flat = features[0].flatten(1)  # (C, H * W)
     if flat.dtype in REDUCED_PRECISIONS:
         total = flat.new_zeros(len(flat), len(flat), dtype=torch.float32)

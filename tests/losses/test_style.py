@@ -163,7 +163,7 @@ def test_paper_loss_counts_a_style_image_of_another_size_by_the_position(repeats
 @pytest.mark.parametrize('loss_class', LOSS_CLASSES)
 @pytest.mark.parametrize('distance', [1.0, 0.03])
 def test_loss_in_bfloat16_is_that_of_the_same_features_in_float64(loss_class, distance):
-    x, other = (features((16, 60, 70), seed).relu() for seed in (1, 2))
+    x, other = (features((64, 60, 70), seed).relu() for seed in (1, 2))
     x, a = (tensor.bfloat16() for tensor in (x, x + distance * other))
     results = []
     for dtype in (torch.bfloat16, torch.float64):
@@ -171,11 +171,11 @@ def test_loss_in_bfloat16_is_that_of_the_same_features_in_float64(loss_class, di
         loss.capture(a.to(dtype), exact=False)
         results.append(evaluated(loss, x.to(dtype), exact=False))
     (value, gradient), (want, want_gradient) = results
-    assert float(value) == pytest.approx(float(want), rel=2e-3)
+    assert float(value) == pytest.approx(float(want), rel=2e-4)
     assert (gradient - want_gradient).norm() < 1e-2 * want_gradient.norm()
     # The target itself is precise, whatever there was to compare it with.
     first, second = loss_class(1.0), loss_class(1.0)
-    second.target = torch.ones(16, 16)
+    second.target = torch.ones(64, 64)
     first.capture(a, exact=False)
     second.capture(a, exact=False)
     assert torch.equal(second.target, first.target + 1)
