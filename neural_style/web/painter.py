@@ -110,6 +110,7 @@ def published(job: Job, page: Preview | FramesView) -> Iterator[None]:
     has_ended = threading.Event()
 
     def work() -> None:
+        publish(job, page)  # at once, so that the shortest of runs has been looked at
         while not has_ended.wait(INTERVAL):
             publish(job, page)
             if job.request():

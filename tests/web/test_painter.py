@@ -10,8 +10,10 @@ import pytest
 from page_requests import LIMITS, clip_request, request, wait_until
 from samples import DATA
 
+from neural_style.command.preview import Preview
 from neural_style.command.recipe import read
 from neural_style.web import actions as page_actions
+from neural_style.web import painter
 from neural_style.web.actions import Actions, Request
 from neural_style.web.choices import FAST
 from neural_style.web.gallery import gallery
@@ -116,6 +118,14 @@ def test_video_is_stopped_and_goes_on_at_its_next_frame(queue, tmp_path):
         assert '8 frames' in gallery(queue) and f'{job.id}/{VIDEO}' in gallery(queue)
     finally:
         queue.close()
+
+
+def test_the_shortest_run_has_been_looked_at(queue, monkeypatch):
+    # or it would leave no picture for the gallery
+    monkeypatch.setattr(painter, 'INTERVAL', 600)
+    page = Preview()
+    with painter.published(Actions(LIMITS, queue).paint(request()), page):
+        wait_until(page.has_viewer)
 
 
 @pytest.mark.slow
