@@ -116,8 +116,10 @@ class FrozenConvolution:
         return functional.conv2d(gradient, weight, padding=(height, width))
 
     def _is_faster_by_winograd(self, features: Tensor) -> bool:
-        size = features.shape[2], features.shape[3]
-        return self.dtype == torch.float32 and Winograd.is_faster(self.original_weight, size)
+        # The original weight may be of another dtype than what is convolved, or on another device.
+        if self.dtype != torch.float32 or self.device.type != 'cpu':
+            return False
+        return Winograd.is_faster(self.original_weight, (features.shape[2], features.shape[3]))
 
     def split_input(self, features: Tensor) -> Tensor:
         """Convert features to dtype, and split those of the first layer if it has few bits."""

@@ -169,6 +169,17 @@ def test_layers_of_many_channels_use_winograd_in_both_passes(interior, save_bitm
     assert relative_error(gradient, expected) < 1e-4
 
 
+def test_winograd_is_for_the_cpu_wherever_the_layer_was(monkeypatch):
+    monkeypatch.setattr(Winograd, '__init__', lambda *_: pytest.fail('not on this device'))
+    layer = nn.Conv2d(128, 256, 3, padding=1)  # on the CPU
+    convolution = FrozenConvolution(layer, torch.float32, torch.device('meta'))
+    features = torch.empty(1, 128, 27, 30, device='meta')
+    options = ExecutionOptions(frozen=True)
+    output = convolution.forward(features, (1, 1), relu=True, options=options)
+    assert output.shape == (1, 256, 27, 30)
+    assert convolution.backward(output, (1, 1), options).shape == features.shape
+
+
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_packed_weights_convolve_features_of_any_size(dtype):
     if not onednn.packs_weights(torch.empty(0, dtype=dtype)):
