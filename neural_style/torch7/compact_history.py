@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.torch7.history import MIN_CURVATURE, average_scale, double_dtype, identity
+from neural_style.torch7.history import MIN_CURVATURE, double_dtype, identity, initial_scale
 
 BLOCK_PAIRS = 10  # pairs for which memory is allocated at a time
 # A vector is converted in chunks of this many elements, which stay in a core's cache.
@@ -102,10 +102,7 @@ class CompactHistory:
         self.order.append(slot)
         if len(self.order) > self.n_correction:
             del self.order[0]
-        former, pairs = self.h_diag, len(self.order)
-        self.h_diag = (
-            ys / yy if step_square is None else average_scale(former, pairs, ys, yy, step_square)
-        )
+        self.h_diag = initial_scale(self.h_diag, len(self.order), ys, yy, step_square)
 
     def _store(self, slot: int, g: Tensor, g_old: Tensor, d: Tensor, t: float) -> Tensor:
         """Write a pair into its slot; returns its y as it is kept, with g's dtype and device."""

@@ -24,15 +24,17 @@ def double_dtype(tensor: Tensor) -> torch.dtype:
     return torch.float32 if tensor.device.type == 'mps' else torch.float64
 
 
-def average_scale(former: Tensor, pairs: int, ys: Tensor, yy: Tensor, ss: float) -> Tensor:
+def initial_scale(former: Tensor, pairs: int, ys: Tensor, yy: Tensor, ss: float | None) -> Tensor:
     """Return the scale of the initial inverse Hessian, averaged over the pairs so far.
 
     former: that of the pairs before.  pairs: how many there are now.  ys, yy, ss: y · s, y · y and
-    s · s of the last one.
+    s · s of the last one; without s · s, the scale is Torch7's.
     Torch7's scale, (y · s) / (y · y), is that of the last pair alone, and of its directions of the
     strongest curvature: it changes threefold from one pair to the next.  (s · s) / (y · s) is that
     of the weakest.
     """
+    if ss is None:
+        return ys / yy
     scale = (ys / yy) ** (1 - SCALE_SHIFT) * (ss / ys) ** SCALE_SHIFT
     memory = min(SCALE_MEMORY, 1 - 1 / pairs)
     return former**memory * scale ** (1 - memory)
@@ -92,11 +94,7 @@ class TwoLoopHistory:
         self.steps.append(s)
         self.changes.append(y)
         self.ro.append(1 / ys)
-        former, pairs, yy = self.h_diag, len(self.steps), _dot(y, y)
-        # scale of the initial inverse Hessian
-        self.h_diag = (
-            ys / yy if step_square is None else average_scale(former, pairs, ys, yy, step_square)
-        )
+        self.h_diag = initial_scale(self.h_diag, len(self.steps), ys, _dot(y, y), step_square)
 
     def direction(self, g: Tensor, d: Tensor) -> Tensor:
         """Return the inverse Hessian times -g, written over d."""
