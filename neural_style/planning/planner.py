@@ -55,7 +55,7 @@ def choose_plan(
     size: tuple[int, int],
     style_sizes: Sequence[tuple[int, int]],
     *,
-    pairs: int,
+    vectors: int,
     memory: str = '',
     released_bytes: int = 0,
     reparametrized: bool = False,
@@ -63,7 +63,7 @@ def choose_plan(
     """Choose the plan that fits and changes least, and of those the fastest.
 
     memory: the setting, '' for what is free on the device.
-    pairs, released_bytes, reparametrized: of Workload.
+    vectors, released_bytes, reparametrized: of Workload.
     Untiled images come first, or whole strips for several processes, then tiles, which change
     nothing but the last digits, then a history of L-BFGS on the host, then one in bfloat16.  All
     processes choose the same plan.  Raises SettingError if nothing fits, naming the size that
@@ -78,7 +78,8 @@ def choose_plan(
     if world.size > 1:
         used, limit = world.max(used), -world.max(-int(min(limit, NO_LIMIT)))
     released_bytes = released_bytes if device.type == 'cpu' else 0
-    job = Workload(network, size, tuple(style_sizes), pairs, used, released_bytes, reparametrized)
+    sizes = size, tuple(style_sizes)
+    job = Workload(network, *sizes, vectors, used, released_bytes, reparametrized)
     plan = _first_that_fits(job, FILL_SHARE * limit)
     if plan is None:
         raise _too_large(job, limit, memory)
@@ -98,7 +99,7 @@ def _too_large(job: Workload, limit: float, memory: str) -> SettingError:
     problem += f'`image_size` {fitting} would fit' if fitting else 'no size would fit'
     if not can_tile(job.network):
         problem += '; a network with branches runs whole, without tiles'
-    if job.pairs:
+    if job.vectors:
         problem += '; or try `optimizer` adam, or a smaller `lbfgs_num_correction`'
     return SettingError('memory' if memory else 'image_size', problem, memory or None)
 
@@ -145,7 +146,7 @@ def _plans(job: Workload) -> Iterator[Plan]:
 def _history_options(job: Workload) -> Iterator[tuple[torch.dtype | None, bool]]:
     """Yield the dtypes of the history of L-BFGS, and whether it is on the host, the best first."""
     yield None, False
-    if job.pairs:
+    if job.vectors:
         if not job.on_cpu:
             yield None, True
         yield torch.bfloat16, not job.on_cpu
@@ -171,10 +172,10 @@ def _describe(
     if job.network.world.size > 1:
         parts.append(f'shared by {job.network.world.size} processes')
     parts.append('whole' if tiling is None else _describe_tiling(job.network, tiling))
-    if job.pairs:
+    if job.vectors:
         dtype = 'bfloat16' if history is not None else 'float32'
         location = ' in host memory' if on_host else ''
-        parts.append(f'L-BFGS history of {job.pairs} pairs in {dtype}{location}')
+        parts.append(f'L-BFGS history of {job.vectors} vectors in {dtype}{location}')
     return ', '.join(parts)
 
 

@@ -70,13 +70,13 @@ def _optimizer_bytes(job: Workload, history: torch.dtype | None, on_host: bool) 
     """Count the bytes of the image and of the optimiser's vectors, which processes share."""
     vector, processes = 3.0 * 4 * math.prod(job.size), job.network.world.size
     # x, and of L-BFGS g, g_old, d, of Adam m, v
-    total = (4.0 if job.pairs else 3.0) * vector / processes
+    total = (4.0 if job.vectors else 3.0) * vector / processes
     total += vector * (processes > 1 or job.reparametrized)  # the whole of x
-    if job.pairs and not on_host:
+    if job.vectors and not on_host:
         item = 4 if history is None else history.itemsize
-        total += 2 * job.pairs * vector / processes * item / 4
+        total += job.vectors * vector / processes * item / 4
     if not job.on_cpu and history is not None:
-        total += vector / processes  # one pair at a time
+        total += vector / processes  # what is converted at a time
     return total
 
 

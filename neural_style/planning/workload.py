@@ -12,7 +12,7 @@ from neural_style.network.loss_network import LossNetwork
 class Workload:
     """Describes a run: sizes (H, W) of the image and the style images, and the optimiser.
 
-    pairs: of the history of L-BFGS, 0 for Adam.
+    vectors: that the history of L-BFGS keeps, 0 for Adam.
     used: bytes in use already, on the device, by that process of the run that has the most.
     released_bytes: of those, the bytes that are only needed until the targets are captured.
     reparametrized: whether the image is computed from what is optimised.
@@ -21,7 +21,7 @@ class Workload:
     network: LossNetwork
     size: tuple[int, int]
     style_sizes: tuple[tuple[int, int], ...]
-    pairs: int
+    vectors: int
     used: int
     released_bytes: int = 0
     reparametrized: bool = False

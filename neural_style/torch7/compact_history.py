@@ -1,31 +1,52 @@
-"""The history of L-BFGS for long vectors: matrix products over blocks of pairs."""
+"""The history of L-BFGS for long vectors: matrix products over blocks of vectors."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from neural_style.torch7.history import MIN_CURVATURE, double_dtype, identity, initial_scale
+from neural_style.torch7.vector_blocks import VectorBlocks
 
-BLOCK_PAIRS = 10  # pairs for which memory is allocated at a time
-# A vector is converted in chunks of this many elements, which stay in a core's cache.
-CHUNK_ELEMENTS = 1 << 18
+# Attributes, beside the vectors and the order, that a history is continued from.
+STATE = (
+    *('sy', 'yy', 'h_diag', 'end', 'has_steps', 'change_rows', 'row_weights', 'gradient_weights'),
+    *('direction_weights', 'direction_gradient_weight'),
+)
 
 
 class CompactHistory:
-    """The inverse Hessian as matrix products, in two passes over the memory of all pairs.
+    """The inverse Hessian as matrix products, in two passes over the memory of all vectors.
 
     Byrd, Nocedal, Schnabel 1994, eq. 2.22 (there H g): with R the upper triangle of S Yᵀ, D its
     diagonal and h = (y · s) / (y · y) of the last pair, the two loops come to
         al = -R⁻¹ S g,   p = R⁻ᵀ (D al + h (Y g + Y Yᵀ al)),   -H g = -h g - h Yᵀ al + Sᵀ p.
-    S Yᵀ and Y Yᵀ grow by one row a pass.  Pairs are stored in blocks, allocated when needed.
-    Where they are rounded (dtype), the rounded ones are used throughout.
+    S Yᵀ and Y Yᵀ grow by one row a pass.
 
-    reduce_sum: turns a sum over this shard into that over all.  device: where the pairs are kept.
-    max_steps: of the whole run, which bounds the pairs that are ever in use.
+    Every step is a sum of gradients, so of the current one and of changes y (Gill, Leonard 2001).
+    At first, therefore, only changes are kept, half as many vectors to read: S = W V + w gᵀ, where
+    the rows of V are what is kept.  When the changes, those of former pairs among them, need as
+    much memory as all pairs, the steps are written beside the changes of their pairs, and so is
+    every further one.  Vectors are stored in blocks, allocated when needed.  Where they are rounded
+    (dtype), the rounded ones are used throughout.
+
+    reduce_sum: turns a sum over this shard into that over all.  device: where V is kept.
+    max_steps: of the whole run, which bounds the vectors that are ever in use.
     """
+
+    sy: Tensor  # s · y of slots, in float64 like all numbers here
+    yy: Tensor
+    h_diag: Tensor
+    end: int  # rows of V in use
+    has_steps: bool  # whether rows 2 k and 2 k + 1 of V are s and y of slot k
+    change_rows: Tensor  # the row of each slot's y
+    row_weights: Tensor  # W
+    gradient_weights: Tensor  # w
+    direction_weights: Tensor  # the last direction, d = Vᵀ direction_weights
+    direction_gradient_weight: Tensor  # + this · g
 
     def __init__(
         self,
@@ -38,41 +59,27 @@ class CompactHistory:
         device: torch.device | str | None = None,
         max_steps: float = math.inf,
     ):
-        self.options: Any = {'dtype': dtype or like.dtype, 'device': device or like.device}
         self.n_correction = n_correction
         self.reduce_sum = reduce_sum or identity
-        self.blocks: list[Tensor] = []  # (BLOCK_PAIRS or fewer, 2, n): s and y of each slot
-        self.order: list[int] = []  # slots in use, oldest first
         slots = n_correction + 1
-        self.max_slots = math.ceil(min(slots, max(max_steps - 1, 1)))  # that are ever in use
-        self.sy = torch.zeros(slots, slots, dtype=double_dtype(like), device=like.device)
-        self.yy = torch.zeros_like(self.sy)
-        self.products = torch.zeros(slots, 2, dtype=double_dtype(like), device=like.device)
-        self.h_diag = torch.ones((), dtype=double_dtype(like), device=like.device)
-        if state is not None:
-            self._restore(state)
+        self.max_rows = 2 * slots
+        state = state or _empty_state(like, slots)
+        if 'row_weights' not in state:
+            state = _of_pairs(state)
+        for name in STATE:
+            setattr(self, name, state[name])
+        self.order: list[int] = state['order'].tolist()  # slots of the pairs in use, oldest first
+        self.products = torch.zeros_like(self.sy[:, :2])  # s · g and y · g of each slot
+        max_rows = math.ceil(min(self.max_rows, max(max_steps - 1, 1)))
+        self.vectors = VectorBlocks(like, max_rows, dtype, device, state['blocks'])
 
     def state(self) -> dict[str, Any]:
         """Return the state from which a history continues: its own tensors, the used blocks."""
-        end = max(self.order, default=-1) + 1
         return {
-            'blocks': [rows.view(-1, 2, rows.shape[1]) for rows in self._rows(end) if len(rows)],
+            'blocks': list(self.vectors.used(self.end)),
             'order': torch.tensor(self.order, dtype=torch.int64),
-            'sy': self.sy,
-            'yy': self.yy,
-            'h_diag': self.h_diag,
+            **{name: getattr(self, name) for name in STATE},
         }
-
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        for pairs in state['blocks']:
-            self.options['dtype'] = pairs.dtype  # as the run began
-            block = pairs.to(self.options['device'])
-            if len(pairs) < self._next_block_pairs():
-                block = torch.zeros(self._next_block_pairs(), *pairs.shape[1:], **self.options)
-                block[: len(pairs)] = pairs
-            self.blocks.append(block)
-        self.order = state['order'].tolist()
-        self.sy, self.yy, self.h_diag = state['sy'], state['yy'], state['h_diag']
 
     @property
     def has_pairs(self) -> bool:
@@ -83,88 +90,106 @@ class CompactHistory:
     ) -> None:
         """Keep the step t d and its change of the gradient, if y · s says that it curves up.
 
+        d: the last direction; -g_old before the first.
         step_square: as in TwoLoopHistory, of all shards.
         """
+        if not self.has_steps and self.end == self.max_rows:
+            self._write_steps(g_old)
         slot = next(k for k in range(len(self.order) + 1) if k not in self.order)
-        y = self._store(slot, g, g_old, d, t)
-        # the first pass: S g, Y g, S y, Y y
-        end = max([*self.order, slot]) + 1
+        y_row = 2 * slot + 1 if self.has_steps else self.end
+        self.end = max(self.end, y_row + 1)
+        y = self.vectors.write(y_row, torch.sub, g, g_old)
+        self.change_rows[slot].fill_(y_row)
+        if self.has_steps:
+            self.vectors.write(2 * slot, torch.mul, d, t)
+        else:
+            self._express_step(slot, y_row, t)
+        # the first pass: V g, V y
         vectors = torch.stack((g, y))  # (2, n)
-        products = torch.cat([self._products(vectors, rows) for rows in self._rows(end)], 1)
-        products = self.reduce_sum(products.to(self.sy))
-        products = products.t().reshape(end, 2, 2)  # (slot, s or y, g or y)
-        self.products[:end] = products[:, :, 0]
-        ys, yy = products[slot, 0, 1], products[slot, 1, 1]
+        sums = torch.cat((self.vectors.products(vectors, self.end), (vectors @ g)[:, None]), 1)
+        sums = self.reduce_sum(sums.to(self.sy)).t()
+        kept, gradient = sums[:-1], sums[-1]
+        steps = self.row_weights[:, : self.end] @ kept + self.gradient_weights.outer(gradient)
+        changes = kept[self.change_rows]
+        self.products = torch.stack((steps[:, 0], changes[:, 0]), 1)
+        ys, yy = steps[slot, 1], changes[slot, 1]
         if not ys > MIN_CURVATURE:  # NaN is not
             return
-        self.sy[:end, slot] = products[:, 0, 1]
-        self.yy[:end, slot] = self.yy[slot, :end] = products[:, 1, 1]
+        self.sy[:, slot] = steps[:, 1]
+        self.yy[:, slot] = self.yy[slot] = changes[:, 1]
         self.order.append(slot)
         if len(self.order) > self.n_correction:
             del self.order[0]
         self.h_diag = initial_scale(self.h_diag, len(self.order), ys, yy, step_square)
 
-    def _store(self, slot: int, g: Tensor, g_old: Tensor, d: Tensor, t: float) -> Tensor:
-        """Write a pair into its slot; returns its y as it is kept, with g's dtype and device."""
-        if slot // BLOCK_PAIRS == len(self.blocks):
-            pairs = self._next_block_pairs()
-            self.blocks.append(torch.empty(pairs, 2, g.numel(), **self.options))
-        s, y = self.blocks[slot // BLOCK_PAIRS][slot % BLOCK_PAIRS]
-        if self._has_native_dtype(g):
-            torch.mul(d, t, out=s)
-            torch.sub(g, g_old, out=y)
-            return y
-        s.copy_(d * t)
-        y.copy_(g - g_old)
-        return y.to(g)
+    def _express_step(self, slot: int, y_row: int, t: float) -> None:
+        """Express the steps by the new gradient, the former one plus y, and by y; the last too."""
+        self.row_weights[slot] = t * self.direction_weights
+        self.gradient_weights[slot] = t * self.direction_gradient_weight
+        self.row_weights[:, y_row] = -self.gradient_weights
+
+    def _write_steps(self, g: Tensor) -> None:
+        """Write the pairs over the changes.  g: the gradient that steps are expressed by."""
+        slots = torch.arange(len(self.sy), device=self.sy.device)
+        change_weights = functional.one_hot(self.change_rows, self.max_rows).to(self.sy)
+        pairs = torch.stack((self.row_weights, change_weights), 1)
+        pairs[:, 1] = functional.one_hot(self.change_rows, self.max_rows).to(pairs)
+        shares = torch.stack((self.gradient_weights, torch.zeros_like(self.gradient_weights)), 1)
+        self.vectors.combine_(pairs.flatten(0, 1).to(g), shares.flatten().to(g), g)
+        self.has_steps, self.change_rows = True, 2 * slots + 1
+        self.row_weights = functional.one_hot(2 * slots, self.max_rows).to(self.sy)
+        self.gradient_weights = torch.zeros_like(self.gradient_weights)
 
     def direction(self, g: Tensor, d: Tensor) -> Tensor:
         """Return the inverse Hessian times -g, written over d."""
-        torch.mul(g, -self.h_diag, out=d)
-        if not self.order:
-            return d
-        order = torch.tensor(self.order, device=g.device)
-        upper = self.sy[order][:, order].triu()
-        step_g, change_g = self.products[order].unbind(1)
-        al = -torch.linalg.solve_triangular(upper, step_g[:, None], upper=True)
-        right = upper.diagonal()[:, None] * al
-        right += self.h_diag * (change_g[:, None] + self.yy[order][:, order] @ al)
-        p = torch.linalg.solve_triangular(upper.t(), right, upper=False)
+        weights, gradient_weight = torch.zeros_like(self.direction_weights), -self.h_diag
+        if self.order:
+            order = torch.tensor(self.order, device=g.device)
+            upper = self.sy[order][:, order].triu()
+            step_g, change_g = self.products[order].unbind(1)
+            al = -torch.linalg.solve_triangular(upper, step_g[:, None], upper=True)
+            right = upper.diagonal()[:, None] * al
+            right += self.h_diag * (change_g[:, None] + self.yy[order][:, order] @ al)
+            p = torch.linalg.solve_triangular(upper.t(), right, upper=False)[:, 0]
+            weights = p @ self.row_weights[order]
+            weights[self.change_rows[order]] -= self.h_diag * al[:, 0]
+            gradient_weight = gradient_weight + p @ self.gradient_weights[order]
         # the second pass
-        end = max(self.order) + 1
-        weights = self.sy.new_zeros(end, 2)
-        weights[order] = torch.cat((p, -self.h_diag * al), 1)
-        self._add_products(d, weights.to(g).view(-1), end)
+        torch.mul(g, gradient_weight, out=d)
+        self.vectors.add_weighted(d, weights[: self.end].to(g))
+        self.direction_weights, self.direction_gradient_weight = weights, gradient_weight
         return d
 
-    def _next_block_pairs(self) -> int:
-        """Return the slots of the next block: no more than will be in use."""
-        return min(BLOCK_PAIRS, self.max_slots - BLOCK_PAIRS * len(self.blocks))
 
-    def _has_native_dtype(self, g: Tensor) -> bool:
-        """Tell whether the pairs have the dtype and the device of g."""
-        return g.dtype == self.options['dtype'] and g.device == torch.device(self.options['device'])
+def _empty_state(like: Tensor, slots: int) -> dict[str, Any]:
+    """Return the state of a history without pairs."""
+    zeros = torch.zeros(slots, 2 * slots, dtype=double_dtype(like), device=like.device)
+    return {
+        'blocks': [],
+        'order': torch.empty(0, dtype=torch.int64),
+        'sy': zeros.new_zeros(slots, slots),
+        'yy': zeros.new_zeros(slots, slots),
+        'h_diag': zeros.new_ones(()),
+        'end': 0,
+        'has_steps': False,
+        'change_rows': torch.zeros(slots, dtype=torch.int64, device=like.device),
+        'row_weights': zeros,
+        'gradient_weights': zeros.new_zeros(slots),
+        'direction_weights': zeros.new_zeros(2 * slots),
+        'direction_gradient_weight': zeros.new_tensor(-1),  # the first one is minus the gradient
+    }
 
-    def _rows(self, end: int) -> Iterator[Tensor]:
-        """Yield the blocks of the slots up to end as matrices (2 · slots, n)."""
-        for k, block in enumerate(self.blocks):
-            yield block[: max(0, end - k * BLOCK_PAIRS)].view(-1, block.shape[2])
 
-    def _products(self, vectors: Tensor, rows: Tensor) -> Tensor:
-        """Multiply vectors (2, n) with rows (m, n): (2, m)."""
-        if self._has_native_dtype(vectors):
-            return vectors @ rows.t()
-        chunks = zip(vectors.split(CHUNK_ELEMENTS, 1), rows.split(CHUNK_ELEMENTS, 1), strict=True)
-        products: Any = sum(chunk @ pairs.to(chunk).t() for chunk, pairs in chunks)
-        return products
-
-    def _add_products(self, d: Tensor, weights: Tensor, end: int) -> None:
-        """Add the rows of all slots up to end, weighted, to d."""
-        for k, rows in enumerate(self._rows(end)):
-            block_weights = weights[2 * BLOCK_PAIRS * k :][: len(rows)]
-            if self._has_native_dtype(d):
-                d.addmv_(rows.t(), block_weights)
-                continue
-            chunks = zip(d.split(CHUNK_ELEMENTS), rows.split(CHUNK_ELEMENTS, 1), strict=True)
-            for chunk, pairs in chunks:
-                chunk.addmv_(pairs.to(d).t(), block_weights)
+def _of_pairs(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a state of version 0.2, whose blocks hold pairs (s, y), as one of today's."""
+    sy, end = state['sy'], sum(2 * len(pairs) for pairs in state['blocks'])
+    slots = torch.arange(len(sy), device=sy.device)
+    return {
+        **_empty_state(sy, len(sy)),
+        **state,
+        'blocks': [pairs.flatten(0, 1) for pairs in state['blocks']],
+        'end': end,
+        'has_steps': True,
+        'change_rows': (2 * slots + 1).clamp(max=end - 1),  # of unused slots any row
+        'row_weights': functional.one_hot(2 * slots, 2 * len(sy)).to(sy),
+    }

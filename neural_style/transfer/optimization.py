@@ -1,6 +1,7 @@
 """Minimising: L-BFGS or Adam over a feval."""
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from neural_style.distributed import World
 from neural_style.planning.planner import Plan
 from neural_style.torch7.adam import adam
-from neural_style.torch7.optim import lbfgs
+from neural_style.torch7.optim import LONG_VECTOR, lbfgs
 from neural_style.transfer.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -66,9 +67,15 @@ def history_size(lbfgs_num_correction: float) -> int:
     return max(int(lbfgs_num_correction), 1) if lbfgs_num_correction > 0 else 100
 
 
-def history_pairs(settings: Settings) -> int:
-    """Return the pairs that L-BFGS will keep memory for, in all of its run; 0 for Adam."""
+def history_vectors(settings: Settings, elements: int) -> int:
+    """Return the vectors that L-BFGS will keep memory for, in all of its run; 0 for Adam.
+
+    elements: of what is optimised.
+    """
     if settings.optimizer != 'lbfgs':
         return 0
     slots = history_size(settings.lbfgs_num_correction) + 1
-    return int(min(slots, max(settings.num_iterations - 1, 1)))
+    updates = max(settings.num_iterations - 1, 1)
+    if elements <= LONG_VECTOR:
+        return 2 * math.ceil(min(slots, updates))
+    return math.ceil(min(2 * slots, updates))

@@ -24,7 +24,7 @@ from neural_style.transfer.divergence import MonitoredCallback
 from neural_style.transfer.images import Image
 from neural_style.transfer.inputs import Inputs, prepare
 from neural_style.transfer.objective import Objective
-from neural_style.transfer.optimization import history_pairs, optimize
+from neural_style.transfer.optimization import history_vectors, optimize
 from neural_style.transfer.preprocessing import deprocess, preprocess
 from neural_style.transfer.saved_style import StyleImages
 from neural_style.transfer.session import Iterate, Session, ignore
@@ -220,7 +220,7 @@ def make_plan(network: LossNetwork, inputs: Inputs, settings: Settings) -> Plan:
         network,
         inputs.size,
         [(style.shape[1], style.shape[2]) for style in inputs.styles],
-        pairs=history_pairs(settings),
+        vectors=history_vectors(settings, 3 * math.prod(inputs.size)),
         memory=str(settings.memory),
         released_bytes=inputs.released_bytes,
         reparametrized=reparametrized or settings.fourier_decay != 0,

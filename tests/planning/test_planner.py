@@ -22,15 +22,15 @@ from neural_style.transfer.session import Session
 
 
 def test_image_that_fits_is_not_tiled(network):
-    plan = choose_plan(network, (384, 512), [(384, 512)], pairs=0, memory='1000G')
+    plan = choose_plan(network, (384, 512), [(384, 512)], vectors=0, memory='1000G')
     assert plan.is_default
 
 
 @pytest.mark.parametrize('size', [(768, 1024), (3072, 4096), (6144, 8192)])
 @pytest.mark.usefixtures('used_memory')
 def test_less_memory_means_tiles_within_it(network, size):
-    untiled = choose_plan(network, size, [size], pairs=0, memory='1000G')
-    plan = choose_plan(network, size, [size], pairs=0, memory=str(int(untiled.peak * 0.7)))
+    untiled = choose_plan(network, size, [size], vectors=0, memory='1000G')
+    plan = choose_plan(network, size, [size], vectors=0, memory=str(int(untiled.peak * 0.7)))
     assert plan.tiling is not None
     assert plan.peak <= 0.96 * (untiled.peak * 0.7), 'a run may take a little more'
 
@@ -38,11 +38,11 @@ def test_less_memory_means_tiles_within_it(network, size):
 @pytest.mark.usefixtures('used_memory')
 def test_history_is_rounded_only_where_tiles_do_not_suffice(network):
     size = (1536, 2048)
-    tiled = choose_plan(network, size, [size], pairs=100, memory='8500M')
+    tiled = choose_plan(network, size, [size], vectors=200, memory='8500M')
     assert tiled.tiling is not None and tiled.history is None
-    rounded = choose_plan(network, size, [size], pairs=100, memory='6G')
+    rounded = choose_plan(network, size, [size], vectors=200, memory='6G')
     assert rounded.history == torch.bfloat16
-    assert 'history of 100 pairs in bfloat16' in rounded.text
+    assert 'history of 200 vectors in bfloat16' in rounded.text
 
 
 @pytest.mark.slow
@@ -56,11 +56,11 @@ def test_image_that_cannot_fit_is_refused_with_the_size_that_would(network, monk
 
     size = used((6144, 8192))
     with pytest.raises(ValueError, match='`memory` 3G: an image of 8192 x 6144') as error:
-        choose_plan(network, size, [size], pairs=0, memory='3G')
+        choose_plan(network, size, [size], vectors=0, memory='3G')
     fitting = int(re.search(r'`image_size` (\d+) would fit', str(error.value))[1])
     small = used((fitting * 3 // 4, fitting))
     assert fitting > 2048
-    assert choose_plan(network, small, [small], pairs=0, memory='3G').peak <= 3 << 30
+    assert choose_plan(network, small, [small], vectors=0, memory='3G').peak <= 3 << 30
 
 
 def test_network_with_branches_is_refused_only_where_it_needs_tiles():
@@ -69,18 +69,18 @@ def test_network_with_branches_is_refused_only_where_it_needs_tiles():
     cnn = Graph(list(zip(names, layers, strict=True)), [[(-1, 0)], [(0, 0)], [(1, 0)]])
     branched = loss_network(cnn, content_layers=['c'], style_layers=['a'])
     size = (512, 512)
-    assert choose_plan(branched, size, [size], pairs=0, memory='100G').is_default
+    assert choose_plan(branched, size, [size], vectors=0, memory='100G').is_default
     with pytest.raises(ValueError, match='with branches runs whole'):
-        choose_plan(branched, size, [size], pairs=0, memory='50M')
+        choose_plan(branched, size, [size], vectors=0, memory='50M')
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='measures with what Linux counts')
 def test_memory_that_an_earlier_image_left_free_is_not_in_use(network):
     heap.configure_malloc()
-    before = choose_plan(network, (384, 512), [], pairs=0, memory='1000G').peak
+    before = choose_plan(network, (384, 512), [], vectors=0, memory='1000G').peak
     last = torch.ones(1 << 16) if (large := torch.ones(100 << 20)).any() else large
     del large  # below what stays, the heap keeps its 400 MB
-    assert choose_plan(network, (384, 512), [], pairs=0, memory='1000G').peak < before + 2**26
+    assert choose_plan(network, (384, 512), [], vectors=0, memory='1000G').peak < before + 2**26
     assert last.all()
 
 
@@ -144,7 +144,7 @@ def test_dry_run_prints_the_plan_alone(tmp_path):
     done = run('-image_size', '512', '-dry_run', '-memory', '8G', '-output_image', out)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
-        r'512 x 384 pixels, whole, L-BFGS history of 101 pairs in float32; predicted peak .*\n',
+        r'512 x 384 pixels, whole, L-BFGS history of 202 vectors in float32; predicted peak .*\n',
         done.stdout,
     )
     assert not out.exists()

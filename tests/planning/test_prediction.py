@@ -18,7 +18,7 @@ from neural_style.planning.workload import Workload
 def test_released_images_are_not_counted_for_evaluations(network):
     size = (3072, 4096)
     plans = [
-        choose_plan(network, size, [size], pairs=0, memory='1000G', released_bytes=released_bytes)
+        choose_plan(network, size, [size], vectors=0, memory='1000G', released_bytes=released_bytes)
         for released_bytes in (0, 200 << 20)
     ]
     assert plans[0].peak - plans[1].peak == 200 << 20
@@ -28,7 +28,7 @@ def test_released_images_are_not_counted_for_evaluations(network):
 def test_image_computed_from_what_is_optimised_is_counted(network):
     size = (3072, 4096)
     plans = [
-        choose_plan(network, size, [size], pairs=0, memory='1000G', reparametrized=made)
+        choose_plan(network, size, [size], vectors=0, memory='1000G', reparametrized=made)
         for made in (False, True)
     ]
     assert plans[1].peak - plans[0].peak == 3 * 4 * math.prod(size)
@@ -40,7 +40,7 @@ def test_padding_adds_the_extended_image_and_no_features():
     peaks = []
     for padding in ('zero', 'replicate'):
         net = loss_network(mini_vgg19(), padding=padding)
-        peaks.append(predict(Workload(net, size, (), pairs=0, used=0), None))
+        peaks.append(predict(Workload(net, size, (), vectors=0, used=0), None))
     added = peaks[1] - peaks[0]
     assert added == pytest.approx(12 * math.prod(extended), rel=0.02)
 
@@ -69,7 +69,7 @@ def test_memory_of_style_statistics_is_counted(network):
     held = sum(others.style_losses[0].held_bytes(channels) for channels in layers)
     size = (384, 512)
     peaks = [
-        choose_plan(net, size, [size], pairs=0, memory='1000G').peak for net in (network, others)
+        choose_plan(net, size, [size], vectors=0, memory='1000G').peak for net in (network, others)
     ]
     workspace = others.style_losses[0].workspace_bytes(512)
     assert held > 30 << 20

@@ -19,7 +19,7 @@ def test_winograd_is_disabled_when_its_kernels_do_not_fit():
     size = (768, 1024)
 
     def plan(memory):
-        return choose_plan(wide, size, [size], pairs=0, memory=memory)
+        return choose_plan(wide, size, [size], vectors=0, memory=memory)
 
     with pytest.raises(ValueError, match='needs') as error:
         plan('10M')

@@ -79,7 +79,7 @@ def test_a_resumed_run_ends_in_the_same_bits(name, long, tmp_path, monkeypatch):
     settings = {'seed': 7, 'noise_scale': 50, **RUNS[name]}
     if long:
         monkeypatch.setattr('neural_style.torch7.optim.LONG_VECTOR', 0)
-        monkeypatch.setattr('neural_style.torch7.compact_history.BLOCK_PAIRS', 4)
+        monkeypatch.setattr('neural_style.torch7.vector_blocks.BLOCK_ROWS', 4)
     monkeypatch.setattr('neural_style.kernels.precision.speedup', lambda *args: 2.0)
     cnn = settings.pop('cnn', mini_vgg19)
     paint = stylize_multiscale if 'multiscale' in settings else stylize
