@@ -48,3 +48,14 @@ def test_features_of_a_fully_connected_layer_are_taken(normalize):
     want = want / want.abs().sum() * 3 if normalize else want * 2 * 3 / 9
     assert float(loss.loss) == pytest.approx(float(3 * (x - target).square().mean()), rel=1e-14)
     torch.testing.assert_close(gradient, want, rtol=1e-8 if normalize else 1e-14, atol=0)
+
+
+def test_gradient_in_bfloat16_is_that_of_the_formula():
+    x, target = (features((4, 8, 9), seed).bfloat16() for seed in (1, 2))
+    loss, gradient = captured(ContentLoss(3.0), target), features((4, 8, 9), 3).bfloat16()
+    difference = x.double() - target.double()
+    want = gradient.double() + 3 * 2 / x.numel() * difference
+    statistic = loss.statistic(x, exact=False)
+    assert float(statistic) == pytest.approx(float(difference.square().sum()), rel=2**-8)
+    loss.add_gradient(gradient, x, statistic, exact=False)
+    torch.testing.assert_close(gradient.double(), want, rtol=2**-8, atol=2**-8 * 6 / x.numel())
