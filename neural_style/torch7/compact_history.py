@@ -133,7 +133,6 @@ class CompactHistory:
         slots = torch.arange(len(self.sy), device=self.sy.device)
         change_weights = functional.one_hot(self.change_rows, self.max_rows).to(self.sy)
         pairs = torch.stack((self.row_weights, change_weights), 1)
-        pairs[:, 1] = functional.one_hot(self.change_rows, self.max_rows).to(pairs)
         shares = torch.stack((self.gradient_weights, torch.zeros_like(self.gradient_weights)), 1)
         self.vectors.combine_(pairs.flatten(0, 1).to(g), shares.flatten().to(g), g)
         self.has_steps, self.change_rows = True, 2 * slots + 1
