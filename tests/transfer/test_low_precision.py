@@ -1,6 +1,7 @@
 """Runs in low precision: what float16 cannot hold, and steps that stay short."""
 
 import functools
+import statistics
 
 import pytest
 import torch
@@ -31,26 +32,30 @@ def test_features_that_float16_cannot_hold_are_refused(monkeypatch):
 
 @pytest.mark.slow
 def test_low_precision_reaches_the_loss_of_float32_at_equal_steps(monkeypatch):
-    content, style = ((picture(k) / 256 + 0.5).clamp(0, 1).double() for k in (3, 4))
-    final = {}
     # bf16 need not be fast here
     monkeypatch.setattr(precision, 'speedup', lambda name, device: 8.0)
-    for name in ('fp32', 'bf16'):
-        losses = []
-        result = stylize(
-            mini_vgg19(),
-            content,
-            [style],
-            num_iterations=40,
-            init='image',
-            seed=1,
-            precision=name,
-            lbfgs_max_step=10,  # the limit of low precision
-            callback=lambda iterate, losses=losses: losses.append(float(iterate.loss)),
-        )
-        assert result.isfinite().all()
-        final[name] = losses[-1]
-    assert final['bf16'] < 1.1 * final['fp32']
+    # Roundings grow from step to step: the ratio of single runs is anything from 0.6 to 1.2.
+    ratios = [final_loss('bf16', seed) / final_loss('fp32', seed) for seed in range(3, 15, 2)]
+    assert statistics.geometric_mean(ratios) < 1.1
+
+
+def final_loss(name, seed):
+    """Return the loss of a short run in a precision, with pictures of seeds seed and seed + 1."""
+    content, style = ((picture(k) / 256 + 0.5).clamp(0, 1).double() for k in (seed, seed + 1))
+    losses = []
+    result = stylize(
+        mini_vgg19(),
+        content,
+        [style],
+        num_iterations=40,
+        init='image',
+        seed=1,
+        precision=name,
+        lbfgs_max_step=10,  # the limit of low precision
+        callback=lambda iterate: losses.append(float(iterate.loss)),
+    )
+    assert result.isfinite().all()
+    return losses[-1]
 
 
 @pytest.mark.parametrize(('max_step', 'limit'), [(0, 10), (3, 3)])
