@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from neural_style.torch7.history import MIN_CURVATURE, double_dtype, identity, initial_scale
-from neural_style.torch7.vector_blocks import VectorBlocks
+from neural_style.torch7.vector_blocks import VectorBlocks, precise_product
 
 # Attributes, beside the vectors and the order, that a history is continued from.
 STATE = (
@@ -106,8 +106,8 @@ class CompactHistory:
             self._express_step(slot, y_row, t)
         # the first pass: V g, V y
         vectors = torch.stack((g, y))  # (2, n)
-        sums = torch.cat((self.vectors.products(vectors, self.end), (vectors @ g)[:, None]), 1)
-        sums = self.reduce_sum(sums.to(self.sy)).t()
+        products = self.vectors.products(vectors, self.end), precise_product(vectors, g[None])
+        sums = self.reduce_sum(torch.cat(products, 1).to(self.sy)).t()
         kept, gradient = sums[:-1], sums[-1]
         steps = self.row_weights[:, : self.end] @ kept + self.gradient_weights.outer(gradient)
         changes = kept[self.change_rows]

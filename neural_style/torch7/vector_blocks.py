@@ -6,8 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.torch7.history import double_dtype
-
 BLOCK_ROWS = 20  # vectors for which memory is allocated at a time
 # A vector is converted in chunks of this many elements, which stay in a core's cache.
 CHUNK_ELEMENTS = 1 << 18
@@ -76,15 +74,14 @@ class VectorBlocks:
         return vector.dtype == self.dtype and vector.device == self.device
 
     def products(self, vectors: Tensor, end: int) -> Tensor:
-        """Multiply vectors (k, n) with the rows before end: (k, end), in float64 where there is."""
-        dtype = double_dtype(vectors)
-        return torch.cat([self._products(vectors, rows).to(dtype) for rows in self.used(end)], 1)
+        """Multiply vectors (k, n) with the rows before end: (k, end), on a CPU in float64."""
+        return torch.cat([self._products(vectors, rows) for rows in self.used(end)], 1)
 
     def _products(self, vectors: Tensor, rows: Tensor) -> Tensor:
         if self.has_dtype_of(vectors):
-            return _precise_product(vectors, rows)
+            return precise_product(vectors, rows)
         chunks = zip(vectors.split(CHUNK_ELEMENTS, 1), rows.split(CHUNK_ELEMENTS, 1), strict=True)
-        products = [_precise_product(chunk, row_chunk.to(chunk)) for chunk, row_chunk in chunks]
+        products = [precise_product(chunk, row_chunk.to(chunk)) for chunk, row_chunk in chunks]
         return torch.stack(products).sum(0)
 
     def add_weighted(self, total: Tensor, weights: Tensor) -> None:
@@ -117,7 +114,7 @@ class VectorBlocks:
             start += len(chunk)
 
 
-def _precise_product(a: Tensor, b: Tensor) -> Tensor:
+def precise_product(a: Tensor, b: Tensor) -> Tensor:
     """Return a bᵀ.  a: (k, n).  b: (m, n).
 
     On a CPU, a product is summed in the dtype of a over PART_ELEMENTS only, and then in float64:
