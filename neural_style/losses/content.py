@@ -57,7 +57,7 @@ class ContentLoss(LossLayer):
         """Return the sum of squared differences of each image: (N,)."""
         if region is not None or features.dtype in REDUCED_PRECISIONS:
             # The original's order of summation would not be that of the whole layer, and is slow.
-            difference = at_least_float32(self._difference(features, region))
+            difference = self._difference(features, region)
             return torch.stack([image.square_().sum() for image in difference])
         images = zip(at_least_float32(features), self._target_of(features, None), strict=True)
         return torch.stack([sum_of_squares(image, target) for image, target in images])
@@ -72,7 +72,7 @@ class ContentLoss(LossLayer):
         region: Region | None = None,
         exact: bool = True,
     ) -> Tensor:
-        difference = at_least_float32(self._difference(features, region))
+        difference = self._difference(features, region)
         return difference.mul_(self._slope(layer_shape(features, region)))
 
     def add_gradient(
@@ -110,7 +110,8 @@ class ContentLoss(LossLayer):
         return target.expand(len(features), *target.shape[1:])
 
     def _difference(self, features: Tensor, region: Region | None) -> Tensor:
-        return _subtract(features, self._target_of(features, region))
+        """Return F − P in float32 or more."""
+        return at_least_float32(_subtract(features, self._target_of(features, region)))
 
 
 class PaperContentLoss(ContentLoss):
