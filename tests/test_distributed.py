@@ -81,9 +81,9 @@ REGIONS = ('-style_image', STYLES, '-content_regions', PICTURE, '-region_weights
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('control', 'iterations'), [((), 6), (CONTROL, 4), (REGIONS, 4)])
-def test_several_processes_print_what_one_prints(tmp_path, command, control, iterations):
-    flags = (*control, '-num_iterations', str(iterations), '-print_iter', '1')
+@pytest.mark.parametrize('control', [(), CONTROL, REGIONS])
+def test_several_processes_print_what_one_prints(tmp_path, command, control):
+    flags = (*control, '-num_iterations', '4', '-print_iter', '1')
     printed = []
     for gpu in ('-1', '-1,-1'):
         process = command(*flags, '-output_image', f'{gpu}.png', gpu=gpu)
@@ -95,7 +95,7 @@ def test_several_processes_print_what_one_prints(tmp_path, command, control, ite
         printed.append(out)
     assert re.sub(r'loss: .*', '', printed[0]) == re.sub(r'loss: .*', '', printed[1])
     assert losses(printed[0])[:7] == pytest.approx(losses(printed[1])[:7], rel=2e-5)
-    # some steps of L-BFGS later, differences in the last digits have grown
+    # L-BFGS magnifies differences in the last digits, to 0.6 % of a loss in the sixth evaluation
     assert losses(printed[0])[-7:] == pytest.approx(losses(printed[1])[-7:], rel=5e-3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['-1,-1.png', '-1.png']
 
