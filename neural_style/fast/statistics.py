@@ -124,8 +124,12 @@ def transport_map(content: Statistics, style: Statistics, strength: float | Tens
 
 
 def optimal_transport(content: Tensor, style: Tensor) -> Tensor:
-    """Return the matrices (N, C, C), in float64, from one covariance (N, C, C) to another."""
-    content, style = content.double(), style.double()
+    """Return the matrices (N, C, C), in float64, from one covariance (N, C, C) to another.
+
+    A product of float32 features with themselves may be rounded unlike its transpose, of which eigh
+    reads half: the mean of both is taken.
+    """
+    content, style = ((matrix + matrix.transpose(1, 2)).double() / 2 for matrix in (content, style))
     level = DAMPING * style.diagonal(dim1=1, dim2=2).mean(1) + 1e-12
     damping = level[:, None, None] * torch.eye(style.shape[-1]).to(style)
     content, style = content + damping, style + damping
