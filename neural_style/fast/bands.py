@@ -33,17 +33,16 @@ def maps_in_bands(
     for start in range(0, units, band):
         stop = min(start + band, units)
         first, last = max(0, start - halo), min(units, stop + halo)
-        pieces = [_rows(x, first, last, units) for x in inputs]
-        for number, piece in enumerate(function(*pieces)):
-            if first == 0 and last == units:
-                results.append(piece)
-                continue
-            if start == 0:
-                height = piece.shape[2] // (last - first) * units
-                shape = (*piece.shape[:2], height, piece.shape[3])
-                results.append(piece.new_empty(shape).contiguous(memory_format=torch.channels_last))
-            inner = _rows(piece, start - first, stop - first, last - first)
-            _rows(results[number], start, stop, units).copy_(inner)
+        if first == 0 and last == units:
+            return list(function(*inputs))
+        if start > 0:  # the last band's maps have left gaps, by which the heap would grow
+            release_free_memory()
+        maps = function(*(_rows(x, first, last, units) for x in inputs))
+        results = results or [_whole(x, last - first, units) for x in maps]
+        for result, x in zip(results, maps, strict=True):
+            inner = _rows(x, start - first, stop - first, last - first)
+            _rows(result, start, stop, units).copy_(inner)
+        del maps, x, inner
     return results
 
 
@@ -103,3 +102,9 @@ def _rows(x: Tensor, first: int, last: int, units: int) -> Tensor:
     """View the rows of some units of a map that has a number of units."""
     per_unit = x.shape[2] // units
     return x[:, :, first * per_unit : last * per_unit]
+
+
+def _whole(x: Tensor, units: int, all_units: int) -> Tensor:
+    """Return an empty map like one of some units, but of all of them."""
+    shape = (*x.shape[:2], x.shape[2] // units * all_units, x.shape[3])
+    return x.new_empty(shape).contiguous(memory_format=torch.channels_last)

@@ -31,7 +31,7 @@ MARGIN = 32
 # What a band depends on beyond its rows, in units of rows.
 HALO_OF_ENCODER, HALO_OF_COARSE, HALO = 5, 5, 1
 BYTES = Bytes(always=400e6, per_pixel=280, per_position=280)
-BYTES_OF_REGIONS = 190  # more per pixel, for masks and statistics with guides
+BYTES_OF_REGIONS = 220  # more per pixel, for masks and statistics with guides
 # Style images with shorter sides are continued to twice these: of few positions, layers have no
 # covariance, and the decoder gets a code unlike any that it has learnt.
 LEAST_SIDE_OF_STYLE = 64
