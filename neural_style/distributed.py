@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib
 import math
 import os
 import signal
@@ -155,6 +156,10 @@ def init_world(patience: timedelta | None = None) -> World:
     """
     if int(os.environ.get('WORLD_SIZE', 1)) == 1:
         return SINGLE_PROCESS
+    # Its functions have the group as the default of an argument if they are imported once there is
+    # one, as torch.optim does: the group would outlive destroy_world, and its threads abort the
+    # process at its end, now and then.
+    importlib.import_module('torch.distributed.nn')
     try:
         dist.init_process_group('cpu:gloo,cuda:nccl' if torch.cuda.is_available() else 'gloo')
         group = None if patience is None else dist.new_group(timeout=patience)

@@ -179,6 +179,25 @@ def test_resumed_processes_paint_the_uninterrupted_picture(tmp_path, command):
     assert torch.equal(resumed, expected)
 
 
+LEAVING = """
+from pathlib import Path
+from neural_style.distributed import destroy_world, init_world
+world = init_world()
+import torch
+torch.optim.Adam([torch.ones(1)])  # it loads what is loaded late, torch.distributed.nn among it
+assert world.max(world.rank) == 1
+destroy_world(world)
+names = [path.read_text() for path in Path('/proc/self/task').glob('*/comm')]
+assert not any('gloo' in name for name in names), names
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='lists threads in /proc')
+def test_no_threads_are_left_of_a_world_that_is_left():
+    assert launch([sys.executable, '-c', LEAVING], 2) == 0
+
+
 @pytest.mark.skipif(os.name == 'nt', reason='needs POSIX signals')
 def test_launch_gives_the_status_of_a_killed_process_as_a_shell_does():
     assert launch([sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)'], 1) == 137
