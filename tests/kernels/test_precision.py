@@ -1,5 +1,6 @@
 """How much faster a device is in low precision, and what is chosen for it."""
 
+import time
 from functools import partial
 
 import pytest
@@ -51,6 +52,21 @@ def test_speedup_is_a_ratio_of_two_measurements():
     state = torch.get_rng_state()
     assert 0.01 < precision.speedup('bf16', CPU) < 100
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.skipif(
+    time.get_clock_info('thread_time').resolution > 1e-4, reason='has no fine clock of a thread'
+)
+def test_time_of_other_programs_on_a_cpu_does_not_count(monkeypatch):
+    class Convolution:
+        def __init__(self, layer, dtype, device):
+            pass
+
+        def forward(self, features, *args, **keywords):
+            time.sleep(0.02)
+
+    monkeypatch.setattr(precision, 'FrozenConvolution', Convolution)
+    assert 0 < precision.probe(torch.bfloat16, CPU) < 0.01
 
 
 class FakeEvent:
