@@ -42,7 +42,7 @@ def paint_at_once(
         height, width = output.size
         peak = predicted_peak(arguments, height, width)
         raise DryRun(f'{width} x {height} in one pass of the fast network; predicted peak {peak}')
-    painted = painted_at_once(arguments, images, weights, device)
+    painted = painting(arguments, images, weights, device)(images.content, None)
     path = arguments.output_image
     replaced = os.path.exists(path)
     complete = arguments.num_iterations  # what the recipe of a complete picture says
@@ -58,14 +58,20 @@ def predicted_peak(arguments: Arguments, height: int, width: int) -> str:
     return format_bytes(painting_any.predicted_bytes(height, width, in_regions))
 
 
-def painted_at_once(
+def head_start(
     arguments: Arguments,
     images: InputImages,
     weights: Sequence[float] | None,
     device: torch.device,
 ) -> Tensor:
-    """Return the content in the style of the style images: (3, H, W), RGB, float64."""
-    return painting(arguments, images, weights, device)(images.content, None)
+    """Return what -init fast starts from: (3, H, W), RGB, float64.
+
+    It is the content in the style of the style images, mixed with the content as -fast_strength
+    says.  A weak mixture of pictures is a better start than a picture of a weak style.
+    """
+    painted = painting(arguments.with_values(fast_strength=1.0), images, weights, device)
+    content = images.content
+    return content.lerp(painted(content, None).to(content), arguments.fast_strength)
 
 
 def painting(

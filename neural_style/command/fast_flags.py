@@ -14,6 +14,6 @@ def describe_fast(cmd: FlagTable) -> None:
     )
     cmd.option('-fast_strength', 1.0, '0 to 1: how much of the style -fast gives')
     cmd.describe(
-        'How much of the style `-fast`, or `-init fast`, gives the picture, from 0, hardly any, to'
-        ' 1.'
+        'How much of the style `-fast` gives the picture, from 0, hardly any, to 1; with `-init'
+        ' fast`, how much of its picture is mixed with the content image.'
     )

@@ -15,7 +15,7 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.checkpoint import check_inputs, resume
 from neural_style.command.checks import check_arguments
 from neural_style.command.claims import claimed_files
-from neural_style.command.fast import paint_at_once, painted_at_once
+from neural_style.command.fast import head_start, paint_at_once
 from neural_style.command.fast_checks import check_fast
 from neural_style.command.images import InputImages, read_images
 from neural_style.command.input_files import InputChecksums
@@ -240,8 +240,8 @@ def start(arguments: Arguments, images: InputImages, device: torch.device) -> di
         return {'init_image': images.init}
     if arguments.dry_run or arguments.resume != '':  # what is painted is not looked at
         return {'init': 'image', 'init_image': None}
-    painted = painted_at_once(arguments, images, blend_weights(arguments), device)
-    return {'init': 'image', 'init_image': painted.to(images.content)}
+    painted = head_start(arguments, images, blend_weights(arguments), device)
+    return {'init': 'image', 'init_image': painted}
 
 
 def blend_weights(arguments: Arguments) -> list[float] | None:

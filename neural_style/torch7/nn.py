@@ -140,3 +140,8 @@ class Dropout(torch.nn.Module):
             return input
         noise = self.generator.bernoulli(1 - self.p, *input.shape) / (1 - self.p)
         return input * noise.to(input)
+
+
+def has_dropout(network: torch.nn.Module) -> bool:
+    """Tell whether a network draws random numbers."""
+    return any(isinstance(layer, Dropout) for layer in network.modules())

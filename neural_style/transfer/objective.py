@@ -10,6 +10,7 @@ from torch import Tensor
 from neural_style.distributed import SINGLE_PROCESS
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan
+from neural_style.torch7.nn import has_dropout
 from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
@@ -49,10 +50,11 @@ class Objective:
         self._has_vectors = False  # whether optimiser and callback have allocated what they keep
 
     def start(self, image: Tensor) -> Tensor:
-        """Return the z of a start image (3, H, W), preprocessed, and run the network once."""
+        """Return the z of a start image (3, H, W), preprocessed."""
         z = self.parametrization.start(image.to(self.network.devices[0]))
-        # As in the original; it draws the masks of dropout layers once more.
-        self.network.forward_only(self.parametrization.image(z))
+        # The original runs the network once, which draws the masks of dropout layers once more.
+        if has_dropout(self.network):
+            self.network.forward_only(self.parametrization.image(z))
         return self.world.shard(self.session.world.broadcast(z))
 
     def resume(self, checkpoint: Checkpoint) -> Tensor:

@@ -11,7 +11,7 @@ from neural_style.errors import SettingError
 from neural_style.losses.targets import Targets
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.features import feature_sizes, layers_of
-from neural_style.torch7.nn import Dropout
+from neural_style.torch7.nn import has_dropout
 from neural_style.transfer.evaluation import is_finite
 from neural_style.transfer.inputs import Inputs
 from neural_style.transfer.preprocessing import preprocess
@@ -37,7 +37,7 @@ class StyleTargets:
 
     def capture(self, network: LossNetwork, inputs: Inputs) -> None:
         """Give a network the style targets; networks of one object have the same losses."""
-        draws = any(isinstance(layer, Dropout) for layer in network.modules())
+        draws = has_dropout(network)
         if self._targets is not None and not draws and self._are_those_of(inputs):
             network.set_targets(self._targets)
             return

@@ -165,6 +165,18 @@ def test_run_starts_from_the_picture_painted_at_once(traced_command, fast):
     assert np.abs(start - pixels('out.png')).max() <= 1
 
 
+def test_weak_start_is_a_mixture_with_the_content(traced_command, fast):
+    status, keywords = traced_command('-init', 'fast', '-fast_strength', '0.25')
+    assert status == 0
+    assert fast() == 0
+    content, start = (
+        keywords[name].permute(1, 2, 0).numpy() * 255 for name in ('content_image', 'init_image')
+    )
+    expected = 0.75 * content + 0.25 * pixels('out.png')
+    assert np.abs(content - expected).max() > 10
+    assert np.abs(start - expected).max() <= 1
+
+
 def test_start_without_a_picture_of_the_style_is_refused(small_command, capsys):
     assert small_command('-init', 'fast', '-style_image', 's.safetensors') == 1
     assert "-init fast: needs a picture in -style_image, and not 's.saf" in capsys.readouterr().err
