@@ -15,7 +15,7 @@ from documented import free_port
 from PIL import Image
 from written import files, pixels, recipe_of
 
-from neural_style.command import preview_server
+from neural_style.command import preview, preview_server
 from neural_style.command.preview import Preview
 from neural_style.command.preview_server import ADDRESS, MAX_CONNECTIONS, address_remark
 from neural_style.transfer import objective
@@ -75,7 +75,9 @@ def state(port, since=0):
     return json.loads(content)
 
 
-def test_page_shows_losses_and_the_picture_of_the_last_evaluation(looked_at, port):
+def test_page_shows_losses_and_the_picture_of_the_last_evaluation(looked_at, port, monkeypatch):
+    for seconds in ('SHORTEST_INTERVAL', 'LONGEST_INTERVAL', 'ATTENTION'):
+        monkeypatch.setattr(preview, seconds, 600.0)  # however slow the machine is
     seen = {}
 
     def first():
