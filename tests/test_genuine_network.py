@@ -18,7 +18,7 @@ from torch.nn import functional
 import loadcaffe
 from neural_style import evaluate, load, scale, stylize
 from neural_style.command import process
-from neural_style.kernels.precision import MIN_SPEEDUP, speedup
+from neural_style.kernels.precision import choose_precision
 
 STEM = SHARED / 'genuine' / 'VGG_ILSVRC_16_conv'
 MODEL, PROTO = f'{STEM}.caffemodel', f'{STEM}_deploy.prototxt'
@@ -220,7 +220,7 @@ def test_tiles_and_processes_paint_the_same_picture(paint, pooling, division, re
 
 @pytest.mark.slow
 def test_bf16_paints_nearly_the_same_picture(paint):
-    if speedup('bf16', torch.device('cpu')) < MIN_SPEEDUP:
+    if choose_precision('auto', torch.device('cpu')) == 'fp32':
         pytest.skip('this CPU is no faster in bf16')
     flags = '-image_size 160 -init image -num_iterations 4 -lbfgs_max_step 5'
     low, full = (paint(f'{flags} -precision {name}') for name in ('bf16', 'fp32'))

@@ -34,6 +34,13 @@ def test_choose_precision_measures_the_device():
 def test_auto_is_float32_where_nothing_is_faster(monkeypatch):
     monkeypatch.setattr(precision, 'speedup', lambda name, device: 1.1)
     assert choose_precision('auto', CPU) == 'fp32'
+    assert choose_precision('auto', torch.device('cuda')) == 'fp32'
+
+
+def test_little_gain_is_enough_where_it_is_measured_exactly(monkeypatch):
+    monkeypatch.setattr(precision, 'speedup', lambda name, device: 1.5)
+    assert choose_precision('auto', CPU) == 'fp32'
+    assert choose_precision('auto', torch.device('cuda')) == 'bf16'
 
 
 def test_speedup_of_what_cannot_be_had_is_zero(monkeypatch):
