@@ -13,19 +13,29 @@ BAND_POSITIONS = 1 << 20  # of a band in its largest input
 
 
 def in_bands(
-    function: Callable[..., Tensor], inputs: Sequence[Tensor], units: int, halo: int
+    function: Callable[..., Tensor],
+    inputs: Sequence[Tensor],
+    units: int,
+    halo: int,
+    saves_memory: bool = False,
 ) -> Tensor:
     """Run a function of feature maps on bands of rows, as maps_in_bands does; it has one result."""
-    return maps_in_bands(lambda *bands: [function(*bands)], inputs, units, halo)[0]
+    return maps_in_bands(lambda *x: [function(*x)], inputs, units, halo, saves_memory)[0]
 
 
 def maps_in_bands(
-    function: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor], units: int, halo: int
+    function: Callable[..., Sequence[Tensor]],
+    inputs: Sequence[Tensor],
+    units: int,
+    halo: int,
+    saves_memory: bool = False,
 ) -> list[Tensor]:
     """Run a function of feature maps (1, C, H, W) on bands of rows; put its results together.
 
     units: height of the picture; the height of every map, input and result, is a multiple of it.
     halo: rows around a band that its results depend on, in units.
+    saves_memory: free memory goes back to the OS between bands, which takes time: maps inside the
+        function leave gaps, by which the heap would grow.
     """
     positions = max(x.shape[2] * x.shape[3] for x in inputs) // units
     band = max(2 * halo, BAND_POSITIONS // positions)
@@ -35,7 +45,7 @@ def maps_in_bands(
         first, last = max(0, start - halo), min(units, stop + halo)
         if first == 0 and last == units:
             return list(function(*inputs))
-        if start > 0:  # the last band's maps have left gaps, by which the heap would grow
+        if start > 0 and saves_memory:
             release_free_memory()
         maps = function(*(_rows(x, first, last, units) for x in inputs))
         results = results or [_whole(x, last - first, units) for x in maps]
@@ -107,4 +117,4 @@ def _rows(x: Tensor, first: int, last: int, units: int) -> Tensor:
 def _whole(x: Tensor, units: int, all_units: int) -> Tensor:
     """Return an empty map like one of some units, but of all of them."""
     shape = (*x.shape[:2], x.shape[2] // units * all_units, x.shape[3])
-    return x.new_empty(shape).contiguous(memory_format=torch.channels_last)
+    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)

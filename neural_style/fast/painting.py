@@ -118,7 +118,7 @@ class Painter:
             transport_map(content4, style['relu4_1'], strength),
             transport_map(content3, style['relu3_1'], strength),
         )
-        x = in_bands(stage, [z4, z3], units, HALO_OF_COARSE)
+        x = in_bands(stage, [z4, z3], units, HALO_OF_COARSE, saves_memory=True)
         del z4, z3, encoded
         for name, next_stage in (
             ('relu3_1', fused.middle),
@@ -128,7 +128,8 @@ class Painter:
             close_gaps(picture)
             statistics, reading = fused.predicted(name, x, guide)
             to_style = transport_map(smoothing(name, statistics), style[name], fine)
-            x = in_bands(next_stage(to_style.after(reading)), [x], units, HALO)
+            paint = next_stage(to_style.after(reading))
+            x = in_bands(paint, [x], units, HALO, saves_memory=True)
         height, width = picture.shape[1:]
         painted = x[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return painted.clamp(0, 1).cpu()
@@ -145,7 +146,7 @@ class Painter:
             z = self.encoder.features(rows, {'relu3_1', 'relu4_1'}, self.encoder.coordinates)
             return [z['relu3_1'], z['relu4_1']]
 
-        return maps_in_bands(stage, [image], units, HALO_OF_ENCODER)
+        return maps_in_bands(stage, [image], units, HALO_OF_ENCODER, saves_memory=True)
 
     def _code(self, content: EncodedContent, style: Style, strength: float) -> Tensor:
         if strength < 1:
