@@ -48,9 +48,10 @@ def lbfgs(
     max_iter, max_eval (1.25 max_iter by default): compared as they are, so they may be fractional
         or negative; x is evaluated once at least.
     n_correction: how many pairs of step and gradient change are kept, 1 or more.
-    max_step: the longest step, root mean square over x; until the first pair is kept, every step
-        has this length.  0 sets no limit, as in the original, whose step along a direction of
-        little curvature may throw x far away.  With a limit, a step that multiplies the loss by
+    max_step: the longest step, root mean square over x; until the first pair is kept, a step has
+        this length, or Polyak's loss / |g| if that is shorter: a good start is not left.  0 sets no
+        limit, as in the original, whose step along a direction of little curvature may throw x far
+        away.  With a limit, a step that multiplies the loss by
         LEAP is undone: the history starts anew there, with a quarter of the limit, which then
         doubles from step to step.  The scale of the initial inverse Hessian is averaged then, which
         saves up to a seventh of the evaluations.
@@ -151,7 +152,7 @@ def lbfgs(
             sums = reduce(torch.stack((norm.square(), torch.full_like(norm, d.numel()))))
             squares, count = sums.tolist()
             longest = limit * math.sqrt(count) / max(math.sqrt(squares), EPSILON)
-            t = min(t, longest) if history.has_pairs else longest
+            t = min(t, longest) if history.has_pairs else min(_polyak(loss, squares), longest)
             step_square = t * t * squares
         elif n_iter == 1:
             t *= min(1.0, (1 / reduce(_norm(g))).item())
@@ -204,6 +205,14 @@ def evaluate_flat(feval: Feval, x: Tensor) -> tuple[Any, Tensor]:
 def _is_leap(loss: Any, loss_old: Any) -> bool:
     """Tell whether a step has thrown the loss up; NaN counts."""
     return float(loss_old) > 0 and not float(loss) <= LEAP * float(loss_old)
+
+
+def _polyak(loss: Any, squares: float) -> float:
+    """Return how far to go along minus the gradient g to a loss of 0, if it fell evenly.
+
+    squares: g · g.  For a square of the distance, of a loss that is positive, it is half the way.
+    """
+    return float(loss) / max(squares, EPSILON) if float(loss) > 0 else math.inf
 
 
 def _norm(a: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The callbacks of a run: lines, intermediate pictures, divergence."""
 
+import itertools
+import math
 import re
 
 import numpy as np
@@ -27,7 +29,14 @@ def test_losses_are_printed_as_luajit_rounds_them(command, capsys, monkeypatch):
 
 def test_divergence_ends_the_run_with_the_best_picture(command, capsys, monkeypatch):
     monkeypatch.setattr('neural_style.kernels.precision.speedup', lambda *args: 2.0)
-    flags = '-precision fp16 -style_weight 1e4 -lbfgs_max_step 1e9 -print_iter 0'
+    real, factors = objective.evaluate, itertools.chain([1] * 5, [math.nan], itertools.repeat(1))
+
+    def evaluate(*args):
+        loss, gradient = real(*args)
+        return loss * next(factors), gradient
+
+    monkeypatch.setattr(objective, 'evaluate', evaluate)
+    flags = '-precision fp16 -style_weight 1e4 -print_iter 0'
     flags += ' -num_iterations {} -output_image {}'
     assert command(flags.format(40, 'out.png')) == 1
     captured = capsys.readouterr()
@@ -35,6 +44,7 @@ def test_divergence_ends_the_run_with_the_best_picture(command, capsys, monkeypa
         r'out.png: the one with the lowest loss, of iteration (\d+)', captured.err
     )
     assert 'no longer finite; float16 overflows at 65504: give -precision bf16' in captured.err
+    assert number == '5'
     assert command(flags.format(number, 'short.png')) == 0
     assert np.array_equal(pixels(), pixels('short.png'))
 
@@ -44,9 +54,11 @@ def test_divergence_ends_the_run_with_the_best_picture(command, capsys, monkeypa
     [
         ('-optimizer adam -learning_rate 1e38', '-learning_rate 1e+38 or the weights'),
         ('-style_weight 1e25', '-lbfgs_max_step 10'),
+        ('-precision fp16 -style_weight 1e7 -lbfgs_max_step 1e9', 'float16 overflows at 65504'),
     ],
 )
-def test_likely_cause_of_divergence_is_named(command, capsys, flags, cause):
+def test_likely_cause_of_divergence_is_named(command, capsys, monkeypatch, flags, cause):
+    monkeypatch.setattr('neural_style.kernels.precision.speedup', lambda *args: 2.0)
     assert command(f'{flags} -num_iterations 30 -print_iter 0') == 1
     captured = capsys.readouterr()
     assert cause in captured.err

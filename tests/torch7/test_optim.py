@@ -227,6 +227,13 @@ def test_lbfgs_max_step_limits_every_step():
     assert torch.allclose(visited[-1], torch.ones(50), atol=1e-3)
 
 
+@pytest.mark.usefixtures('history')
+def test_first_step_of_a_good_start_is_short_where_steps_are_limited():
+    feval, visited = counting(lambda x: (3 * (x - 1).square().sum(), 6 * (x - 1)))
+    lbfgs(feval, torch.full((50,), 0.98), max_iter=3, max_step=5, **NEVER)
+    assert torch.allclose(visited[1], torch.full((50,), 0.99), atol=1e-5)  # half the way
+
+
 def leaping(number):
     """Return a feval of |x - 1|² that throws the loss up in one evaluation, and its points."""
     visited = []
