@@ -191,8 +191,9 @@ def describe_extensions(cmd: FlagTable) -> None:
     cmd.option('-multiscale', '', 'number of scales, or sizes before the last')
     cmd.describe(
         'Work from coarse to fine: `3` runs at a quarter, a half and the whole of `-image_size`;'
-        ' `128,256` lists the sizes before the last. A scale of half the size runs twice the'
-        ' `-num_iterations`, in half the time.'
+        ' `128,256` lists the sizes before the last, and `1/4,1/2` lists them as parts of it. A'
+        ' scale of half the size runs twice the `-num_iterations`, in half the time; behind a colon'
+        ' stands how many times they run instead: `1/2:1/3`.'
     )
     cmd.option('-precision', 'fp32', 'fp32|bf16|fp16|auto')
     cmd.describe(

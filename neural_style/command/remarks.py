@@ -13,7 +13,7 @@ from neural_style.command.video_remarks import Rule, video_rules
 from neural_style.distributed import World
 from neural_style.network.devices import CPU, parse_gpus
 from neural_style.torch7.cmdline import split
-from neural_style.transfer.multiscale import iterations, scales
+from neural_style.transfer.multiscale import iterations
 from neural_style.transfer.setting_forms import parse_layers, parse_scales
 from neural_style.transfer.style_layers import ALL
 
@@ -211,7 +211,7 @@ def interval_rules() -> list[Rule]:
         ),
         (
             'multiscale',
-            lambda a: parse_scales(a.multiscale) == [1],
+            lambda a: [scale.size for scale in parse_scales(a.multiscale)] == [1],
             'with a single scale; give 2 or more',
         ),
         ('print_iter', lambda a: a.print_iter > most_iterations(a), never),
@@ -293,4 +293,4 @@ def most_iterations(arguments: Arguments) -> float:
     number, size = arguments.num_iterations, arguments.image_size
     if arguments.multiscale == '' or not math.isfinite(size):
         return number
-    return max(iterations(scales(arguments.multiscale, int(size)), number))
+    return max(iterations(arguments.multiscale, int(size), number))

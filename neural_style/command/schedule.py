@@ -48,7 +48,7 @@ def make_schedule(
 ) -> Schedule:
     """Return the evaluations of a run for a picture of a size (H, W)."""
     sides = scales(arguments.multiscale, max(size))
-    counts = iterations(sides, arguments.num_iterations)
+    counts = iterations(arguments.multiscale, max(size), arguments.num_iterations)
     if checkpoint is None:
         return Schedule(sides, counts)
     done = int(sum(counts[: checkpoint.scale]) + checkpoint.iteration)

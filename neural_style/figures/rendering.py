@@ -81,7 +81,7 @@ class RenderContext:
             **painting.settings,
         }
         if len(self.sizes) > 1:
-            settings['scales'] = self.sizes
+            settings['scales'] = self.multiscale if ':' in self.multiscale else self.sizes
         if self.padding != 'zero':
             settings['padding'] = self.padding
         if painting.style_paintings:

@@ -182,7 +182,7 @@ def render_all(plan: Plan, context: RenderContext) -> dict[str, Record]:
     for painting in plan.paintings:
         if painting.name in records:
             write(f'{context.image_path(painting)}: already painted', sys.stdout)
-    evaluations = sum(iterations(context.sizes, context.num_iterations))
+    evaluations = sum(iterations(context.multiscale, context.image_size, context.num_iterations))
     with progress_bar(len(missing) * int(evaluations)) as bar:
         for painting in missing:
             bar.set_description(painting.name)

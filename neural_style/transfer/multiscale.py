@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -26,12 +27,13 @@ from neural_style.transfer.region_masks import (
 )
 from neural_style.transfer.saved_style import SavedStyle, StyleImages, as_styles
 from neural_style.transfer.session import Iterate, Session
-from neural_style.transfer.setting_forms import parse_layers, parse_scales
+from neural_style.transfer.setting_forms import CoarseScale, parse_layers, parse_scales
 from neural_style.transfer.settings import Settings, make_settings
 from neural_style.transfer.stylize import stylize
 
 logger = logging.getLogger(__name__)
 
+Scales = str | int | Sequence[int | str]
 # Evaluations of a run at half the size, for each one of the next.
 COARSER = 2
 # A single number up to this is a number of scales, a larger one a size.
@@ -41,32 +43,45 @@ MIN_SIZE = 16
 SAFE_MAX_STEP = 10
 
 
-def scales(multiscale: str | int | Sequence[int], size: int) -> list[int]:
+def scales(multiscale: Scales, size: int) -> list[int]:
     """Return the longer sides of all scales, the smallest first; the last one is size.
 
-    '3', or 3, halves twice: size / 4, size / 2, size; '128,256' lists the sizes before the last;
-    '' and '1' are size alone.  Raises SettingError for anything else, and sizes that do not grow.
+    '3', or 3, halves twice: size / 4, size / 2, size; '128,256' lists the sizes before the last,
+    and so does '1/4,1/2', as parts of it that are left out below MIN_SIZE; '' and '1' are size
+    alone.  Behind a colon stands how many times the last scale's evaluations one has: '1/2:1/3'.
+    Raises SettingError for anything else, and sizes that do not grow.
     """
-    numbers = parse_scales(multiscale)
-    if len(numbers) == 1 and numbers[0] <= MAX_SCALES:
-        numbers = [size >> step for step in range(numbers[0] - 1, 0, -1)]
-    sizes = [*numbers, size]
+    sizes = [scale.size for scale in _all_scales(multiscale, size)]
     grow = all(a < b for a, b in itertools.pairwise(sizes))
-    if numbers and (sizes[0] < MIN_SIZE or not grow):
+    if len(sizes) > 1 and (sizes[0] < MIN_SIZE or not grow):
         raise SettingError(
             'multiscale',
             f'sizes {",".join(map(str, sizes))} must grow up to the `image_size`, from {MIN_SIZE}',
             multiscale,
         )
-    return sizes
+    return [int(side) for side in sizes]
 
 
-def iterations(sizes: Sequence[int], num_iterations: float) -> list[float]:
-    """Return the evaluations at each size: COARSER times as many at half the last one."""
+def iterations(multiscale: Scales, size: int, num_iterations: float) -> list[float]:
+    """Return the evaluations at each size, num_iterations at the last one.
+
+    Where multiscale does not say how many, half the size gets COARSER times as many.
+    """
     if not math.isfinite(num_iterations):
         raise SettingError('num_iterations', 'give a finite number', num_iterations)
-    more = [(sizes[-1] / size) ** math.log2(COARSER) for size in sizes[:-1]]
-    return [*(math.ceil(num_iterations * times) for times in more), num_iterations]
+    coarse = _all_scales(multiscale, size)[:-1]
+    times = [x.evaluations or (size / x.size) ** math.log2(COARSER) for x in coarse]
+    return [*(math.ceil(num_iterations * float(number)) for number in times), num_iterations]
+
+
+def _all_scales(multiscale: Scales, size: int) -> list[CoarseScale]:
+    """Return all scales, the smallest first, their sizes in whole pixels; the last one is size."""
+    last, coarse = CoarseScale(Fraction(size)), parse_scales(multiscale)
+    if len(coarse) == 1 and coarse[0].evaluations is None and 1 <= coarse[0].size <= MAX_SCALES:
+        steps = range(int(coarse[0].size) - 1, 0, -1)
+        return [*(CoarseScale(Fraction(size >> step)) for step in steps), last]
+    listed = [scale for scale in coarse if scale.size >= 1 or scale.size * size >= MIN_SIZE]
+    return [*(x._replace(size=Fraction(x.pixels(size))) for x in listed), last]
 
 
 @default_modes()
@@ -75,7 +90,7 @@ def stylize_multiscale(
     content_image: Image | Callable[[], Image],
     style_images: StyleImages,
     *,
-    multiscale: str | int | Sequence[int],
+    multiscale: Scales,
     content_detail: bool = True,
     style_blend_weights: Sequence[float] | None = None,
     init_image: Image | None = None,
@@ -89,8 +104,8 @@ def stylize_multiscale(
 
     multiscale: the sizes, as scales reads them.  The images have the full size; for the runs before
     the last they are scaled down, the style images by the same factor.  num_iterations is that of
-    the last run; one with a quarter of the pixels gets twice as many, at half the cost.  Hooks and
-    callback see all runs; a Checkpoint knows its scale.  Nothing is rounded as in Torch7.
+    the last run; others have as many as multiscale says, or at half the size twice as many.  Hooks
+    and callback see all runs; a Checkpoint knows its scale.  Nothing is rounded as in Torch7.
     content_detail: whether content losses give an enlarged picture the content's fine detail.
     """
     session = session or Session()
@@ -100,7 +115,7 @@ def stylize_multiscale(
     styles = as_styles(called(style_images))
     pictures = _read_pictures(**pictures)
     sizes = scales(multiscale, max(content.shape[1:]))
-    counts = iterations(sizes, settings.num_iterations)
+    counts = iterations(multiscale, sizes[-1], settings.num_iterations)
     if len(sizes) > 1 and settings.lbfgs_max_step == 0:
         settings = replace(settings, lbfgs_max_step=SAFE_MAX_STEP)
     has_start = settings.init == 'image' and init_image is not None

@@ -2,7 +2,9 @@
 
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from neural_style.errors import SettingError
@@ -18,6 +20,24 @@ class LayerChoice(NamedTuple):
 
     names: list[str]
     weights: dict[str, float]
+
+
+class CoarseScale(NamedTuple):
+    """A size at which a picture is painted before the last one.
+
+    size: pixels of the longer side, or below 1 the part of the last size.
+    evaluations: how many times those of the last size; None leaves them to the size.
+    """
+
+    size: Fraction
+    evaluations: Fraction | None = None
+
+    def pixels(self, last: int) -> int:
+        """Return the size in whole pixels, below a last one."""
+        return int(self.size if self.size >= 1 else self.size * last)
+
+
+SCALE = re.compile('([0-9]+|1/[0-9]+)(?::([0-9]+(?:/[0-9]+)?))?')
 
 
 def parse_layers(name: str, layers: Layers) -> LayerChoice:
@@ -94,17 +114,19 @@ def parse_memory_limit(memory: str | int) -> int | None:
     return memory
 
 
-def parse_scales(multiscale: str | int | Sequence[int]) -> list[int]:
-    """Return the numbers of the setting multiscale of stylize_multiscale, all above 0."""
-    try:
-        numbers = _integers(multiscale)
-        if min(numbers, default=1) < 1:
-            raise ValueError
-    except (TypeError, ValueError):
-        raise SettingError(
-            'multiscale', 'give a number of scales, or sizes: 128,256', multiscale
-        ) from None
-    return numbers
+def parse_scales(multiscale: str | int | Sequence[int | str]) -> list[CoarseScale]:
+    """Return the parts of the setting multiscale of stylize_multiscale: 3, 128,256 or 1/2:1/3."""
+    scales = []
+    for item in _items(multiscale):
+        parts = SCALE.fullmatch(str(item).strip())
+        numbers = [] if parts is None else re.findall('[0-9]+', parts[0])
+        if parts is None or 0 in map(int, numbers) or parts[1] == '1/1':
+            raise SettingError(
+                'multiscale', 'give a number of scales, or sizes: 128,256 or 1/2:1/3', multiscale
+            )
+        evaluations = None if parts[2] is None else Fraction(parts[2])
+        scales.append(CoarseScale(Fraction(parts[1]), evaluations))
+    return scales
 
 
 def _integers(value: str | int | Sequence[int]) -> list[int]:

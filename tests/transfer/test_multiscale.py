@@ -38,6 +38,10 @@ def picture(seed, height=48, width=64):
         ('3', [128, 256, 512]),
         ('100', [100, 512]),
         ('100,300', [100, 300, 512]),
+        ('1/2', [256, 512]),
+        ('1/3:5, 300:1/7', [170, 300, 512]),
+        ('1/64,1/2', [256, 512]),
+        (['1/4', 256], [128, 256, 512]),
     ],
 )
 def test_scales_are_halves_or_as_listed(flag, sizes):
@@ -45,7 +49,11 @@ def test_scales_are_halves_or_as_listed(flag, sizes):
 
 
 @pytest.mark.parametrize(
-    'flag', ['0', '-2', '1.5', 'x', '128,x', '300,100', '512', '600', '7', '8,100']
+    'flag',
+    [
+        *('0', '-2', '1.5', 'x', '128,x', '300,100', '512', '600', '7', '8,100'),
+        *('2/3', '1/1', '1/0', '1/2:0', '1/2:', '1/2:x', '3:20', '1/2,1/4'),
+    ],
 )
 def test_other_scales_are_refused(flag):
     with pytest.raises(ValueError, match=f'`multiscale` {flag}: '):
@@ -53,8 +61,14 @@ def test_other_scales_are_refused(flag):
 
 
 def test_half_the_size_gets_twice_the_evaluations():
-    assert iterations([128, 256, 512], 100) == [400, 200, 100]
-    assert iterations([512], 7.5) == [7.5]
+    assert iterations('3', 512, 100) == [400, 200, 100]
+    assert iterations('', 512, 7.5) == [7.5]
+
+
+def test_times_as_many_evaluations_as_the_last_stand_behind_a_colon():
+    assert iterations('1/4,1/2:1/3', 512, 75) == [300, 25, 75]
+    assert iterations('128:2/3', 512, 2) == [2, 2]
+    assert iterations('1/2:1/3', 20, 100) == [100]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Settings: their forms, and what is refused."""
 
 import dataclasses
+from fractions import Fraction
 
 import pytest
 
@@ -63,10 +64,17 @@ def test_memory_is_text_or_bytes(memory, limit):
 
 
 @pytest.mark.parametrize(
-    ('multiscale', 'numbers'), [('', []), ('3', [3]), (3, [3]), ([128, 256], [128, 256])]
+    ('multiscale', 'scales'),
+    [
+        ('', []),
+        ('3', [(3, None)]),
+        (3, [(3, None)]),
+        ([128, 256], [(128, None), (256, None)]),
+        (' 1/4, 1/2:1/3', [(0.25, None), (0.5, Fraction(1, 3))]),
+    ],
 )
-def test_multiscale_is_text_or_numbers(multiscale, numbers):
-    assert parse_scales(multiscale) == numbers
+def test_multiscale_is_text_or_numbers(multiscale, scales):
+    assert parse_scales(multiscale) == scales
 
 
 NAN, INFINITY = float('nan'), float('inf')
