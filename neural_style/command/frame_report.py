@@ -46,6 +46,10 @@ class FrameReport:
         """Start with another frame."""
         self._started = time.monotonic()
 
+    def expect(self, evaluations: float) -> None:
+        """Count on as many evaluations of the frame at smaller sizes."""
+        self.bar.total += evaluations
+
     def finish(self, done: int) -> None:
         """Say that a frame is finished; done: how many are."""
         self._seconds = [*self._seconds, time.monotonic() - self._started][-RECENT:]

@@ -30,7 +30,7 @@ from neural_style.distributed import World
 from neural_style.memory.exhaustion import is_out_of_memory
 from neural_style.network.loss_network import LossNetwork
 from neural_style.transfer.divergence import DivergenceError
-from neural_style.transfer.multiscale import stylize_multiscale
+from neural_style.transfer.multiscale import iterations, stylize_multiscale
 from neural_style.transfer.session import Session
 from neural_style.transfer.stylize import stylize
 from neural_style.transfer.targets import StyleTargets
@@ -62,7 +62,7 @@ class FramePainter:
         frame: Tensor,
         number: int,
         *,
-        iterations: float,
+        num_iterations: float,
         terms: Sequence[TemporalTerm] = (),
         start: Mapping[str, Any] | None = None,
         coarse_to_fine: bool = False,
@@ -80,7 +80,7 @@ class FramePainter:
             images = replace(images, regions=regions)
         generator, arguments = seed_generator(self._arguments)  # one seed for all frames
         settings = stylize_settings(arguments, images, self._devices)
-        settings |= {**(start or {}), 'num_iterations': iterations}
+        settings |= {**(start or {}), 'num_iterations': num_iterations}
         self._report.begin()
         session = Session(
             on_plan=self._report.on_plan,
@@ -143,7 +143,9 @@ class FramePainter:
     ) -> Tensor:
         method: Callable[..., Tensor] = stylize
         if coarse_to_fine:
-            method = functools.partial(stylize_multiscale, multiscale=self._arguments.multiscale)
+            multiscale, side = self._arguments.multiscale, max(images.content.shape[1:])
+            self._report.expect(sum(iterations(multiscale, side, settings['num_iterations'])[:-1]))
+            method = functools.partial(stylize_multiscale, multiscale=multiscale)
         try:
             return method(
                 self._load,

@@ -48,7 +48,7 @@ class MultiPassRun(VideoRun):
             painted = painter.paint(
                 scaled.image,
                 scaled.frame.number,
-                iterations=self.options.iterations[0],
+                num_iterations=self.options.iterations[0],
                 coarse_to_fine=True,
             )
             self._save_first(scaled, painted)
@@ -83,7 +83,7 @@ class MultiPassRun(VideoRun):
             painted = painter.paint(
                 content,
                 record.number,
-                iterations=self.options.iterations[0],
+                num_iterations=self.options.iterations[0],
                 terms=terms,
                 start={'init': 'image', 'init_image': start},
             )

@@ -108,7 +108,7 @@ class VideoRun:
         first, later = self.options.iterations
         image, number = scaled.image, scaled.frame.number
         if takeover.begins_scene:
-            return painter.paint(image, number, iterations=first, coarse_to_fine=True)
+            return painter.paint(image, number, num_iterations=first, coarse_to_fine=True)
         init = self.options.starts[1]
         start: dict[str, Any] = {'init': init}
         if init in ('prev', 'prevWarped'):
@@ -116,7 +116,7 @@ class VideoRun:
             if init == 'prevWarped':
                 earlier = painter.completed(image, takeover)
             start = {'init': 'image', 'init_image': earlier}
-        return painter.paint(image, number, iterations=later, terms=takeover.terms, start=start)
+        return painter.paint(image, number, num_iterations=later, terms=takeover.terms, start=start)
 
     def ahead(self) -> Iterator[ScaledFrame]:
         """Yield the frames to be painted; the next one is decoded while one is painted."""

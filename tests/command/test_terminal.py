@@ -24,6 +24,14 @@ def test_progress_bar_is_shown_only_on_a_terminal(command, capsys, monkeypatch):
     assert shown.out == plain.out
 
 
+def test_bar_counts_the_coarse_scales_of_a_video(command, capsys, monkeypatch, numbered):
+    pytest.importorskip('cv2', reason='needs OpenCV, of the extra [video]')
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+    flags = '-multiscale 2 -num_iterations 3 -output_image out_%d.png'
+    assert command(f'-content_image {numbered(1)} {flags}') == 0
+    assert '9/9' in capsys.readouterr().err
+
+
 def unread(arguments, folder):
     """Exit status and stderr of a command whose stdout is a pipe that nobody reads."""
     read, write = os.pipe()
