@@ -51,10 +51,10 @@ def lbfgs(
     max_step: the longest step, root mean square over x; until the first pair is kept, a step has
         this length, or Polyak's loss / |g| if that is shorter: a good start is not left.  0 sets no
         limit, as in the original, whose step along a direction of little curvature may throw x far
-        away.  With a limit, a step that multiplies the loss by
-        LEAP is undone: the history starts anew there, with a quarter of the limit, which then
-        doubles from step to step.  The scale of the initial inverse Hessian is averaged then, which
-        saves up to a seventh of the evaluations.
+        away.  With a limit, a step that multiplies the loss by LEAP is undone: the history starts
+        anew there, with a quarter of the limit, which then doubles from step to step.  The scale of
+        the initial inverse Hessian is averaged then, which saves up to a seventh of the
+        evaluations.
     reduce_sum: where x is one shard of several, each with a call of its own: turns a sum over this
         shard into that over all, the same to the last bit for every shard.
     history_dtype, history_device: those of the history of long vectors; x's own by default.
