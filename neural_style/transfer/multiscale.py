@@ -27,13 +27,12 @@ from neural_style.transfer.region_masks import (
 )
 from neural_style.transfer.saved_style import SavedStyle, StyleImages, as_styles
 from neural_style.transfer.session import Iterate, Session
-from neural_style.transfer.setting_forms import CoarseScale, parse_layers, parse_scales
+from neural_style.transfer.setting_forms import CoarseScale, Scales, parse_layers, parse_scales
 from neural_style.transfer.settings import Settings, make_settings
 from neural_style.transfer.stylize import stylize
 
 logger = logging.getLogger(__name__)
 
-Scales = str | int | Sequence[int | str]
 # Evaluations of a run at half the size, for each one of the next.
 COARSER = 2
 # A single number up to this is a number of scales, a larger one a size.
@@ -51,15 +50,7 @@ def scales(multiscale: Scales, size: int) -> list[int]:
     alone.  Behind a colon stands how many times the last scale's evaluations one has: '1/2:1/3'.
     Raises SettingError for anything else, and sizes that do not grow.
     """
-    sizes = [scale.size for scale in _all_scales(multiscale, size)]
-    grow = all(a < b for a, b in itertools.pairwise(sizes))
-    if len(sizes) > 1 and (sizes[0] < MIN_SIZE or not grow):
-        raise SettingError(
-            'multiscale',
-            f'sizes {",".join(map(str, sizes))} must grow up to the `image_size`, from {MIN_SIZE}',
-            multiscale,
-        )
-    return [int(side) for side in sizes]
+    return [int(scale.size) for scale in _all_scales(multiscale, size)]
 
 
 def iterations(multiscale: Scales, size: int, num_iterations: float) -> list[float]:
@@ -71,17 +62,30 @@ def iterations(multiscale: Scales, size: int, num_iterations: float) -> list[flo
         raise SettingError('num_iterations', 'give a finite number', num_iterations)
     coarse = _all_scales(multiscale, size)[:-1]
     times = [x.evaluations or (size / x.size) ** math.log2(COARSER) for x in coarse]
-    return [*(math.ceil(num_iterations * float(number)) for number in times), num_iterations]
+    return [*(math.ceil(Fraction(num_iterations) * number) for number in times), num_iterations]
 
 
 def _all_scales(multiscale: Scales, size: int) -> list[CoarseScale]:
-    """Return all scales, the smallest first, their sizes in whole pixels; the last one is size."""
-    last, coarse = CoarseScale(Fraction(size)), parse_scales(multiscale)
+    """Return all scales, the smallest first, their sizes in whole pixels; the last one is size.
+
+    Raises SettingError for what scales refuses.
+    """
+    coarse = parse_scales(multiscale)
     if len(coarse) == 1 and coarse[0].evaluations is None and 1 <= coarse[0].size <= MAX_SCALES:
         steps = range(int(coarse[0].size) - 1, 0, -1)
-        return [*(CoarseScale(Fraction(size >> step)) for step in steps), last]
-    listed = [scale for scale in coarse if scale.size >= 1 or scale.size * size >= MIN_SIZE]
-    return [*(x._replace(size=Fraction(x.pixels(size))) for x in listed), last]
+        listed = [CoarseScale(Fraction(size >> step)) for step in steps]
+    else:
+        kept = [x for x in coarse if x.size >= 1 or x.pixels(size) >= MIN_SIZE]
+        listed = [x._replace(size=Fraction(x.pixels(size))) for x in kept]
+    sizes = [*(int(scale.size) for scale in listed), size]
+    grow = all(a < b for a, b in itertools.pairwise(sizes))
+    if listed and (sizes[0] < MIN_SIZE or not grow):
+        raise SettingError(
+            'multiscale',
+            f'sizes {",".join(map(str, sizes))} must grow up to the `image_size`, from {MIN_SIZE}',
+            multiscale,
+        )
+    return [*listed, CoarseScale(Fraction(size))]
 
 
 @default_modes()

@@ -13,6 +13,8 @@ from neural_style.torch7.cmdline import split
 
 # 'relu4_2:0.5,relu5_1', or names, or weights by name.
 Layers = str | Sequence[str] | Mapping[str, float]
+# '3', '128,256' or '1/2:1/3', or its parts.
+Scales = str | int | Sequence[int | str]
 
 
 class LayerChoice(NamedTuple):
@@ -37,7 +39,8 @@ class CoarseScale(NamedTuple):
         return int(self.size if self.size >= 1 else self.size * last)
 
 
-SCALE = re.compile('([0-9]+|1/[0-9]+)(?::([0-9]+(?:/[0-9]+)?))?')
+NUMBER = '0*[1-9][0-9]{0,8}'  # above 0
+SCALE = re.compile(f'({NUMBER}|1/{NUMBER})(?::({NUMBER}(?:/{NUMBER})?))?')
 
 
 def parse_layers(name: str, layers: Layers) -> LayerChoice:
@@ -114,13 +117,12 @@ def parse_memory_limit(memory: str | int) -> int | None:
     return memory
 
 
-def parse_scales(multiscale: str | int | Sequence[int | str]) -> list[CoarseScale]:
+def parse_scales(multiscale: Scales) -> list[CoarseScale]:
     """Return the parts of the setting multiscale of stylize_multiscale: 3, 128,256 or 1/2:1/3."""
     scales = []
     for item in _items(multiscale):
         parts = SCALE.fullmatch(str(item).strip())
-        numbers = [] if parts is None else re.findall('[0-9]+', parts[0])
-        if parts is None or 0 in map(int, numbers) or parts[1] == '1/1':
+        if parts is None or parts[1] == '1/1':
             raise SettingError(
                 'multiscale', 'give a number of scales, or sizes: 128,256 or 1/2:1/3', multiscale
             )

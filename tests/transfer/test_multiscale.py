@@ -53,11 +53,14 @@ def test_scales_are_halves_or_as_listed(flag, sizes):
     [
         *('0', '-2', '1.5', 'x', '128,x', '300,100', '512', '600', '7', '8,100'),
         *('2/3', '1/1', '1/0', '1/2:0', '1/2:', '1/2:x', '3:20', '1/2,1/4'),
+        f'1/2:{"9" * 400}',
     ],
 )
 def test_other_scales_are_refused(flag):
     with pytest.raises(ValueError, match=f'`multiscale` {flag}: '):
         scales(flag, 512)
+    with pytest.raises(ValueError, match=f'`multiscale` {flag}: '):
+        iterations(flag, 512, 100)
 
 
 def test_half_the_size_gets_twice_the_evaluations():
@@ -68,6 +71,7 @@ def test_half_the_size_gets_twice_the_evaluations():
 def test_times_as_many_evaluations_as_the_last_stand_behind_a_colon():
     assert iterations('1/4,1/2:1/3', 512, 75) == [300, 25, 75]
     assert iterations('128:2/3', 512, 2) == [2, 2]
+    assert iterations('1/2:7/100', 512, 100.0) == [7, 100]
     assert iterations('1/2:1/3', 20, 100) == [100]
 
 
