@@ -68,7 +68,10 @@ class FrozenConvolution:
     @cached_property
     def winograd(self) -> Winograd:
         """Return the same convolution by Winograd's algorithm."""
-        return Winograd(self._converted(self.original_weight))
+        weight = self.original_weight.to(
+            self.device, torch.float32, memory_format=torch.channels_last
+        )
+        return Winograd(weight, self.dtype)
 
     def __call__(
         self, features: Tensor, options: ExecutionOptions = DEFAULT_OPTIONS, length: int = 1
@@ -116,10 +119,10 @@ class FrozenConvolution:
         return functional.conv2d(gradient, weight, padding=(height, width))
 
     def _is_faster_by_winograd(self, features: Tensor) -> bool:
-        # The original weight may be of another dtype than what is convolved, or on another device.
-        if self.dtype != torch.float32 or self.device.type != 'cpu':
+        if self.device.type != 'cpu':  # wherever the original weight is
             return False
-        return Winograd.is_faster(self.original_weight, (features.shape[2], features.shape[3]))
+        size = features.shape[2], features.shape[3]
+        return Winograd.is_faster(self.original_weight, size, self.dtype)
 
     def split_input(self, features: Tensor) -> Tensor:
         """Convert features to dtype, and split those of the first layer if it has few bits."""
@@ -155,8 +158,7 @@ def has_same_padding(layer: nn.Module) -> bool:
 
 def uses_winograd(layer: nn.Module, dtype: torch.dtype, size: tuple[int, int]) -> bool:
     """Tell whether a layer's features of H x W pixels go through Winograd's convolution."""
-    is_float32 = dtype == torch.float32
-    return is_float32 and can_be_frozen(layer) and Winograd.is_faster(layer.weight, size)
+    return can_be_frozen(layer) and Winograd.is_faster(layer.weight, size, dtype)
 
 
 def _convolve(

@@ -51,7 +51,7 @@ class Footprint:
         """Return what a layer takes besides its features, whose input has H x W pixels."""
         if winograd and self.uses_winograd(layer, size):
             assert isinstance(layer, nn.Conv2d)
-            return MemoryUse(Winograd.workspace_bytes(layer.weight, size))
+            return MemoryUse(Winograd.workspace_bytes(layer.weight, size, self.dtype))
         if self.device.type == 'cuda' and self.dtype == torch.float32 and can_be_frozen(layer):
             return MemoryUse(_cudnn_workspace_bytes(layer, size))
         return NOTHING
@@ -66,7 +66,7 @@ class Footprint:
         They are transformed by Winograd's algorithm, or flipped, and converted to dtype.
         """
         if winograd and self.uses_winograd(layer, size):
-            return Winograd.weight_bytes(layer.weight)
+            return Winograd.weight_bytes(layer.weight, self.dtype)
         copies = 1 + (self.dtype != torch.float32)
         return copies * self.dtype.itemsize * layer.weight.numel()
 

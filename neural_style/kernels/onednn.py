@@ -4,6 +4,7 @@ The operators are PyTorch's own private ones, which torch.compile generates call
 public name and may change with any version: all of them are here, but for those of torch7/blas.py.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -28,6 +29,33 @@ def has_fused_convolution(tensor: Tensor) -> bool:
 def has_bfloat16_products(tensor: Tensor) -> bool:
     """Tell whether the device multiplies a tensor's bfloat16 by units of its own."""
     return tensor.dtype == torch.bfloat16 and has_fused_convolution(tensor)
+
+
+def has_bfloat16_vectors() -> bool:
+    """Tell whether the CPU's vector instructions multiply bfloat16, by AVX512-BF16."""
+    return bool(capabilities().get('avx512_bf16'))
+
+
+def has_matrix_units() -> bool:
+    """Tell whether the CPU has units that multiply matrices of bfloat16, Intel's AMX."""
+    return bool(capabilities().get('amx_bf16'))
+
+
+def has_bfloat16_instructions() -> bool | None:
+    """Tell whether convolutions in bfloat16 have instructions of their own on this CPU.
+
+    None if that is not known: on another CPU than x86, or by PyTorch's version.
+    """
+    if 'avx512_bf16' not in capabilities():
+        return None
+    is_used = has_bfloat16_products(torch.empty(0, dtype=torch.bfloat16))
+    return is_used and (has_bfloat16_vectors() or has_matrix_units())
+
+
+def capabilities() -> Mapping[str, Any]:
+    """Return what the CPU has by name; nothing if PyTorch's version does not tell."""
+    tell = getattr(torch.cpu, 'get_capabilities', None)
+    return {} if tell is None else tell()
 
 
 def packs_weights(features: Tensor) -> bool:

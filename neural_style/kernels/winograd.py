@@ -16,6 +16,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from neural_style.kernels import onednn
 from neural_style.memory.allocator import large_empty
 
 # Side of a patch's results, and of the patch.
@@ -29,9 +30,10 @@ RECIPROCALS = (5, 3, 4, 1, 2, 0)
 PATCHES_PER_BLOCK = 256
 # Where it pays on two cores with AVX-512: input channels times output channels, and patches.
 MIN_CHANNEL_PRODUCT, MIN_PATCHES = 128 * 128, 24
-# The time that it takes there, of PyTorch's: for the products, and for the transforms with one
-# channel on either side.
-PRODUCT_TIME, TRANSFORM_TIME = 0.28, 32
+# The time that it takes there, of PyTorch's in the same precision: for the products, and for the
+# transforms with one channel on either side.
+PRODUCT_TIME = {torch.float32: 0.28, torch.bfloat16: 0.35}
+TRANSFORM_TIME = {torch.float32: 32, torch.bfloat16: 24}
 # Kernel elements that are transformed at a time: in float64 they take eight times their bytes.
 KERNEL_CHUNK = 1 << 13
 
@@ -40,49 +42,55 @@ class Winograd:
     """Convolves with frozen weights, without stride, forward and backward.
 
     weight: (K, C, 3, 3), float32, on a CPU.  The transformed kernel serves both passes.
+    dtype: float32, or bfloat16: of the features, and of what is multiplied.  Transforms are float32
+    in any case.
     """
 
-    def __init__(self, weight: Tensor):
+    def __init__(self, weight: Tensor, dtype: torch.dtype = torch.float32):
         outputs, inputs = weight.shape[:2]
         evaluate = _matrices()[0]
         flat = weight.detach().permute(2, 3, 1, 0).reshape(9, inputs * outputs)
-        kernel = large_empty((PATCH_SIDE**2, inputs * outputs), torch.float32, weight.device)
+        kernel = large_empty((PATCH_SIDE**2, inputs * outputs), dtype, weight.device)
         chunks = (tensor.split(KERNEL_CHUNK, 1) for tensor in (kernel, flat))
         for transformed, chunk in zip(*chunks, strict=True):
             transformed.copy_(evaluate @ chunk.double())
         self.kernel = kernel.view(PATCH_SIDE**2, inputs, outputs)
 
     @staticmethod
-    def is_faster(weight: Tensor, size: tuple[int, int]) -> bool:
-        """Tell whether it beats PyTorch's convolution for weight (K, C, h, w), H x W pixels."""
+    def is_faster(weight: Tensor, size: tuple[int, int], dtype: torch.dtype) -> bool:
+        """Tell whether it beats PyTorch's convolution in dtype, of H x W pixels.
+
+        weight: (K, C, h, w), of any dtype.
+        """
         outputs, inputs, *kernel = weight.shape
         return (
             weight.device.type == 'cpu'
-            and weight.dtype == torch.float32
+            and _has_fast_products(dtype)
             and kernel == [3, 3]
             and outputs * inputs >= MIN_CHANNEL_PRODUCT
             and math.prod(_patch_counts(size)) >= MIN_PATCHES
         )
 
     @staticmethod
-    def relative_time(weight: Tensor) -> float:
-        """Estimate its time for weight (K, C, 3, 3) as a share of PyTorch's."""
+    def relative_time(weight: Tensor, dtype: torch.dtype) -> float:
+        """Estimate its time for weight (K, C, 3, 3) as a share of PyTorch's, both in dtype."""
         outputs, inputs = weight.shape[:2]
-        return PRODUCT_TIME + TRANSFORM_TIME * (1 / inputs + 1 / outputs)
+        return PRODUCT_TIME[dtype] + TRANSFORM_TIME[dtype] * (1 / inputs + 1 / outputs)
 
     @staticmethod
-    def weight_bytes(weight: Tensor) -> int:
-        """Count the bytes of the transformed kernel of weight (K, C, 3, 3): four times its own."""
-        return 4 * PATCH_SIDE**2 * weight.shape[0] * weight.shape[1]
+    def weight_bytes(weight: Tensor, dtype: torch.dtype) -> int:
+        """Count the bytes of the transformed kernel: in dtype, four times weight (K, C, 3, 3)."""
+        return dtype.itemsize * PATCH_SIDE**2 * weight.shape[0] * weight.shape[1]
 
     @staticmethod
-    def workspace_bytes(weight: Tensor, size: tuple[int, int]) -> int:
-        """Count the bytes that a call allocates besides its result, for H x W pixels."""
+    def workspace_bytes(weight: Tensor, size: tuple[int, int], dtype: torch.dtype) -> int:
+        """Count the bytes that a call allocates besides its result, for H x W pixels in dtype."""
         rows, columns = _patch_counts(size)
         block_rows = _rows_per_block(rows, columns)
         channels = max(weight.shape[:2])
         padded = (OUTPUT_SIDE * block_rows + 2) * (OUTPUT_SIDE * columns + 2) * channels
-        return 4 * (padded + 2 * PATCH_SIDE**2 * block_rows * columns * channels)
+        transformed = PATCH_SIDE**2 * block_rows * columns * channels
+        return dtype.itemsize * padded + 2 * torch.float32.itemsize * transformed
 
     def __call__(
         self,
@@ -94,8 +102,9 @@ class Winograd:
     ) -> Tensor:
         """Convolve features (1, C, H, W), channels last.  Returns (1, K, H', W'), channels last.
 
-        bias: (K,).  relu: apply a ReLU to the results.  is_backward: convolve a gradient with the
-        flipped kernel, from K channels to C.
+        features: of the kernel's dtype, as the result is.  bias: (K,), of any.
+        relu: apply a ReLU to the results.
+        is_backward: convolve a gradient with the flipped kernel, from K channels to C.
         """
         kernel = self.kernel.transpose(1, 2) if is_backward else self.kernel
         patch_matrix, result_matrix = _matrices()[3:] if is_backward else _matrices()[1:3]
@@ -105,31 +114,36 @@ class Winograd:
         size = height + 2 * padding[0] - 2, width + 2 * padding[1] - 2
         rows, columns = _patch_counts(size)
         block_rows = _rows_per_block(rows, columns)
-        form = torch.float32, features.device
+        form = features.dtype, features.device
         output = large_empty((1, *size, outputs), *form)
         padded_size = (OUTPUT_SIDE * block_rows + 2, OUTPUT_SIDE * columns + 2, inputs)
         padded = large_empty(padded_size, *form).zero_()
         length = PATCH_SIDE**2 * block_rows * columns * max(inputs, outputs)
-        workspace = [large_empty((length,), *form) for _ in range(2)]
+        workspace = [large_empty((length,), torch.float32, features.device) for _ in range(2)]
         for row in range(0, rows, block_rows):
             count = min(block_rows, rows - row)
             _fill(padded, source, OUTPUT_SIDE * row - padding[0], padding[1])
             patches = _patches(padded, count, columns, workspace[0])
             transformed = _transform(patch_matrix, patches, workspace)
-            products = _view(workspace[1], PATCH_SIDE**2, count * columns, outputs)
-            torch.bmm(transformed.flatten(0, 1), kernel, out=products)
-            products = products.view(PATCH_SIDE, PATCH_SIDE, -1)
+            products = _multiply(transformed, kernel, workspace)
             results = _transform(result_matrix, products, workspace[::-1])
             results = results.view(OUTPUT_SIDE, OUTPUT_SIDE, count, columns, outputs)
             block = output[0, OUTPUT_SIDE * row : OUTPUT_SIDE * (row + count)]
-            for target, values in _pairs(block, results.permute(2, 0, 3, 1, 4)):
-                if bias is None:
-                    target.copy_(values)
-                else:
-                    torch.add(values, bias, out=target)
+            _write(block, results, bias)
             if relu:
                 block.relu_()
         return output.permute(0, 3, 1, 2)
+
+
+def _has_fast_products(dtype: torch.dtype) -> bool:
+    """Tell whether the products of matrices are so fast that transforms are worth their time.
+
+    A CPU's matrix units take a direct convolution in bfloat16 at their full speed, and would
+    have little to do here but wait for the transforms.
+    """
+    return dtype == torch.float32 or (
+        dtype == torch.bfloat16 and onednn.has_bfloat16_vectors() and not onednn.has_matrix_units()
+    )
 
 
 def _patch_counts(size: tuple[int, int]) -> tuple[int, int]:
@@ -177,6 +191,36 @@ def _transform(matrix: Tensor, values: Tensor, workspace: Sequence[Tensor]) -> T
     both = _view(workspace[0], count, count, first.shape[2])
     torch.bmm(matrix.expand(count, *matrix.shape), first, out=both)
     return both.unflatten(2, values.shape[2:])
+
+
+def _multiply(patches: Tensor, kernel: Tensor, workspace: Sequence[Tensor]) -> Tensor:
+    """Multiply patches (6, 6, N, C), in workspace[0], by the kernel (36, C, K), in its dtype.
+
+    Returns (6, 6, N, K), float32, in workspace[1].
+    """
+    patches = patches.flatten(0, 1)
+    size = (*patches.shape[:2], kernel.shape[2])
+    products = _view(workspace[1], *size)
+    if kernel.dtype == torch.float32:
+        torch.bmm(patches, kernel, out=products)
+    else:  # each buffer in turn holds what is no longer needed of the other
+        rounded = _view(workspace[1].view(kernel.dtype), *patches.shape).copy_(patches)
+        rounded_products = _view(workspace[0].view(kernel.dtype), *size)
+        products.copy_(torch.bmm(rounded, kernel, out=rounded_products))
+    return products.unflatten(0, (PATCH_SIDE, PATCH_SIDE))
+
+
+def _write(block: Tensor, results: Tensor, bias: Tensor | None) -> None:
+    """Write results (4, 4, rows, columns, K) plus the bias to rows (H, W, K) of the output."""
+    if bias is not None and block.dtype != results.dtype:
+        # A sum that is converted on its way would take memory of its own.
+        results += bias.to(results.dtype)
+        bias = None
+    for target, values in _pairs(block, results.permute(2, 0, 3, 1, 4)):
+        if bias is None:
+            target.copy_(values)
+        else:
+            torch.add(values, bias, out=target)
 
 
 def _pairs(block: Tensor, results: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -161,7 +161,7 @@ def _multiplications(
             pixels = x.elements // x.channels
             multiplications = x.overlap * x.layer.weight.numel() * pixels
             if stage.winograd and kernels.uses_winograd(x.layer, x.input_size):
-                multiplications *= Winograd.relative_time(x.layer.weight)
+                multiplications *= Winograd.relative_time(x.layer.weight, network.dtype)
             forward += multiplications
             repeated += multiplications * (x.number <= recomputed)
         elif x.bits and not isinstance(x.layer, FeatureLoss):

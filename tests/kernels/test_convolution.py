@@ -67,10 +67,18 @@ def test_only_plain_convolutions_can_be_frozen(arguments, can, same):
     assert not can_be_frozen(nn.ReLU())
 
 
-def test_large_float32_convolutions_use_winograd():
+@pytest.fixture
+def bfloat16_vectors(monkeypatch):
+    """A CPU that multiplies bfloat16, but has no matrix units."""
+    monkeypatch.setattr(onednn, 'capabilities', lambda: {'avx512_bf16': True})
+
+
+@pytest.mark.usefixtures('bfloat16_vectors')
+def test_large_convolutions_use_winograd():
     layer = nn.Conv2d(128, 256, 3, padding=1)
     assert uses_winograd(layer, torch.float32, (24, 32))
-    assert not uses_winograd(layer, torch.bfloat16, (24, 32))
+    assert uses_winograd(layer, torch.bfloat16, (24, 32))
+    assert not uses_winograd(layer, torch.float16, (24, 32))
     assert not uses_winograd(nn.Conv2d(128, 256, 3, stride=2), torch.float32, (24, 32))
 
 
@@ -141,9 +149,13 @@ def test_large_outputs_are_allocated_outside_the_heap():
     assert torch.allclose(small, large, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.usefixtures('bfloat16_vectors')
+@pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float32, 2e-6), (torch.bfloat16, 0.02)])
 @pytest.mark.parametrize('interior', [(False, False), (True, True), (True, False)])
 @pytest.mark.parametrize('save_bitmasks', [False, True])
-def test_layers_of_many_channels_use_winograd_in_both_passes(interior, save_bitmasks, monkeypatch):
+def test_layers_of_many_channels_use_winograd_in_both_passes(
+    interior, save_bitmasks, dtype, tolerance, monkeypatch
+):
     passes = []
     call = Winograd.__call__
 
@@ -154,19 +166,29 @@ def test_layers_of_many_channels_use_winograd_in_both_passes(interior, save_bitm
     monkeypatch.setattr(Winograd, '__call__', count)
     torch.manual_seed(0)
     layer = nn.Conv2d(128, 256, 3, padding=1)
-    x = torch.randn(1, 128, 27, 30).to(memory_format=torch.channels_last).requires_grad_()
+    x = torch.randn(1, 128, 27, 30).to(dtype, memory_format=torch.channels_last).requires_grad_()
     options = ExecutionOptions(save_bitmasks=save_bitmasks, interior=interior)
-    output = FrozenConvolution(layer, torch.float32, CPU)(x, options, 2)
+    output = FrozenConvolution(layer, dtype, CPU)(x, options, 2)
     rows, columns = (slice(1, -1) if inside else slice(None) for inside in interior)
     y = x.detach().double().requires_grad_()
-    want = layer.double()(y).relu()[..., rows, columns]
+    want = layer.double()(y)[..., rows, columns]
     incoming = torch.randn_like(output)
     (gradient,) = torch.autograd.grad(output, x, incoming.clone())
-    # an element that rounding takes to the other side of 0 counts for nothing
+    # rounding may take an element to the other side of 0
     (expected,) = torch.autograd.grad(want, y, incoming.double() * (output > 0))
     assert passes == [False, True]
-    assert relative_error(output, want) < 2e-6
-    assert relative_error(gradient, expected) < 1e-4
+    assert output.dtype == gradient.dtype == dtype
+    assert relative_error(output, want.relu()) < tolerance
+    assert relative_error(gradient, expected) < tolerance
+
+
+def test_matrix_units_convolve_bfloat16_directly(monkeypatch):
+    monkeypatch.setattr(onednn, 'capabilities', lambda: {'avx512_bf16': True, 'amx_bf16': True})
+    monkeypatch.setattr(Winograd, '__call__', lambda *_: pytest.fail("Winograd's is slower"))
+    convolution = FrozenConvolution(nn.Conv2d(128, 256, 3, padding=1), torch.bfloat16, CPU)
+    x = torch.randn(1, 128, 27, 30).to(torch.bfloat16).requires_grad_()
+    output = convolution(x)
+    torch.autograd.grad(output, x, torch.ones_like(output))
 
 
 def test_winograd_is_for_the_cpu_wherever_the_layer_was(monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from neural_style.kernels import onednn
 from neural_style.kernels.footprint import Footprint, index_memory
 from neural_style.kernels.winograd import Winograd
 from neural_style.memory.use import NOTHING, MemoryUse
@@ -39,9 +40,11 @@ def test_gpu_has_no_heap():
     assert Footprint(torch.float32, CUDA).output(narrow, 64, SIZE) == MemoryUse(4.0 * 64 * PIXELS)
 
 
-def test_workspace_is_winograds_where_that_is_allowed():
-    kernels = Footprint(torch.float32, CPU)
-    expected = MemoryUse(Winograd.workspace_bytes(wide.weight, SIZE))
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_workspace_is_winograds_where_that_is_allowed(dtype, monkeypatch):
+    monkeypatch.setattr(onednn, 'capabilities', lambda: {'avx512_bf16': True})
+    kernels = Footprint(dtype, CPU)
+    expected = MemoryUse(Winograd.workspace_bytes(wide.weight, SIZE, dtype))
     assert kernels.workspace(wide, SIZE, winograd=True) == expected
     assert kernels.workspace(wide, SIZE, winograd=False) == NOTHING
     assert kernels.workspace(narrow, SIZE, winograd=True) == NOTHING
@@ -55,12 +58,17 @@ def test_workspace_of_cudnn_is_a_multiple_of_the_input_in_float32(dtype, copies)
     assert kernels.workspace(nn.ReLU(), SIZE, winograd=True) == NOTHING
 
 
-def test_weights_are_flipped_converted_or_transformed():
+def test_weights_are_flipped_converted_or_transformed(monkeypatch):
+    capabilities = {}
+    monkeypatch.setattr(onednn, 'capabilities', lambda: capabilities)
     elements = wide.weight.numel()
     full, low = (Footprint(dtype, CPU) for dtype in (torch.float32, torch.bfloat16))
     assert full.weight_bytes(wide, SIZE, winograd=False) == 4 * elements
     assert low.weight_bytes(wide, SIZE, winograd=True) == 2 * 2 * elements
     assert full.weight_bytes(wide, SIZE, winograd=True) == 4 * 36 * 256 * 256
+    capabilities['avx512_bf16'] = True
+    assert low.weight_bytes(wide, SIZE, winograd=True) == 2 * 36 * 256 * 256
+    assert low.weight_bytes(wide, SIZE, winograd=False) == 2 * 2 * elements
 
 
 def test_saved_tensors_are_outputs_and_indices():

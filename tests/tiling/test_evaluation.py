@@ -246,9 +246,9 @@ def test_stage_may_do_without_winograd_convolutions(winograd, monkeypatch):
     net = network(nn.Sequential(OrderedDict(layers)), 'd', ['b', 'd'])
     made = []
 
-    def make(weight):
-        made.append(weight)
-        return Winograd(weight)
+    def make(*arguments):
+        made.append(arguments)
+        return Winograd(*arguments)
 
     make.is_faster = Winograd.is_faster
     monkeypatch.setattr('neural_style.kernels.convolution.Winograd', make)
