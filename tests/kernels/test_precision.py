@@ -8,10 +8,16 @@ import torch
 from fake_device import accelerators
 
 from neural_style.errors import SettingError
-from neural_style.kernels import precision
+from neural_style.kernels import onednn, precision
 from neural_style.kernels.precision import choose_precision
 
-CPU = torch.device('cpu')
+CPU, CUDA = torch.device('cpu'), torch.device('cuda')
+
+
+@pytest.fixture
+def unknown_cpu(monkeypatch):
+    """A CPU of which PyTorch does not tell what it has for bfloat16."""
+    monkeypatch.setattr(onednn, 'capabilities', dict)
 
 
 @pytest.fixture
@@ -20,8 +26,39 @@ def fast(monkeypatch):
     monkeypatch.setattr(precision, 'speedup', lambda name, device: {'bf16': 8.0, 'fp16': 0.5}[name])
 
 
-@pytest.mark.usefixtures('fast')
-def test_choose_precision_measures_the_device():
+@pytest.mark.parametrize(
+    ('amx', 'vectors', 'chosen'),
+    [(False, False, 'fp32'), (False, True, 'bf16'), (True, True, 'bf16')],
+)
+def test_instructions_of_an_x86_decide_without_measurements(amx, vectors, chosen, monkeypatch):
+    capabilities = {'avx512_bf16': vectors, 'amx_bf16': amx}
+    monkeypatch.setattr(onednn, 'capabilities', lambda: capabilities)
+    monkeypatch.setattr(onednn, 'has_bfloat16_products', lambda tensor: True)
+    monkeypatch.setattr(precision, 'probe', lambda *args: pytest.fail('takes time, and chance'))
+    assert choose_precision('auto', CPU) == chosen
+    if chosen == 'bf16':
+        assert choose_precision('bf16', CPU) == 'bf16'
+    else:
+        with pytest.raises(SettingError, match='it is slow without AMX or AVX512-BF16; use'):
+            choose_precision('bf16', CPU)
+
+
+def test_instructions_that_pytorch_does_not_use_do_not_count(monkeypatch):
+    monkeypatch.setattr(onednn, 'capabilities', lambda: {'avx512_bf16': True})
+    monkeypatch.setattr(onednn, 'has_bfloat16_products', lambda tensor: False)
+    assert choose_precision('auto', CPU) == 'fp32'
+
+
+def test_capabilities_are_those_that_pytorch_tells(monkeypatch):
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: {'amx_bf16': True}, raising=False)
+    assert onednn.has_matrix_units() and not onednn.has_bfloat16_vectors()
+    monkeypatch.delattr(torch.cpu, 'get_capabilities')
+    assert not onednn.has_matrix_units()
+    assert onednn.has_bfloat16_instructions() is None
+
+
+@pytest.mark.usefixtures('unknown_cpu', 'fast')
+def test_choose_precision_measures_other_devices():
     assert choose_precision('fp32', CPU) == 'fp32'
     assert choose_precision('bf16', CPU) == 'bf16'
     assert choose_precision('auto', CPU) == 'bf16'
@@ -31,18 +68,21 @@ def test_choose_precision_measures_the_device():
         choose_precision('half', CPU)
 
 
+@pytest.mark.usefixtures('unknown_cpu')
 def test_auto_is_float32_where_nothing_is_faster(monkeypatch):
     monkeypatch.setattr(precision, 'speedup', lambda name, device: 1.1)
     assert choose_precision('auto', CPU) == 'fp32'
-    assert choose_precision('auto', torch.device('cuda')) == 'fp32'
+    assert choose_precision('auto', CUDA) == 'fp32'
 
 
+@pytest.mark.usefixtures('unknown_cpu')
 def test_little_gain_is_enough_where_it_is_measured_exactly(monkeypatch):
     monkeypatch.setattr(precision, 'speedup', lambda name, device: 1.5)
     assert choose_precision('auto', CPU) == 'fp32'
-    assert choose_precision('auto', torch.device('cuda')) == 'bf16'
+    assert choose_precision('auto', CUDA) == 'bf16'
 
 
+@pytest.mark.usefixtures('unknown_cpu')
 def test_speedup_of_what_cannot_be_had_is_zero(monkeypatch):
     def refuse(dtype, device):
         raise RuntimeError('no kernel')

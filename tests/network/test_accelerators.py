@@ -23,7 +23,7 @@ def waits():
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
     """Nobody knows how fast low precision is there, or how much memory it has."""
-    monkeypatch.setattr('neural_style.kernels.precision.speedup', lambda *args: 2.0)
+    monkeypatch.setattr('neural_style.kernels.precision.why_not', lambda *args: '')
     monkeypatch.setattr(torch.cuda, 'mem_get_info', lambda device: (1 << 30, 1 << 30))
 
 
