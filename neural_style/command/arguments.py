@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from neural_style.files.pillow import PipedFile
-from neural_style.torch7.cmdline import Value
+from neural_style.torch7.cmdline import Value, split
 
 if TYPE_CHECKING:
     from neural_style.command.preview import Preview
@@ -36,6 +36,11 @@ class Arguments:
     def keeps_content_colors(self) -> bool:
         """Tell whether the picture gets the colours of the content image in the end."""
         return self.original_colors == 1 or self.color in ('content', 'luminance')
+
+    @property
+    def starts_at_once(self) -> bool:
+        """Tell whether a picture, or the first frame of a scene, starts from that of -fast."""
+        return split(self.init)[:1] == ['fast']
 
     @property
     def pooling_method(self) -> str:

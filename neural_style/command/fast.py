@@ -13,15 +13,18 @@ from neural_style.command.report import DryRun
 from neural_style.command.saving import FinalPicture, OutputImage, save_final
 from neural_style.command.terminal import log_level
 from neural_style.command.trained_styles import has_trained_style
+from neural_style.errors import SettingError
 from neural_style.fast import painting as painting_any
 from neural_style.fast import trained
 from neural_style.fast.encoder import Style
 from neural_style.fast.painting import Painter, blended
 from neural_style.fast.pictures import paint
 from neural_style.fast.smoothing import Smoothing
+from neural_style.fast.style_tensors import style_of_tensors, style_tensors
 from neural_style.fast.trained import TrainedPainter, TrainedStyle
 from neural_style.memory.limits import format_bytes
 from neural_style.transfer.inputs import checked_weights
+from neural_style.transfer.saved_style import SavedStyle
 
 # Paints a content image, (3, H, W), with the smoothed statistics of a video if it is a frame.
 Painting = Callable[[Tensor, Smoothing | None], Tensor]
@@ -69,7 +72,8 @@ def head_start(
     It is the content in the style of the style images, mixed with the content as -fast_strength
     says.  A weak mixture of pictures is a better start than a picture of a weak style.
     """
-    painted = painting(arguments.with_values(fast_strength=1.0), images, weights, device)
+    with log_level(logging.ERROR):  # the losses say it if a saved style is for other sizes
+        painted = painting(arguments.with_values(fast_strength=1.0), images, weights, device)
     content = images.content
     return content.lerp(painted(content, None).to(content), arguments.fast_strength)
 
@@ -89,9 +93,9 @@ def painting(
         return lambda content, smoothing: trained_painter.paint(
             content, mixture, strength, smoothing
         ).double()
-    assert isinstance(styles, list)
     painter = quiet_painter(device)
     if images.regions:
+        assert isinstance(styles, list)
         return lambda content, _: paint(
             content,
             styles,
@@ -105,6 +109,14 @@ def painting(
     return lambda content, smoothing: painter.paint(content, style, strength, smoothing).double()
 
 
+def saved_at_once(
+    images: InputImages, weights: Sequence[float] | None, device: torch.device
+) -> dict[int, dict[str, Tensor]]:
+    """Return what a saved style holds for painting at once, by the longer side of the content."""
+    style = blended_style(quiet_painter(device), images, weights)
+    return {max(images.content.shape[1:]): style_tensors(style)}
+
+
 def quiet_painter(device: torch.device) -> Painter:
     """Load the network, without loadcaffe's list of its layers."""
     with log_level(logging.WARNING):
@@ -112,7 +124,14 @@ def quiet_painter(device: torch.device) -> Painter:
 
 
 def blended_style(painter: Painter, images: InputImages, weights: Sequence[float] | None) -> Style:
-    """Return the style of the style images."""
+    """Return the style of the style images, or the one that is in a saved style."""
+    if isinstance(images.styles, SavedStyle):
+        tensors = images.styles.tensors_at_once(max(images.content.shape[1:]))
+        try:
+            return style_of_tensors(tensors, painter.device)
+        except ValueError as error:
+            problem = f'the saved style is damaged: {error}; save it again'
+            raise SettingError('style_image', problem, images.styles.name) from error
     assert isinstance(images.styles, list)
     styles = [painter.style(image) for image in images.styles]
     return blended(styles, checked_weights(weights, len(styles)))

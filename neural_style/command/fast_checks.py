@@ -5,7 +5,6 @@ import math
 from neural_style.command.arguments import Arguments
 from neural_style.command.networks import NETWORK
 from neural_style.command.paths import split_paths
-from neural_style.command.saved_styles import has_saved_style
 from neural_style.command.trained_styles import has_trained_style
 
 # The flags that say something to the network that paints at once, and to what is around it.
@@ -26,7 +25,7 @@ def check_fast(arguments: Arguments) -> None:
     strength = arguments.fast_strength
     if not (isinstance(strength, int | float) and 0 <= strength <= 1 and math.isfinite(strength)):
         raise ValueError(f'-fast_strength {strength}: give a number from 0 to 1')
-    if arguments.init == 'fast' and not arguments.fast:
+    if arguments.starts_at_once and not arguments.fast:
         check_start(arguments)
     if not arguments.fast:
         return
@@ -49,16 +48,11 @@ def check_fast(arguments: Arguments) -> None:
         raise ValueError(
             f'-color {arguments.color}: {painter} knows style and content; choose one of them'
         )
-    if has_saved_style(arguments):
-        raise ValueError(
-            f'-style_image {arguments.style_image}: a saved style holds targets of losses, which'
-            ' -fast has none of; name the picture'
-        )
 
 
 def check_start(arguments: Arguments) -> None:
-    """Refuse to start from a picture painted at once in a style that is not given as pictures."""
-    if has_saved_style(arguments) or not split_paths(arguments.style_image):
+    """Refuse to start from a picture painted at once in no style."""
+    if not split_paths(arguments.style_image):
         preset, remedy = '', 'choose image or random'
         if arguments.comes_from_preset('init'):
             preset, remedy = f'-preset {arguments.preset}: its ', 'choose another, or -init image'

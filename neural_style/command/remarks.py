@@ -75,7 +75,7 @@ def fast_rules() -> list[Rule]:
     no_fast = 'without -fast and -init fast; add one of them'
     no_image = 'on a trained style; give -style_scale where the style is trained'
     return [
-        ('fast_strength', lambda a: not (a.fast or a.init == 'fast'), no_fast),
+        ('fast_strength', lambda a: not (a.fast or a.starts_at_once), no_fast),
         *((name, has_trained_style, no_image) for name in ('style_scale', 'style_size_by')),
     ]
 
@@ -277,7 +277,7 @@ def uses_content(arguments: Arguments) -> bool:
     """Tell whether the content image, recoloured or not, has an influence on the picture."""
     is_compared = arguments.content_weight != 0 and split(arguments.content_layers)
     is_image = arguments.init == 'image' and arguments.init_image == ''
-    is_start = is_image or arguments.init == 'fast'
+    is_start = is_image or arguments.starts_at_once
     return bool(is_compared or is_start or arguments.paper_mask == 'auto')
 
 

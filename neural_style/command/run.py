@@ -24,10 +24,10 @@ from neural_style.command.pipes import connected_pipes
 from neural_style.command.region_files import describe_regions
 from neural_style.command.remarks import make_remarks
 from neural_style.command.report import Report
-from neural_style.command.saved_styles import check_save_style, style_recorder
 from neural_style.command.saving import FinalPicture, OutputImage, StateFile
 from neural_style.command.schedule import make_schedule
 from neural_style.command.signals import Interrupted, Interruption
+from neural_style.command.style_saving import check_save_style, style_recorder
 from neural_style.command.terminal import progress_bar, warn
 from neural_style.distributed import SINGLE_PROCESS, World
 from neural_style.memory.exhaustion import is_out_of_memory
@@ -95,6 +95,8 @@ def paint(
     schedule = make_schedule(arguments, output.size, checkpoint)
     if arguments.page is not None:
         arguments.page.begin(arguments, output, images.content, schedule, interruption)
+    blending = settings['style_blend_weights']
+    save_style = style_recorder(arguments, checksums, images, blending, devices[0])
     content, styles = released_images(images)
     reading_peak = images.reading_peak
     del images
@@ -104,12 +106,9 @@ def paint(
         states = StateFile(arguments, checksums, world)
         last_scale = len(schedule.sides) - 1
         report = Report(arguments, output, states, interruption, last_scale, bar, reading_peak)
-        method: Callable[..., Any] = stylize
-        if arguments.multiscale != '' and not arguments.dry_run:  # the last size needs the most
-            method = functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
         session = Session(
             on_plan=report.on_plan,
-            on_network=style_recorder(arguments, checksums),
+            on_network=save_style,
             on_evaluation_start=report.before_evaluation,
             resume_from=checkpoint,
             generator=generator,
@@ -119,7 +118,7 @@ def paint(
         )
         out_of_memory = False
         try:
-            method(
+            painting_method(arguments)(
                 functools.partial(load_for_losses, arguments, world),
                 content,
                 styles,
@@ -232,6 +231,13 @@ def stylize_settings(
         'backend': arguments.backend if devices[0].type != 'cpu' else 'nn',
         'devices': devices,
     }
+
+
+def painting_method(arguments: Arguments) -> Callable[..., Any]:
+    """Return stylize, or what calls it at several sizes."""
+    if arguments.multiscale == '' or arguments.dry_run:  # the last size needs the most
+        return stylize
+    return functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
 
 
 def start(arguments: Arguments, images: InputImages, device: torch.device) -> dict[str, Any]:

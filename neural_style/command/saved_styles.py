@@ -1,44 +1,29 @@
-"""-save_style, and a saved style in the place of -style_image."""
+"""A saved style in the place of -style_image."""
 
-import os
-from collections.abc import Callable
 from typing import Any
 
 from neural_style.command.arguments import Arguments
-from neural_style.command.checks import check_writable
-from neural_style.command.input_files import InputChecksums
 from neural_style.command.paths import as_stored, split_paths
 from neural_style.errors import SettingError
 from neural_style.fast.trained import is_trained_style
+from neural_style.fast.weights import WEIGHTS
+from neural_style.files.checksum import sha256
 from neural_style.losses.statistics.choice import parse_statistics
-from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.saved_style import (
-    SUFFIX,
     SavedStyle,
-    StyleRecorder,
     is_saved_style,
     separate,
 )
-from neural_style.transfer.session import ignore
 from neural_style.transfer.setting_forms import parse_layers
 from neural_style.transfer.settings import Settings
 
-# Flags beside the pictures that style targets are made from, and the values that tie them to one
-# content image.
-SHAPING_FLAGS = (
-    *('style_scale', 'style_size_by', 'style_blend_weights', 'style_image_layers'),
-    *('luminance_only', 'exif_orientation', 'icc_profile'),
-)
+# What the inputs of a saved style call the weights of the network that paints at once.
+AT_ONCE = 'fast'
 TARGET_FLAGS = (  # beside -pooling
     *('style_layers', 'style_image_layers', 'style_statistic', 'losses', 'padding'),
     *('missing_layers', 'color', 'luminance_only', 'recolor_content'),
 )
-TIED_TO_CONTENT: dict[str, Callable[[Any], bool]] = {
-    'color': lambda value: value in ('match', 'luminance'),
-    'paper_mask': lambda value: value != '',
-    'content_regions': lambda value: value != '',
-}
 
 
 def has_saved_style(arguments: Arguments) -> bool:
@@ -99,6 +84,14 @@ def check_style(arguments: Arguments, saved: SavedStyle) -> None:
     weights = None if arguments.style_blend_weights == 'nil' else arguments.style_blend_weights
     mask, regions = arguments.paper_mask or None, arguments.content_regions or None
     separate(saved, settings, weights, mask, regions)
+    if not arguments.fast:
+        check_targets(settings, saved)
+    if arguments.fast or arguments.starts_at_once:
+        check_at_once(arguments, saved)
+
+
+def check_targets(settings: Settings, saved: SavedStyle) -> None:
+    """Refuse settings with which the targets of a saved style are others.  Raises SettingError."""
     described: dict[str, Any] = {
         'style_statistic': '+'.join(parse_statistics(settings.style_statistic)),
         'losses': settings.losses,
@@ -112,55 +105,16 @@ def check_style(arguments: Arguments, saved: SavedStyle) -> None:
     saved.check(described)
 
 
-def check_save_style(arguments: Arguments) -> None:
-    """Refuse a -save_style that could not be written, or would overwrite anything else."""
-    path = arguments.save_style
-    if path == '':
+def paints_at_once(saved: SavedStyle) -> bool:
+    """Tell whether this version of the program can paint from a saved style at once."""
+    return bool(saved.at_once) and saved.inputs.get(AT_ONCE) == sha256(WEIGHTS)
+
+
+def check_at_once(arguments: Arguments, saved: SavedStyle) -> None:
+    """Refuse a saved style that this version cannot paint from at once.  Raises SettingError."""
+    if paints_at_once(saved):
         return
-    if not is_saved_style(path):
-        raise ValueError(f'-save_style {path}: name a {SUFFIX} file')
-    if not split(arguments.style_layers):
-        raise ValueError(f'-save_style {path}: there is no style; name layers in -style_layers')
-    if os.path.realpath(path) == os.path.realpath(arguments.checkpoint):
-        raise ValueError(f'-save_style {path}: this is the -checkpoint; name another')
-    check_writable('-save_style', path)
-    if os.path.exists(path):
-        try:
-            SavedStyle.load(path)
-        except (OSError, ValueError):
-            raise ValueError(
-                f'-save_style {path}: the file exists and is no saved style; name another'
-            ) from None
-    if has_saved_style(arguments):
-        raise ValueError(
-            f'-save_style {path}: -style_image {arguments.style_image} is a saved style already;'
-            ' copy that'
-        )
-    for name, is_tied in TIED_TO_CONTENT.items():
-        value = getattr(arguments, name)
-        if is_tied(value):
-            raise ValueError(
-                f'-save_style {path}: with -{name} {value} the style depends on the content image;'
-                f' save it in a run without -{name}'
-            )
-
-
-def style_recorder(
-    arguments: Arguments, checksums: InputChecksums
-) -> Callable[[LossNetwork], None]:
-    """Return the hook on_network that saves the style, if it is to be saved."""
-    if arguments.save_style == '':
-        return ignore
-    inputs = {name: getattr(arguments, name) for name in SHAPING_FLAGS}
-    pictures = checksums.by_flag()['style_image']
-    recorder = StyleRecorder(arguments.save_style, {'style_image': pictures, **inputs})
-
-    def record(network: LossNetwork) -> None:
-        try:
-            recorder(network)
-        except OSError as error:
-            raise type(error)(
-                f'-save_style {arguments.save_style}: cannot be written: {error.strerror}'
-            ) from error
-
-    return record
+    problem = 'another version of the program has saved the style; save it again'
+    if arguments.fast:
+        raise SettingError('fast', f'{problem}, or name the picture')
+    raise SettingError('init', f'{problem}, or give `init` image', 'fast')

@@ -1,14 +1,13 @@
 """Saved styles: the style targets of a run, kept in a file, in the place of the style images."""
 
 import contextlib
-import hashlib
 import json
 import logging
 import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,24 @@ from torch import Tensor
 from loadcaffe.graph import Graph
 from neural_style.errors import SettingError
 from neural_style.files.tensors import read_tensors, write_tensors
-from neural_style.losses.style import StyleLoss
 from neural_style.losses.targets import Targets
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.features import channel_counts, layers_of
 from neural_style.transfer.evaluation import is_finite
 from neural_style.transfer.images import Image, as_images
+from neural_style.transfer.network_description import WEIGHTS, describe_network
 from neural_style.transfer.settings import Settings
 from neural_style.transfer.style_layers import parse_image_layers
 
 logger = logging.getLogger(__name__)
 
 SUFFIX = '.safetensors'
+SIZE = re.compile('[1-9][0-9]{0,8}')
 METADATA = 'neural_style.saved_style'  # the key of the file's description
 FORMAT = 1
-# What the description of a network calls its weights.
-WEIGHTS = 'weights'
-MAX_BYTES = 1 << 30  # of a file: a size of VGG with the default layers has about 1 MB
+# What the names of tensors for painting at once begin with.
+AT_ONCE = 'fast:'
+MAX_BYTES = 1 << 30  # of a file: a size of VGG with the default layers has 2.4 MB
 MAX_TEXT = 10_000  # characters of a value in the description of a network
 
 
@@ -47,12 +47,15 @@ class SavedStyle:
     network: what targets depend on in a network, by name (describe_network).
     inputs: what the targets were made from, such as checksums of pictures; values that JSON has.
     name: of the file, for messages.
+    at_once: by the same side, what painting at once needs of the style images; perhaps of fewer
+        sizes, or of none.
     """
 
     sizes: Mapping[int, Targets]
     network: Mapping[str, Any]
     inputs: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
+    at_once: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
 
     def targets_for(self, network: LossNetwork, size: int) -> Targets:
         """Return the targets for an image whose longer side has a size; else for the nearest size.
@@ -60,19 +63,21 @@ class SavedStyle:
         Raises SettingError for another network than that of the targets.
         """
         self.check(describe_network(network))
-        nearest = min(self.sizes, key=lambda other: (abs(math.log(other / size)), -other))
-        if nearest != size:
-            logger.warning(
-                'the saved style is for images of %s pixels; for %d, that for %d is taken',
-                ', '.join(map(str, sorted(self.sizes))),
-                size,
-                nearest,
-            )
-        targets = self.sizes[nearest]
+        targets = self.sizes[_nearest(self.sizes, size)]
         if not _are_targets_of(network, targets):
             problem = 'the saved style is damaged; save it again'
             raise SettingError('style_image', problem, self.name)
         return targets
+
+    def tensors_at_once(self, size: int) -> Mapping[str, Tensor]:
+        """Return what painting an image at once needs, for its longer side or the nearest.
+
+        Raises SettingError if the file has none of it.
+        """
+        if not self.at_once:
+            problem = 'the saved style has nothing to paint from at once; save it again'
+            raise SettingError('style_image', problem, self.name)
+        return self.at_once[_nearest(self.at_once, size)]
 
     def check(self, described: Mapping[str, Any]) -> None:
         """Raise SettingError for another network than that of the targets.
@@ -96,6 +101,8 @@ class SavedStyle:
             for size, targets in self.sizes.items()
             for name, tensor in targets.tensors().items()
         }
+        for size, at_once in self.at_once.items():
+            tensors |= {f'{size}/{AT_ONCE}{name}': tensor for name, tensor in at_once.items()}
         description = {'format': FORMAT, 'network': self.network, 'inputs': self.inputs}
         write_tensors(path, tensors, {METADATA: json.dumps(description)})
 
@@ -106,7 +113,9 @@ class SavedStyle:
             raise ValueError(f'{path}: not a saved style of this program; those are smaller')
         tensors, metadata = read_tensors(path)
         network, inputs = _description(path, metadata)
-        return SavedStyle(_targets_by_size(path, tensors), network, inputs, str(path))
+        at_once = _take_at_once(tensors)
+        sizes = _targets_by_size(path, tensors)
+        return SavedStyle(sizes, network, inputs, str(path), at_once)
 
 
 # What stylize takes as style images.
@@ -118,11 +127,12 @@ class StyleRecorder:
     """Saves the style targets of a run in a file: a hook, Session(on_network=StyleRecorder(path)).
 
     Runs for several sizes with the same network and inputs share a file; another one is replaced.
-    path: of a .safetensors.  inputs: as in SavedStyle.
+    path: of a .safetensors.  inputs, at_once: as in SavedStyle.
     """
 
     path: str | Path
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    at_once: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
 
     def __call__(self, network: LossNetwork) -> None:
         """Add a network's style targets to the file.
@@ -138,11 +148,12 @@ class StyleRecorder:
             return
         targets = network.targets
         sizes = {network.content_side: Targets(style=targets.style, statistic=targets.statistic)}
-        saved = SavedStyle(sizes, describe_network(network), self.inputs)
+        saved = SavedStyle(sizes, describe_network(network), self.inputs, at_once=self.at_once)
         with contextlib.suppress(OSError, ValueError):
             former = SavedStyle.load(self.path)
             if (former.network, former.inputs) == (saved.network, dict(saved.inputs)):
-                saved = SavedStyle({**former.sizes, **sizes}, saved.network, saved.inputs)
+                at_once = {**former.at_once, **self.at_once}
+                saved = replace(saved, sizes={**former.sizes, **sizes}, at_once=at_once)
         saved.save(self.path)
 
 
@@ -201,36 +212,6 @@ def is_saved_style(path: Any) -> bool:
     return isinstance(path, str | os.PathLike) and os.fspath(path).lower().endswith(SUFFIX)
 
 
-def describe_network(network: LossNetwork) -> dict[str, Any]:
-    """Return what style targets depend on in a network, by the names of its settings.
-
-    The weights are those of the layers up to the last style loss, as a SHA-256.
-    """
-    settings = network.settings
-    return {
-        'style_layers': ','.join(network.style_names),
-        'style_statistic': network.targets.statistic,
-        'losses': settings.losses,
-        'pooling': settings.pooling,
-        'padding': settings.padding,
-        'precision': str(network.dtype).removeprefix('torch.'),
-        WEIGHTS: _checksum(network),
-    }
-
-
-def _checksum(network: LossNetwork) -> str:
-    """Return the SHA-256 of the weights that style features depend on."""
-    checksum, missing = hashlib.sha256(), len(network.style_losses)
-    for layer in network.chunks.modules():
-        if isinstance(layer, StyleLoss):
-            missing -= 1
-            if missing == 0:
-                break
-        for weights in layer.parameters(recurse=False):
-            checksum.update(weights.detach().cpu().contiguous().numpy().data)
-    return checksum.hexdigest()
-
-
 def _description(
     path: str | Path, metadata: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, Any]]:
@@ -250,6 +231,27 @@ def _description(
     return network, inputs
 
 
+def _nearest(sizes: Mapping[int, Any], size: int) -> int:
+    """Return the one of some sizes that is nearest to one, and say so if it is not that one."""
+    nearest = min(sizes, key=lambda other: (abs(math.log(other / size)), -other))
+    if nearest != size:
+        listed = ', '.join(map(str, sorted(sizes)))
+        text = 'the saved style is for images of %s pixels; for %d, that for %d is taken'
+        logger.warning(text, listed, size, nearest)
+    return nearest
+
+
+def _take_at_once(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Take those for painting at once from a file's tensors, SIZE/fast:NAME."""
+    at_once: dict[int, dict[str, Tensor]] = {}
+    for full_name in list(tensors):
+        size, _, name = full_name.partition('/')
+        if name.startswith(AT_ONCE) and SIZE.fullmatch(size):
+            tensor = tensors.pop(full_name)
+            at_once.setdefault(int(size), {})[name.removeprefix(AT_ONCE)] = tensor
+    return at_once
+
+
 def _is_printable(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable() and len(value) <= MAX_TEXT
 
@@ -259,7 +261,7 @@ def _targets_by_size(path: str | Path, tensors: Mapping[str, Tensor]) -> dict[in
     by_size: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         size, _, target = name.partition('/')
-        if not re.fullmatch('[1-9][0-9]{0,8}', size):
+        if not SIZE.fullmatch(size):
             raise ValueError(f'{path}: {name[:80]!r} is not the name of a target')
         by_size.setdefault(int(size), {})[target] = tensor
     if not by_size:

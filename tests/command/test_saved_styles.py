@@ -1,12 +1,17 @@
 """-save_style, and a saved style in the place of -style_image."""
 
+import math
 import os
 import shutil
 
 import pytest
 from written import content_of, files, pixels, recipe_of
 
+from neural_style.command.process import main
+from neural_style.files.tensors import read_tensors, write_tensors
+
 FEW = ('-num_iterations', 3, '-print_iter', 1)
+AGAIN = ('-output_image', 'again.png')
 
 
 @pytest.fixture
@@ -43,6 +48,45 @@ def test_scales_are_saved_and_painted_from(small_command):
     assert small_command(*flags, '-save_style', 's.safetensors') == 0
     assert small_command(*flags, '-style_image', 's.safetensors', '-output_image', 'b.png') == 0
     assert (pixels('b.png') == pixels('out.png')).all()
+
+
+def test_picture_of_fast_in_a_saved_style_is_that_of_the_picture(small_command, data, capsys):
+    strokes, waves = (str(data / 'inputs' / f'{name}.jpg') for name in ('strokes', 'waves'))
+    both = ('-style_image', f'{strokes},{waves}', '-style_blend_weights', '1,3')
+    start = ('-init', 'fast', '-fast_strength', 0.5)
+    assert small_command(*FEW, *start, *both, '-save_style', 's.safetensors') == 0
+    assert small_command(*FEW, *start, '-style_image', 's.safetensors', *AGAIN) == 0
+    assert (pixels('again.png') == pixels('out.png')).all()
+    content = ('-fast', '-gpu', '-1', '-image_size', '32', '-content_image', strokes)
+    assert main([*content, *both, '-output_image', 'once.png']) == 0
+    assert main([*content, '-style_image', 's.safetensors', *AGAIN]) == 0
+    assert (pixels('again.png') == pixels('once.png')).all()
+    capsys.readouterr()
+    assert small_command(*FEW, *start, '-image_size', 40, '-style_image', 's.safetensors') == 0
+    assert capsys.readouterr().err.count('for 40, that for 32 is taken') == 1
+
+
+def test_style_that_an_earlier_version_saved_is_refused_as_a_start(small_command, saved, capsys):
+    tensors, metadata = read_tensors('s.safetensors')
+    later = {name: tensor for name, tensor in tensors.items() if '/fast:' not in name}
+    write_tensors('old.safetensors', later, metadata)
+    assert len(later) < len(tensors)
+    assert small_command(*FEW, '-style_image', 'old.safetensors') == 0
+    start = ('-style_image', 'old.safetensors', '-init', 'fast')
+    assert small_command(*start, *AGAIN) == 1
+    text = 'another version of the program has saved the style; save it again, or give -init image'
+    assert text in capsys.readouterr().err
+    assert 'again.png' not in files()
+
+
+def test_damaged_statistics_of_a_saved_style_are_refused(small_command, saved, capsys):
+    tensors, metadata = read_tensors('s.safetensors')
+    tensors['32/fast:relu3_1:mean'][0, 7] = math.nan
+    write_tensors('s.safetensors', tensors, metadata)
+    assert small_command('-style_image', 's.safetensors', '-init', 'fast', *AGAIN) == 1
+    text = 'the saved style is damaged: the statistics of relu3_1 are missing or damaged; save it'
+    assert text in capsys.readouterr().err
+    assert 'again.png' not in files()
 
 
 def test_sizes_of_one_style_share_a_file(small_command, saved, capsys):
@@ -130,7 +174,6 @@ def test_bad_flags_are_refused(small_command, capsys, flags, message):
         (('-save_style', 'b.safetensors'), 'is a saved style already; copy that'),
         (('-preset', 'ink'), '-preset ink: its -style_tint 1: needs the style image'),
         (('-preset', 'qinglu'), '-preset qinglu: its -recolor_content: needs the style images'),
-        (('-preset', 'fast'), '-preset fast: its -init fast: needs a picture in -style_image'),
     ],
 )
 def test_flags_that_do_not_fit_a_saved_style_are_refused(

@@ -9,7 +9,7 @@ from samples import DATA
 from neural_style.web.actions import Request
 from neural_style.web.choices import Choices
 
-LIMITS = SimpleNamespace(max_upload=4, max_image_size=512, max_iterations=5000, max_frames=8)
+LIMITS = SimpleNamespace(max_upload=8, max_image_size=512, max_iterations=5000, max_frames=8)
 PATIENCE = 60  # seconds
 
 

@@ -90,7 +90,11 @@ SAVED_WITH = {
     [
         ({'preset': 'ink'}, '-preset ink: its -style_tint 1: needs the style image'),
         ({'preset': 'gongbi'}, '-preset gongbi: its -recolor_content: needs the style images'),
-        ({'preset': 'best'}, '-preset best: its -init fast: needs a picture'),
+        ({'preset': 'best'}, 'made with -style_layers relu1_1,relu2_1, not relu1_1,relu2_1,relu3'),
+        (
+            {'preset': 'best', 'advanced': {'style_layers': 'relu1_1,relu2_1'}},
+            '-preset best: its -init fast: another version of the',
+        ),
         ({'advanced': {'color': 'match'}}, '-color: needs the style images'),
         ({'preset': 'wasserstein'}, 'made with -style_statistic gram, not wasserstein'),
         ({'preset': 'gatys2015'}, 'made with -losses neural_style, not paper'),
@@ -134,13 +138,12 @@ def test_saved_style_is_painted_with_its_preset(queue, tmp_path):
     subprocess.run(command, check=True, cwd=tmp_path)
     actions = Actions(LIMITS, queue)
     style = str(tmp_path / 'mine.safetensors')
-    with pytest.raises(ValueError, match='a saved style holds targets of losses'):
-        actions.paint(styled(style, preset=FAST))
     queue.open()
     try:
-        job = actions.paint(styled(style))
-        wait_until(lambda: job.state == 'finished')
-        assert job.has(PICTURE) and not job.has(SKETCH)  # there is no painting to sketch from
+        for preset in ('quick', FAST):
+            job = actions.paint(styled(style, preset=preset))
+            wait_until(lambda job=job: job.state == 'finished')
+            assert job.has(PICTURE) and not job.has(SKETCH)  # there is no painting to sketch from
     finally:
         queue.close()
 
