@@ -3,12 +3,12 @@
     python -m benchmarks.video_cost [--model CAFFEMODEL] [--size 256] [--evaluations 40] \\
         [--temporal_weight 1000] [--preset none]
 
-A camera pan is painted with swirls, the first frame from the content image, as -preset quick does,
-or from noise, as without a preset.  The table has the seconds of the process's CPU time that each
-step takes for a frame, and their share of the time of the first frame: decoding of H.264, scaling,
-flow by DIS in both directions and what of it can be trusted, warping, saving as PNG, encoding, and
-an evaluation.  The last row is that of a frame which starts from the first one, until it has the
-loss, the temporal one left out, with which the first ended.
+A camera pan is painted with swirls, the first frame from the content image with the steps of
+-preset quick, or from noise, as without a preset. The table has the seconds of the process's CPU
+time that each step takes for a frame, and their share of the time of the first frame: decoding of
+H.264, scaling, flow by DIS in both directions and what of it can be trusted, warping, saving as
+PNG, encoding, and an evaluation. The last row is that of a frame which starts from the first one,
+until it has the loss, the temporal one left out, with which the first ended.
 """
 
 import functools

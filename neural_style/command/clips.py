@@ -27,7 +27,7 @@ from neural_style.video.libraries import opencv, scipy_ndimage
 from neural_style.video.opening import is_video, open_clip
 from neural_style.video.picture_files import is_animation, is_pattern, numbered
 
-FIRST_STARTS = ('random', 'image')
+FIRST_STARTS = ('random', 'image', 'fast')
 LATER_STARTS = ('random', 'image', 'prev', 'prevWarped')
 TIME = re.compile(r'[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}')  # hours, minutes or seconds
 MAX_EVERY = 100_000  # FFmpeg's rates are quotients of 32-bit numbers
@@ -193,15 +193,10 @@ def parse_indices(text: str) -> list[int]:
 def parse_starts(init: str) -> tuple[str, str]:
     """Return what the first frame of a scene begins with, and the others: random,prevWarped."""
     first, *others = split(init) or ['']
-    if first == 'fast':
-        raise ValueError(
-            '-init fast: this start, and with it the presets fast and best, is for pictures; give'
-            ' -init image, or -preset quick'
-        )
     later = others[0] if others else 'prevWarped'
     if first not in FIRST_STARTS or later not in LATER_STARTS or len(others) > 1:
         raise ValueError(
-            f'-init {init}: choose {" or ".join(FIRST_STARTS)} for the first frame of a scene, and'
+            f'-init {init}: choose {", ".join(FIRST_STARTS)} for the first frame of a scene, and'
             f' {", ".join(LATER_STARTS)} for the others: random,prevWarped'
         )
     return first, later

@@ -24,6 +24,7 @@ from neural_style.command.run import (
     seed_generator,
     stylize_settings,
 )
+from neural_style.command.saved_styles import paints_at_once
 from neural_style.command.saving import OutputImage
 from neural_style.command.terminal import log_level
 from neural_style.distributed import World
@@ -31,6 +32,7 @@ from neural_style.memory.exhaustion import is_out_of_memory
 from neural_style.network.loss_network import LossNetwork
 from neural_style.transfer.divergence import DivergenceError
 from neural_style.transfer.multiscale import iterations, stylize_multiscale
+from neural_style.transfer.saved_style import SavedStyle
 from neural_style.transfer.session import Session
 from neural_style.transfer.stylize import stylize
 from neural_style.transfer.targets import StyleTargets
@@ -79,6 +81,8 @@ class FramePainter:
             regions = read_regions_of_frame(self._arguments, number)
             images = replace(images, regions=regions)
         generator, arguments = seed_generator(self._arguments)  # one seed for all frames
+        if start is not None:
+            arguments = arguments.with_values(init=start['init'])
         settings = stylize_settings(arguments, images, self._devices)
         settings |= {**(start or {}), 'num_iterations': num_iterations}
         self._report.begin()
@@ -100,14 +104,15 @@ class FramePainter:
     def completed(self, frame: Tensor, takeover: Takeover) -> Tensor | None:
         """Return the last frame, moved, with what comes into view as -fast paints it.
 
-        Without pictures of a style, or with regions that move, it continues the edge instead.
+        Without a style to paint in, or with regions that move, it continues the edge instead.
         """
         warped, unseen = takeover.warped, takeover.unseen
         if warped is None or unseen is None or not unseen.any():
             return warped
         images = self._images_with(frame)
-        has_pictures = isinstance(images.styles, list) and bool(images.styles)
-        if not has_pictures or self._has_moving_regions or self._arguments.dry_run:
+        styles = images.styles
+        has_style = paints_at_once(styles) if isinstance(styles, SavedStyle) else bool(styles)
+        if not has_style or self._has_moving_regions or self._arguments.dry_run:
             return warped
         if self._paint_at_once is None:
             arguments = self._arguments

@@ -10,7 +10,8 @@ from PIL import Image
 from written import files, pixels, recipe_of
 
 from neural_style import load, scale
-from neural_style.command import work_folder
+from neural_style.command import run, work_folder
+from neural_style.command.fast import head_start
 from neural_style.command.process import main
 
 REFUSED = 'means nothing to -fast, which paints in one pass of a network of its own'
@@ -100,7 +101,6 @@ def test_dry_run_tells_the_memory(fast, capsys):
         ('-preset quick', f'-preset quick: its -fourier_decay 0.35 {REFUSED}'),
         ('-save_style s.safetensors', f'-save_style s.safetensors {REFUSED}'),
         ('-model_file scene.jpg', '-model_file: -fast has a network of its own'),
-        ('-style_image s.safetensors', '-style_image s.safetensors: a saved style holds targets'),
         ('-color match', '-color match: -fast knows style and content; choose one of them'),
         ('-fast_strength 1.5', '-fast_strength 1.5: give a number from 0 to 1'),
         ('-fast_strength nan', 'give a number from 0 to 1'),
@@ -177,6 +177,21 @@ def test_weak_start_is_a_mixture_with_the_content(traced_command, fast):
     assert np.abs(start - expected).max() <= 1
 
 
-def test_start_without_a_picture_of_the_style_is_refused(small_command, capsys):
-    assert small_command('-init', 'fast', '-style_image', 's.safetensors') == 1
-    assert "-init fast: needs a picture in -style_image, and not 's.saf" in capsys.readouterr().err
+def test_start_in_no_style_is_refused(small_command, capsys):
+    assert small_command('-init', 'fast', '-style_image', '') == 1
+    assert "-init fast: needs a picture in -style_image, and not ''" in capsys.readouterr().err
+
+
+def test_first_frame_of_a_scene_alone_starts_from_the_picture_of_fast(
+    command, numbered, monkeypatch
+):
+    starts = []
+    monkeypatch.setattr(
+        run, 'head_start', lambda *given: starts.append(given) or head_start(*given)
+    )
+    start = '-init fast,prevWarped -fast_strength 0.5 -multiscale 2 -num_iterations 2'
+    assert command(f'-content_image {numbered(3)} -output_image out_%d.png {start}') == 0
+    assert len(starts) == 1 and {'out_1.png', 'out_2.png', 'out_3.png'} <= set(files())
+    start = start.replace(',prevWarped', '')
+    assert command(f'-content_image f1.png -output_image picture.png {start}') == 0
+    assert np.array_equal(pixels('out_1.png'), pixels('picture.png'))

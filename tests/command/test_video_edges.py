@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from written import pixels
+from written import forget_statistics, pixels
 
 from neural_style import fast, load, save, scale
 from neural_style.video.consistency import leaves
@@ -45,9 +45,14 @@ def test_what_comes_into_view_begins_as_fast_paints_it(command, pan, data):
     assert difference[unseen()].mean() < 2 and difference[~unseen()].mean() > 5
 
 
-def test_it_continues_the_edge_without_pictures_of_the_style(command, pan, data):
+def test_saved_style_paints_what_comes_into_view_or_continues_the_edge(command, pan, data):
     saved = '-save_style s.safetensors -output_image first.png'
     assert command(f'-content_image f1.png -image_size 96 -num_iterations 1 {saved}') == 0
+    assert command(f'-content_image {pan} {FLAGS}') == 0
+    expected = pixels('out_2.png')
+    assert command(f'-content_image {pan} -style_image s.safetensors {FLAGS}') == 0
+    assert np.array_equal(pixels('out_2.png'), expected)
+    forget_statistics('s.safetensors')
     assert command(f'-content_image {pan} -style_image s.safetensors {FLAGS}') == 0
     new = unseen()[:, -2:].all(1)
     changes = [

@@ -6,6 +6,7 @@ import os
 import numpy as np
 from PIL import Image
 
+from neural_style.files.tensors import read_tensors, write_tensors
 from neural_style.transfer import image_files
 
 
@@ -27,3 +28,11 @@ def content_of(path):
 
 def recipe_of(path):
     return json.loads(image_files.comment(path))
+
+
+def forget_statistics(path):
+    """Take from a saved style what -fast paints from, which earlier versions did not save."""
+    tensors, metadata = read_tensors(path)
+    targets = {name: tensor for name, tensor in tensors.items() if '/fast:' not in name}
+    assert len(targets) < len(tensors)
+    write_tensors(path, targets, metadata)

@@ -61,7 +61,6 @@ def test_missing_extra_is_named(animation, tmp_path, monkeypatch):
     ('flags', 'message'),
     [
         (['-fast', '-content_regions', 'content_regions.png'], '-fast paints regions of pictures'),
-        (['-preset', 'fast', '-style_image', 'x.jpg'], '-preset quick'),
         (['-style_size_by', 'height'], 'side or width'),
     ],
 )
