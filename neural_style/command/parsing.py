@@ -2,12 +2,12 @@
 
 from neural_style.command.arguments import Arguments
 from neural_style.command.flags import command_line
-from neural_style.command.paths import with_intended_paths
+from neural_style.command.paths import split_paths, with_intended_paths
 from neural_style.command.presets import preset_files, read_preset
 from neural_style.command.rerun import rerun_flags
 from neural_style.command.slips import hint
 from neural_style.command.trained_styles import with_trained_style
-from neural_style.torch7.cmdline import CmdLine, CommandLineError
+from neural_style.torch7.cmdline import CmdLine, CommandLineError, Value
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -33,7 +33,23 @@ def parse_arguments(argv: list[str]) -> Arguments:
         repeated, generator_seed = rerun_flags(explicit)
         explicit = repeated | explicit
     arguments = Arguments(cmd.defaults() | explicit, frozenset(explicit), generator_seed, typed)
-    return with_trained_style(arguments)
+    return with_trained_style(with_named_start(arguments))
+
+
+def with_named_start(arguments: Arguments) -> Arguments:
+    """Let a preset's picture of -fast, and its small sizes, give way to the -init_image.
+
+    Without a style there is no such picture, and the content image takes its place.
+    """
+    values: dict[str, Value] = {}
+    has_start = arguments.init_image != ''
+    has_no_style = not split_paths(arguments.style_image)
+    if arguments.init == 'fast' and arguments.comes_from_preset('init'):
+        if has_start or has_no_style:
+            values['init'] = 'image'
+    if has_start and arguments.comes_from_preset('multiscale'):
+        values['multiscale'] = ''
+    return arguments.with_values(**values)
 
 
 def parse_flags(cmd: CmdLine, argv: list[str], program: str) -> Arguments:
