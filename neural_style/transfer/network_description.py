@@ -6,8 +6,8 @@ from typing import Any
 from neural_style.losses.style import StyleLoss
 from neural_style.network.loss_network import LossNetwork
 
-# What the description of a network calls its weights.
-WEIGHTS = 'weights'
+# What the description of a network calls its weights, and the type of its features.
+WEIGHTS, PRECISION = 'weights', 'precision'
 
 
 def describe_network(network: LossNetwork) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def describe_network(network: LossNetwork) -> dict[str, Any]:
         'losses': settings.losses,
         'pooling': settings.pooling,
         'padding': settings.padding,
-        'precision': str(network.dtype).removeprefix('torch.'),
+        PRECISION: str(network.dtype).removeprefix('torch.'),
         WEIGHTS: _checksum(network),
     }
 

@@ -22,7 +22,7 @@ from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.features import channel_counts, layers_of
 from neural_style.transfer.evaluation import is_finite
 from neural_style.transfer.images import Image, as_images
-from neural_style.transfer.network_description import WEIGHTS, describe_network
+from neural_style.transfer.network_description import PRECISION, WEIGHTS, describe_network
 from neural_style.transfer.settings import Settings
 from neural_style.transfer.style_layers import parse_image_layers
 
@@ -32,6 +32,9 @@ SUFFIX = '.safetensors'
 SIZE = re.compile('[1-9][0-9]{0,8}')
 METADATA = 'neural_style.saved_style'  # the key of the file's description
 FORMAT = 1
+# Precisions of the convolutions whose targets, float32 in any case, hardly differ: a style that was
+# saved where there are units for bfloat16 serves where there are none.
+EXCHANGEABLE = {'float32', 'bfloat16', 'float16'}
 # What the names of tensors for painting at once begin with.
 AT_ONCE = 'fast:'
 MAX_BYTES = 1 << 30  # of a file: a size of VGG with the default layers has 2.4 MB
@@ -86,7 +89,7 @@ class SavedStyle:
         """
         for name, value in described.items():
             saved = self.network.get(name)
-            if saved == value:
+            if saved == value or (name == PRECISION and {saved, value} <= EXCHANGEABLE):
                 continue
             if name == WEIGHTS:
                 problem = 'the saved style was made with another network; give its `model_file`'

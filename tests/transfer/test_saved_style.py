@@ -109,6 +109,19 @@ def test_style_of_other_settings_is_refused(saved, settings, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize('precision', ['bfloat16', 'float16'])
+def test_style_of_another_precision_is_taken(saved, precision):
+    style = SavedStyle.load(saved)
+    other = replace(style, network={**style.network, 'precision': precision})
+    assert torch.equal(paint(other), paint(STYLES))
+
+
+def test_style_of_a_network_in_float64_is_refused(saved):
+    style = SavedStyle.load(saved)
+    with pytest.raises(SettingError, match='`precision` float64, not float32'):
+        paint(replace(style, network={**style.network, 'precision': 'float64'}))
+
+
 def test_style_of_another_network_is_refused(saved):
     cnn = mini_vgg19()
     with torch.no_grad():
