@@ -1,6 +1,7 @@
 """-fast: the picture painted at once."""
 
 import logging
+import math
 import os
 from collections.abc import Callable, Sequence
 
@@ -23,9 +24,12 @@ from neural_style.fast.smoothing import Smoothing
 from neural_style.fast.style_tensors import style_of_tensors, style_tensors
 from neural_style.fast.trained import TrainedPainter, TrainedStyle
 from neural_style.memory.limits import format_bytes
+from neural_style.torch7 import image
 from neural_style.transfer.inputs import checked_weights
 from neural_style.transfer.saved_style import SavedStyle
 
+# The longer side of the smallest picture that is worth its place in a start.
+MIN_START = 64
 # Paints a content image, (3, H, W), with the smoothed statistics of a video if it is a frame.
 Painting = Callable[[Tensor, Smoothing | None], Tensor]
 
@@ -66,16 +70,39 @@ def head_start(
     images: InputImages,
     weights: Sequence[float] | None,
     device: torch.device,
+    memory: float = math.inf,
 ) -> Tensor:
     """Return what -init fast starts from: (3, H, W), RGB, float64.
 
     It is the content in the style of the style images, mixed with the content as -fast_strength
     says.  A weak mixture of pictures is a better start than a picture of a weak style.
+    memory: bytes that the process may use; the style is painted smaller if it needs more, or not at
+    all.
     """
-    with log_level(logging.ERROR):  # the losses say it if a saved style is for other sizes
-        painted = painting(arguments.with_values(fast_strength=1.0), images, weights, device)
     content = images.content
-    return content.lerp(painted(content, None).to(content), arguments.fast_strength)
+    height, width = content.shape[1:]
+    side = _largest_side(height, width, bool(images.regions), memory)
+    if side == 0:
+        return content
+    with log_level(logging.ERROR):  # the losses say it if a saved style is for other sizes
+        paint_content = painting(arguments.with_values(fast_strength=1.0), images, weights, device)
+    is_whole = side >= max(height, width)
+    painted = paint_content(content if is_whole else image.scale(content, side), None)
+    if not is_whole:
+        painted = image.scale_to(painted, width, height)
+    return content.lerp(painted.to(content), arguments.fast_strength)
+
+
+def _largest_side(height: int, width: int, in_regions: bool, memory: float) -> int:
+    """Return the longer side of what can be painted at once in memory, up to H x W; perhaps 0."""
+    longest = side = max(height, width)
+    while painting_any.predicted_bytes(height, width, in_regions) > memory:
+        side = int(0.9 * side)
+        if side < MIN_START:
+            return 0
+        height, width = (math.ceil(side / longest * x) for x in (height, width))
+        longest = side
+    return side
 
 
 def painting(

@@ -246,7 +246,8 @@ def start(arguments: Arguments, images: InputImages, device: torch.device) -> di
         return {'init_image': images.init}
     if arguments.dry_run or arguments.resume != '':  # what is painted is not looked at
         return {'init': 'image', 'init_image': None}
-    painted = head_start(arguments, images, blend_weights(arguments), device)
+    memory = host_memory(arguments, device) if device.type == 'cpu' else math.inf
+    painted = head_start(arguments, images, blend_weights(arguments), device, memory)
     return {'init': 'image', 'init_image': painted}
 
 

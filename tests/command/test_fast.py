@@ -6,13 +6,17 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from written import files, pixels, recipe_of
 
 from neural_style import load, scale
 from neural_style.command import run, work_folder
 from neural_style.command.fast import head_start
+from neural_style.command.images import InputImages
+from neural_style.command.parsing import parse_arguments
 from neural_style.command.process import main
+from neural_style.fast.painting import predicted_bytes
 
 REFUSED = 'means nothing to -fast, which paints in one pass of a network of its own'
 
@@ -195,3 +199,20 @@ def test_first_frame_of_a_scene_alone_starts_from_the_picture_of_fast(
     start = start.replace(',prevWarped', '')
     assert command(f'-content_image f1.png -output_image picture.png {start}') == 0
     assert np.array_equal(pixels('out_1.png'), pixels('picture.png'))
+
+
+@pytest.mark.parametrize(('side', 'start'), [(96, 'whole'), (80, 'smaller'), (60, 'content')])
+def test_start_is_painted_as_large_as_the_memory_allows(data, side, start):
+    content, style = (
+        scale(load(data / 'inputs' / f'{name}.jpg'), 96) for name in ('scene', 'waves')
+    )
+    images = InputImages(content, [style], None, None, '', {}, None)
+    arguments, cpu = parse_arguments(['-init', 'fast']), torch.device('cpu')
+    memory = predicted_bytes(side * 3 // 4, side)
+    painted = head_start(arguments, images, None, cpu, memory)
+    whole = head_start(arguments, images, None, cpu)
+    expected = {'whole': whole, 'content': content}.get(start)
+    if expected is None:
+        assert 0.01 < (painted - whole).abs().mean() < 0.5 * (content - whole).abs().mean()
+    else:
+        assert torch.equal(painted, expected)
