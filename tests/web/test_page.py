@@ -28,7 +28,7 @@ def test_picture_is_painted_changed_stopped_and_painted_again(served, look, tmp_
     viewer.shot('chosen')
     viewer.record()
     viewer.tab.click('#ns-paint')
-    wait_until(lambda: viewer.has_shown(r'Painting · step \d+ of 400 · 96 × \d+'))
+    wait_until(lambda: viewer.has_shown(r'Painting · step \d+ of 534 · 48 × \d+'))
     wait_until(lambda: viewer.has_shown('for now, painted at once .*sketch'))
     viewer.shot('painted-at-once')
     viewer.tab.wait_for_selector('[data-part=after][src*=live]:visible')

@@ -40,7 +40,7 @@ def test_picture_is_painted_paused_and_stopped_with_the_keyboard(served, look):
     tab_to(tab, 'number input for Detail')
     tab.keyboard.type('900')
     tab.keyboard.press('Control+Enter')
-    viewer.wait_for_status(r'Painting · step \d+ of 900 · 64')
+    viewer.wait_for_status(r'Painting · step \d+ of 1200 · 32')
     for button, state in (('pause', 'paused'), ('go-on', 'painting'), ('stop', 'stopped')):
         tab.wait_for_selector(f'#ns-{button}')
         tab_to(tab, f'ns-{button}')
