@@ -84,7 +84,9 @@ def head_start(
     side = _largest_side(height, width, bool(images.regions), memory)
     if side == 0:
         return content
-    with log_level(logging.ERROR):  # the losses say it if a saved style is for other sizes
+    styles, longest = images.styles, max(height, width)
+    is_said = isinstance(styles, SavedStyle) and longest not in styles.sizes  # by the losses
+    with log_level(logging.ERROR if is_said else logging.WARNING):
         paint_content = painting(arguments.with_values(fast_strength=1.0), images, weights, device)
     is_whole = side >= max(height, width)
     painted = paint_content(content if is_whole else image.scale(content, side), None)

@@ -9,6 +9,9 @@ from torch import Tensor
 from neural_style.fast.encoder import LAYERS, Style
 from neural_style.fast.statistics import Statistics
 
+# Coordinates of features have a mean square of about 1.
+LIMIT = 1e9
+
 
 def style_tensors(style: Style) -> dict[str, Tensor]:
     """Return the mean (1, D) and the covariance (1, D, D) of each layer, as LAYER:mean, say."""
@@ -24,11 +27,20 @@ def style_of_tensors(tensors: Mapping[str, Tensor], device: torch.device) -> Sty
     style = {}
     for layer, size in LAYERS.items():
         mean, covariance = (tensors.get(f'{layer}:{name}') for name in ('mean', 'covariance'))
-        if not (_has_shape(mean, (1, size)) and _has_shape(covariance, (1, size, size))):
+        if not (_is_intact(mean, (1, size)) and _is_covariance(covariance, size)):
             raise ValueError(f'the statistics of {layer} are missing or damaged')
         style[layer] = Statistics(mean.to(device), covariance.to(device))
     return style
 
 
-def _has_shape(tensor: Tensor | None, shape: tuple[int, ...]) -> TypeGuard[Tensor]:
-    return tensor is not None and tensor.shape == shape and bool(tensor.isfinite().all())
+def _is_intact(tensor: Tensor | None, shape: tuple[int, ...]) -> TypeGuard[Tensor]:
+    """Tell whether a tensor is float32, of that shape, and so small that its squares are finite."""
+    if tensor is None or tensor.shape != shape or tensor.dtype != torch.float32:
+        return False
+    return bool((tensor.abs() < LIMIT).all())
+
+
+def _is_covariance(tensor: Tensor | None, size: int) -> TypeGuard[Tensor]:
+    if not _is_intact(tensor, (1, size, size)):
+        return False
+    return bool((tensor[0].diagonal() >= 0).all())

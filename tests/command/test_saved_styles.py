@@ -64,6 +64,11 @@ def test_picture_of_fast_in_a_saved_style_is_that_of_the_picture(small_command, 
     capsys.readouterr()
     assert small_command(*FEW, *start, '-image_size', 40, '-style_image', 's.safetensors') == 0
     assert capsys.readouterr().err.count('for 40, that for 32 is taken') == 1
+    coarse = ('-multiscale', '20', '-image_size', 40, '-save_style', 'coarse.safetensors')
+    assert small_command(*FEW, *coarse) == 0
+    small = ('-image_size', 20, '-style_image', 'coarse.safetensors')
+    assert small_command(*FEW, *start, *small) == 0
+    assert capsys.readouterr().err.count('for 20, that for 40 is taken') == 1
 
 
 def test_style_that_an_earlier_version_saved_is_refused_as_a_start(small_command, saved, capsys):
@@ -71,14 +76,27 @@ def test_style_that_an_earlier_version_saved_is_refused_as_a_start(small_command
     assert small_command(*FEW, '-style_image', 's.safetensors') == 0
     start = ('-style_image', 's.safetensors', '-init', 'fast')
     assert small_command(*start, *AGAIN) == 1
-    text = 'another version of the program has saved the style; save it again, or give -init image'
+    text = 'the saved style lacks what this version paints from at once; save it again, or give'
     assert text in capsys.readouterr().err
     assert 'again.png' not in files()
 
 
-def test_damaged_statistics_of_a_saved_style_are_refused(small_command, saved, capsys):
+@pytest.mark.parametrize(
+    ('name', 'damage'),
+    [
+        ('mean', lambda tensor: tensor * math.nan),
+        ('mean', lambda tensor: tensor * 0 + 3e38),
+        ('mean', lambda tensor: tensor.double()),
+        ('mean', lambda tensor: tensor.long()),
+        ('covariance', lambda tensor: -tensor),
+        ('covariance', lambda tensor: tensor[:, 1:]),
+    ],
+)
+def test_damaged_statistics_of_a_saved_style_are_refused(
+    small_command, saved, capsys, name, damage
+):
     tensors, metadata = read_tensors('s.safetensors')
-    tensors['32/fast:relu3_1:mean'][0, 7] = math.nan
+    tensors[f'32/fast:relu3_1:{name}'] = damage(tensors[f'32/fast:relu3_1:{name}'])
     write_tensors('s.safetensors', tensors, metadata)
     assert small_command('-style_image', 's.safetensors', '-init', 'fast', *AGAIN) == 1
     text = 'the saved style is damaged: the statistics of relu3_1 are missing or damaged; save it'

@@ -93,7 +93,7 @@ SAVED_WITH = {
         ({'preset': 'best'}, 'made with -style_layers relu1_1,relu2_1, not relu1_1,relu2_1,relu3'),
         (
             {'preset': 'best', 'advanced': {'style_layers': 'relu1_1,relu2_1'}},
-            '-preset best: its -init fast: another version of the',
+            '-preset best: its -init fast: the saved style lacks',
         ),
         ({'advanced': {'color': 'match'}}, '-color: needs the style images'),
         ({'preset': 'wasserstein'}, 'made with -style_statistic gram, not wasserstein'),
