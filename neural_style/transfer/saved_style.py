@@ -29,7 +29,6 @@ from neural_style.transfer.style_layers import parse_image_layers
 logger = logging.getLogger(__name__)
 
 SUFFIX = '.safetensors'
-SIZE = re.compile('[1-9][0-9]{0,8}')
 METADATA = 'neural_style.saved_style'  # the key of the file's description
 FORMAT = 1
 # Precisions of the convolutions whose targets, float32 in any case, hardly differ: a style that was
@@ -116,9 +115,8 @@ class SavedStyle:
             raise ValueError(f'{path}: not a saved style of this program; those are smaller')
         tensors, metadata = read_tensors(path)
         network, inputs = _description(path, metadata)
-        at_once = _take_at_once(tensors)
-        sizes = _targets_by_size(path, tensors)
-        return SavedStyle(sizes, network, inputs, str(path), at_once)
+        targets, at_once = _by_size(path, tensors)
+        return SavedStyle(_read_targets(path, targets), network, inputs, str(path), at_once)
 
 
 # What stylize takes as style images.
@@ -244,38 +242,38 @@ def _nearest(sizes: Mapping[int, Any], size: int) -> int:
     return nearest
 
 
-def _take_at_once(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """Take those for painting at once from a file's tensors, SIZE/fast:NAME."""
+def _by_size(
+    path: str | Path, tensors: Mapping[str, Tensor]
+) -> tuple[dict[int, dict[str, Tensor]], dict[int, dict[str, Tensor]]]:
+    """Return the targets, SIZE/NAME, and what painting at once needs, SIZE/fast:NAME, by size.
+
+    Raises ValueError for other names.
+    """
+    targets: dict[int, dict[str, Tensor]] = {}
     at_once: dict[int, dict[str, Tensor]] = {}
-    for full_name in list(tensors):
+    for full_name, tensor in tensors.items():
         size, _, name = full_name.partition('/')
-        if name.startswith(AT_ONCE) and SIZE.fullmatch(size):
-            tensor = tensors.pop(full_name)
-            at_once.setdefault(int(size), {})[name.removeprefix(AT_ONCE)] = tensor
-    return at_once
+        if not re.fullmatch('[1-9][0-9]{0,8}', size):
+            raise ValueError(f'{path}: {full_name[:80]!r} is not the name of a target')
+        part = at_once if name.startswith(AT_ONCE) else targets
+        part.setdefault(int(size), {})[name.removeprefix(AT_ONCE)] = tensor
+    return targets, at_once
 
 
 def _is_printable(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable() and len(value) <= MAX_TEXT
 
 
-def _targets_by_size(path: str | Path, tensors: Mapping[str, Tensor]) -> dict[int, Targets]:
-    """Return the targets of a file's tensors, SIZE/style:TERM:LAYER.  Raises ValueError."""
-    by_size: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        size, _, target = name.partition('/')
-        if not SIZE.fullmatch(size):
-            raise ValueError(f'{path}: {name[:80]!r} is not the name of a target')
-        by_size.setdefault(int(size), {})[target] = tensor
+def _read_targets(
+    path: str | Path, by_size: Mapping[int, Mapping[str, Tensor]]
+) -> dict[int, Targets]:
+    """Return the targets of each size.  Raises ValueError for tensors of something else."""
     if not by_size:
         raise ValueError(f'{path}: there are no targets in it')
-    sizes = {}
-    for number, targets in by_size.items():
-        try:
-            sizes[number] = Targets.from_tensors(targets)
-        except ValueError as error:
-            raise ValueError(f'{path}: {error}') from None
-    return sizes
+    try:
+        return {size: Targets.from_tensors(tensors) for size, tensors in by_size.items()}
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from None
 
 
 def _are_targets_of(network: LossNetwork, targets: Targets) -> bool:
