@@ -1,5 +1,6 @@
 """A saved style in the place of -style_image."""
 
+from functools import cache
 from typing import Any
 
 from neural_style.command.arguments import Arguments
@@ -19,7 +20,7 @@ from neural_style.transfer.setting_forms import parse_layers
 from neural_style.transfer.settings import Settings
 
 # What the inputs of a saved style call the weights of the network that paints at once.
-AT_ONCE = 'fast'
+PAINTER = 'fast'
 TARGET_FLAGS = (  # beside -pooling
     *('style_layers', 'style_image_layers', 'style_statistic', 'losses', 'padding'),
     *('missing_layers', 'color', 'luminance_only', 'recolor_content'),
@@ -107,7 +108,13 @@ def check_targets(settings: Settings, saved: SavedStyle) -> None:
 
 def paints_at_once(saved: SavedStyle) -> bool:
     """Tell whether this version of the program can paint from a saved style at once."""
-    return bool(saved.at_once) and saved.inputs.get(AT_ONCE) == sha256(WEIGHTS)
+    return bool(saved.at_once) and saved.inputs.get(PAINTER) == painter_checksum()
+
+
+@cache
+def painter_checksum() -> str:
+    """Return the SHA-256 of the weights of the network that paints at once."""
+    return sha256(WEIGHTS)
 
 
 def check_at_once(arguments: Arguments, saved: SavedStyle) -> None:

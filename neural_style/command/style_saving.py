@@ -11,9 +11,7 @@ from neural_style.command.checks import check_writable
 from neural_style.command.fast import saved_at_once
 from neural_style.command.images import InputImages
 from neural_style.command.input_files import InputChecksums
-from neural_style.command.saved_styles import AT_ONCE, has_saved_style
-from neural_style.fast.weights import WEIGHTS
-from neural_style.files.checksum import sha256
+from neural_style.command.saved_styles import PAINTER, has_saved_style, painter_checksum
 from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.saved_style import SUFFIX, SavedStyle, StyleRecorder, is_saved_style
@@ -80,7 +78,7 @@ def style_recorder(
         return ignore
     inputs = {name: getattr(arguments, name) for name in SHAPING_FLAGS}
     pictures = checksums.by_flag()['style_image']
-    inputs |= {'style_image': pictures, AT_ONCE: sha256(WEIGHTS)}
+    inputs |= {'style_image': pictures, PAINTER: painter_checksum()}
     at_once = saved_at_once(images, weights, device)
     recorder = StyleRecorder(arguments.save_style, inputs, at_once)
 
