@@ -81,16 +81,16 @@ def head_start(
     """
     content = images.content
     height, width = content.shape[1:]
+    longest = max(height, width)
     side = _largest_side(height, width, bool(images.regions), memory)
     if side == 0:
         return content
-    styles, longest = images.styles, max(height, width)
+    styles = images.styles
     is_said = isinstance(styles, SavedStyle) and longest not in styles.sizes  # by the losses
     with log_level(logging.ERROR if is_said else logging.WARNING):
         paint_content = painting(arguments.with_values(fast_strength=1.0), images, weights, device)
-    is_whole = side >= max(height, width)
-    painted = paint_content(content if is_whole else image.scale(content, side), None)
-    if not is_whole:
+    painted = paint_content(content if side == longest else image.scale(content, side), None)
+    if side < longest:
         painted = image.scale_to(painted, width, height)
     return content.lerp(painted.to(content), arguments.fast_strength)
 

@@ -43,10 +43,9 @@ def with_named_start(arguments: Arguments) -> Arguments:
     """
     values: dict[str, Value] = {}
     has_start = arguments.init_image != ''
-    has_no_style = not split_paths(arguments.style_image)
-    if arguments.init == 'fast' and arguments.comes_from_preset('init'):
-        if has_start or has_no_style:
-            values['init'] = 'image'
+    needs_none = has_start or not split_paths(arguments.style_image)
+    if needs_none and arguments.init == 'fast' and arguments.comes_from_preset('init'):
+        values['init'] = 'image'
     if has_start and arguments.comes_from_preset('multiscale'):
         values['multiscale'] = ''
     return arguments.with_values(**values)
