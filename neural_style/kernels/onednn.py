@@ -42,14 +42,13 @@ def has_matrix_units() -> bool:
 
 
 def has_bfloat16_instructions() -> bool | None:
-    """Tell whether convolutions in bfloat16 have instructions of their own on this CPU.
+    """Tell whether this CPU has instructions of its own for convolutions in bfloat16.
 
     None if that is not known: on another CPU than x86, or by PyTorch's version.
     """
     if 'avx512_bf16' not in capabilities():
         return None
-    is_used = has_bfloat16_products(torch.empty(0, dtype=torch.bfloat16))
-    return is_used and (has_bfloat16_vectors() or has_matrix_units())
+    return has_bfloat16_vectors() or has_matrix_units()
 
 
 def capabilities() -> Mapping[str, Any]:

@@ -60,8 +60,11 @@ def why_not(precision: str, device: torch.device) -> str:
     """
     if precision == 'bf16' and device.type == 'cpu':
         has_instructions = onednn.has_bfloat16_instructions()
-        if has_instructions is not None:
-            return '' if has_instructions else 'it is slow without AMX or AVX512-BF16'
+        if has_instructions is False:
+            return 'it is slow without AMX or AVX512-BF16'
+        if has_instructions:
+            is_used = onednn.has_bfloat16_products(torch.empty(0, dtype=torch.bfloat16))
+            return '' if is_used else 'it is slow without oneDNN, which PyTorch does not use here'
     factor = speedup(precision, device)
     if factor >= (MIN_CPU_SPEEDUP if device.type == 'cpu' else MIN_SPEEDUP):
         return ''

@@ -47,6 +47,8 @@ def test_instructions_that_pytorch_does_not_use_do_not_count(monkeypatch):
     monkeypatch.setattr(onednn, 'capabilities', lambda: {'avx512_bf16': True})
     monkeypatch.setattr(onednn, 'has_bfloat16_products', lambda tensor: False)
     assert choose_precision('auto', CPU) == 'fp32'
+    with pytest.raises(SettingError, match='it is slow without oneDNN, which PyTorch does not use'):
+        choose_precision('bf16', CPU)
 
 
 def test_capabilities_are_those_that_pytorch_tells(monkeypatch):
