@@ -57,6 +57,6 @@ def check_start(arguments: Arguments) -> None:
         if arguments.comes_from_preset('init'):
             preset, remedy = f'-preset {arguments.preset}: its ', 'choose another, or -init image'
         raise ValueError(
-            f'{preset}-init fast: needs a picture in -style_image, and not'
+            f'{preset}-init fast: needs a picture or a saved style in -style_image, and not'
             f' {arguments.style_image!r}; {remedy}'
         )

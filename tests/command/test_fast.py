@@ -183,7 +183,8 @@ def test_weak_start_is_a_mixture_with_the_content(traced_command, fast):
 
 def test_start_in_no_style_is_refused(small_command, capsys):
     assert small_command('-init', 'fast', '-style_image', '') == 1
-    assert "-init fast: needs a picture in -style_image, and not ''" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "-init fast: needs a picture or a saved style in -style_image, and not ''" in error
 
 
 def test_first_frame_of_a_scene_alone_starts_from_the_picture_of_fast(
