@@ -28,6 +28,7 @@ IMPLIED_BY_COLOR: Mapping[str, Mapping[str, int]] = {
     'luminance': {'luminance_only': 1, 'original_colors': 1, **KEEPS_CONTENT},
     'match': {'luminance_only': 0, 'original_colors': 0, **KEEPS_CONTENT},
 }
+STARTS = ('random', 'image', 'fast')  # of a picture, and of the first frame of a scene
 MAX_NAME_BYTES = 245  # of an -output_image; file systems allow 255
 
 
@@ -40,6 +41,7 @@ def check_arguments(arguments: Arguments, world: World) -> None:
         check_checkpoint(arguments, world)
     for flag, path in overwritten_inputs(arguments):
         warn(f'-output_image {arguments.output_image}: the run overwrites its -{flag} {path}')
+    check_init(arguments.init)
     check_settings(arguments)
 
 
@@ -48,6 +50,14 @@ def check_settings(arguments: Arguments) -> None:
     check_sizes(arguments.image_size, style_scales(arguments) or [arguments.style_scale])
     check_color(arguments)
     check_extension_flags(arguments)
+
+
+def check_init(init: str) -> None:
+    """Refuse what no picture starts from."""
+    if init not in STARTS:
+        later = '; a second word is for videos' if len(split(init)) > 1 else ''
+        *others, last = STARTS
+        raise ValueError(f'-init {init}: choose {", ".join(others)} or {last}{later}')
 
 
 def check_output_image(path: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from neural_style.command.arguments import Arguments
-from neural_style.command.checks import check_settings, check_writable
+from neural_style.command.checks import STARTS, check_settings, check_writable
 from neural_style.command.fast_checks import check_fast
 from neural_style.command.images import load_image
 from neural_style.command.saving import STDOUT_NAMES
@@ -27,7 +27,6 @@ from neural_style.video.libraries import opencv, scipy_ndimage
 from neural_style.video.opening import is_video, open_clip
 from neural_style.video.picture_files import is_animation, is_pattern, numbered
 
-FIRST_STARTS = ('random', 'image', 'fast')
 LATER_STARTS = ('random', 'image', 'prev', 'prevWarped')
 TIME = re.compile(r'[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}')  # hours, minutes or seconds
 MAX_EVERY = 100_000  # FFmpeg's rates are quotients of 32-bit numbers
@@ -194,9 +193,9 @@ def parse_starts(init: str) -> tuple[str, str]:
     """Return what the first frame of a scene begins with, and the others: random,prevWarped."""
     first, *others = split(init) or ['']
     later = others[0] if others else 'prevWarped'
-    if first not in FIRST_STARTS or later not in LATER_STARTS or len(others) > 1:
+    if first not in STARTS or later not in LATER_STARTS or len(others) > 1:
         raise ValueError(
-            f'-init {init}: choose {", ".join(FIRST_STARTS)} for the first frame of a scene, and'
+            f'-init {init}: choose {", ".join(STARTS)} for the first frame of a scene, and'
             f' {", ".join(LATER_STARTS)} for the others: random,prevWarped'
         )
     return first, later

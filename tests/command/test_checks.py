@@ -79,6 +79,8 @@ def test_odd_values_that_the_original_takes_are_taken(command, capsys, flags):
         ('-recolor_content 1.5', '-recolor_content 1.5: give a number from 0 to 1'),
         ('-paper_mask nosuch.png', '-paper_mask nosuch.png: no such file'),
         ('-paper_range 0.9,0.7', '-paper_range 0.9,0.7: give two luminances'),
+        ('-init noise', '-init noise: choose random, image or fast\n'),
+        ('-init fast,prevWarped', 'choose random, image or fast; a second word is for videos\n'),
         ('-losses l2', '-losses l2: choose neural_style or paper'),
         ('-missing_layers no', '-missing_layers no: choose warn or error'),
         ('-content_layers relu4_2:x:1', "-content_layers: the network has no layer 'relu4_2:x'"),

@@ -100,5 +100,5 @@ def test_error_of_all_processes_is_said_once(data, tmp_path, forked):
     call = [*script(data), '-gpu', '-1,-1', '-parallel', 'tiles', '-init', 'foo']
     process = forked(call, cwd=tmp_path)
     _, err = process.communicate(timeout=100)
-    assert (process.returncode, err.count('choose random or image')) == (1, 1)
+    assert (process.returncode, err.count('choose random, image or fast')) == (1, 1)
     assert os.listdir(tmp_path) == []
