@@ -14,7 +14,7 @@ _MODULES = {
     'DivergenceError': 'neural_style.transfer.divergence',
     'Iterate': 'neural_style.transfer.session',
     'SavedStyle': 'neural_style.transfer.saved_style',
-    'StyleRecorder': 'neural_style.transfer.saved_style',
+    'StyleRecorder': 'neural_style.transfer.style_recorder',
     'LossNetwork': 'neural_style.network.loss_network',
     'Settings': 'neural_style.transfer.settings',
     'StyleLoss': 'neural_style.losses.style',

@@ -14,8 +14,9 @@ from neural_style.command.input_files import InputChecksums
 from neural_style.command.saved_styles import PAINTER, has_saved_style, painter_checksum
 from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7.cmdline import split
-from neural_style.transfer.saved_style import SUFFIX, SavedStyle, StyleRecorder, is_saved_style
+from neural_style.transfer.saved_style import SUFFIX, SavedStyle, is_saved_style
 from neural_style.transfer.session import ignore
+from neural_style.transfer.style_recorder import StyleRecorder
 
 # Flags beside the pictures that style targets are made from, and the values that tie them to one
 # content image.

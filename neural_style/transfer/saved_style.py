@@ -1,13 +1,12 @@
 """Saved styles: the style targets of a run, kept in a file, in the place of the style images."""
 
-import contextlib
 import json
 import logging
 import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -121,41 +120,6 @@ class SavedStyle:
 
 # What stylize takes as style images.
 StyleImages = Sequence[Image] | SavedStyle | Callable[[], Sequence[Image] | SavedStyle]
-
-
-@dataclass(frozen=True)
-class StyleRecorder:
-    """Saves the style targets of a run in a file: a hook, Session(on_network=StyleRecorder(path)).
-
-    Runs for several sizes with the same network and inputs share a file; another one is replaced.
-    path: of a .safetensors.  inputs, at_once: as in SavedStyle.
-    """
-
-    path: str | Path
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    at_once: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
-
-    def __call__(self, network: LossNetwork) -> None:
-        """Add a network's style targets to the file.
-
-        Raises OSError, and SettingError for targets that belong to one content image.
-        """
-        if any(loss.guides != [None] for loss in network.style_losses):
-            raise SettingError(
-                'save_style',
-                'regions and bare paper belong to one content image; save the style without them',
-            )
-        if network.world.rank:
-            return
-        targets = network.targets
-        sizes = {network.content_side: Targets(style=targets.style, statistic=targets.statistic)}
-        saved = SavedStyle(sizes, describe_network(network), self.inputs, at_once=self.at_once)
-        with contextlib.suppress(OSError, ValueError):
-            former = SavedStyle.load(self.path)
-            if (former.network, former.inputs) == (saved.network, dict(saved.inputs)):
-                at_once = {**former.at_once, **self.at_once}
-                saved = replace(saved, sizes={**former.sizes, **sizes}, at_once=at_once)
-        saved.save(self.path)
 
 
 def as_styles(images: Any) -> 'list[Tensor] | SavedStyle':

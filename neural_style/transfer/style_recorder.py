@@ -1,0 +1,50 @@
+"""The hook of a run that keeps its style targets in a file, a saved style."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from neural_style.errors import SettingError
+from neural_style.losses.targets import Targets
+from neural_style.network.loss_network import LossNetwork
+from neural_style.transfer.network_description import describe_network
+from neural_style.transfer.saved_style import SavedStyle
+
+
+@dataclass(frozen=True)
+class StyleRecorder:
+    """Saves the style targets of a run in a file: a hook, Session(on_network=StyleRecorder(path)).
+
+    Runs for several sizes with the same network and inputs share a file; another one is replaced.
+    path: of a .safetensors.  inputs, at_once: as in SavedStyle.
+    """
+
+    path: str | Path
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    at_once: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
+
+    def __call__(self, network: LossNetwork) -> None:
+        """Add a network's style targets to the file.
+
+        Raises OSError, and SettingError for targets that belong to one content image.
+        """
+        if any(loss.guides != [None] for loss in network.style_losses):
+            raise SettingError(
+                'save_style',
+                'regions and bare paper belong to one content image; save the style without them',
+            )
+        if network.world.rank:
+            return
+        targets = network.targets
+        sizes = {network.content_side: Targets(style=targets.style, statistic=targets.statistic)}
+        saved = SavedStyle(sizes, describe_network(network), self.inputs, at_once=self.at_once)
+        with contextlib.suppress(OSError, ValueError):
+            former = SavedStyle.load(self.path)
+            if (former.network, former.inputs) == (saved.network, dict(saved.inputs)):
+                at_once = {**former.at_once, **self.at_once}
+                saved = replace(saved, sizes={**former.sizes, **sizes}, at_once=at_once)
+        saved.save(self.path)
