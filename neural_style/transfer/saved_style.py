@@ -115,6 +115,8 @@ class SavedStyle:
         tensors, metadata = read_tensors(path)
         network, inputs = _description(path, metadata)
         targets, at_once = _by_size(path, tensors)
+        _check_names(path, targets)
+        _check_names(path, at_once)
         return SavedStyle(_read_targets(path, targets), network, inputs, str(path), at_once)
 
 
@@ -222,6 +224,16 @@ def _by_size(
         part = at_once if name.startswith(AT_ONCE) else targets
         part.setdefault(int(size), {})[name.removeprefix(AT_ONCE)] = tensor
     return targets, at_once
+
+
+def _check_names(path: str | Path, by_size: Mapping[int, Mapping[str, Tensor]]) -> None:
+    """Raise ValueError for a size that has more or less than the others: no run saves that."""
+    sizes = sorted(by_size)
+    for size in sizes[1:]:
+        if by_size[size].keys() != by_size[sizes[0]].keys():
+            raise ValueError(
+                f'{path}: damaged: for {size} pixels it holds other tensors than for {sizes[0]}'
+            )
 
 
 def _is_printable(value: Any) -> bool:

@@ -10,6 +10,7 @@ from samples import mini_vgg19
 from neural_style import SavedStyle, StyleRecorder, stylize, stylize_multiscale
 from neural_style.errors import SettingError
 from neural_style.files.tensors import read_tensors, write_tensors
+from neural_style.losses.targets import Targets
 from neural_style.transfer.session import Session
 
 
@@ -181,6 +182,23 @@ def test_file_with_other_tensors_is_refused(saved, tmp_path):
         write_tensors(path, damaged, metadata)
         with pytest.raises(ValueError, match=f'{number}.safetensors: '):
             SavedStyle.load(path)
+
+
+@pytest.mark.parametrize(
+    'name', ['77/style:0:relu1_1', '77/content:relu4_2', '77/fast:relu3_1:mean', '32/style:0:relu9']
+)
+def test_file_with_a_stray_tensor_of_a_size_is_refused(tmp_path, name):
+    path = tmp_path / 's.safetensors'
+    targets = Targets(style={'relu1_1': [torch.ones(2, 2)], 'relu2_1': [torch.ones(2, 2)]})
+    statistics = {'relu3_1:mean': torch.ones(2), 'relu4_1:mean': torch.ones(2)}
+    style = SavedStyle({16: targets, 32: targets}, {}, at_once={16: statistics, 32: statistics})
+    style.save(path)
+    assert sorted(SavedStyle.load(path).sizes) == [16, 32]
+    tensors, metadata = read_tensors(path)
+    write_tensors(path, tensors | {name: torch.ones(2)}, metadata)
+    size = name.partition('/')[0]
+    with pytest.raises(ValueError, match=f'for {size} pixels it holds other tensors than for 16'):
+        SavedStyle.load(path)
 
 
 @pytest.mark.parametrize(
