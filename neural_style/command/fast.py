@@ -134,7 +134,7 @@ def painting(
             painter=painter,
             **images.regions,
         )
-    style = blended_style(painter, images, weights)
+    style = images.style_at_once = blended_style(painter, images, weights)
     return lambda content, smoothing: painter.paint(content, style, strength, smoothing).double()
 
 
@@ -142,7 +142,7 @@ def saved_at_once(
     images: InputImages, weights: Sequence[float] | None, device: torch.device
 ) -> dict[int, dict[str, Tensor]]:
     """Return what a saved style holds for painting at once, by the longer side of the content."""
-    style = blended_style(quiet_painter(device), images, weights)
+    style = images.style_at_once or blended_style(quiet_painter(device), images, weights)
     return {max(images.content.shape[1:]): style_tensors(style)}
 
 

@@ -18,6 +18,7 @@ from neural_style.command.paths import LIST_FLAGS, as_stored, missing_file_hint,
 from neural_style.command.region_files import Load, read_regions
 from neural_style.command.saved_styles import has_saved_style, read_saved_style
 from neural_style.command.trained_styles import has_trained_style, read_trained_style, shipped_hint
+from neural_style.fast.encoder import Style
 from neural_style.fast.trained import TrainedStyle
 from neural_style.files.pillow import PipedFile, decoded_bytes
 from neural_style.files.raster import Raster, mapped
@@ -43,6 +44,7 @@ class InputImages:
     regions: arguments of stylize.
     colors: the image whose colours the output gets in the end, the content or the first style.
     reading_peak: bytes that the process needed to read large pictures; 0 without any.
+    style_at_once: what -fast paints in; None until it has been computed.
     """
 
     content: Tensor
@@ -53,6 +55,7 @@ class InputImages:
     regions: dict[str, Any]
     colors: Tensor | None
     reading_peak: float = 0
+    style_at_once: Style | None = None
 
 
 def read_images(

@@ -8,6 +8,7 @@ import pytest
 from written import content_of, files, forget_statistics, pixels, recipe_of
 
 from neural_style.command.process import main
+from neural_style.fast import painting
 from neural_style.files.tensors import read_tensors, write_tensors
 
 FEW = ('-num_iterations', 3, '-print_iter', 1)
@@ -69,6 +70,18 @@ def test_picture_of_fast_in_a_saved_style_is_that_of_the_picture(small_command, 
     small = ('-image_size', 20, '-style_image', 'coarse.safetensors')
     assert small_command(*FEW, *start, *small) == 0
     assert capsys.readouterr().err.count('for 20, that for 40 is taken') == 1
+
+
+@pytest.mark.parametrize('start', ['fast', 'random'])
+def test_style_is_encoded_once(small_command, monkeypatch, start):
+    loaded, encoded = [], []
+    load, encode = painting.load_weights, painting.Painter.styles
+    monkeypatch.setattr(painting, 'load_weights', lambda path: loaded.append(path) or load(path))
+    monkeypatch.setattr(
+        painting.Painter, 'styles', lambda *given: encoded.append(given) or encode(*given)
+    )
+    assert small_command('-init', start, '-save_style', 's.safetensors') == 0
+    assert (len(loaded), len(encoded)) == (1, 1)
 
 
 def test_style_that_an_earlier_version_saved_is_refused_as_a_start(small_command, saved, capsys):
