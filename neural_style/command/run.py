@@ -96,7 +96,7 @@ def paint(
     if arguments.page is not None:
         arguments.page.begin(arguments, output, images.content, schedule, interruption)
     blending = settings['style_blend_weights']
-    save_style = style_recorder(arguments, checksums, images, blending, devices[0])
+    save_style = style_recorder(arguments, checksums, images, blending, devices[0], world)
     content, styles = released_images(images)
     reading_peak = images.reading_peak
     del images

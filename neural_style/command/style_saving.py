@@ -12,6 +12,7 @@ from neural_style.command.fast import saved_at_once
 from neural_style.command.images import InputImages
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.saved_styles import PAINTER, has_saved_style, painter_checksum
+from neural_style.distributed import World
 from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7.cmdline import split
 from neural_style.transfer.saved_style import SUFFIX, SavedStyle, is_saved_style
@@ -70,6 +71,7 @@ def style_recorder(
     images: InputImages,
     weights: Sequence[float] | None,
     device: torch.device,
+    world: World,
 ) -> Callable[[LossNetwork], None]:
     """Return the hook on_network that saves the style, if it is to be saved.
 
@@ -80,7 +82,7 @@ def style_recorder(
     inputs = {name: getattr(arguments, name) for name in SHAPING_FLAGS}
     pictures = checksums.by_flag()['style_image']
     inputs |= {'style_image': pictures, PAINTER: painter_checksum()}
-    at_once = saved_at_once(images, weights, device)
+    at_once = {} if world.rank else saved_at_once(images, weights, device)  # the first one writes
     recorder = StyleRecorder(arguments.save_style, inputs, at_once)
 
     def record(network: LossNetwork) -> None:

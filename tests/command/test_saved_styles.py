@@ -5,9 +5,15 @@ import os
 import shutil
 
 import pytest
+import torch
 from written import content_of, files, forget_statistics, pixels, recipe_of
 
+from neural_style.command.images import InputImages
+from neural_style.command.input_files import InputChecksums
+from neural_style.command.parsing import parse_arguments
 from neural_style.command.process import main
+from neural_style.command.style_saving import style_recorder
+from neural_style.distributed import World
 from neural_style.fast import painting
 from neural_style.files.tensors import read_tensors, write_tensors
 
@@ -82,6 +88,15 @@ def test_style_is_encoded_once(small_command, monkeypatch, start):
     )
     assert small_command('-init', start, '-save_style', 's.safetensors') == 0
     assert (len(loaded), len(encoded)) == (1, 1)
+
+
+def test_processes_that_do_not_write_the_style_do_not_encode_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(painting, 'load_weights', lambda path: pytest.fail('loads the network'))
+    image, file = torch.rand(3, 8, 8), str(tmp_path / 's.safetensors')
+    images = InputImages(image, [image], None, None, '', {}, None)
+    arguments = parse_arguments(['-save_style', file])
+    second = World(1, 2)
+    style_recorder(arguments, InputChecksums(arguments), images, None, torch.device('cpu'), second)
 
 
 def test_style_that_an_earlier_version_saved_is_refused_as_a_start(small_command, saved, capsys):
