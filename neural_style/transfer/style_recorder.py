@@ -20,12 +20,15 @@ class StyleRecorder:
     """Saves the style targets of a run in a file: a hook, Session(on_network=StyleRecorder(path)).
 
     Runs for several sizes with the same network and inputs share a file; another one is replaced.
-    path: of a .safetensors.  inputs, at_once: as in SavedStyle.
+    path: of a .safetensors.  inputs: as in SavedStyle.
+    at_once: likewise.  Nothing is written before its sizes have targets as well: a run that ends in
+        a coarser scale leaves the file as it was.
     """
 
     path: str | Path
     inputs: Mapping[str, Any] = field(default_factory=dict)
     at_once: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
+    _pending: dict[int, Targets] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, network: LossNetwork) -> None:
         """Add a network's style targets to the file.
@@ -40,7 +43,13 @@ class StyleRecorder:
         if network.world.rank:
             return
         targets = network.targets
-        sizes = {network.content_side: Targets(style=targets.style, statistic=targets.statistic)}
+        self._pending[network.content_side] = Targets(
+            style=targets.style, statistic=targets.statistic
+        )
+        if not self.at_once.keys() <= self._pending.keys():
+            return
+        sizes = dict(self._pending)
+        self._pending.clear()
         saved = SavedStyle(sizes, describe_network(network), self.inputs, at_once=self.at_once)
         with contextlib.suppress(OSError, ValueError):
             former = SavedStyle.load(self.path)

@@ -3,9 +3,11 @@
 import math
 import os
 import shutil
+import signal
 
 import pytest
 import torch
+from small_runs import send
 from written import content_of, files, forget_statistics, pixels, recipe_of
 
 from neural_style.command.images import InputImages
@@ -137,6 +139,30 @@ def test_sizes_of_one_style_share_a_file(small_command, saved, capsys):
     for size in (32, 40):
         assert small_command(*FEW, '-image_size', size, '-style_image', 's.safetensors') == 0
     assert 'is taken' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('style_scale', [1, 0.5])
+def test_run_that_ends_in_a_coarser_scale_keeps_the_former_file(
+    small_command, at_evaluation, style_scale
+):
+    assert small_command(*FEW, '-style_scale', style_scale, '-save_style', 's.safetensors') == 0
+    former = content_of('s.safetensors')
+    at_evaluation(1, send(signal.SIGINT))
+    assert small_command(*FEW, '-multiscale', '1/2:1', '-save_style', 's.safetensors') == 130
+    assert content_of('s.safetensors') == former
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('evaluation', [1, 3], ids=['coarse', 'fine'])
+def test_resumed_run_saves_the_style_of_a_whole_one(small_command, at_evaluation, evaluation):
+    flags = ('-num_iterations', 2, '-init', 'fast', '-multiscale', '1/2:1')
+    assert small_command(*flags, '-save_style', 'whole.safetensors', *AGAIN) == 0
+    at_evaluation(evaluation, send(signal.SIGINT))
+    assert small_command(*flags, '-save_style', 's.safetensors') == 130
+    assert os.path.exists('s.safetensors') == (evaluation == 3)
+    assert main(['-resume', 'out.checkpoint']) == 0
+    assert content_of('s.safetensors') == content_of('whole.safetensors')
+    assert (pixels('out.png') == pixels('again.png')).all()
 
 
 @pytest.mark.slow
