@@ -85,7 +85,7 @@ def compare(args: argparse.Namespace, pair: str, runs: Sequence[str]) -> Panel:
         new_row(run, f'{seconds:.1f}', f'{loss:.0f}', *cells, *distances)
     shown = SHOWN * min(loss for curve in curves.values() for _, loss in curve)
     lines = {run: [point for point in curve if point[1] < shown] for run, curve in curves.items()}
-    return 'seconds', f'loss, {pair}', lines
+    return 'seconds', f'loss, {pair.replace(",", " as ")}', lines
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
