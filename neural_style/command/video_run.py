@@ -176,12 +176,13 @@ class VideoRun:
     def _write(self, record: FrameRecord, painted: Tensor, final: Tensor | None) -> None:
         if not self.folder.exists():
             self.folder.begin(self.arguments, self.checksums.by_flag())
-        self.folder.save(record, painted, final)
+        # The record comes last: a frame that it calls finished is where the output says.
         is_last = record.pass_number == self.arguments.num_passes
         if is_last and is_pattern(self.arguments.output_image):
             output = painted if final is None else final
             path = numbered(self.arguments.output_image, record.number)
             image.save(path, output, self.arguments.jpeg_quality)
+        self.folder.save(record, painted, final)
 
     def how_to_continue(self) -> str:
         """Say how far the run is, and how to go on."""

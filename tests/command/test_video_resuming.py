@@ -161,3 +161,16 @@ def test_disk_that_fills_while_encoding_loses_nothing(command, capsys, clip, mon
     assert command(f'-content_image {clip} {SHORT}') == 0
     assert 'Iteration' not in capsys.readouterr().out
     assert len(read('out.mp4')) == 4 and files() == ['clip.mp4', 'out.mp4']
+
+
+def test_frame_that_could_not_be_written_is_painted_by_the_next_run(command, capsys, numbered):
+    flags = f'-content_image {numbered(3)} -output_image out_%d.png {SHORT}'
+    assert command(flags) == 0
+    expected = outputs()
+    os.remove('out_2.png')
+    os.mkdir('out_2.png')
+    assert command(flags) == 1
+    assert 'out_2.png: cannot write' in capsys.readouterr().err
+    os.rmdir('out_2.png')
+    assert main(['-resume', 'out_%d.frames']) == 0
+    assert same(outputs(), expected) and len(outputs()) == 3
