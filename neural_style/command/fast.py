@@ -141,7 +141,12 @@ def painting(
 def saved_at_once(
     images: InputImages, weights: Sequence[float] | None, device: torch.device
 ) -> dict[int, dict[str, Tensor]]:
-    """Return what a saved style holds for painting at once, by the longer side of the content."""
+    """Return what a saved style holds for painting at once, by the longer side of the content.
+
+    Nothing for negative blend weights, with which one cannot paint at once.
+    """
+    if isinstance(images.styles, list) and min(checked_weights(weights, len(images.styles))) < 0:
+        return {}
     style = images.style_at_once or blended_style(quiet_painter(device), images, weights)
     return {max(images.content.shape[1:]): style_tensors(style)}
 

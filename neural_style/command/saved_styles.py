@@ -121,7 +121,9 @@ def check_at_once(arguments: Arguments, saved: SavedStyle) -> None:
     """Refuse a saved style that this version cannot paint from at once.  Raises SettingError."""
     if paints_at_once(saved):
         return
-    problem = 'the saved style lacks what this version paints from at once; save it again'
+    problem = 'the saved style lacks what this version paints from at once'
+    is_negative = '-' in str(saved.inputs.get('style_blend_weights'))
+    problem += ', which negative blend weights do not give' if is_negative else '; save it again'
     if arguments.fast:
         raise SettingError('fast', f'{problem}, or name the picture')
     raise SettingError('init', f'{problem}, or give `init` image', 'fast')

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neural_style.errors import SettingError
 from neural_style.fast.bands import (
     UNIT,
     Bytes,
@@ -155,7 +156,15 @@ class Painter:
 
 
 def blended(styles: Sequence[Style], weights: Sequence[float]) -> Style:
-    """Return the weighted mean of styles; weights sum to 1."""
+    """Return the weighted mean of styles; weights sum to 1.
+
+    Raises SettingError for a negative one: less of a covariance may be none.
+    """
+    if min(weights) < 0:
+        raise SettingError(
+            'style_blend_weights',
+            'painting at once takes no negative ones; give others, or paint with `init` image',
+        )
     return {name: blend([style[name] for style in styles], weights) for name in styles[0]}
 
 

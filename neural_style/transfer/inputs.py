@@ -256,5 +256,5 @@ def checked_weights(style_blend_weights: Sequence[float] | None, count: int) -> 
     """Return blend weights as normalize_weights does, but refuse those that sum to 0."""
     weights = normalize_weights(style_blend_weights, count)
     if not all(map(math.isfinite, weights)):
-        raise SettingError('style_blend_weights', 'the weights sum to 0')
+        raise SettingError('style_blend_weights', 'the weights sum to 0; give others')
     return weights
