@@ -92,9 +92,11 @@ def check_writable(flag: str, path: str) -> None:
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
+        remedy = 'name another'
+        if not os.path.isdir(directory):
+            remedy = 'make the directory, or name another'
         raise ValueError(
-            f'{flag} {path}: cannot write in {directory}: {error.strerror};'
-            ' make the directory, or name another'
+            f'{flag} {path}: cannot write in {directory}: {error.strerror}; {remedy}'
         ) from error
 
 

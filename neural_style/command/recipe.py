@@ -132,10 +132,10 @@ def read(path: str) -> Recipe:
     """Read the recipe of a picture.  Raises ValueError if it has none, or a damaged one."""
     text = video_comment(path) if is_video(path) else comment(path)
     if text is None or not text.startswith('{') or PROGRAM not in text:
-        raise ValueError(
-            f'{path}: has no recipe: {PROGRAM} writes one into every .png and .jpg, and editing a'
-            ' picture may remove it'
-        )
+        where = 'every .png and .jpg, and editing a picture may remove it'
+        if is_video(path):
+            where = 'a video that it makes from a file, not into one of single pictures'
+        raise ValueError(f'{path}: has no recipe: {PROGRAM} writes one into {where}')
     try:
         content = json.loads(text[: MAX_LENGTH + 1])
         program = str(content['program'])

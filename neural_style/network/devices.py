@@ -43,7 +43,10 @@ def choose_devices(
     if backend not in ('nn', 'cudnn', 'clnn'):
         raise SettingError('backend', 'choose nn, cudnn or clnn', backend)
     if min(gpus) < 0:
-        raise SettingError('gpu', 'the CPU (-1) cannot be one of several devices', _shown(gpus))
+        problem = 'the CPU (-1) cannot be one of several devices'
+        if max(gpus) < 0:
+            problem += '; processes that share it take `parallel` tiles'
+        raise SettingError('gpu', problem, _shown(gpus))
     if backend == 'clnn':
         return _other_accelerators(gpus)
     if not torch.cuda.is_available():

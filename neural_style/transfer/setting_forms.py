@@ -40,7 +40,7 @@ class CoarseScale(NamedTuple):
 
 
 NUMBER = '0*[1-9][0-9]{0,8}'  # above 0
-SCALE = re.compile(f'({NUMBER}|1/{NUMBER})(?::({NUMBER}(?:/{NUMBER})?))?')
+SCALE = re.compile(rf'({NUMBER}|1/{NUMBER})(?:\s*:\s*({NUMBER}(?:/{NUMBER})?))?')
 
 
 def parse_layers(name: str, layers: Layers) -> LayerChoice:
@@ -124,7 +124,10 @@ def parse_scales(multiscale: Scales) -> list[CoarseScale]:
         parts = SCALE.fullmatch(str(item).strip())
         if parts is None or parts[1] == '1/1':
             raise SettingError(
-                'multiscale', 'give a number of scales, or sizes: 128,256 or 1/2:1/3', multiscale
+                'multiscale',
+                'give a number of scales, sizes in pixels, or halves, thirds and so on of the last:'
+                ' 3, 128,256 or 1/2:1/3',
+                multiscale,
             )
         evaluations = None if parts[2] is None else Fraction(parts[2])
         scales.append(CoarseScale(Fraction(parts[1]), evaluations))

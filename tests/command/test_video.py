@@ -98,6 +98,12 @@ def test_scene_begins_as_a_picture_does(command, capsys, numbered):
     assert np.array_equal(pixels('out_5.png'), pixels('picture.png'))
 
 
+def test_video_of_single_pictures_has_no_recipe(command, capsys, numbered):
+    assert command(f'-content_image {numbered(2)} -output_image out.mp4 -init image {SHORT}') == 0
+    assert main(['-rerun', 'out.mp4']) == 1
+    assert 'from a file, not into one of single pictures' in capsys.readouterr().err
+
+
 def test_video_is_made_again_from_its_recipe(command, clip, data):
     assert command(f'-content_image {clip} -style_weight 50 -init image {SHORT} -seed -1') == 0
     recipe = recipes.read('out.mp4')
@@ -246,7 +252,7 @@ def test_dry_run_shows_the_plan_and_writes_nothing(command, capsys, clip):
         ('-output_image out_%99999d.png', 'out_%99999d.png: a video becomes a file'),
         ('-output_image -', '-output_image -: a video becomes a file'),
         ('-output_image clip.mp4', 'this is the -content_image'),
-        ('-output_image nowhere/out.mp4', 'cannot write in nowhere'),
+        ('-output_image nowhere/out.mp4', 'No such file or directory; make the'),
         ('-every 0', '-every 0: give a whole number from 1'),
         ('-every 1e12', '-every 1000000000000: give a whole number from 1 to 100000'),
         ('-video_crf 60', '-video_crf 60'),

@@ -69,7 +69,8 @@ def test_clnn_is_any_other_accelerator(machine):
     [
         ({'cuda': 2}, ('2',), r'`gpu` 2: this machine has 2 CUDA device\(s\)'),
         ({'cuda': 2}, ('0,5',), '`gpu` 0,5: this machine has 2'),
-        ({'cuda': 2}, ('0,-1',), 'cannot be one of several'),
+        ({'cuda': 2}, ('0,-1',), 'cannot be one of several devices$'),
+        ({'cuda': 2}, ('-1,-1',), 'share it take `parallel` tiles$'),
         ({'cuda': 1, 'cudnn': False}, ('0', 'cudnn'), '`backend` cudnn: this build'),
         ({'cuda': 1}, ('0', 'clnn'), '`backend` clnn: PyTorch finds no accelerator'),
         ({}, ('0', 'clnn'), '`backend` clnn'),
