@@ -28,21 +28,24 @@ MIN_COVERAGE = 0.1
 class StyleTargets:
     """The style targets of one run after another, such as those of the frames of a video.
 
-    They are captured anew only where the style images, or how they count, are others.
+    They are captured anew only where the style images, how they count, or how small images are
+    rounded, are others.
     """
 
     def __init__(self) -> None:
         self._inputs: Inputs | None = None
         self._targets: Targets | None = None
+        self._exact = True
 
     def capture(self, network: LossNetwork, inputs: Inputs) -> None:
         """Give a network the style targets; networks of one object have the same losses."""
-        draws = has_dropout(network)
-        if self._targets is not None and not draws and self._are_those_of(inputs):
+        is_same = self._exact == network.exact and not has_dropout(network)
+        if self._targets is not None and is_same and self._are_those_of(inputs):
             network.set_targets(self._targets)
             return
         capture_styles(network, inputs)
         self._inputs, self._targets = inputs, replace(network.targets, content={})
+        self._exact = network.exact
 
     def _are_those_of(self, inputs: Inputs) -> bool:
         former = self._inputs

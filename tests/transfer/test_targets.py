@@ -34,6 +34,14 @@ def paint(cnn, content, styles, targets, **settings):
     return stylize(cnn, content, styles, session=session, seed=1, num_iterations=2, **settings)
 
 
+def test_style_targets_of_other_roundings_are_captured_anew(captures):
+    cnn, targets, styles = mini_vgg19(), StyleTargets(), [picture(8)]
+    for exact in (False, True, True):
+        session = Session(style_targets=targets, exact=exact)
+        stylize(cnn, picture(1), styles, session=session, seed=1, num_iterations=1)
+    assert len(captures) == 2
+
+
 def test_style_targets_are_captured_once(captures):
     cnn, targets = mini_vgg19(), StyleTargets()
     styles = [picture(8), picture(9)]
