@@ -96,10 +96,15 @@ def _too_large(job: Workload, limit: float, memory: str) -> SettingError:
         problem = f'{format_bytes(limit)} are free, and {problem}'
     room = FILL_SHARE * limit * (1 if memory else SUGGESTION_SHARE)
     fitting = _largest_size(job, room, smallest)
-    problem += f'`image_size` {fitting} would fit' if fitting else 'no size would fit'
+    if fitting:
+        problem += f'`image_size` {fitting} would fit'
+    else:
+        tiny = job.scaled(min(1, SIZE_STEP / max(job.size)))
+        least = min(plan.peak for plan in _plans(tiny)) / (FILL_SHARE * SUGGESTION_SHARE)
+        problem += f'no size would fit in less than {format_bytes(least)}'
     if not can_tile(job.network):
         problem += '; a network with branches runs whole, without tiles'
-    if job.vectors:
+    if job.vectors and fitting:
         problem += '; or try `optimizer` adam, or a smaller `lbfgs_num_correction`'
     return SettingError('memory' if memory else 'image_size', problem, memory or None)
 

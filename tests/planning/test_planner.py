@@ -84,6 +84,16 @@ def test_memory_that_an_earlier_image_left_free_is_not_in_use(network):
     assert last.all()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures('used_memory')
+def test_where_no_size_fits_the_least_memory_is_named(network):
+    size = (96, 128)
+    with pytest.raises(ValueError, match='no size would fit in less than') as error:
+        choose_plan(network, size, [size], vectors=6, memory='300M')
+    least = re.search(r'in less than (\d+M)$', str(error.value))[1]
+    assert choose_plan(network, (12, 16), [(12, 16)], vectors=6, memory=least).peak < 400 << 20
+
+
 def test_tiled_run_paints_the_same_image(monkeypatch):
     # so that tiles are worth while for a small picture
     monkeypatch.setattr('neural_style.planning.tilings.TILE_TENSOR_BYTES', 1 << 20)
