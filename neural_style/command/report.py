@@ -1,6 +1,7 @@
 """The callbacks of a run: they print losses, save pictures and states, and end it."""
 
 import os
+from collections.abc import Sequence
 
 import torch
 from tqdm import tqdm
@@ -82,6 +83,11 @@ class Report:
             raise DryRun(text)
         if self.world.rank == 0 and (self.arguments.memory != '' or not plan.is_default):
             warn(text)
+
+    def on_plans(self, plans: Sequence[Plan]) -> None:
+        """Show the plan of the last scale in a dry run.  Raises DryRun."""
+        if self.arguments.dry_run:
+            self.on_plan(plans[-1])
 
     def before_evaluation(self, checkpoint: Checkpoint) -> None:
         """Save the state when it is time.  Raises Interrupted once a signal has come."""

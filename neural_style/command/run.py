@@ -108,6 +108,7 @@ def paint(
         report = Report(arguments, output, states, interruption, last_scale, bar, reading_peak)
         session = Session(
             on_plan=report.on_plan,
+            on_plans=report.on_plans,
             on_network=save_style,
             on_evaluation_start=report.before_evaluation,
             resume_from=checkpoint,
@@ -235,7 +236,7 @@ def stylize_settings(
 
 def painting_method(arguments: Arguments) -> Callable[..., Any]:
     """Return stylize, or what calls it at several sizes."""
-    if arguments.multiscale == '' or arguments.dry_run:  # the last size needs the most
+    if arguments.multiscale == '':
         return stylize
     return functools.partial(stylize_multiscale, multiscale=arguments.multiscale)
 

@@ -59,11 +59,12 @@ def choose_plan(
     memory: str = '',
     released_bytes: int = 0,
     reparametrized: bool = False,
+    coming_bytes: int = 0,
 ) -> Plan:
     """Choose the plan that fits and changes least, and of those the fastest.
 
     memory: the setting, '' for what is free on the device.
-    vectors, released_bytes, reparametrized: of Workload.
+    vectors, released_bytes, reparametrized, coming_bytes: of Workload.
     Untiled images come first, or whole strips for several processes, then tiles, which change
     nothing but the last digits, then a history of L-BFGS on the host, then one in bfloat16.  All
     processes choose the same plan.  Raises SettingError if nothing fits, naming the size that
@@ -77,9 +78,10 @@ def choose_plan(
         limit = math.inf
     if world.size > 1:
         used, limit = world.max(used), -world.max(-int(min(limit, NO_LIMIT)))
-    released_bytes = released_bytes if device.type == 'cpu' else 0
+    if device.type != 'cpu':  # where images are not
+        released_bytes = coming_bytes = 0
     sizes = size, tuple(style_sizes)
-    job = Workload(network, *sizes, vectors, used, released_bytes, reparametrized)
+    job = Workload(network, *sizes, vectors, used, released_bytes, reparametrized, coming_bytes)
     plan = _first_that_fits(job, FILL_SHARE * limit)
     if plan is None:
         raise _too_large(job, limit, memory)

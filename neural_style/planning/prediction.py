@@ -52,7 +52,7 @@ def predict(
     if job.on_cpu:
         phases.append(lasting + saving_bytes(job.size))
         overhead = OVERHEAD if tiling is None else OVERHEAD + _tile_overhead(evaluation)
-    return int(job.used + overhead + guides + _target_bytes(job) + max(phases))
+    return int(job.used + job.coming_bytes + overhead + guides + _target_bytes(job) + max(phases))
 
 
 def _edge_bytes(job: Workload, size: tuple[int, int]) -> float:

@@ -16,6 +16,7 @@ class Workload:
     used: bytes in use already, on the device, by that process of the run that has the most.
     released_bytes: of those, the bytes that are only needed until the targets are captured.
     reparametrized: whether the image is computed from what is optimised.
+    coming_bytes: of images that will be there once the run begins, and are not yet.
     """
 
     network: LossNetwork
@@ -25,6 +26,7 @@ class Workload:
     used: int
     released_bytes: int = 0
     reparametrized: bool = False
+    coming_bytes: int = 0
     cache: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -49,15 +51,18 @@ class Workload:
             (max(1, int(height * factor)), max(1, int(width * factor))) for height, width in sizes
         ]
         used, released_bytes = self.used, self.released_bytes
+        coming_bytes = self.coming_bytes
         if self.on_cpu:  # the images are there already, in float64
             before, after = (24 * sum(map(math.prod, images)) for images in (sizes, scaled))
             used = max(used + after - before, 0)
             released_bytes = int(released_bytes * after / before)
+            coming_bytes = int(coming_bytes * after / before)
         return replace(
             self,
             size=scaled[0],
             style_sizes=tuple(scaled[1:]),
             used=used,
             released_bytes=released_bytes,
+            coming_bytes=coming_bytes,
             cache={},
         )

@@ -96,11 +96,17 @@ def scale(image: Tensor | Raster, size: float) -> Tensor:
 
     image: (C, H, W).  size may be fractional; both sides are truncated to integers, 1 at least.
     """
-    _, height, width = image.shape
-    longer = max(width, height)
     if not abs(size) <= MAX_PIXELS:
         raise ValueError(f'cannot scale an image to size {size}')
-    return scale_to(image, int(max(width * size / longer, 1)), int(max(height * size / longer, 1)))
+    height, width = scaled_size((image.shape[1], image.shape[2]), size)
+    return scale_to(image, width, height)
+
+
+def scaled_size(sides: tuple[int, int], size: float) -> tuple[int, int]:
+    """Return the (H, W) that scale gives an image of the sides (H, W)."""
+    height, width = sides
+    longer = max(sides)
+    return int(max(height * size / longer, 1)), int(max(width * size / longer, 1))
 
 
 def scale_to(image: Tensor | Raster, width: int, height: int) -> Tensor:

@@ -13,10 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from neural_style.errors import SettingError
+from neural_style.memory.heap import release_free_memory
 from neural_style.modes import default_modes
+from neural_style.planning.planner import Plan
 from neural_style.torch7 import image
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.color import original_colors
+from neural_style.transfer.forecast import plan_scales
 from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_mask
 from neural_style.transfer.inputs import called
 from neural_style.transfer.region_masks import (
@@ -119,36 +122,45 @@ def stylize_multiscale(
     styles = as_styles(called(style_images))
     pictures = _read_pictures(**pictures)
     sizes = scales(multiscale, max(content.shape[1:]))
-    counts = iterations(multiscale, sizes[-1], settings.num_iterations)
-    if len(sizes) > 1 and settings.lbfgs_max_step == 0:
-        settings = replace(settings, lbfgs_max_step=SAFE_MAX_STEP)
-    has_start = settings.init == 'image' and init_image is not None
-    start = as_image('init_image', init_image, UNCLAMPED) if has_start else None
-    coarser: Tensor | None = None
     first = 0 if session.resume_from is None else session.resume_from.scale
-    for scale in range(first, len(sizes)):
-        factor = sizes[scale] / sizes[-1]
+    factors = [size / sizes[-1] for size in sizes[first:]]
+    counts = iterations(multiscale, sizes[-1], settings.num_iterations)[first:]
+    settings = settings if len(sizes) == 1 else _with_safe_steps(settings)
+    start = _read_start(settings, init_image)
+    coarser: Tensor | None = None
+    shared: dict[str, Any] = {'style_blend_weights': style_blend_weights, 'devices': devices}
+    whole = shared | _pictures_at(pictures, content)
+    # Refuse at once what would not fit in the end.
+    plans = plan_scales(cnn, content, styles, factors, counts, session, settings, **whole)
+    for scale, (factor, count, plan) in enumerate(zip(factors, counts, plans, strict=True), first):
         scaled = _resized(content, factor)
-        height, width = scaled.shape[1:]
-        logger.info('Scale %d x %d', width, height)
-        if start is not None:
-            start = _enlarged(start, scaled, coarser)
+        logger.info('Scale %d x %d', scaled.shape[2], scaled.shape[1])
+        start = None if start is None else _enlarged(start, scaled, coarser)
+        release_free_memory()  # of the scale before
         start = stylize(
             cnn,
             scaled,
             _resized_styles(styles, factor),
-            style_blend_weights=style_blend_weights,
             init_image=start,
-            devices=devices,
             callback=callback,
-            session=_session_at(session, scale, exact=len(sizes) == 1),
-            settings=_settings_at(settings, counts[scale], start, content, scaled),
-            **_pictures_at(pictures, width, height),
+            session=_session_at(session, scale, len(sizes) == 1, plan),
+            settings=_settings_at(settings, count, start, content, scaled),
+            **shared,
+            **_pictures_at(pictures, scaled),
         )
         coarser = scaled if content_detail and _has_content_losses(settings) else None
         session = replace(session, resume_from=None)
     assert start is not None
     return _finished(start, content, settings, session)
+
+
+def _with_safe_steps(settings: Settings) -> Settings:
+    return replace(settings, lbfgs_max_step=settings.lbfgs_max_step or SAFE_MAX_STEP)
+
+
+def _read_start(settings: Settings, init_image: Image | None) -> Tensor | None:
+    has_start = settings.init == 'image' and init_image is not None
+    return as_image('init_image', init_image, UNCLAMPED) if has_start else None
 
 
 def _has_content_losses(settings: Settings) -> bool:
@@ -170,10 +182,11 @@ def _read_pictures(
     return {name: picture for name, picture in pictures.items() if picture is not None}
 
 
-def _pictures_at(pictures: dict[str, Any], width: int, height: int) -> dict[str, Any]:
-    """Return the pictures for a scale; those of regions may have any size."""
+def _pictures_at(pictures: dict[str, Any], scaled: Tensor) -> dict[str, Any]:
+    """Return the pictures for a scale's content image; those of regions may have any size."""
     if 'paper_mask' not in pictures:
         return pictures
+    height, width = scaled.shape[1:]
     return pictures | {'paper_mask': image.scale_to(pictures['paper_mask'], width, height)}
 
 
@@ -224,7 +237,7 @@ def _settings_at(
     )
 
 
-def _session_at(session: Session, scale: int, exact: bool) -> Session:
+def _session_at(session: Session, scale: int, exact: bool, plan: Plan | None) -> Session:
     """Return the session of a scale, which its checkpoints name."""
 
     def on_evaluation_start(checkpoint: Checkpoint) -> None:
@@ -234,5 +247,6 @@ def _session_at(session: Session, scale: int, exact: bool) -> Session:
         session,
         on_evaluation_start=on_evaluation_start,
         exact=exact,
+        plan=plan,
         restores_colors=False,
     )

@@ -73,6 +73,7 @@ class Session:
     """The ties of a run to the program around it: hooks, processes, random numbers.
 
     on_plan: called with the plan that fits in memory, before anything is run.
+    on_plans: called with the plans of all scales of stylize_multiscale, before the first is run.
     on_network: called with the network once it has its targets.
     on_evaluation_start: called with a Checkpoint before every evaluation.
         An exception in a hook ends the run.
@@ -86,10 +87,12 @@ class Session:
     monitored: whether the run ends with a DivergenceError once its numbers are no longer finite.
     style_targets: keeps the targets of the styles from run to run, if the runs share it.
     exact: whether small images are rounded as Torch7 does, on a CPU.
+    plan: made before, or None.
     restores_colors: whether the result of stylize gets the colours back that `color` keeps.
     """
 
     on_plan: Callable[[Plan], None] = log_plan
+    on_plans: Callable[[Sequence[Plan]], None] = ignore
     on_network: Callable[[LossNetwork], None] = ignore
     on_evaluation_start: Callable[[Checkpoint], None] = ignore
     resume_from: Checkpoint | None = None
@@ -98,6 +101,7 @@ class Session:
     monitored: bool = True
     style_targets: StyleTargets | None = None
     exact: bool = True
+    plan: Plan | None = None
     restores_colors: bool = True
 
     def make_generator(self) -> Generator:

@@ -15,6 +15,7 @@ from neural_style.modes import default_modes, without_inference_tensors
 from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan, choose_plan
 from neural_style.planning.prediction import saving_bytes
+from neural_style.torch7.image import scaled_size
 from neural_style.torch7.optim import LONG_VECTOR
 from neural_style.torch7.random import Generator
 from neural_style.transfer.canvas import ImageParametrization
@@ -91,7 +92,7 @@ def stylize(
 
         # Plan what fits in memory.
         guide_style(network, inputs)
-        plan = make_plan(network, inputs, settings)
+        plan = session.plan or make_plan(network, inputs, settings)
         network.tiling = plan.tiling
         session.on_plan(plan)
         capture_targets(network, inputs, settings, session.style_targets)
@@ -213,17 +214,31 @@ def build(
     )
 
 
-def make_plan(network: LossNetwork, inputs: Inputs, settings: Settings) -> Plan:
-    """Choose the stages, tiles and history that fit in memory."""
+def make_plan(
+    network: LossNetwork,
+    inputs: Inputs,
+    settings: Settings,
+    factor: float = 1,
+    coming_bytes: int = 0,
+) -> Plan:
+    """Choose the stages, tiles and history that fit in memory.
+
+    factor: by which the images will be scaled.  coming_bytes: of Workload.
+    """
+    size, *style_sizes = [
+        scaled_size((image.shape[1], image.shape[2]), max(image.shape[1:]) * factor)
+        for image in (inputs.content, *inputs.styles)
+    ]
     reparametrized = settings.paints_grey or inputs.mask is not None
     return choose_plan(
         network,
-        inputs.size,
-        [(style.shape[1], style.shape[2]) for style in inputs.styles],
-        vectors=history_vectors(settings, 3 * math.prod(inputs.size)),
+        size,
+        style_sizes,
+        vectors=history_vectors(settings, 3 * math.prod(size)),
         memory=str(settings.memory),
         released_bytes=inputs.released_bytes,
         reparametrized=reparametrized or settings.fourier_decay != 0,
+        coming_bytes=coming_bytes,
     )
 
 
