@@ -1,5 +1,6 @@
 """Coarse to fine: a run at each of several sizes, each starting from the image of the last."""
 
+import contextlib
 import functools
 import itertools
 import logging
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from neural_style.errors import SettingError
 from neural_style.memory.heap import release_free_memory
 from neural_style.modes import default_modes
+from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan
 from neural_style.torch7 import image
 from neural_style.transfer.checkpoint import Checkpoint
@@ -29,7 +31,7 @@ from neural_style.transfer.region_masks import (
     as_style_regions,
 )
 from neural_style.transfer.saved_style import SavedStyle, StyleImages, as_styles
-from neural_style.transfer.session import Iterate, Session
+from neural_style.transfer.session import Iterate, Session, ignore
 from neural_style.transfer.setting_forms import CoarseScale, Scales, parse_layers, parse_scales
 from neural_style.transfer.settings import Settings, make_settings
 from neural_style.transfer.stylize import stylize
@@ -112,7 +114,8 @@ def stylize_multiscale(
     multiscale: the sizes, as scales reads them.  The images have the full size; for the runs before
     the last they are scaled down, the style images by the same factor.  num_iterations is that of
     the last run; others have as many as multiscale says, or at half the size twice as many.  Hooks
-    and callback see all runs; a Checkpoint knows its scale.  Nothing is rounded as in Torch7.
+    and callback see all runs; a Checkpoint knows its scale.  With a resume_from, on_network sees
+    the networks of the scales before it as well.  Nothing is rounded as in Torch7.
     content_detail: whether content losses give an enlarged picture the content's fine detail.
     """
     session = session or Session()
@@ -122,7 +125,7 @@ def stylize_multiscale(
     styles = as_styles(called(style_images))
     pictures = _read_pictures(**pictures)
     sizes = scales(multiscale, max(content.shape[1:]))
-    first = 0 if session.resume_from is None else session.resume_from.scale
+    first = _first_scale(session)
     factors = [size / sizes[-1] for size in sizes[first:]]
     counts = iterations(multiscale, sizes[-1], settings.num_iterations)[first:]
     settings = settings if len(sizes) == 1 else _with_safe_steps(settings)
@@ -137,19 +140,20 @@ def stylize_multiscale(
         logger.info('Scale %d x %d', scaled.shape[2], scaled.shape[1])
         start = None if start is None else _enlarged(start, scaled, coarser)
         release_free_memory()  # of the scale before
-        start = stylize(
-            cnn,
-            scaled,
-            _resized_styles(styles, factor),
-            init_image=start,
-            callback=callback,
-            session=_session_at(session, scale, len(sizes) == 1, plan),
-            settings=_settings_at(settings, count, start, content, scaled),
-            **shared,
-            **_pictures_at(pictures, scaled),
-        )
+        with contextlib.suppress(_FinishedScale):
+            start = stylize(
+                cnn,
+                scaled,
+                _resized_styles(styles, factor),
+                init_image=start,
+                callback=callback,
+                session=_session_at(session, scale, len(sizes) == 1, plan),
+                settings=_settings_at(settings, count, start, content, scaled),
+                **shared,
+                **_pictures_at(pictures, scaled),
+            )
         coarser = scaled if content_detail and _has_content_losses(settings) else None
-        session = replace(session, resume_from=None)
+        session = _released(session, scale)
     assert start is not None
     return _finished(start, content, settings, session)
 
@@ -237,15 +241,42 @@ def _settings_at(
     )
 
 
+def _first_scale(session: Session) -> int:
+    """Return the number of the scale to begin with: the hook on_network sees the finished ones."""
+    checkpoint = session.resume_from
+    return checkpoint.scale if checkpoint is not None and session.on_network is ignore else 0
+
+
+def _released(session: Session, scale: int) -> Session:
+    """Return the session of the scales behind one: without the checkpoint that it went on from."""
+    return session if _is_finished(session, scale) else replace(session, resume_from=None)
+
+
+def _is_finished(session: Session, scale: int) -> bool:
+    """Tell whether a scale was finished before the checkpoint."""
+    return session.resume_from is not None and scale < session.resume_from.scale
+
+
+class _FinishedScale(Exception):
+    """Ends the run at a scale that was finished before the checkpoint, once it has its targets."""
+
+
 def _session_at(session: Session, scale: int, exact: bool, plan: Plan | None) -> Session:
     """Return the session of a scale, which its checkpoints name."""
 
     def on_evaluation_start(checkpoint: Checkpoint) -> None:
         session.on_evaluation_start(replace(checkpoint, scale=scale))
 
+    def on_network(network: LossNetwork) -> None:
+        session.on_network(network)
+        raise _FinishedScale
+
+    is_finished = _is_finished(session, scale)
     return replace(
         session,
+        on_network=on_network if is_finished else session.on_network,
         on_evaluation_start=on_evaluation_start,
+        resume_from=None if is_finished else session.resume_from,
         exact=exact,
         plan=plan,
         restores_colors=False,

@@ -99,10 +99,10 @@ class SavedStyle:
         """Write a .safetensors file, whole or not at all.  Raises OSError."""
         tensors = {
             f'{size}/{name}': tensor
-            for size, targets in self.sizes.items()
+            for size, targets in sorted(self.sizes.items())
             for name, tensor in targets.tensors().items()
         }
-        for size, at_once in self.at_once.items():
+        for size, at_once in sorted(self.at_once.items()):
             tensors |= {f'{size}/{AT_ONCE}{name}': tensor for name, tensor in at_once.items()}
         description = {'format': FORMAT, 'network': self.network, 'inputs': self.inputs}
         write_tensors(path, tensors, {METADATA: json.dumps(description)})

@@ -23,8 +23,8 @@ HALF = torch.ones(1, 32, 32).triu()  # of an image
 CONTENT, STYLES = picture(1), [picture(2, 40), picture(3, 24)]
 
 
-def paint(styles, content=CONTENT, cnn=None, method=stylize, path=None, **settings):
-    session = None if path is None else Session(on_network=StyleRecorder(path))
+def paint(styles, content=CONTENT, cnn=None, method=stylize, path=None, session=None, **settings):
+    session = session if path is None else Session(on_network=StyleRecorder(path))
     settings = {'seed': 1, 'num_iterations': 3} | settings
     return method(cnn or mini_vgg19(), content, styles, session=session, **settings)
 
@@ -67,6 +67,24 @@ def test_saved_style_of_several_scales_paints_the_same_bits(tmp_path):
     expected = paint(STYLES, path=path, **options)
     assert sorted(SavedStyle.load(path).sizes) == [16, 32]
     assert torch.equal(paint(path, **options), expected)
+
+
+def test_style_of_a_run_resumed_in_a_later_scale_has_all_sizes(tmp_path):
+    options = {'method': stylize_multiscale, 'multiscale': '16,24', 'num_iterations': 2}
+    expected = paint(STYLES, path=tmp_path / 'whole.safetensors', **options)
+    checkpoints = []
+
+    def stop(checkpoint):
+        if checkpoint.scale == 1:
+            raise KeyboardInterrupt(checkpoints.append(checkpoint))
+
+    with pytest.raises(KeyboardInterrupt):
+        paint(STYLES, session=Session(on_evaluation_start=stop), **options)
+    recorder = StyleRecorder(tmp_path / 's.safetensors')
+    session = Session(on_network=recorder, resume_from=checkpoints[0])
+    assert torch.equal(paint(STYLES, session=session, **options), expected)
+    whole, resumed = (tmp_path / f'{name}.safetensors' for name in ('whole', 's'))
+    assert resumed.read_bytes() == whole.read_bytes()
 
 
 def test_style_is_saved_without_the_content(saved):
