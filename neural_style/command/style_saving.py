@@ -12,6 +12,7 @@ from neural_style.command.fast import saved_at_once
 from neural_style.command.images import InputImages
 from neural_style.command.input_files import InputChecksums
 from neural_style.command.saved_styles import PAINTER, has_saved_style, painter_checksum
+from neural_style.command.terminal import one_line, warn
 from neural_style.distributed import World
 from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7.cmdline import split
@@ -83,7 +84,12 @@ def style_recorder(
     pictures = checksums.by_flag()['style_image']
     inputs |= {'style_image': pictures, PAINTER: painter_checksum()}
     at_once = {} if world.rank else saved_at_once(images, weights, device)  # the first one writes
-    recorder = StyleRecorder(arguments.save_style, inputs, at_once)
+
+    def remark(replaced: bool) -> None:
+        earlier = '; it replaced an earlier style' if replaced else ''
+        warn(f'the style is in {one_line(os.path.abspath(arguments.save_style))}{earlier}')
+
+    recorder = StyleRecorder(arguments.save_style, inputs, at_once, remark)
 
     def record(network: LossNetwork) -> None:
         try:

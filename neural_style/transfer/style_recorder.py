@@ -1,7 +1,7 @@
 """The hook of a run that keeps its style targets in a file, a saved style."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from neural_style.losses.targets import Targets
 from neural_style.network.loss_network import LossNetwork
 from neural_style.transfer.network_description import describe_network
 from neural_style.transfer.saved_style import SavedStyle
+from neural_style.transfer.session import ignore
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,20 @@ class StyleRecorder:
     path: of a .safetensors.  inputs: as in SavedStyle.
     at_once: likewise.  Nothing is written before its sizes have targets as well: a run that ends in
         a coarser scale leaves the file as it was.
+    on_saved: called once the file is written, with whether it replaced another style.
     """
 
     path: str | Path
     inputs: Mapping[str, Any] = field(default_factory=dict)
     at_once: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
+    on_saved: Callable[[bool], None] = ignore
     _pending: dict[int, Targets] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, network: LossNetwork) -> None:
         """Add a network's style targets to the file.
 
-        Raises OSError, and SettingError for targets that belong to one content image.
+        Raises OSError, also for a file that cannot be read, and SettingError for targets that
+        belong to one content image.
         """
         if any(loss.guides != [None] for loss in network.style_losses):
             raise SettingError(
@@ -51,9 +55,14 @@ class StyleRecorder:
         sizes = dict(self._pending)
         self._pending.clear()
         saved = SavedStyle(sizes, describe_network(network), self.inputs, at_once=self.at_once)
-        with contextlib.suppress(OSError, ValueError):
+        former = None
+        with contextlib.suppress(FileNotFoundError, ValueError):
             former = SavedStyle.load(self.path)
-            if (former.network, former.inputs) == (saved.network, dict(saved.inputs)):
-                at_once = {**former.at_once, **self.at_once}
-                saved = replace(saved, sizes={**former.sizes, **sizes}, at_once=at_once)
+        is_same = former is not None and (
+            (former.network, former.inputs) == (saved.network, dict(saved.inputs))
+        )
+        if former is not None and is_same:
+            at_once = {**former.at_once, **self.at_once}
+            saved = replace(saved, sizes={**former.sizes, **sizes}, at_once=at_once)
         saved.save(self.path)
+        self.on_saved(former is not None and not is_same)

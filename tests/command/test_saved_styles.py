@@ -141,6 +141,15 @@ def test_sizes_of_one_style_share_a_file(small_command, saved, capsys):
     assert 'is taken' not in capsys.readouterr().err
 
 
+def test_run_says_where_the_style_is_and_what_it_replaced(small_command, capsys):
+    flags = ('-num_iterations', 0, '-save_style', 's.safetensors')
+    place = f'neural_style: the style is in {os.path.abspath("s.safetensors")}'
+    replaced = f'{place}; it replaced an earlier style'
+    for scale, line in ((1, place), (1, place), (0.5, replaced)):
+        assert small_command(*flags, '-style_scale', scale) == 0
+        assert line in capsys.readouterr().err.splitlines()
+
+
 @pytest.mark.parametrize('style_scale', [1, 0.5])
 def test_run_that_ends_in_a_coarser_scale_keeps_the_former_file(
     small_command, at_evaluation, style_scale

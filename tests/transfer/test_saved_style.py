@@ -1,5 +1,6 @@
 """Saved styles: the same bits as from the pictures, and nothing of another network."""
 
+import errno
 import logging
 from dataclasses import replace
 
@@ -109,6 +110,17 @@ def test_style_of_other_inputs_replaces_the_file(tmp_path):
         session = Session(on_network=recorder)
         stylize(mini_vgg19(), picture(1, size), STYLES, session=session, num_iterations=1)
     assert sorted(SavedStyle.load(path).sizes) == [32]
+
+
+def test_file_that_cannot_be_read_at_the_moment_is_kept(saved, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    former = saved.read_bytes()
+    monkeypatch.setattr('neural_style.transfer.saved_style.read_tensors', refuse)
+    with pytest.raises(PermissionError):
+        paint(STYLES, path=saved, num_iterations=1, style_layers='relu1_1')
+    assert saved.read_bytes() == former
 
 
 @pytest.mark.parametrize(
