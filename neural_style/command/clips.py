@@ -87,7 +87,10 @@ def check_clip(arguments: Arguments) -> ClipOptions:
     if arguments.preview != 0:
         raise ValueError('-preview: shows pictures, not videos; omit it')
     if arguments.save_style != '':
-        raise ValueError('-save_style: saves the style of a picture; give it in a run of one')
+        raise ValueError(
+            f'-save_style {arguments.save_style}: not with a video; save the style in a run with a'
+            ' single picture'
+        )
     check_settings(arguments)
     check_fast(arguments)
     if arguments.fast and arguments.content_regions != '':

@@ -272,6 +272,7 @@ def test_dry_run_shows_the_plan_and_writes_nothing(command, capsys, clip):
         ('-checkpoint a', '-checkpoint: a video keeps'),
         ('-preview 8080', '-preview: shows pictures, not videos'),
         ('-keep_alpha 1', '-keep_alpha 1: videos have no transparency'),
+        ('-save_style s.safetensors', '-save_style s.safetensors: not with a video'),
         ('-flow_pattern a.flo', '-flow_pattern a.flo: give [%d]'),
         ('-content_image nosuch.mp4', 'nosuch.mp4: no such file'),
         ('-content_image a%d.png -output_image out.mp4', 'there are no such pictures'),
