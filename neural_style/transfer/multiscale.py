@@ -136,10 +136,8 @@ def stylize_multiscale(
     # Refuse at once what would not fit in the end.
     plans = plan_scales(cnn, content, styles, factors, counts, session, settings, **whole)
     for scale, (factor, count, plan) in enumerate(zip(factors, counts, plans, strict=True), first):
-        scaled = _resized(content, factor)
-        logger.info('Scale %d x %d', scaled.shape[2], scaled.shape[1])
+        scaled = _begun(content, factor)
         start = None if start is None else _enlarged(start, scaled, coarser)
-        release_free_memory()  # of the scale before
         with contextlib.suppress(_FinishedScale):
             start = stylize(
                 cnn,
@@ -199,6 +197,14 @@ def _finished(result: Tensor, content: Tensor, settings: Settings, session: Sess
     if settings.keeps_content_colors and session.restores_colors:
         return original_colors(content, result)
     return result
+
+
+def _begun(content: Tensor, factor: float) -> Tensor:
+    """Return the content image of a scale, with what the scale before has left in memory freed."""
+    release_free_memory()
+    scaled = _resized(content, factor)
+    logger.info('Scale %d x %d', scaled.shape[2], scaled.shape[1])
+    return scaled
 
 
 def _resized(picture: Tensor, factor: float) -> Tensor:

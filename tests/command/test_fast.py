@@ -217,3 +217,15 @@ def test_start_is_painted_as_large_as_the_memory_allows(data, side, start):
         assert 0.01 < (painted - whole).abs().mean() < 0.5 * (content - whole).abs().mean()
     else:
         assert torch.equal(painted, expected)
+
+
+def test_negative_blend_weights_are_refused_where_a_picture_is_painted_at_once(
+    data, small_command, capsys
+):
+    strokes = str(data / 'inputs' / 'strokes.jpg')
+    blend = ('-style_image', f'{strokes},{strokes}', '-style_blend_weights', '-1,2')
+    assert small_command('-init', 'fast', *blend) == 1
+    assert '-style_blend_weights: painting at once takes no negative' in capsys.readouterr().err
+    assert small_command(*blend, '-save_style', 's.safetensors') == 0
+    assert small_command('-init', 'fast', '-style_image', 's.safetensors') == 1
+    assert 'which negative blend weights do not give, or ' in capsys.readouterr().err

@@ -218,3 +218,12 @@ def test_damaged_video_has_no_recipe(capsys, tmp_path, name):
     assert main(['-rerun', str(tmp_path / name)]) == 1
     error = capsys.readouterr().err
     assert f'-rerun: {tmp_path / name}: no' in error and '-content_image' not in error
+
+
+def test_video_of_single_pictures_has_no_recipe(command, capsys, numbered):
+    pytest.importorskip('av', reason='needs PyAV, of the extra [video]')
+    pytest.importorskip('cv2', reason='needs OpenCV, of the extra [video]')
+    flags = '-output_image out.mp4 -init image -num_iterations 1'
+    assert command(f'-content_image {numbered(2)} {flags}') == 0
+    assert main(['-rerun', 'out.mp4']) == 1
+    assert 'from a file, not into one of single pictures' in capsys.readouterr().err

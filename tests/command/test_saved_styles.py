@@ -295,15 +295,3 @@ def test_file_that_is_no_saved_style_is_kept(small_command, capsys):
     error = capsys.readouterr().err
     assert '-style_image model.safetensors: damaged, or not' in error
     assert 'make it again with -save_style, or with neural_style-train' in error
-
-
-def test_negative_blend_weights_are_refused_where_a_picture_is_painted_at_once(
-    data, small_command, capsys
-):
-    strokes = str(data / 'inputs' / 'strokes.jpg')
-    blend = ('-style_image', f'{strokes},{strokes}', '-style_blend_weights', '-1,2')
-    assert small_command(*FEW, '-init', 'fast', *blend) == 1
-    assert '-style_blend_weights: painting at once takes no negative' in capsys.readouterr().err
-    assert small_command(*FEW, *blend, '-save_style', 's.safetensors') == 0
-    assert small_command(*FEW, '-init', 'fast', '-style_image', 's.safetensors', *AGAIN) == 1
-    assert 'which negative blend weights do not give, or ' in capsys.readouterr().err

@@ -98,12 +98,6 @@ def test_scene_begins_as_a_picture_does(command, capsys, numbered):
     assert np.array_equal(pixels('out_5.png'), pixels('picture.png'))
 
 
-def test_video_of_single_pictures_has_no_recipe(command, capsys, numbered):
-    assert command(f'-content_image {numbered(2)} -output_image out.mp4 -init image {SHORT}') == 0
-    assert main(['-rerun', 'out.mp4']) == 1
-    assert 'from a file, not into one of single pictures' in capsys.readouterr().err
-
-
 def test_video_is_made_again_from_its_recipe(command, clip, data):
     assert command(f'-content_image {clip} -style_weight 50 -init image {SHORT} -seed -1') == 0
     recipe = recipes.read('out.mp4')
