@@ -29,7 +29,7 @@ FLOORS = [
         *('neural_style.memory', 'neural_style.distributed', 'neural_style.files'),
         *('neural_style.modes', 'loadcaffe'),
     ],
-    ['neural_style.errors'],
+    ['neural_style.errors', 'neural_style.logs'],
 ]
 FLOOR = {package: height for height, line in enumerate(reversed(FLOORS)) for package in line}
 # What loadcaffe may need besides the standard library.

@@ -18,9 +18,10 @@ from neural_style.command.report import DryRun
 from neural_style.command.run import run
 from neural_style.command.saving import STDOUT_NAMES, FinalPicture, state_path
 from neural_style.command.signals import Interrupted, Interruption
-from neural_style.command.terminal import log_level, one_line, print_line, warn, write
+from neural_style.command.terminal import one_line, print_line, warn, write
 from neural_style.command.unfinished import continued
 from neural_style.distributed import World
+from neural_style.logs import log_level
 from neural_style.memory.exhaustion import is_out_of_memory
 from neural_style.network.devices import gpu_of_rank, parse_gpus
 

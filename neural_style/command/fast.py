@@ -12,7 +12,6 @@ from neural_style.command.arguments import Arguments
 from neural_style.command.images import InputImages
 from neural_style.command.report import DryRun
 from neural_style.command.saving import FinalPicture, OutputImage, save_final
-from neural_style.command.terminal import log_level
 from neural_style.command.trained_styles import has_trained_style
 from neural_style.errors import SettingError
 from neural_style.fast import painting as painting_any
@@ -23,6 +22,7 @@ from neural_style.fast.pictures import paint
 from neural_style.fast.smoothing import Smoothing
 from neural_style.fast.style_tensors import style_of_tensors, style_tensors
 from neural_style.fast.trained import TrainedPainter, TrainedStyle
+from neural_style.logs import log_level
 from neural_style.memory.limits import format_bytes
 from neural_style.torch7 import image
 from neural_style.transfer.inputs import checked_weights

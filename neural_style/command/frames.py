@@ -26,8 +26,8 @@ from neural_style.command.run import (
 )
 from neural_style.command.saved_styles import paints_at_once
 from neural_style.command.saving import OutputImage
-from neural_style.command.terminal import log_level
 from neural_style.distributed import World
+from neural_style.logs import log_level
 from neural_style.memory.exhaustion import is_out_of_memory
 from neural_style.network.loss_network import LossNetwork
 from neural_style.transfer.divergence import DivergenceError

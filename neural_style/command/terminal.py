@@ -12,9 +12,9 @@ from typing import TextIO
 from tqdm import tqdm
 
 from neural_style.command.flags import command_line
+from neural_style.logs import log_level
 
 PROGRAM = 'neural_style'
-LOGGERS = ('loadcaffe', 'neural_style')
 FLAG_NAMES = frozenset(command_line().defaults())
 
 
@@ -180,17 +180,3 @@ def log_printed(level: int = logging.INFO, program: str = PROGRAM) -> Iterator[N
         finally:
             for logger in loggers:
                 logger.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def log_level(level: int) -> Iterator[list[logging.Logger]]:
-    """Let the libraries log from a level up, for a time; yields their loggers."""
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(level)
-    try:
-        yield loggers
-    finally:
-        for logger, former_level in zip(loggers, levels, strict=True):
-            logger.setLevel(former_level)

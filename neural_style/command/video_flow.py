@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
-from neural_style.command.terminal import log_level
 from neural_style.command.video_run import VideoRun
+from neural_style.logs import log_level
 from neural_style.video.flow import view
 from neural_style.video.flow_files import flow_file
 

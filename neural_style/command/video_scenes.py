@@ -10,9 +10,10 @@ from typing import Any
 
 from neural_style.command.saving import resume_command
 from neural_style.command.signals import Interrupted
-from neural_style.command.terminal import log_level, print_line, warn
+from neural_style.command.terminal import print_line, warn
 from neural_style.command.video_run import VideoRun
 from neural_style.distributed import World
+from neural_style.logs import log_level
 from neural_style.network.devices import gpu_of_rank, parse_gpus
 from neural_style.video.clip import Frame
 from neural_style.video.continuity import MotionTracker

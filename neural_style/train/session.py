@@ -19,10 +19,11 @@ from neural_style.command.images import load_image
 from neural_style.command.networks import embedded_network, load_network
 from neural_style.command.paths import as_stored, split_paths
 from neural_style.command.signals import Interrupted, Interruption
-from neural_style.command.terminal import log_level, progress_bar, warn, write
+from neural_style.command.terminal import progress_bar, warn, write
 from neural_style.distributed import World
 from neural_style.fast.trained import TrainedPainter, TrainedStyle, is_trained_style
 from neural_style.fast.transformation import Shape
+from neural_style.logs import log_level
 from neural_style.network.devices import choose_devices, gpu_of_rank, parse_gpus
 from neural_style.network.loss_network import LossNetwork
 from neural_style.torch7 import image

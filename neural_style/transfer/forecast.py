@@ -1,15 +1,15 @@
 """The plans of several scales, made before the first one is run."""
 
-import contextlib
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from neural_style.logs import log_level
 from neural_style.planning.planner import Plan
 from neural_style.torch7.image import scaled_size
 from neural_style.transfer.checks import as_devices
@@ -46,7 +46,7 @@ def plan_scales(
     if len(factors) == 1:
         return [None]
     loaded = cnn if isinstance(cnn, nn.Sequential) else cnn()
-    with _silence():  # the runs will say it all
+    with log_level(logging.CRITICAL):  # the runs will say it all
         devices = as_devices(devices)
         settings = resolve(settings, session, devices[0])
         inputs = prepare(settings, content, styles, None, style_blend_weights, **pictures)
@@ -79,14 +79,3 @@ def _coming_bytes(
 
 def _pixels(size: tuple[int, ...], factor: float) -> int:
     return math.prod(scaled_size((size[0], size[1]), max(size) * factor))
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    logger = logging.getLogger('neural_style')
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from neural_style.command.fast import quiet_painter
 from neural_style.command.preview import encode
-from neural_style.command.terminal import log_level
 from neural_style.errors import SettingError
 from neural_style.fast.painting import Painter
 from neural_style.fast.smoothing import Smoothing
 from neural_style.fast.trained import TrainedPainter, TrainedStyle, is_trained_style
 from neural_style.files.pillow import to_tensor
+from neural_style.logs import log_level
 from neural_style.memory.heap import configure_malloc
 from neural_style.modes import default_modes
 from neural_style.network.devices import choose_devices

@@ -12,7 +12,8 @@ from pathlib import Path
 from neural_style.command.parsing import parse_arguments
 from neural_style.command.run import run
 from neural_style.command.signals import Interruption
-from neural_style.command.terminal import log_level, open_streams
+from neural_style.command.terminal import open_streams
+from neural_style.logs import log_level
 from neural_style.modes import default_modes
 from neural_style.transfer.saved_style import is_saved_style
 from neural_style.web.job import LIVE, NICENESS, SKETCH, Job
