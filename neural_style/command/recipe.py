@@ -130,10 +130,11 @@ def effective(flags: Mapping[str, Value], without: Collection[str] = ()) -> dict
 
 def read(path: str) -> Recipe:
     """Read the recipe of a picture.  Raises ValueError if it has none, or a damaged one."""
-    text = video_comment(path) if is_video(path) else comment(path)
+    is_clip = is_video(path)
+    text = video_comment(path) if is_clip else comment(path)
     if text is None or not text.startswith('{') or PROGRAM not in text:
         where = 'every .png and .jpg, and editing a picture may remove it'
-        if is_video(path):
+        if is_clip:
             where = 'a video that it makes from a file, not into one of single pictures'
         raise ValueError(f'{path}: has no recipe: {PROGRAM} writes one into {where}')
     try:

@@ -55,14 +55,12 @@ class StyleRecorder:
         sizes = dict(self._pending)
         self._pending.clear()
         saved = SavedStyle(sizes, describe_network(network), self.inputs, at_once=self.at_once)
-        former = None
+        replaces = False
         with contextlib.suppress(FileNotFoundError, ValueError):
             former = SavedStyle.load(self.path)
-        is_same = former is not None and (
-            (former.network, former.inputs) == (saved.network, dict(saved.inputs))
-        )
-        if former is not None and is_same:
-            at_once = {**former.at_once, **self.at_once}
-            saved = replace(saved, sizes={**former.sizes, **sizes}, at_once=at_once)
+            replaces = (former.network, former.inputs) != (saved.network, dict(saved.inputs))
+            if not replaces:
+                at_once = {**former.at_once, **self.at_once}
+                saved = replace(saved, sizes={**former.sizes, **sizes}, at_once=at_once)
         saved.save(self.path)
-        self.on_saved(former is not None and not is_same)
+        self.on_saved(replaces)
