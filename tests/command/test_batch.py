@@ -211,7 +211,7 @@ def test_result_that_is_cut_off_is_painted_again(folder, capsys):
     ('output', 'problem'),
     [
         ('missing/', 'there is no such folder; make it'),
-        ('missing/o.png', 'cannot write in missing'),
+        ('missing/o.png', 'cannot write in missing: No such file or directory; make the directory'),
         ('o.bmp', 'name a .png'),
     ],
 )

@@ -246,7 +246,7 @@ def test_dry_run_shows_the_plan_and_writes_nothing(command, capsys, clip):
         ('-output_image out_%99999d.png', 'out_%99999d.png: a video becomes a file'),
         ('-output_image -', '-output_image -: a video becomes a file'),
         ('-output_image clip.mp4', 'this is the -content_image'),
-        ('-output_image nowhere/out.mp4', 'No such file or directory; make the'),
+        ('-output_image nowhere/out.mp4', 'cannot write in nowhere: No such file or directory'),
         ('-every 0', '-every 0: give a whole number from 1'),
         ('-every 1e12', '-every 1000000000000: give a whole number from 1 to 100000'),
         ('-video_crf 60', '-video_crf 60'),

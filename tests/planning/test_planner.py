@@ -94,16 +94,6 @@ def test_where_no_size_fits_the_least_memory_is_named(network):
     assert choose_plan(network, (12, 16), [(12, 16)], vectors=6, memory=least).peak < 400 << 20
 
 
-@pytest.mark.usefixtures('used_memory')
-def test_images_to_come_are_counted(network):
-    size = (96, 128)
-    plans = [
-        choose_plan(network, size, [size], vectors=6, memory='1000G', coming_bytes=coming)
-        for coming in (0, 50 << 20)
-    ]
-    assert plans[1].peak - plans[0].peak == 50 << 20
-
-
 def test_tiled_run_paints_the_same_image(monkeypatch):
     # so that tiles are worth while for a small picture
     monkeypatch.setattr('neural_style.planning.tilings.TILE_TENSOR_BYTES', 1 << 20)

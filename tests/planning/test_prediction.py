@@ -15,13 +15,16 @@ from neural_style.planning.workload import Workload
 
 
 @pytest.mark.usefixtures('used_memory')
-def test_released_images_are_not_counted_for_evaluations(network):
+@pytest.mark.parametrize(('images', 'sign'), [('released_bytes', -1), ('coming_bytes', 1)])
+def test_released_images_are_not_counted_for_evaluations_and_those_to_come_are(
+    network, images, sign
+):
     size = (3072, 4096)
     plans = [
-        choose_plan(network, size, [size], vectors=0, memory='1000G', released_bytes=released_bytes)
-        for released_bytes in (0, 200 << 20)
+        choose_plan(network, size, [size], vectors=0, memory='1000G', **{images: number})
+        for number in (0, 200 << 20)
     ]
-    assert plans[0].peak - plans[1].peak == 200 << 20
+    assert plans[1].peak - plans[0].peak == sign * (200 << 20)
 
 
 @pytest.mark.usefixtures('used_memory')
