@@ -1,4 +1,4 @@
-"""Files that were made to cost time or memory are refused, or load, within 2 s and 500 MB."""
+"""Files that were made to cost time or memory are refused, or load, within what is allowed."""
 
 import json
 import os
@@ -6,11 +6,13 @@ import subprocess
 import sys
 
 import pytest
+from hostile_files import FILES, MODULES
 from samples import ROOT
 
-SECONDS, MEGABYTES = 2.0, 500  # of CPU time, and of the whole process, PyTorch included
+# Of the CPU time in which PyTorch makes 1000 convolution layers: 2 s where it does that in a
+# twelfth; and of the whole process, PyTorch included.
+RATIO, MEGABYTES = 24, 500
 PROGRAM = ROOT / 'tests' / 'stress' / 'hostile_files.py'
-THREADS = dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'), '1')
 # One or two of every format; before they were bounded, each took 4 s to minutes or 0.7 to 8 GB, or
 # ended in another exception.
 KNOWN = [
@@ -30,14 +32,12 @@ KNOWN = [
 ]
 
 
-def measured(names=()):
-    """Run the program on the files of these names, or on all, and return its rows."""
+def measured(names):
+    """Run the program on the files of these names, and return its rows."""
     pytest.importorskip('h5py')
     if not hasattr(os, 'fork'):
         pytest.skip('measures in forked processes')
-    done = subprocess.run(
-        [sys.executable, PROGRAM, *names], capture_output=True, text=True, env=os.environ | THREADS
-    )
+    done = subprocess.run([sys.executable, PROGRAM, *names], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, '')
     return list(map(json.loads, done.stdout.splitlines()))
 
@@ -45,17 +45,23 @@ def measured(names=()):
 def check(row):
     """Check a row; on a machine that others use, the least of three times counts."""
     for _ in range(2):
-        if row['seconds'] >= SECONDS:
+        if row['ratio'] >= RATIO:
             (row,) = measured([row['name']])
     assert row['outcome'].startswith(('loaded: ', 'refused: ')), row
     assert row['name'] in row['outcome'] or row['outcome'].startswith('loaded'), row
     assert len(row['outcome']) < 800, row
-    assert row['seconds'] < SECONDS and row['peak'] < MEGABYTES, row
+    assert row['ratio'] < RATIO and row['peak'] < MEGABYTES, row
+
+
+def test_there_are_files_of_every_format():
+    assert len(FILES) > 60 and FILES.keys() >= set(KNOWN)
 
 
 @pytest.mark.slow
-def test_hostile_files_are_bounded_in_time_and_memory():
-    rows = measured()
-    assert len(rows) > 60 and {row['name'] for row in rows} >= set(KNOWN)
+@pytest.mark.parametrize('module', MODULES, ids=lambda module: module.__name__)
+def test_hostile_files_are_bounded_in_time_and_memory(module):
+    names = [make.__name__ for makers in module.MAKERS.values() for make in makers]
+    rows = measured(names)
+    assert [row['name'] for row in rows] == names
     for row in rows:
         check(row)
