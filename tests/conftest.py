@@ -17,6 +17,7 @@ from neural_style.command import places, process
 # The networks of the tests are small: a second thread gains nothing, and on a busy machine the
 # threads wait for each other most of the time.
 torch.set_num_threads(1)
+os.environ['OMP_NUM_THREADS'] = '1'  # and in the processes that tests start
 
 # A shell starts what runs in the background with SIGINT ignored, nohup with SIGHUP ignored, and
 # children inherit that.  Tests that interrupt a run need both as a terminal leaves them.

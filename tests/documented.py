@@ -7,15 +7,19 @@ small networks under the names of large ones.  Nothing is fetched from elsewhere
 import argparse
 import importlib
 import re
+import runpy
 import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from unittest import mock
 
 import pytest
+from forked import Forked
 from samples import ROOT
 
 from loadcaffe.__main__ import main as show_network
@@ -148,12 +152,23 @@ def address():
 
 
 def run_python(words):
-    """Run Python with these words, and return its standard output."""
-    command = [sys.executable, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == '' or words[0] not in SILENT, done.stderr
-    return done.stdout
+    """Do in a forked process what Python does with these words; returns its standard output."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = Forked([run_main, words], streams=Path(folder))
+        out, err = process.communicate(600)
+    assert process.returncode == 0, err
+    assert err == '' or words[0] not in SILENT, err
+    return out
+
+
+def run_main(words):
+    """Run -m MODULE or a FILE as the main program, with the flags behind it."""
+    if words[0] == '-m':
+        sys.argv[:] = words[1:]
+        runpy.run_module(words[1], run_name='__main__', alter_sys=True)
+    else:
+        sys.argv[:] = words
+        runpy.run_path(words[0], run_name='__main__')
 
 
 SILENT = {'tests/stress/kill_checkpoint.py'}  # what says nothing on stderr unless it fails

@@ -19,6 +19,9 @@ from samples import ROOT
 from neural_style import distributed
 from neural_style.command import process
 
+# What the server of processes imports, and its environment; tests may add what only they need.
+PRELOADED = ['forked']
+ENVIRONMENT = {'PYTHONPATH': os.pathsep.join(map(str, (ROOT, ROOT / 'tests')))}
 STREAMS = (1, 'out.txt'), (2, 'err.txt')
 # As they are where a program begins; the process that forks it may handle them.
 DEFAULT_HANDLERS = {'SIGINT': signal.default_int_handler} | dict.fromkeys(
@@ -29,9 +32,8 @@ DEFAULT_HANDLERS = {'SIGINT': signal.default_int_handler} | dict.fromkeys(
 def server():
     """Return what makes processes that are forked from a server, which has a single thread."""
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['forked'])
-    paths = os.pathsep.join(map(str, (ROOT, ROOT / 'tests')))
-    with mock.patch.dict(os.environ, PYTHONPATH=paths, OMP_NUM_THREADS='1'):
+    context.set_forkserver_preload(PRELOADED)
+    with mock.patch.dict(os.environ, ENVIRONMENT):
         forkserver.ensure_running()
     return context
 

@@ -50,7 +50,6 @@ def sandbox(tmp_path, monkeypatch):
     draw_clip(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
-    monkeypatch.setenv('OMP_NUM_THREADS', '1')
     with running(folder_server(tmp_path / 'served')) as url:
         offer_network(tmp_path, url)
         yield tmp_path

@@ -18,7 +18,7 @@ from written import files
 from neural_style.command.presets import preset_files
 
 # Processes that may import the checkout from any folder, and no other copy first.
-CHECKOUT = os.environ | {'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+CHECKOUT = os.environ | {'PYTHONPATH': str(ROOT)}
 
 
 def run(arguments, folder, environment=CHECKOUT):
@@ -132,7 +132,6 @@ def test_installed_program_runs_from_any_folder(data, tmp_path, environment, for
     folder = tmp_path / 'here'
     folder.mkdir()
     clean = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
-    clean['OMP_NUM_THREADS'] = '1'
     binaries = environment / 'bin'
     _, door, *flags = script(data)
 

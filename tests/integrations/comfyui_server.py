@@ -41,7 +41,7 @@ class ComfyUI:
         python = os.environ.get(PYTHON) or sys.executable
         port = self.url.rpartition(':')[2]
         words = ['--cpu', '--port', port, '--base-directory', str(self.folder)]
-        environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+        environment = os.environ | {'PYTHONPATH': str(ROOT)}
         with open(self.folder / 'log.txt', 'wb') as log:
             process = subprocess.Popen(
                 [python, 'main.py', *words, '--disable-api-nodes'],

@@ -1,6 +1,5 @@
 """Runs of the command in processes of their own, which tell their peak."""
 
-import os
 import subprocess
 import sys
 
@@ -37,11 +36,4 @@ def run(*flags):
     images = ['-content_image', INPUTS / 'harbour.jpg', '-style_image', INPUTS / 'swirls.jpg']
     models = ['-proto_file', f'{MODEL}.prototxt', '-model_file', f'{MODEL}.caffemodel']
     command = [sys.executable, '-c', code, '-gpu', '-1', *images, *models, *flags]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {'OMP_NUM_THREADS': '1'},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)

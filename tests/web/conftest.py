@@ -4,11 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
+import forked
 import pytest
 from samples import ROOT
 from served_page import Page, Viewer
 
 from neural_style.web.queue import PaintingQueue
+from neural_style.web.server import QUIET
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 FLAGS = [
@@ -19,19 +21,25 @@ FLAGS = [
 SCREENSHOTS = 'NEURAL_STYLE_SCREENSHOTS'  # a folder to keep them in
 
 
+def pytest_collection_finish(session):
+    """Import what a page needs once, where tests will start pages."""
+    if any('served' in getattr(item, 'fixturenames', ()) for item in session.items):
+        forked.PRELOADED.append('neural_style.web.page')
+        forked.ENVIRONMENT.update(QUIET)
+
+
 @pytest.fixture
 def queue(tmp_path, monkeypatch):
-    """Return a queue, not open, for painters with one thread and this copy of the program."""
+    """Return a queue, not open, for painters of this copy of the program."""
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
-    monkeypatch.setenv('OMP_NUM_THREADS', '1')
     monkeypatch.chdir(tmp_path)
     return PaintingQueue(tmp_path / 'results', limit=3)
 
 
 @pytest.fixture
-def served(tmp_path):
+def served(tmp_path, fork_process):
     pytest.importorskip('gradio', reason='needs the extra [web]')
-    page = Page(tmp_path)
+    page = Page(tmp_path, fork_process)
     try:
         yield page
     finally:
@@ -52,9 +60,11 @@ def chromium():
 
 
 @pytest.fixture
-def shots(tmp_path):
-    """Return the folder of screenshots."""
-    folder = Path(os.environ.get(SCREENSHOTS) or tmp_path / 'screenshots')
+def shots():
+    """Return the folder of screenshots; None if nobody has asked for them."""
+    if not os.environ.get(SCREENSHOTS):
+        return None
+    folder = Path(os.environ[SCREENSHOTS])
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from documented import free_port
 from samples import DATA, ROOT
 
+from neural_style.web.__main__ import main
 from neural_style.web.choices import shown_presets
 
 SCENE, STROKES = DATA / 'inputs' / 'scene.jpg', DATA / 'inputs' / 'strokes.jpg'
@@ -21,30 +22,38 @@ PATIENCE = 150  # seconds, on machines that do other things as well
 class Page:
     """neural_style-web in a process of its own."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, fork):
         self.folder = folder
+        self.fork = fork
         self.results = folder / 'results'
+        self.log = folder / 'err.txt'
         self.port = free_port()
         self.url = f'http://127.0.0.1:{self.port}/'
         self.process = None
 
     def start(self, *flags):
-        words = ['-port', str(self.port), '-output_dir', str(self.results), *flags]
-        environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
-        with open(self.folder / 'log.txt', 'ab') as log:
-            self.process = subprocess.Popen(
-                [sys.executable, '-m', 'neural_style.web', *words],
-                stderr=log,
-                cwd=self.folder,
-                env=environment,
-            )
-        wait_until(lambda: 'the page is at' in (self.folder / 'log.txt').read_text())
+        """Start the page in a forked process."""
+        self._start(self.fork, [main, self._words(flags)], streams=self.folder)
+
+    def start_program(self, *flags):
+        """Start the page as a shell does, which takes longer."""
+        command = [sys.executable, '-m', 'neural_style.web', *self._words(flags)]
+        with open(self.log, 'ab') as log:
+            self._start(subprocess.Popen, command, stderr=log)
+
+    def _words(self, flags):
+        return ['-port', str(self.port), '-output_dir', str(self.results), *flags]
+
+    def _start(self, process, command, **options):
+        environment = os.environ | {'PYTHONPATH': str(ROOT)}
+        self.process = process(command, cwd=self.folder, env=environment, **options)
+        wait_until(lambda: self.log.exists() and 'the page is at' in self.log.read_text())
 
     def kill(self):
         """Kill the page, so that it can save nothing; painters live on."""
         self.process.kill()
         self.process.wait()
-        (self.folder / 'log.txt').unlink()
+        self.log.unlink()
 
     def end(self):
         if self.process is not None:
@@ -72,7 +81,7 @@ def status_of(address):
 class Viewer:
     """A tab of the browser.  outside: addresses of other sites that it asked.
 
-    script: run before those of the page.
+    shots: a folder for screenshots, or None.  script: run before those of the page.
     """
 
     def __init__(self, browser, url, shots, script='', **options):
@@ -107,7 +116,8 @@ class Viewer:
         return any(re.search(pattern, shown) for shown in self.tab.evaluate('window.shown'))
 
     def shot(self, name):
-        self.tab.screenshot(path=self.shots / f'{name}.png')
+        if self.shots is not None:
+            self.tab.screenshot(path=self.shots / f'{name}.png')
 
     def status(self):
         return self.tab.inner_text('[data-part=status]')

@@ -54,16 +54,10 @@ def files_of(served):
     return {path for folder in folders for path in folder.rglob('*') if path.is_file()}
 
 
-@pytest.fixture
-def started(served, monkeypatch):
-    """Return a function that starts the page, whose files are in a folder of its own."""
+def test_camera_is_painted_and_no_picture_of_it_is_kept(served, look, tmp_path, monkeypatch):
     (served.folder / 'temporary').mkdir()
     monkeypatch.setenv('TMPDIR', str(served.folder / 'temporary'))
-    return served.start
-
-
-def test_camera_is_painted_and_no_picture_of_it_is_kept(started, served, look, tmp_path):
-    started()
+    served.start_program()
     viewer = open_live(look, permissions=['camera'])
     viewer.shot('live-start')
     files = files_of(served)
@@ -91,8 +85,8 @@ def test_camera_is_painted_and_no_picture_of_it_is_kept(started, served, look, t
     assert viewer.outside == []
 
 
-def test_styles_are_chosen_and_mixed_while_the_camera_is_painted(started, look, tmp_path):
-    started()
+def test_styles_are_chosen_and_mixed_while_the_camera_is_painted(served, look, tmp_path):
+    served.start()
     viewer = open_live(look, permissions=['camera'])
     press(viewer)
     wait_for_pictures(viewer)
@@ -114,8 +108,8 @@ def test_styles_are_chosen_and_mixed_while_the_camera_is_painted(started, look, 
     viewer.tab.wait_for_selector('text=Choose a style first')
 
 
-def test_camera_is_used_with_the_keyboard_and_ends_with_its_tab(started, look):
-    started()
+def test_camera_is_used_with_the_keyboard_and_ends_with_its_tab(served, look):
+    served.start()
     viewer = open_live(look, permissions=['camera'])
     tab = viewer.tab
     tab.locator('[data-live=switch]').focus()
@@ -131,8 +125,8 @@ def test_camera_is_used_with_the_keyboard_and_ends_with_its_tab(started, look):
     wait_until(lambda: track.evaluate('(track) => track.readyState') == 'ended')
 
 
-def test_cameras_above_the_limit_are_told_and_closed_pages_make_room(started, look):
-    started('-max_cameras', '1')
+def test_cameras_above_the_limit_are_told_and_closed_pages_make_room(served, look):
+    served.start('-max_cameras', '1')
     first = open_live(look, permissions=['camera'])
     press(first)
     wait_for_pictures(first)
@@ -158,8 +152,8 @@ def test_cameras_above_the_limit_are_told_and_closed_pages_make_room(started, lo
     ],
     ids=['refused', 'none', 'no https'],
 )
-def test_missing_cameras_are_told(started, look, options, message):
-    started()
+def test_missing_cameras_are_told(served, look, options, message):
+    served.start()
     viewer = open_live(look, **options)
     press(viewer)
     viewer.tab.wait_for_selector(f'[data-live=status]:has-text("{message}")')
@@ -174,8 +168,8 @@ def test_missing_cameras_are_told(started, look, options, message):
         ('dark', {'color_scheme': 'dark'}),
     ],
 )
-def test_camera_is_painted_narrow_and_dark(started, look, name, options):
-    started()
+def test_camera_is_painted_narrow_and_dark(served, look, name, options):
+    served.start()
     viewer = open_live(look, permissions=['camera'], **options)
     viewer.shot(f'live-start-{name}')
     press(viewer)
@@ -187,8 +181,8 @@ def test_camera_is_painted_narrow_and_dark(started, look, name, options):
     viewer.shot(f'live-{name}')
 
 
-def test_page_without_cameras_has_no_tab_for_them(started, look):
-    started('-max_cameras', '0')
+def test_page_without_cameras_has_no_tab_for_them(served, look):
+    served.start('-max_cameras', '0')
     viewer = look()
     viewer.tab.wait_for_selector('#ns-paint')
     assert viewer.tab.get_by_role('tab', name='Live').count() == 0

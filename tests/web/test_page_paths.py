@@ -42,10 +42,10 @@ def test_answers_name_no_folder_of_the_machine(served, look):
 
 
 def test_page_gives_no_file_and_names_no_folder_of_the_machine(served):
-    served.start()
+    served.start_program()
     secret = served.results / 'secret.txt'
     secret.write_text('secret')
-    for path in ('/etc/passwd', secret, ROOT / 'setup.cfg', served.folder / 'log.txt'):
+    for path in ('/etc/passwd', secret, ROOT / 'setup.cfg', served.log):
         assert status_of(f'{served.url}gradio_api/file={path}')[0] == 403
     for path in ('job/x/state', 'job/..%2f..%2fsecret.txt/live.jpg', 'web/..%2fgate.py'):
         assert status_of(f'{served.url}{path}')[0] == 404
