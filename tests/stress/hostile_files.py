@@ -70,7 +70,8 @@ def in_a_process(work):
     with os.fdopen(reader) as file:
         text = file.read()
     os.waitpid(process, 0)
-    return json.loads(text) if text else {'outcome': 'the process died', 'seconds': 0, 'peak': 0}
+    died = {'outcome': 'the process died', 'seconds': 0, 'clock': 0, 'ratio': 0, 'peak': 0}
+    return json.loads(text) if text else died
 
 
 def baseline():
