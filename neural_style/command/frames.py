@@ -93,6 +93,7 @@ class FramePainter:
             generator=generator,
             world=self._world,
             restores_colors=False,
+            own_start=True,
             style_targets=self._style_targets,
         )
         # the last size needs the most memory

@@ -23,9 +23,8 @@ Image = Tensor | np.ndarray | PIL.Image.Image | str | Path
 KINDS = 'give a tensor, a NumPy array, an image of Pillow or a path'
 # Of numbers that scaling has rounded.
 TOLERANCE = 1e-4
-# Of an image that is painted on: results of stylize are not clamped, and after a few evaluations
-# they may have 2 or more; only numbers up to 255 are surely a mistake.
-UNCLAMPED = 10.0
+# What an image that is painted on may have, as the results of stylize are not clamped.
+UNCLAMPED = 1.0
 
 
 def as_image(name: str, image: Any, tolerance: float = TOLERANCE) -> Tensor:

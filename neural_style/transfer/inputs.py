@@ -84,14 +84,16 @@ def prepare(
     paper_mask: Image | None = None,
     content_regions: ContentRegions | None = None,
     style_regions: StyleRegions | None = None,
+    start_tolerance: float = UNCLAMPED,
 ) -> Inputs:
     """Check the images given to stylize, and recolour and mask them as the settings ask.
 
+    start_tolerance: how far init_image may lie outside [0, 1] without a warning.
     Raises SettingError for images that do not fit each other or the settings, TypeError for what is
     no image.
     """
     content, given, init, released_bytes = _read_images(
-        settings, content_image, style_images, init_image
+        settings, content_image, style_images, init_image, start_tolerance
     )
     saved_style, styles = separate(
         given, settings, style_blend_weights, paper_mask, content_regions
@@ -109,10 +111,7 @@ def prepare(
         content, styles = grey(content), [grey(image) for image in styles]
         init = None if init is None else grey(init)
     unmatched, styles = styles, _recolored_styles(styles, content, settings, regions)
-    contents = [content]
-    if settings.recolor_content:
-        content = recolor(content, styles, settings.recolor_content)
-        contents.append(content)
+    contents = _recolored_contents(content, styles, settings)
     mask, guides = resolve_paper_mask(
         settings.paper_mask if paper_mask is None else as_mask('paper_mask', paper_mask),
         parse_paper_range(settings.paper_range),
@@ -122,7 +121,7 @@ def prepare(
     if regions is not None and mask is not None:
         regions = regions.painted(1 - mask, guides)
     return Inputs(
-        content=content,
+        content=contents[-1],
         styles=styles,
         saved_style=saved_style,
         blend_weights=blend_weights,
@@ -174,6 +173,15 @@ def _term_weights(blend_weights: Sequence[float], regions: Regions | None) -> li
     return [[weight] for weight in blend_weights] if regions is None else regions.blend_weights
 
 
+def _recolored_contents(
+    content: Tensor, styles: Sequence[Tensor], settings: Settings
+) -> list[Tensor]:
+    """Return the content image, and behind it the one in other colours if it takes them."""
+    if not settings.recolor_content:
+        return [content]
+    return [content, recolor(content, styles, settings.recolor_content)]
+
+
 def _recolored_styles(
     styles: Sequence[Tensor], content: Tensor, settings: Settings, regions: Regions | None
 ) -> list[Tensor]:
@@ -192,11 +200,12 @@ def _read_images(
     content_image: Image | Callable[[], Image],
     style_images: StyleImages,
     init_image: Image | None,
+    start_tolerance: float,
 ) -> tuple[Tensor, list[Tensor] | SavedStyle, Tensor | None, int]:
     """Return content, styles and initial image, and the bytes of those that nobody else has."""
     content = as_image('content_image', called(content_image))
     styles = as_styles(called(style_images))
-    init = None if init_image is None else as_image('init_image', init_image, UNCLAMPED)
+    init = None if init_image is None else as_image('init_image', init_image, start_tolerance)
     _check_images(settings, content, init)
     released_bytes = 0
     if callable(content_image) and not settings.keeps_content_colors:

@@ -22,7 +22,7 @@ from neural_style.torch7 import image
 from neural_style.transfer.checkpoint import Checkpoint
 from neural_style.transfer.color import original_colors
 from neural_style.transfer.forecast import plan_scales
-from neural_style.transfer.images import UNCLAMPED, Image, as_image, as_mask
+from neural_style.transfer.images import Image, as_image, as_mask
 from neural_style.transfer.inputs import called
 from neural_style.transfer.region_masks import (
     ContentRegions,
@@ -129,7 +129,7 @@ def stylize_multiscale(
     factors = [size / sizes[-1] for size in sizes[first:]]
     counts = iterations(multiscale, sizes[-1], settings.num_iterations)[first:]
     settings = settings if len(sizes) == 1 else _with_safe_steps(settings)
-    start = _read_start(settings, init_image)
+    start = _read_start(settings, init_image, session)
     coarser: Tensor | None = None
     shared: dict[str, Any] = {'style_blend_weights': style_blend_weights, 'devices': devices}
     whole = shared | _pictures_at(pictures, content)
@@ -160,9 +160,9 @@ def _with_safe_steps(settings: Settings) -> Settings:
     return replace(settings, lbfgs_max_step=settings.lbfgs_max_step or SAFE_MAX_STEP)
 
 
-def _read_start(settings: Settings, init_image: Image | None) -> Tensor | None:
+def _read_start(settings: Settings, init_image: Image | None, session: Session) -> Tensor | None:
     has_start = settings.init == 'image' and init_image is not None
-    return as_image('init_image', init_image, UNCLAMPED) if has_start else None
+    return as_image('init_image', init_image, session.start_tolerance) if has_start else None
 
 
 def _has_content_losses(settings: Settings) -> bool:
@@ -286,4 +286,5 @@ def _session_at(session: Session, scale: int, exact: bool, plan: Plan | None) ->
         exact=exact,
         plan=plan,
         restores_colors=False,
+        own_start=True,  # of a coarser scale, or read above
     )

@@ -1,6 +1,7 @@
 """Hooks of a run, and the iterates that it shows to them."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from neural_style.network.loss_network import LossNetwork
 from neural_style.planning.planner import Plan
 from neural_style.torch7.random import Generator
 from neural_style.transfer.checkpoint import Checkpoint
+from neural_style.transfer.images import UNCLAMPED
 from neural_style.transfer.preprocessing import deprocess
 from neural_style.transfer.targets import StyleTargets
 
@@ -89,6 +91,7 @@ class Session:
     exact: whether small images are rounded as Torch7 does, on a CPU.
     plan: made before, or None.
     restores_colors: whether the result of stylize gets the colours back that `color` keeps.
+    own_start: whether init_image is what the program has painted, whose values are not warned of.
     """
 
     on_plan: Callable[[Plan], None] = log_plan
@@ -103,6 +106,12 @@ class Session:
     exact: bool = True
     plan: Plan | None = None
     restores_colors: bool = True
+    own_start: bool = False
+
+    @property
+    def start_tolerance(self) -> float:
+        """Return how far init_image may lie outside [0, 1] without a warning."""
+        return math.inf if self.own_start else UNCLAMPED
 
     def make_generator(self) -> Generator:
         """Return the generator as it was when the run began."""

@@ -78,8 +78,9 @@ def stylize(
         session = session or Session()
         settings, pictures = make_settings(settings, keywords)
         inputs = prepare(
-            settings, content_image, style_images, init_image, style_blend_weights, **pictures
-        )
+            settings, content_image, style_images, init_image, style_blend_weights,
+            start_tolerance=session.start_tolerance, **pictures,
+        )  # fmt: skip
         del content_image, style_images, init_image, pictures, keywords
         check_resumption(session, settings, image_shape(inputs, settings))
         settings = resolve(settings, session, devices[0])

@@ -1,5 +1,7 @@
 """-multiscale: coarse to fine."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -231,6 +233,17 @@ def test_scales_limit_the_steps_of_lbfgs(calls):
     stylize_multiscale(*arguments, multiscale='1', num_iterations=1)
     limits = [settings['settings'].lbfgs_max_step for *_, settings, _ in calls]
     assert limits == [10, 10, 3, 3, 0]
+
+
+def test_nothing_is_said_of_the_values_that_a_coarser_scale_has_left():
+    content, style = picture(1), picture(2)
+    noise = {'noise_scale': 1e3, 'seed': 1, 'lbfgs_max_step': 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        result = stylize_multiscale(
+            cnn(), content, [style], multiscale='32', num_iterations=1, **noise
+        )
+    assert result.min() < -1 and result.max() > 2
 
 
 @pytest.mark.slow
